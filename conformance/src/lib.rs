@@ -1,0 +1,1 @@
+//! Check and result types shared by every xoff arm.

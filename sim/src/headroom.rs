@@ -1,0 +1,1 @@
+//! The PFC headroom calculator.

@@ -1,0 +1,33 @@
+//! Packet-level discrete-event simulation of RDMA over Ethernet.
+//!
+//! A map of the code:
+//!
+//! - [`time`], [`units`], [`rng`]: exact time, quantities with units, seeded random streams
+//! - [`scenario`]: the input language (TOML text → [`plan::Plan`])
+//! - [`compat`]: input and output files of other simulators
+//! - [`model`]: what the engine runs, as plain validated data; [`results`]: what it produced
+//! - [`engine`]: event queue, packet slab, main loop
+//! - [`topology`], [`workload`]: builders of networks and of traffic
+//! - [`switch`], [`nic`], [`transport`], [`cc`]: the models
+//! - [`metrics`]: named figures of a result, and assertions about them
+//! - [`headroom`]: the PFC headroom calculator
+//!
+//! Nothing here touches files, sockets or wall clocks.
+
+pub mod cc;
+pub mod compat;
+pub mod engine;
+pub mod headroom;
+pub mod metrics;
+pub mod model;
+pub mod nic;
+pub mod plan;
+pub mod results;
+pub mod rng;
+pub mod scenario;
+pub mod switch;
+pub mod time;
+pub mod topology;
+pub mod transport;
+pub mod units;
+pub mod workload;

@@ -1,0 +1,3 @@
+//! Named figures of a result, and assertions about them.
+
+pub mod expect;

@@ -1,0 +1,533 @@
+//! What the engine runs: a complete, validated description of one simulation, as plain data.
+//!
+//! A [`Model`] comes from a scenario file ([`crate::scenario`]) or from the input files of another
+//! simulator ([`crate::compat`]). Everything is resolved here: no defaults, no names to look up.
+
+use crate::time::{SimDuration, SimTime};
+use crate::units::{BitRate, Bytes, Length, Probability};
+
+/// Number of 802.1Q priorities, and of traffic classes and priority groups per port.
+pub const PRIORITIES: usize = 8;
+
+/// Index into [`Model::nodes`].
+pub type NodeId = u32;
+/// Index into [`Model::flows`].
+pub type FlowId = u32;
+
+/// One simulation.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub seed: u64,
+    /// Stop at this time even if flows are unfinished. None: run until nothing is left to do.
+    pub until: Option<SimTime>,
+    pub framing: Framing,
+    pub ecmp: EcmpHash,
+    pub nodes: Vec<NodeSpec>,
+    pub nics: Vec<NicProfile>,
+    pub switches: Vec<SwitchProfile>,
+    /// A node's ports are numbered by the order in which links name it, from 0.
+    pub links: Vec<LinkSpec>,
+    pub flows: Vec<FlowSpec>,
+    pub faults: Vec<Fault>,
+    /// Interval of the time series; None: no series.
+    pub sample: Option<SimDuration>,
+    /// How often blocked queues are examined for cyclic waits; None: never.
+    pub deadlock_scan: Option<SimDuration>,
+    /// Keep a log entry of every pause and resume that a port receives.
+    pub log_pauses: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct NodeSpec {
+    pub name: String,
+    pub role: Role,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Index into [`Model::nics`].
+    Host(u32),
+    /// Index into [`Model::switches`].
+    Switch(u32),
+}
+
+/// A full-duplex cable between two ports.
+#[derive(Clone, Debug)]
+pub struct LinkSpec {
+    pub a: NodeId,
+    pub b: NodeId,
+    pub rate: BitRate,
+    pub cable: Length,
+    /// PHY, FEC and MAC latency of both ends together, added to the cable's propagation time.
+    pub phy_delay: SimDuration,
+    /// Probability that a frame is lost, in each direction.
+    pub loss: Probability,
+    /// Drop exactly every n-th data frame (deterministic loss), counted per direction. 0: off.
+    pub drop_every: u32,
+    /// Bit errors per 10^18 bits, in each direction; a frame with an error is discarded by its FCS.
+    pub ber_e18: u64,
+}
+
+impl LinkSpec {
+    /// One-way latency of a bit.
+    pub fn delay(&self) -> SimDuration {
+        self.cable.propagation() + self.phy_delay
+    }
+}
+
+/// How payload becomes bytes on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Real RoCEv2: preamble 8, Ethernet 14 (+4 tagged), IPv4 20 or IPv6 40, UDP 8, BTH 12 and
+    /// extension headers, ICRC 4, FCS 4, gap 12, 64-byte minimum.
+    RoceV2 { vlan: bool, ipv6: bool },
+    /// Every data packet is payload + `data_overhead` bytes and every control packet
+    /// `control_bytes`, with nothing else on the wire. `pad_last`: the last packet of a message is
+    /// full size whatever it carries.
+    Fixed { data_overhead: u32, control_bytes: u32, pad_last: bool },
+}
+
+/// How equal-cost next hops are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EcmpHash {
+    /// xoff's own: the scenario's seed, the switch and the 5-tuple, well mixed.
+    Mixed,
+    /// The hash, addresses, port numbers and next-hop order of the de-facto HPCC simulator.
+    HpccNs3,
+}
+
+/// A switch model with its configuration.
+#[derive(Clone, Debug)]
+pub struct SwitchProfile {
+    pub name: String,
+    pub forwarding: Forwarding,
+    /// Pipeline latency from ingress to egress queue.
+    pub latency: SimDuration,
+    pub trust: Trust,
+    pub dscp_to_priority: [u8; 64],
+    pub pcp_to_priority: [u8; PRIORITIES],
+    /// Priority of packets without a trusted marking.
+    pub default_priority: u8,
+    pub priority_to_pg: [u8; PRIORITIES],
+    pub priority_to_queue: [u8; PRIORITIES],
+    pub buffer: BufferSpec,
+    pub pfc: PauseSpec,
+    pub scheduler: SchedulerSpec,
+    /// ECN per egress queue.
+    pub ecn: [Option<EcnSpec>; PRIORITIES],
+    pub watchdog: Option<WatchdogSpec>,
+    /// Which packet loses when a lossy queue is full.
+    pub tail_drop: TailDrop,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwarding {
+    StoreAndForward,
+    /// Forwarding starts after this many bytes of the frame (preamble included).
+    CutThrough { header_bytes: u32 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    Dscp,
+    Pcp,
+    /// Everything goes to the default priority.
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TailDrop {
+    /// Arrivals that compete for the same free slot win with equal probability, as on a real
+    /// switch whose ports are not phase-locked.
+    Fair,
+    /// The later arrival is dropped, whoever it is.
+    Strict,
+}
+
+/// The shared buffer (MMU). All sizes in bytes.
+#[derive(Clone, Debug)]
+pub struct BufferSpec {
+    pub size: Bytes,
+    /// Allocation unit; frames are rounded up to it. 1: exact bytes.
+    pub cell_bytes: u32,
+    pub pgs: [PgSpec; PRIORITIES],
+    /// Headroom shared by all lossless priority groups instead of one reservation each.
+    pub headroom_pool: Option<Bytes>,
+    pub queues: [EgressSpec; PRIORITIES],
+    /// Count priority groups per port (all priorities together) instead of one by one.
+    /// Only group 0 is then used.
+    pub per_port: bool,
+    /// What a frame counts as in the buffer.
+    pub occupancy: Occupancy,
+}
+
+/// What a frame occupies in the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occupancy {
+    /// The frame with its FCS, without preamble and gap.
+    Frame,
+    /// All bytes that the wire carried.
+    Wire,
+}
+
+/// A priority group of every ingress port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PgSpec {
+    /// Uses headroom above its limit, and pauses the sender where PFC is on. A lossy group drops.
+    pub lossless: bool,
+    /// Guaranteed minimum per port.
+    pub reserve: Bytes,
+    pub headroom: Headroom,
+    pub limit: Limit,
+    /// Resume when usage has fallen to limit - xon_offset (hysteresis).
+    pub xon_offset: Bytes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Headroom {
+    Bytes(Bytes),
+    /// Computed per port from the link by [`crate::headroom`] for this MTU.
+    Auto,
+    /// The HPCC simulator's rule: 3 × rate × one-way delay.
+    HpccNs3,
+}
+
+/// How much of the shared buffer a group or queue may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// alpha × free shared bytes, alpha = num / den.
+    Dynamic { num: u32, den: u32 },
+    /// Dynamic with alpha = 2^-shift at the slowest host rate, doubled per doubling of the port's
+    /// rate up to 1 (the HPCC simulator's rule).
+    DynamicByRate { shift: u32 },
+    Static(Bytes),
+    Unlimited,
+}
+
+/// An egress queue of every port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EgressSpec {
+    /// Guaranteed minimum.
+    pub reserve: Bytes,
+    /// Limit for lossy packets; lossless packets are never refused at egress.
+    pub limit: Limit,
+}
+
+/// Pause behaviour of a port (switch or NIC).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PauseSpec {
+    pub mode: PauseMode,
+    /// Priorities that may send pause (bit n = priority n). All for 802.3x.
+    pub tx_mask: u8,
+    /// Priorities whose received pause is obeyed.
+    pub rx_mask: u8,
+    /// Pause time in quanta of 512 bit times. None: until resumed (simulators only).
+    pub quanta: Option<u16>,
+    /// Time from the reception of a pause frame to its effect on the next frame.
+    pub response: SimDuration,
+    /// Pause takes exactly the link delay and no bandwidth (simulators only).
+    pub out_of_band: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseMode {
+    Off,
+    /// IEEE 802.1Q priority-based flow control.
+    Pfc,
+    /// IEEE 802.3x pause of the whole port.
+    Global,
+}
+
+/// Egress scheduling of the eight queues of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SchedulerSpec {
+    pub queues: [QueueSched; PRIORITIES],
+    /// Maximum rate per queue.
+    pub shapers: [Option<BitRate>; PRIORITIES],
+    /// Burst that a shaper lets through, in bytes.
+    pub shaper_burst: Bytes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueSched {
+    /// Served first; higher queue numbers first.
+    Strict,
+    /// Deficit weighted round robin: a share of what strict queues leave, by weight.
+    Dwrr(u32),
+}
+
+/// Marking of ECN-capable packets by egress queue length, at dequeue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EcnSpec {
+    /// One entry per link rate; an entry with rate zero serves every other rate.
+    pub by_rate: Vec<EcnThresholds>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EcnThresholds {
+    pub rate: BitRate,
+    pub kmin: Bytes,
+    pub kmax: Bytes,
+    pub pmax: Probability,
+}
+
+/// PFC watchdog of every port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchdogSpec {
+    pub poll: SimDuration,
+    /// A queue that is paused, not empty and has sent nothing for this long is in a storm.
+    pub detect: SimDuration,
+    /// Normal again when no pause was in force for this long.
+    pub restore: SimDuration,
+    pub action: WatchdogAction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchdogAction {
+    /// Discard what is queued and what arrives for the queue.
+    Drop,
+    /// Ignore the pause.
+    Forward,
+}
+
+/// A NIC model with its configuration.
+#[derive(Clone, Debug)]
+pub struct NicProfile {
+    pub name: String,
+    /// RoCE path MTU: payload bytes per packet.
+    pub mtu: u32,
+    pub pfc: PauseSpec,
+    pub scheduler: SchedulerSpec,
+    /// Control packets (ACK, NAK, CNP) precede data of every class, whatever the scheduler.
+    pub control_first: bool,
+    /// Receive buffer per port; a frame that does not fit is dropped.
+    pub rx_buffer: Bytes,
+    /// Pause is sent above this occupancy and withdrawn below `rx_xon`.
+    pub rx_xoff: Bytes,
+    pub rx_xon: Bytes,
+    /// Rate at which received frames leave to host memory. None: faster than the port.
+    pub rx_drain: Option<BitRate>,
+    pub rc: RcSpec,
+    pub np: NpSpec,
+    /// NIC-side watchdog: stop pausing the network after pausing continuously for this long.
+    pub storm_guard: Option<SimDuration>,
+}
+
+/// Reliable connection behaviour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RcSpec {
+    pub recovery: Recovery,
+    /// Packets per ACK; the last packet of a message is always acknowledged.
+    pub ack_every: u32,
+    /// Local ACK timeout, 4.096 µs × 2^n. Zero: never.
+    pub timeout: SimDuration,
+    /// Retransmissions by timeout or sequence error without progress before the QP fails. None: no limit.
+    pub retry_cnt: Option<u8>,
+    /// RNR NAKs without progress before the QP fails. None: no limit (code 7).
+    pub rnr_retry: Option<u8>,
+    /// Wait that an RNR NAK demands.
+    pub rnr_timer: SimDuration,
+    /// Responder: gap seen → NAK sent.
+    pub nak_delay: SimDuration,
+    /// A gap that persists is reported again after this long. None: once (IBTA).
+    pub nak_repeat: Option<SimDuration>,
+    /// Requester: NAK received → retransmission starts.
+    pub retransmit_delay: SimDuration,
+    /// Most packets in flight. None: no limit below 2^23.
+    pub max_outstanding: Option<u32>,
+    /// Most READs and atomics in flight.
+    pub max_rd_atomic: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Resume at the lost packet, resending everything after it.
+    GoBackN,
+    /// Restart the whole message.
+    GoBack0,
+    /// Resend only what is missing.
+    Selective,
+}
+
+/// DCQCN notification point: how a receiver reports CE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NpSpec {
+    Off,
+    /// Real CNP packets, at most one per interval and scope.
+    Cnp { interval: SimDuration, scope: CnpScope, marking: Marking },
+    /// A flag on the ACK of every marked packet (the HPCC simulator's way).
+    EchoOnAck,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CnpScope {
+    Qp,
+    DestinationIp,
+    Port,
+}
+
+/// How a packet is marked and scheduled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marking {
+    /// Priority at the sending host: its queue, and the class that pause stops.
+    pub priority: u8,
+    pub dscp: u8,
+    pub pcp: u8,
+}
+
+/// Congestion control of a requester.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CcSpec {
+    None,
+    Dcqcn(DcqcnSpec),
+    Timely(TimelySpec),
+    Hpcc(HpccSpec),
+}
+
+/// DCQCN reaction point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DcqcnSpec {
+    /// g as a fraction of 2^16 (1/256 = 256).
+    pub g_q16: u32,
+    /// α is updated once per interval.
+    pub alpha_interval: SimDuration,
+    /// The rate is cut at most once per interval.
+    pub decrease_interval: SimDuration,
+    /// Rate increase timer.
+    pub increase_timer: SimDuration,
+    /// Bytes per byte-counter stage. None: timer only.
+    pub byte_counter: Option<u64>,
+    /// Fast recovery steps (F).
+    pub fast_recovery: u32,
+    pub rate_ai: BitRate,
+    pub rate_hai: BitRate,
+    pub rate_min: BitRate,
+    /// Set the target to the current rate at every cut, also at consecutive ones.
+    pub clamp_target: bool,
+    /// Bound of packets in flight in bytes. None: no window.
+    pub window: Option<Window>,
+}
+
+/// Bytes in flight that a congestion control allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub bytes: u64,
+    /// Scale with current rate / line rate.
+    pub variable: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimelySpec {
+    /// Weight of a new RTT sample, in 2^16ths.
+    pub ewma_q16: u32,
+    /// Multiplicative decrease factor, in 2^16ths.
+    pub beta_q16: u32,
+    pub t_low: SimDuration,
+    pub t_high: SimDuration,
+    pub min_rtt: SimDuration,
+    pub rate_ai: BitRate,
+    pub rate_hai: BitRate,
+    pub rate_min: BitRate,
+    pub window: Option<Window>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HpccSpec {
+    /// Target utilisation, in 2^16ths.
+    pub u_target_q16: u32,
+    /// Additive stages before a multiplicative update.
+    pub max_stage: u32,
+    pub rate_ai: BitRate,
+    pub rate_min: BitRate,
+    /// Base RTT.
+    pub base_rtt: SimDuration,
+    /// React to every ACK within an RTT.
+    pub fast_react: bool,
+    /// A rate per hop; the least counts.
+    pub multi_rate: bool,
+    pub window: Option<Window>,
+}
+
+/// One queue pair with the work it is given.
+#[derive(Clone, Debug)]
+pub struct FlowSpec {
+    pub name: String,
+    /// Flows with the same group are reported together.
+    pub group: String,
+    pub src: NodeId,
+    pub dst: NodeId,
+    /// Local port of a multi-port host; None: by hash among the shortest paths.
+    pub src_port: Option<u32>,
+    pub start: SimTime,
+    pub bytes: u64,
+    /// Message size; the last message takes the rest.
+    pub message_bytes: u64,
+    /// Most messages posted and not completed (queue depth). None: all at once.
+    pub depth: Option<u32>,
+    pub op: Op,
+    pub transport: Transport,
+    pub data: Marking,
+    /// Marking of ACKs, NAKs and READ responses.
+    pub ack: Marking,
+    /// ECT(0) is set: switches mark instead of ignoring.
+    pub ecn_capable: bool,
+    pub cc: CcSpec,
+    /// Rate limit of the QP, below the port's rate.
+    pub pace: Option<BitRate>,
+    /// UDP source and destination port, for hashing.
+    pub sport: u16,
+    pub dport: u16,
+    /// The nodes to visit between src and dst, instead of the shortest path.
+    pub path: Option<Vec<NodeId>>,
+    /// Messages are released one by one as messages of that flow are delivered at `src`;
+    /// the first `free_messages` need no release.
+    pub after: Option<FlowId>,
+    pub free_messages: u32,
+    /// SEND only: receive buffers posted at the destination. None: never short.
+    pub receives: Option<ReceiveQueue>,
+}
+
+/// Receive buffers of a QP that the application reposts after using them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiveQueue {
+    pub posted: u32,
+    /// Time from a message's arrival until its buffer is posted again.
+    pub repost: SimDuration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Send,
+    Write,
+    Read,
+    /// Compare-and-swap or fetch-and-add: 8 bytes each.
+    Atomic,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    Rc,
+    Uc,
+    Ud,
+}
+
+/// Something that goes wrong at a given time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub at: SimTime,
+    pub kind: FaultKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// Index into [`Model::links`].
+    LinkDown(u32),
+    LinkUp(u32),
+    /// A host takes received frames at this rate from now on. None: normal again.
+    SlowReceiver { node: NodeId, drain: Option<BitRate> },
+    /// A NIC sends pause for these priorities without end, and stops.
+    PauseStormStart { node: NodeId, mask: u8 },
+    PauseStormEnd { node: NodeId },
+    /// Loss probability of a link from now on, in both directions.
+    LinkLoss { link: u32, loss: Probability },
+}

@@ -1,0 +1,270 @@
+//! What a run produced, as plain data in the order of the model's nodes, links and flows.
+
+use crate::model::{FlowId, NodeId, PRIORITIES};
+use crate::time::{SimDuration, SimTime};
+use crate::units::Bytes;
+
+/// Results of one simulation.
+#[derive(Clone, Debug, Default)]
+pub struct Results {
+    pub end: SimTime,
+    pub stop: Stop,
+    pub events: u64,
+    /// Frames put on a wire, at hosts and switches, all kinds.
+    pub packet_hops: u64,
+    pub flows: Vec<FlowResult>,
+    /// Every port of every node, in node order.
+    pub ports: Vec<PortResult>,
+    pub nodes: Vec<NodeResult>,
+    pub deadlocks: Vec<Deadlock>,
+    pub watchdog: Vec<WatchdogEvent>,
+    pub pauses: Vec<PauseLogEntry>,
+    pub series: Vec<Sample>,
+}
+
+/// Why the run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing was left to do.
+    #[default]
+    Idle,
+    /// The time limit was reached.
+    Until,
+    /// No packet moved and none ever will, but flows are unfinished.
+    Stuck,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FlowStatus {
+    #[default]
+    Unfinished,
+    Completed,
+    /// IBV_WC_RETRY_EXC_ERR
+    RetryExceeded,
+    /// IBV_WC_RNR_RETRY_EXC_ERR
+    RnrRetryExceeded,
+    /// No path to the destination.
+    Unreachable,
+}
+
+/// One flow (queue pair).
+#[derive(Clone, Debug, Default)]
+pub struct FlowResult {
+    pub flow: FlowId,
+    pub status: FlowStatus,
+    pub start: SimTime,
+    /// Last completion at the requester; None while unfinished.
+    pub end: Option<SimTime>,
+    /// End of the run if unfinished.
+    pub active_until: SimTime,
+    /// Least time that the path allows for this flow alone.
+    pub ideal: SimDuration,
+    /// Payload of completed messages.
+    pub bytes_completed: u64,
+    /// New payload accepted in order by the receiver.
+    pub bytes_delivered: u64,
+    pub messages: u64,
+    pub messages_completed: u64,
+    /// Work requests flushed by a QP error.
+    pub messages_flushed: u64,
+    pub data_packets: u64,
+    pub retransmitted_packets: u64,
+    pub retransmitted_bytes: u64,
+    pub counters: RdmaCounters,
+    /// Completion latency of messages in picoseconds: p50, p99, max.
+    pub message_latency: Option<[SimDuration; 3]>,
+}
+
+/// RDMA counters under the names that Linux mlx5 gives them in `hw_counters`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RdmaCounters {
+    pub out_of_sequence: u64,
+    pub packet_seq_err: u64,
+    pub implied_nak_seq_err: u64,
+    pub local_ack_timeout_err: u64,
+    pub rnr_nak_retry_err: u64,
+    pub duplicate_request: u64,
+    pub out_of_buffer: u64,
+    pub req_transport_retries_exceeded: u64,
+    pub req_rnr_retries_exceeded: u64,
+    pub np_ecn_marked_roce_packets: u64,
+    pub np_cnp_sent: u64,
+    pub rp_cnp_handled: u64,
+    pub rp_cnp_ignored: u64,
+    pub rx_icrc_encapsulated: u64,
+}
+
+impl RdmaCounters {
+    /// Name and value of every counter, in a fixed order.
+    pub fn named(&self) -> [(&'static str, u64); 14] {
+        [
+            ("out_of_sequence", self.out_of_sequence),
+            ("packet_seq_err", self.packet_seq_err),
+            ("implied_nak_seq_err", self.implied_nak_seq_err),
+            ("local_ack_timeout_err", self.local_ack_timeout_err),
+            ("rnr_nak_retry_err", self.rnr_nak_retry_err),
+            ("duplicate_request", self.duplicate_request),
+            ("out_of_buffer", self.out_of_buffer),
+            ("req_transport_retries_exceeded", self.req_transport_retries_exceeded),
+            ("req_rnr_retries_exceeded", self.req_rnr_retries_exceeded),
+            ("np_ecn_marked_roce_packets", self.np_ecn_marked_roce_packets),
+            ("np_cnp_sent", self.np_cnp_sent),
+            ("rp_cnp_handled", self.rp_cnp_handled),
+            ("rp_cnp_ignored", self.rp_cnp_ignored),
+            ("rx_icrc_encapsulated", self.rx_icrc_encapsulated),
+        ]
+    }
+
+    pub fn add(&mut self, o: &RdmaCounters) {
+        self.out_of_sequence += o.out_of_sequence;
+        self.packet_seq_err += o.packet_seq_err;
+        self.implied_nak_seq_err += o.implied_nak_seq_err;
+        self.local_ack_timeout_err += o.local_ack_timeout_err;
+        self.rnr_nak_retry_err += o.rnr_nak_retry_err;
+        self.duplicate_request += o.duplicate_request;
+        self.out_of_buffer += o.out_of_buffer;
+        self.req_transport_retries_exceeded += o.req_transport_retries_exceeded;
+        self.req_rnr_retries_exceeded += o.req_rnr_retries_exceeded;
+        self.np_ecn_marked_roce_packets += o.np_ecn_marked_roce_packets;
+        self.np_cnp_sent += o.np_cnp_sent;
+        self.rp_cnp_handled += o.rp_cnp_handled;
+        self.rp_cnp_ignored += o.rp_cnp_ignored;
+        self.rx_icrc_encapsulated += o.rx_icrc_encapsulated;
+    }
+}
+
+/// Why a frame was discarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum DropCause {
+    /// Lossy queue or group above its limit.
+    TailDrop = 0,
+    /// Lossless group with its headroom exhausted.
+    HeadroomFull = 1,
+    /// Lost or corrupted on the link (loss model, bit errors).
+    LinkError = 2,
+    /// The link was down.
+    LinkDown = 3,
+    /// Discarded by the PFC watchdog.
+    Watchdog = 4,
+    /// NIC receive buffer full.
+    RxBuffer = 5,
+    /// No route from here.
+    NoRoute = 6,
+}
+
+pub const DROP_CAUSES: [(DropCause, &str); 7] = [
+    (DropCause::TailDrop, "tail_drop"),
+    (DropCause::HeadroomFull, "headroom_full"),
+    (DropCause::LinkError, "link_error"),
+    (DropCause::LinkDown, "link_down"),
+    (DropCause::Watchdog, "pfc_watchdog"),
+    (DropCause::RxBuffer, "rx_buffer"),
+    (DropCause::NoRoute, "no_route"),
+];
+
+/// One port. Rates of frames count whole frames; "rx" is what arrived from the link.
+#[derive(Clone, Debug, Default)]
+pub struct PortResult {
+    pub node: NodeId,
+    /// Index within the node.
+    pub port: u32,
+    pub peer: NodeId,
+    pub peer_port: u32,
+    pub tx_frames: u64,
+    /// Wire bytes, preamble and gap included where the framing has them.
+    pub tx_bytes: u64,
+    pub rx_frames: u64,
+    pub rx_bytes: u64,
+    pub priority: [PriorityResult; PRIORITIES],
+    /// Frames discarded here at ingress or egress, by cause and priority.
+    pub drops: [[u64; PRIORITIES]; 7],
+    /// 802.3x frames.
+    pub tx_global_pause: u64,
+    pub rx_global_pause: u64,
+    /// Largest egress backlog over all queues.
+    pub queue_peak: Bytes,
+    /// Time in which the port sent something.
+    pub busy: SimDuration,
+    pub up: bool,
+}
+
+/// Per priority counters of a port; names after `ethtool -S` (mlx5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PriorityResult {
+    /// The priority is lossless here: it sends pause and has headroom.
+    pub lossless: bool,
+    pub tx_frames: u64,
+    /// Wire bytes sent, by egress priority.
+    pub tx_bytes: u64,
+    /// Pause frames sent with time > 0, and with time = 0 (resume).
+    pub tx_pause: u64,
+    pub tx_resume: u64,
+    pub rx_pause: u64,
+    pub rx_resume: u64,
+    /// Times that the port went from sending to paused.
+    pub rx_pause_transitions: u64,
+    /// Time for which the port was kept from sending on this priority.
+    pub rx_pause_duration: SimDuration,
+    /// Longest single uninterrupted pause.
+    pub rx_pause_longest: SimDuration,
+    /// Frames that left with CE set here.
+    pub ecn_marked: u64,
+    pub queue_peak: Bytes,
+    /// Largest ingress occupancy (reserve + shared), and of it in headroom.
+    pub ingress_peak: Bytes,
+    pub headroom_peak: Bytes,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct NodeResult {
+    /// Largest buffer occupancy of a switch, or receive buffer of a host.
+    pub buffer_peak: Bytes,
+    pub buffer_size: Bytes,
+    /// RDMA counters of a host: the sum over its QPs, on the side that counts.
+    pub counters: RdmaCounters,
+}
+
+/// A cycle of queues that wait for each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadlock {
+    pub at: SimTime,
+    pub priority: u8,
+    /// (node, egress port) of each blocked queue, in waiting order.
+    pub cycle: Vec<(NodeId, u32)>,
+    /// The cycle had dissolved again at this time.
+    pub cured: Option<SimTime>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchdogEvent {
+    pub at: SimTime,
+    pub node: NodeId,
+    pub port: u32,
+    pub priority: u8,
+    /// False: restored.
+    pub storm: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PauseLogEntry {
+    pub at: SimTime,
+    pub node: NodeId,
+    /// The port that received the frame.
+    pub port: u32,
+    pub mask: u8,
+    pub pause: bool,
+}
+
+/// The state at one instant, and what happened since the previous sample.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    pub at: SimTime,
+    /// Per flow: payload delivered since the last sample, and the current rate limit in bit/s.
+    pub flow_bytes: Vec<u64>,
+    pub flow_rate_bps: Vec<u64>,
+    /// Per port: egress backlog, bytes sent since the last sample, priorities paused now.
+    pub port_queue: Vec<u64>,
+    pub port_tx_bytes: Vec<u64>,
+    pub port_paused: Vec<u8>,
+}

@@ -1,0 +1,3 @@
+//! The `xoff` command line.
+
+fn main() {}
