@@ -22,7 +22,7 @@ pub(in crate::scenario) enum RawPattern {
     AllToAll,
     /// Random arrivals. Keys: load, sizes, bytes, duration, receiver.
     Poisson,
-    /// All-reduce by passing chunks around a ring. Keys: bytes, chunks.
+    /// All-reduce by passing chunks around a ring. Keys: bytes.
     RingAllreduce,
 }
 
@@ -134,9 +134,6 @@ pub(in crate::scenario) struct RawTraffic {
     /// poisson: how long flows arrive.
     #[serde(default)]
     pub(in crate::scenario) duration: Option<Sp<SimDuration>>,
-    /// ring-allreduce: pieces into which each transfer is cut. Default: one per host.
-    #[serde(default)]
-    pub(in crate::scenario) chunks: Option<Sp<u32>>,
 }
 
 /// One flow.
