@@ -191,6 +191,7 @@ fn descend<'a>(
             let Some((key, rest)) = path.split_first() else {
                 return Ok(());
             };
+            let items: &mut [Value<'a>] = items;
             for i in chosen(items, name, key, &assignment.span)? {
                 match rest.is_empty() {
                     true => items[i] = assignment.value.clone(),

@@ -53,12 +53,12 @@ impl<T: JsonSchema> JsonSchema for Sp<T> {
 
 /// What an optional key means when it is absent.
 pub(super) trait Given<T> {
-    fn or(&self, default: T) -> T;
+    fn get_or(&self, default: T) -> T;
     fn given(&self) -> Option<T>;
 }
 
 impl<T: Clone> Given<T> for Option<Sp<T>> {
-    fn or(&self, default: T) -> T {
+    fn get_or(&self, default: T) -> T {
         self.given().unwrap_or(default)
     }
 
@@ -115,7 +115,7 @@ impl<T: Scalar> Visitor<'_> for ScalarVisitor<T> {
 }
 
 macro_rules! scalars {
-    ($($(<$p:ident>)? $name:ty => $id:literal;)*) => {$(
+    ($($name:ty => $id:literal $(, $p:ident)?;)*) => {$(
         impl<'de $(, $p: Scalar)?> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
                 d.deserialize_any(ScalarVisitor(PhantomData))
@@ -150,8 +150,8 @@ scalars! {
     Label => "Label";
     TimerCode => "TimerCode";
     Quanta => "Quanta";
-    <T> Auto<T> => "Auto";
-    <T> OrOff<T> => "OrOff";
+    Auto<T> => "Auto", T;
+    OrOff<T> => "OrOff", T;
 }
 
 fn parse<T: FromStr<Err = E>, E: fmt::Display>(text: &str) -> Result<T, String> {
