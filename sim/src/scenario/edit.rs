@@ -262,8 +262,7 @@ fn fill<'a>(table: &mut DeTable<'a>, base: &DeTable<'a>) {
 /// Completes every profile with what it inherits.
 pub(super) fn inherit(document: &mut Document<'_>, mistakes: &mut Mistakes) {
     for kind in PROFILES {
-        let Some(DeValue::Table(profiles)) =
-            document.get_mut().get_mut(kind).map(Spanned::get_mut)
+        let Some(DeValue::Table(profiles)) = document.get_mut().get_mut(kind).map(Spanned::get_mut)
         else {
             continue;
         };
@@ -432,10 +431,9 @@ mod tests {
 
     #[test]
     fn circular_inheritance_is_refused() {
-        for text in [
-            "[nic.a]\ninherits='b'\n[nic.b]\ninherits='a'",
-            "[nic.default]\ninherits='a'\n[nic.a]",
-        ] {
+        for text in
+            ["[nic.a]\ninherits='b'\n[nic.b]\ninherits='a'", "[nic.default]\ninherits='a'\n[nic.a]"]
+        {
             assert!(edited(text, &[]).unwrap_err().contains("inherits from itself"));
         }
         assert!(edited("[nic.a]\ninherits='z'", &[]).unwrap_err().contains("no profile `z`"));
