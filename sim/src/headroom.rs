@@ -34,8 +34,11 @@
 //! The rule presumes that pause frames precede all others at the port and that only the latest
 //! state is sent; a pause frame of another priority that happens to go first delays by 84 bytes.
 
+mod vendor;
+
 use crate::time::SimDuration;
 use crate::units::{BitRate, Bytes, Length};
+use vendor::{mlx5_terms, sonic_terms, sonic_xon};
 
 /// Preamble, start delimiter and gap: wire bytes of a frame beyond the frame itself.
 const PREAMBLE_AND_GAP: u32 = 20;
@@ -68,8 +71,12 @@ pub fn response_time(rate: BitRate) -> SimDuration {
 }
 
 fn response_quanta(rate: BitRate) -> u64 {
-    let listed = RESPONSE_QUANTA.iter().find(|(gbps, _)| rate <= BitRate::from_gbps(*gbps));
-    listed.unwrap_or(&RESPONSE_QUANTA[RESPONSE_QUANTA.len() - 1]).1
+    let listed = RESPONSE_QUANTA
+        .iter()
+        .find(|(gbps, _)| rate <= BitRate::from_gbps(*gbps));
+    listed
+        .unwrap_or(&RESPONSE_QUANTA[RESPONSE_QUANTA.len() - 1])
+        .1
 }
 
 /// Largest RoCEv2 data frame with `mtu` bytes of payload, FCS included: Ethernet 14 (+4 tagged),
@@ -87,7 +94,7 @@ pub fn auto(rate: BitRate, delay: SimDuration, mtu: u32, response: SimDuration) 
     auto_for_frames(rate, delay, roce_frame_bytes(mtu, false, false), response)
 }
 
-/// [`auto`] for a class and a reverse direction whose largest frame has `frame_bytes`, FCS included.
+/// [`auto`] for a class and a reverse direction whose largest frame has `frame_bytes` (with FCS).
 pub fn auto_for_frames(
     rate: BitRate,
     delay: SimDuration,
@@ -102,7 +109,12 @@ pub fn auto_for_frames(
         reverse: frame_bytes,
         stored: Stored::bytes(frame_bytes),
     };
-    Bytes(exact.terms().iter().fold(0, |sum, term| sum.saturating_add(term.bytes)))
+    Bytes(
+        exact
+            .terms()
+            .iter()
+            .fold(0, |sum, term| sum.saturating_add(term.bytes)),
+    )
 }
 
 /// Whose rule computes the headroom.
@@ -213,10 +225,7 @@ pub fn calculate(profile: Profile, input: &Input) -> Result<Breakdown, InputErro
     let (terms, xon) = match profile {
         Profile::Xoff => (xoff_terms(input), None),
         Profile::Mlx5 => (mlx5_terms(input), None),
-        Profile::Sonic => (
-            sonic_terms(input),
-            Some(Bytes(input.pipeline_bytes.next_multiple_of(SONIC_UNIT as u64))),
-        ),
+        Profile::Sonic => (sonic_terms(input), Some(sonic_xon(input))),
     };
     let total = Bytes(terms.iter().map(|t| t.bytes).sum());
     Ok(Breakdown { terms, total, xon })
@@ -230,17 +239,41 @@ fn check(i: &Input) -> Result<(), InputError> {
     let frame_order = frame(i.min_frame_bytes) && i.min_frame_bytes <= i.mtu_frame_bytes;
     let checks = [
         (rate, "rate", "between 1Mbps and 100Tbps"),
-        (i.cable <= Length(100_000_000_000), "cable", "at most 100000km"),
+        (
+            i.cable <= Length(100_000_000_000),
+            "cable",
+            "at most 100000km",
+        ),
         (i.phy_delay <= second, "PHY delay", "at most 1s"),
         (i.response <= second, "response time", "at most 1s"),
         (i.gearbox_delay <= second, "gearbox delay", "at most 1s"),
-        (frame(i.mtu_frame_bytes), "largest lossless frame", "64 to 65536 bytes"),
+        (
+            frame(i.mtu_frame_bytes),
+            "largest lossless frame",
+            "64 to 65536 bytes",
+        ),
         (frame(i.port_mtu), "largest frame", "64 to 65536 bytes"),
-        (frame_order, "smallest lossless frame", "64 bytes to the largest lossless frame"),
-        ((1..=65_536).contains(&i.cell_bytes), "cell size", "1 to 65536 bytes"),
-        (i.small_packet_percent <= 100, "share of small packets", "0 to 100"),
+        (
+            frame_order,
+            "smallest lossless frame",
+            "64 bytes to the largest lossless frame",
+        ),
+        (
+            (1..=65_536).contains(&i.cell_bytes),
+            "cell size",
+            "1 to 65536 bytes",
+        ),
+        (
+            i.small_packet_percent <= 100,
+            "share of small packets",
+            "0 to 100",
+        ),
         (i.mac_phy_bytes <= 1 << 30, "MAC/PHY delay", "at most 1GiB"),
-        (i.pipeline_bytes <= 1 << 30, "pipeline latency", "at most 1GiB"),
+        (
+            i.pipeline_bytes <= 1 << 30,
+            "pipeline latency",
+            "at most 1GiB",
+        ),
     ];
     match checks.into_iter().find(|(ok, ..)| !ok) {
         Some((_, field, range)) => Err(InputError { field, range }),
@@ -262,21 +295,34 @@ impl Stored {
         Stored::cells(frame, frame, 1)
     }
 
-    /// Frames of `min` to `max` bytes in cells. Candidates for the largest ratio are `min`, `max`,
-    /// and every size that just needs one more cell; in a byte buffer that is `max`.
+    /// Frames of `min` to `max` bytes in cells of `cell` > 0 bytes. The largest ratio is that of
+    /// `min`, of `max` or of a size that just needs one more cell; in a byte buffer of `max`.
     fn cells(min: u32, max: u32, cell: u32) -> Stored {
         let stored = |frame: u32| u128::from(frame).next_multiple_of(u128::from(cell));
-        let ratio = |frame: u32| (stored(frame), u128::from(frame) + u128::from(PREAMBLE_AND_GAP));
+        let ratio = |frame: u32| {
+            (
+                stored(frame),
+                u128::from(frame) + u128::from(PREAMBLE_AND_GAP),
+            )
+        };
         let mut best = ratio(max);
-        let next_cell = (min / cell + 1).saturating_mul(cell).saturating_add(1);
-        let steps = (next_cell..max).step_by(cell.max(1) as usize);
-        for frame in std::iter::once(min).chain(steps.filter(|_| cell > 1)) {
+        let next_cell = (min / cell)
+            .saturating_add(1)
+            .saturating_mul(cell)
+            .saturating_add(1);
+        let end = if cell > 1 { max } else { 0 };
+        let steps = (next_cell..end).step_by(cell as usize);
+        for frame in std::iter::once(min).chain(steps) {
             let (num, den) = ratio(frame);
             if num * best.1 > best.0 * den {
                 best = (num, den);
             }
         }
-        Stored { largest: stored(max) as u64, numerator: best.0, denominator: best.1 }
+        Stored {
+            largest: stored(max) as u64,
+            numerator: best.0,
+            denominator: best.1,
+        }
     }
 }
 
@@ -305,11 +351,31 @@ impl Exact {
             bytes: self.stored.largest,
         };
         let spans = [
-            ("on the cable", self.delay, format!("one-way delay {}", self.delay)),
-            ("pause wait", wait, format!("{reverse_wire} B on the wire = {wait}")),
-            ("pause frame", pause, format!("{PAUSE_WIRE_BYTES} B on the wire = {pause}")),
-            ("pause travels", self.delay, format!("one-way delay {}", self.delay)),
-            ("pause response", self.response, format!("response time {}", self.response)),
+            (
+                "on the cable",
+                self.delay,
+                format!("one-way delay {}", self.delay),
+            ),
+            (
+                "pause wait",
+                wait,
+                format!("{reverse_wire} B on the wire = {wait}"),
+            ),
+            (
+                "pause frame",
+                pause,
+                format!("{PAUSE_WIRE_BYTES} B on the wire = {pause}"),
+            ),
+            (
+                "pause travels",
+                self.delay,
+                format!("one-way delay {}", self.delay),
+            ),
+            (
+                "pause response",
+                self.response,
+                format!("response time {}", self.response),
+            ),
         ];
         let mut terms = vec![whole("crossing frame")];
         let (mut elapsed, mut before) = (SimDuration::ZERO, 0);
@@ -317,7 +383,11 @@ impl Exact {
         for (name, span, formula) in spans {
             elapsed += span;
             let now = self.arrived(elapsed);
-            terms.push(Term { name, formula, bytes: now - before });
+            terms.push(Term {
+                name,
+                formula,
+                bytes: now - before,
+            });
             before = now;
         }
         terms.push(whole("sender's last frame"));
@@ -339,97 +409,13 @@ fn xoff_terms(input: &Input) -> Vec<Term> {
         response: input.response,
         frame: input.mtu_frame_bytes,
         reverse: input.port_mtu,
-        stored: Stored::cells(input.min_frame_bytes, input.mtu_frame_bytes, input.cell_bytes),
+        stored: Stored::cells(
+            input.min_frame_bytes,
+            input.mtu_frame_bytes,
+            input.cell_bytes,
+        ),
     };
     exact.terms()
-}
-
-/// `(301 + 216 × metres / 100) × Mb/s / 1000 + 272 × MTU / 100`, every division rounded down and
-/// the rate at least 40 Gb/s.
-fn mlx5_terms(input: &Input) -> Vec<Term> {
-    let speed = (input.rate.bps() / 1_000_000).max(40_000);
-    let metres = input.cable.0.div_ceil(1_000);
-    let mtu = u64::from(input.port_mtu);
-    let fixed = 301 * speed / 1_000;
-    let with_cable = (301 + 216 * metres / 100) * speed / 1_000;
-    vec![
-        Term { name: "fixed latency", formula: format!("301 × {speed} / 1000"), bytes: fixed },
-        Term {
-            name: "cable",
-            formula: format!("(216 × {metres} / 100) × {speed} / 1000"),
-            bytes: with_cable - fixed,
-        },
-        Term { name: "frames", formula: format!("272 × {mtu} / 100"), bytes: 272 * mtu / 100 },
-    ]
-}
-
-/// SONiC rounds up to this many bytes.
-const SONIC_UNIT: u128 = 1_024;
-/// Speed of light in the cable in SONiC's formula, m/s.
-const SONIC_LIGHT: u128 = 198_000_000;
-
-/// `Xoff` of SONiC's formula, computed as its scripts do it: cable and gearbox are divided by 8 ×
-/// 1024 although the product is in thousands of bits (so they come out 2.3 % low), the result is
-/// rounded up to 1024. The scripts use floating point; this is the exact value.
-///
-/// `lossless mtu + (port mtu + 2 × (cable + gearbox) + MAC/PHY + peer response) × cell occupancy`
-fn sonic_terms(input: &Input) -> Vec<Term> {
-    // Everything is counted in 1 / (8192 c × 1000) bytes: lengths are in millimetres.
-    let unit = SONIC_LIGHT * 8_192 * 1_000;
-    let speed = u128::from(input.rate.bps() / 1_000_000);
-    let cable = 2 * u128::from(input.cable.0) * speed * 1_000_000_000;
-    let gearbox_ps = u128::from(input.gearbox_delay.ps());
-    let gearbox = 2 * speed * gearbox_ps * (unit / 8_192) / 1_000;
-    let (peer, peer_formula) = sonic_peer_response(input);
-    let (scale, of) = sonic_occupancy(input);
-    let mtu = u128::from(input.port_mtu);
-    let parts = [
-        ("port mtu", mtu * unit, format!("{mtu} B")),
-        ("cable", cable, format!("2 × {} mm × {speed} Mb/s / c", input.cable.0)),
-        ("gearbox", gearbox, format!("2 × {} × {speed} Mb/s", input.gearbox_delay)),
-        ("MAC/PHY", u128::from(input.mac_phy_bytes) * unit, format!("{} B", input.mac_phy_bytes)),
-        ("peer response", u128::from(peer) * unit, peer_formula),
-    ];
-    let lossless = u64::from(input.mtu_frame_bytes);
-    let formula = format!("{lossless} B");
-    let mut terms = vec![Term { name: "lossless mtu", formula, bytes: lossless }];
-    let (mut sum, mut before) = (0, 0);
-    for (name, part, formula) in parts {
-        sum += part;
-        let now = (sum * scale / (unit * of)) as u64;
-        let formula = format!("{formula} × occupancy {scale}/{of}");
-        terms.push(Term { name, formula, bytes: now - before });
-        before = now;
-    }
-    let exact = u128::from(lossless) * unit * of + sum * scale;
-    let rounded = exact.div_ceil(unit * of * SONIC_UNIT) * SONIC_UNIT;
-    let bytes = rounded as u64 - lossless - before;
-    terms.push(Term { name: "rounding", formula: "up to 1024 B".to_owned(), bytes });
-    terms
-}
-
-/// Bytes that the peer sends until it obeys.
-fn sonic_peer_response(input: &Input) -> (u64, String) {
-    let listed = |gbps| BitRate::from_gbps(gbps) == input.rate;
-    match RESPONSE_QUANTA.iter().find(|(gbps, _)| listed(*gbps)) {
-        Some((_, quanta)) => (quanta * 64, format!("{quanta} quanta × 512 / 8")),
-        None => (
-            input.rate.bytes_in_floor(input.response),
-            format!("{} at {}", input.response, input.rate),
-        ),
-    }
-}
-
-/// Share of buffer that a byte takes, as a fraction: small packets cost the worst-case factor.
-fn sonic_occupancy(input: &Input) -> (u128, u128) {
-    let cell = u128::from(input.cell_bytes);
-    let small = u128::from(input.small_packet_percent);
-    let (num, den) = if cell > 2 * u128::from(MIN_FRAME) {
-        (cell, u128::from(MIN_FRAME))
-    } else {
-        (2 * cell, 1 + cell)
-    };
-    ((100 - small) * den + small * num, 100 * den)
 }
 
 #[cfg(test)]
@@ -445,10 +431,17 @@ mod tests {
         let lengths = [0, 3, 7, 100, 300, 1_000, 10_000];
         GBPS.into_iter().flat_map(move |gbps| {
             let mtus = move |m: u64| MTUS.map(|mtu| (m, mtu));
-            lengths.into_iter().flat_map(mtus).map(move |(metres, mtu)| {
-                let delay = Length(metres * 1_000).propagation();
-                (BitRate::from_gbps(gbps), delay, roce_frame_bytes(mtu, false, false))
-            })
+            lengths
+                .into_iter()
+                .flat_map(mtus)
+                .map(move |(metres, mtu)| {
+                    let delay = Length(metres * 1_000).propagation();
+                    (
+                        BitRate::from_gbps(gbps),
+                        delay,
+                        roce_frame_bytes(mtu, false, false),
+                    )
+                })
         })
     }
 
@@ -482,7 +475,10 @@ mod tests {
             let bytes = auto_for_frames(rate, delay, frame, response_time(rate)).0;
             let worst = played(rate, delay, frame, || frame);
             assert!(worst <= bytes, "{rate} {delay} {frame}: {worst} > {bytes}");
-            assert!(worst > bytes - u64::from(frame), "{rate} {delay} {frame}: {bytes} too much");
+            assert!(
+                worst > bytes - u64::from(frame),
+                "{rate} {delay} {frame}: {bytes} too much"
+            );
         }
     }
 
@@ -503,7 +499,12 @@ mod tests {
 
     #[test]
     fn cells_are_counted_at_their_worst() {
-        for (min, max, cell) in [(64, 1_102, 208), (64, 4_174, 144), (66, 1_102, 256), (64, 90, 96)] {
+        for (min, max, cell) in [
+            (64, 1_102, 208),
+            (64, 4_174, 144),
+            (66, 1_102, 256),
+            (64, 90, 96),
+        ] {
             let stored = Stored::cells(min, max, cell);
             for frame in min..=max {
                 let occupied = u128::from(frame.next_multiple_of(cell));
@@ -511,7 +512,10 @@ mod tests {
             }
         }
         let large = Stored::cells(1_102, 1_102, 208);
-        assert_eq!((large.largest, large.numerator, large.denominator), (1_248, 1_248, 1_122));
+        assert_eq!(
+            (large.largest, large.numerator, large.denominator),
+            (1_248, 1_248, 1_122)
+        );
     }
 
     #[test]
@@ -532,48 +536,10 @@ mod tests {
         assert_eq!(bytes, expected);
         assert_eq!(breakdown.total, Bytes(40_432));
         let delay = SimDuration::from_ns(500);
-        assert_eq!(auto(input.rate, delay, 1_024, input.response), breakdown.total);
-    }
-
-    #[test]
-    fn mlx5_matches_the_driver() {
-        let total = |gbps, metres: u64, mtu| {
-            let input = Input {
-                port_mtu: mtu,
-                ..Input::roce(BitRate::from_gbps(gbps), Length(metres * 1_000), 1_024)
-            };
-            calculate(Profile::Mlx5, &input).unwrap().total.0
-        };
-        assert_eq!(total(100, 7, 9_216), 56_667);
-        assert_eq!(total(100, 100, 4_096), 62_841);
-        assert_eq!(total(400, 100, 4_096), 217_941);
-        assert_eq!(total(400, 5, 4_096), 135_541);
-        assert_eq!(total(10, 7, 9_216), total(40, 7, 9_216));
-    }
-
-    fn sonic(gbps: u64, metres: u64) -> Input {
-        Input {
-            mtu_frame_bytes: 1_024,
-            port_mtu: 9_100,
-            cell_bytes: 144,
-            small_packet_percent: 100,
-            mac_phy_bytes: 819,
-            pipeline_bytes: 18 * 1_024,
-            ..Input::roce(BitRate::from_gbps(gbps), Length(metres * 1_000), 1_024)
-        }
-    }
-
-    #[test]
-    fn sonic_follows_its_design_document() {
-        let total = |input: &Input| calculate(Profile::Sonic, input).unwrap().total.0;
-        // 1024 + (9100 + 2 × 5 m × 100 Gb/s / c + 819 + 394 × 64) × 144 / 64, rounded up.
-        assert_eq!(total(&sonic(100, 5)), 81_920);
-        let input = Input { gearbox_delay: SimDuration::from_ns(9), ..sonic(400, 300) };
-        assert_eq!(total(&input), 489_472);
-        let input = Input { cell_bytes: 96, small_packet_percent: 40, ..sonic(25, 40) };
-        assert_eq!(total(&input), 24_576);
-        let breakdown = calculate(Profile::Sonic, &sonic(100, 5)).unwrap();
-        assert_eq!(breakdown.xon, Some(Bytes(18_432)));
+        assert_eq!(
+            auto(input.rate, delay, 1_024, input.response),
+            breakdown.total
+        );
     }
 
     #[test]
@@ -591,13 +557,55 @@ mod tests {
     fn absurd_inputs_are_refused_or_saturate() {
         let good = Input::roce(BitRate::from_gbps(100), Length(7_000), 4_096);
         let bad = [
-            (Input { rate: BitRate::from_bps(0), ..good }, "rate"),
-            (Input { cable: Length(u64::MAX), ..good }, "cable"),
-            (Input { response: SimDuration::MAX, ..good }, "response time"),
-            (Input { cell_bytes: 0, ..good }, "cell size"),
-            (Input { mtu_frame_bytes: u32::MAX, ..good }, "largest lossless frame"),
-            (Input { min_frame_bytes: 9_000, ..good }, "smallest lossless frame"),
-            (Input { small_packet_percent: 101, ..good }, "share of small packets"),
+            (
+                Input {
+                    rate: BitRate::from_bps(0),
+                    ..good
+                },
+                "rate",
+            ),
+            (
+                Input {
+                    cable: Length(u64::MAX),
+                    ..good
+                },
+                "cable",
+            ),
+            (
+                Input {
+                    response: SimDuration::MAX,
+                    ..good
+                },
+                "response time",
+            ),
+            (
+                Input {
+                    cell_bytes: 0,
+                    ..good
+                },
+                "cell size",
+            ),
+            (
+                Input {
+                    mtu_frame_bytes: u32::MAX,
+                    ..good
+                },
+                "largest lossless frame",
+            ),
+            (
+                Input {
+                    min_frame_bytes: 9_000,
+                    ..good
+                },
+                "smallest lossless frame",
+            ),
+            (
+                Input {
+                    small_packet_percent: 101,
+                    ..good
+                },
+                "share of small packets",
+            ),
         ];
         for (input, field) in bad {
             assert_eq!(calculate(Profile::Xoff, &input).unwrap_err().field, field);
@@ -622,6 +630,15 @@ mod tests {
         }
         let most = BitRate::from_bps(u64::MAX);
         assert!(auto(most, SimDuration::MAX, u32::MAX, SimDuration::MAX).0 > 1 << 61);
-        assert_eq!(auto(BitRate::from_bps(0), SimDuration::ZERO, 1_024, SimDuration::ZERO).0, 0);
+        assert_eq!(
+            auto(
+                BitRate::from_bps(0),
+                SimDuration::ZERO,
+                1_024,
+                SimDuration::ZERO
+            )
+            .0,
+            0
+        );
     }
 }

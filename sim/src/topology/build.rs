@@ -40,25 +40,34 @@ pub struct Layout {
 impl Layout {
     fn with_hosts(hosts: u32) -> Layout {
         let mut layout = Layout::default();
-        layout.nodes.extend((0..hosts).map(|i| LayoutNode { name: format!("h{i}"), switch: false }));
+        layout.nodes.extend((0..hosts).map(|i| LayoutNode {
+            name: format!("h{i}"),
+            switch: false,
+        }));
         layout
     }
 
     /// Adds `count` switches called `prefix0`, `prefix1`, ... and returns the id of the first.
     fn switches(&mut self, prefix: &str, count: u32) -> NodeId {
         let first = self.nodes.len() as NodeId;
-        self.nodes
-            .extend((0..count).map(|i| LayoutNode { name: format!("{prefix}{i}"), switch: true }));
+        self.nodes.extend((0..count).map(|i| LayoutNode {
+            name: format!("{prefix}{i}"),
+            switch: true,
+        }));
         first
     }
 
     fn switch(&mut self, name: &str) -> NodeId {
-        self.nodes.push(LayoutNode { name: name.to_owned(), switch: true });
+        self.nodes.push(LayoutNode {
+            name: name.to_owned(),
+            switch: true,
+        });
         self.nodes.len() as NodeId - 1
     }
 
     fn connect(&mut self, a: NodeId, b: NodeId, tier: LinkTier, count: u32) {
-        self.links.extend((0..count).map(|_| LayoutLink { a, b, tier }));
+        self.links
+            .extend((0..count).map(|_| LayoutLink { a, b, tier }));
     }
 
     /// Connects hosts `0..` in order, `per_switch` to each of `switches` from `first` on.
@@ -156,7 +165,11 @@ pub fn ring(
     let mut layout = Layout::with_hosts(switches.saturating_mul(hosts_per_switch));
     let sw0 = layout.switches("sw", switches);
     layout.attach_hosts(sw0, switches, hosts_per_switch, links_per_host);
-    let connections = if switches > 2 { switches } else { switches.saturating_sub(1) };
+    let connections = if switches > 2 {
+        switches
+    } else {
+        switches.saturating_sub(1)
+    };
     for i in 0..connections {
         let next = (i + 1) % switches;
         layout.connect(sw0 + i, sw0 + next, LinkTier::Fabric, fabric_links);
@@ -183,13 +196,20 @@ mod tests {
         assert!(layout.nodes[..hosts].iter().all(|n| !n.switch));
         assert!(layout.nodes[hosts..].iter().all(|n| n.switch));
         for link in &layout.links {
-            let (a, b) = (&layout.nodes[link.a as usize], &layout.nodes[link.b as usize]);
+            let (a, b) = (
+                &layout.nodes[link.a as usize],
+                &layout.nodes[link.b as usize],
+            );
             assert_eq!(link.tier == LinkTier::Host, !a.switch);
             assert!(b.switch && link.a != link.b);
         }
         let first_fabric = layout.links.iter().position(|l| l.tier == LinkTier::Fabric);
         let split = first_fabric.unwrap_or(layout.links.len());
-        assert!(layout.links[split..].iter().all(|l| l.tier == LinkTier::Fabric));
+        assert!(
+            layout.links[split..]
+                .iter()
+                .all(|l| l.tier == LinkTier::Fabric)
+        );
     }
 
     #[test]
@@ -206,7 +226,11 @@ mod tests {
         check(&layout, 12, 6);
         assert_eq!(degree(&layout, "leaf3"), (3, 4));
         assert_eq!(degree(&layout, "spine1"), (0, 8));
-        assert!(layout.links.contains(&LayoutLink { a: 3, b: 13, tier: LinkTier::Host }));
+        assert!(layout.links.contains(&LayoutLink {
+            a: 3,
+            b: 13,
+            tier: LinkTier::Host
+        }));
     }
 
     #[test]

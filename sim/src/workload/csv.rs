@@ -59,10 +59,16 @@ pub fn parse_csv(
         .filter(|(_, l)| !l.trim().is_empty() && !l.trim_start().starts_with('#'));
     let Some((line, header)) = lines.next() else {
         let message = "empty: expected a header such as `src,dst,bytes,start_ns`".to_owned();
-        return Err(CsvError { line: 1, column: 1, message });
+        return Err(CsvError {
+            line: 1,
+            column: 1,
+            message,
+        });
     };
     let columns = parse_header(line, header)?;
-    lines.map(|(line, row)| parse_row(line, row, &columns, resolve)).collect()
+    lines
+        .map(|(line, row)| parse_row(line, row, &columns, resolve))
+        .collect()
 }
 
 fn fields(row: &str) -> impl Iterator<Item = Field<'_>> {
@@ -78,7 +84,11 @@ fn fields(row: &str) -> impl Iterator<Item = Field<'_>> {
 fn parse_header(line: usize, header: &str) -> Result<Vec<Column>, CsvError> {
     let mut columns: Vec<Column> = Vec::new();
     for (column, name) in fields(header) {
-        let error = |message| CsvError { line, column, message };
+        let error = |message| CsvError {
+            line,
+            column,
+            message,
+        };
         let Some(known) = Column::named(name) else {
             return Err(error(format!(
                 "unknown column `{name}`: expected id, src, dst, bytes, start_ps, start_ns or \
@@ -90,10 +100,18 @@ fn parse_header(line: usize, header: &str) -> Result<Vec<Column>, CsvError> {
         }
         columns.push(known);
     }
-    let needed = [(Column::Src, "src"), (Column::Dst, "dst"), (Column::Bytes, "bytes")];
+    let needed = [
+        (Column::Src, "src"),
+        (Column::Dst, "dst"),
+        (Column::Bytes, "bytes"),
+    ];
     for (column, name) in needed {
         if !columns.contains(&column) {
-            return Err(CsvError { line, column: 1, message: format!("no column `{name}`") });
+            return Err(CsvError {
+                line,
+                column: 1,
+                message: format!("no column `{name}`"),
+            });
         }
     }
     Ok(columns)
@@ -105,10 +123,19 @@ fn parse_row(
     columns: &[Column],
     resolve: &dyn Fn(&str) -> Option<NodeId>,
 ) -> Result<Demand, CsvError> {
-    let error = |column, message| Err(CsvError { line, column, message });
+    let error = |column, message| {
+        Err(CsvError {
+            line,
+            column,
+            message,
+        })
+    };
     let count = fields(row).count();
     if count != columns.len() {
-        return error(1, format!("{count} fields where the header has {}", columns.len()));
+        return error(
+            1,
+            format!("{count} fields where the header has {}", columns.len()),
+        );
     }
     let mut demand = Demand::new(0, 0, 0, SimTime::ZERO);
     let mut dst_column = 1;
@@ -136,7 +163,10 @@ fn parse_row(
         }
     }
     if demand.src == demand.dst {
-        return error(dst_column, "source and destination are the same host".into());
+        return error(
+            dst_column,
+            "source and destination are the same host".into(),
+        );
     }
     Ok(demand)
 }
@@ -146,7 +176,10 @@ mod tests {
     use super::*;
 
     fn host(name: &str) -> Option<NodeId> {
-        name.trim_start_matches('h').parse().ok().filter(|n| *n < 32)
+        name.trim_start_matches('h')
+            .parse()
+            .ok()
+            .filter(|n| *n < 32)
     }
 
     fn error(text: &str) -> (usize, usize, String) {
@@ -171,7 +204,10 @@ mod tests {
         assert_eq!(demands.len(), 16);
         assert!(demands.iter().all(|d| d.dst == 0 && d.bytes == 20_000_000));
         let permutation = include_str!("../../../traces/htsim/perm128_2MB/flows.csv");
-        assert_eq!(parse_csv(permutation, &|n| n.parse().ok()).unwrap().len(), 128);
+        assert_eq!(
+            parse_csv(permutation, &|n| n.parse().ok()).unwrap().len(),
+            128
+        );
     }
 
     #[test]
@@ -184,11 +220,23 @@ mod tests {
             "second column for the same thing: `start_ns`"
         );
         let rows = |row: &str| error(&format!("src,dst,bytes,start_ns\n{row}"));
-        assert_eq!(rows("1,2,3"), (2, 1, "3 fields where the header has 4".into()));
+        assert_eq!(
+            rows("1,2,3"),
+            (2, 1, "3 fields where the header has 4".into())
+        );
         assert_eq!(rows("1, 99,3,0"), (2, 4, "unknown host `99`".into()));
-        assert_eq!(rows("1,2,0,0"), (2, 5, "not a positive number of bytes: `0`".into()));
+        assert_eq!(
+            rows("1,2,0,0"),
+            (2, 5, "not a positive number of bytes: `0`".into())
+        );
         assert_eq!(rows("1,2,-4,0").1, 5);
-        assert_eq!(rows("1,2,3,soon"), (2, 7, "not a time in ns: `soon`".into()));
-        assert_eq!(rows("h1,1,3,0"), (2, 4, "source and destination are the same host".into()));
+        assert_eq!(
+            rows("1,2,3,soon"),
+            (2, 7, "not a time in ns: `soon`".into())
+        );
+        assert_eq!(
+            rows("h1,1,3,0"),
+            (2, 4, "source and destination are the same host".into())
+        );
     }
 }

@@ -35,6 +35,14 @@ pub struct Demand {
 impl Demand {
     /// A flow that depends on no other.
     pub fn new(src: NodeId, dst: NodeId, bytes: u64, start: SimTime) -> Demand {
-        Demand { src, dst, bytes, start, after: None, free_messages: 0, message_bytes: None }
+        Demand {
+            src,
+            dst,
+            bytes,
+            start,
+            after: None,
+            free_messages: 0,
+            message_bytes: None,
+        }
     }
 }

@@ -14,7 +14,10 @@ pub fn incast(
 ) -> Vec<Demand> {
     let others = senders.iter().filter(|&&s| s != receiver);
     let starts = (0u64..).map(|i| SimTime::ZERO + stagger * i);
-    others.zip(starts).map(|(&src, start)| Demand::new(src, receiver, bytes, start)).collect()
+    others
+        .zip(starts)
+        .map(|(&src, start)| Demand::new(src, receiver, bytes, start))
+        .collect()
 }
 
 /// Every host sends to one host and receives from one host: a uniformly drawn permutation without
@@ -33,7 +36,13 @@ pub fn permutation(hosts: &[NodeId], bytes: u64, rng: &mut Stream) -> Vec<Demand
             break;
         }
     }
-    pairs(order.iter().enumerate().map(|(i, &to)| (hosts[i], hosts[to])), bytes)
+    pairs(
+        order
+            .iter()
+            .enumerate()
+            .map(|(i, &to)| (hosts[i], hosts[to])),
+        bytes,
+    )
 }
 
 /// Host i sends to host i + `by`, counted around.
@@ -112,7 +121,10 @@ mod tests {
         let mut rng = Stream::new(2, 0, 0, Purpose::Workload);
         let mut seen = std::collections::BTreeMap::new();
         for _ in 0..9_000 {
-            let to: Vec<_> = permutation(&[0, 1, 2, 3], 1, &mut rng).iter().map(|d| d.dst).collect();
+            let to: Vec<_> = permutation(&[0, 1, 2, 3], 1, &mut rng)
+                .iter()
+                .map(|d| d.dst)
+                .collect();
             *seen.entry(to).or_insert(0u32) += 1;
         }
         assert_eq!(seen.len(), 9);
@@ -122,7 +134,10 @@ mod tests {
     #[test]
     fn shift_goes_around() {
         assert_eq!(ends(&shift(&[5, 6, 7], 1, 1)), [(5, 6), (6, 7), (7, 5)]);
-        assert_eq!(ends(&shift(&[5, 6, 7], usize::MAX, 1)), [] as [(u32, u32); 0]);
+        assert_eq!(
+            ends(&shift(&[5, 6, 7], usize::MAX, 1)),
+            [] as [(u32, u32); 0]
+        );
         assert_eq!(ends(&shift(&[5, 6, 7], 5, 1)), [(5, 7), (6, 5), (7, 6)]);
         assert!(shift(&[5, 6], 2, 1).is_empty());
         assert!(shift(&[], 2, 1).is_empty());
@@ -131,7 +146,10 @@ mod tests {
     #[test]
     fn all_to_all_has_every_ordered_pair() {
         let demands = all_to_all(&[0, 1, 2], 9);
-        assert_eq!(ends(&demands), [(0, 1), (0, 2), (1, 2), (1, 0), (2, 0), (2, 1)]);
+        assert_eq!(
+            ends(&demands),
+            [(0, 1), (0, 2), (1, 2), (1, 0), (2, 0), (2, 1)]
+        );
         assert!(all_to_all(&[4], 9).is_empty());
     }
 
@@ -142,7 +160,10 @@ mod tests {
         let after: Vec<_> = demands.iter().filter_map(|d| d.after).collect();
         assert_eq!(after, [3, 0, 1, 2]);
         for d in &demands {
-            assert_eq!((d.bytes, d.message_bytes, d.free_messages), (6 * 251, Some(251), 1));
+            assert_eq!(
+                (d.bytes, d.message_bytes, d.free_messages),
+                (6 * 251, Some(251), 1)
+            );
             let before = &demands[d.after.unwrap()];
             assert_eq!(before.dst, d.src);
         }

@@ -38,7 +38,11 @@ impl Poisson {
 
     /// Number of flows to expect: what a caller should limit before it asks for them.
     pub fn expected_flows(&self) -> u64 {
-        let processes = if self.aggregate { self.destinations.len() } else { self.sources.len() };
+        let processes = if self.aggregate {
+            self.destinations.len()
+        } else {
+            self.sources.len()
+        };
         let span = u128::from(self.duration.ps()) << GAP_BITS;
         let each = self.mean_gap().map_or(0, |gap| span / gap);
         u64::try_from(each.saturating_mul(processes as u128)).unwrap_or(u64::MAX)
@@ -66,7 +70,11 @@ pub fn poisson(spec: &Poisson, rng: &mut Stream) -> Vec<Demand> {
         let mut clock = next_gap(gap, &mut stream);
         while clock < end {
             let peer = peers[stream.below(peers.len() as u64) as usize];
-            let (src, dst) = if spec.aggregate { (peer, node) } else { (node, peer) };
+            let (src, dst) = if spec.aggregate {
+                (peer, node)
+            } else {
+                (node, peer)
+            };
             let start = SimTime::from_ps((clock >> GAP_BITS) as u64);
             demands.push(Demand::new(src, dst, spec.sizes.sample(&mut stream), start));
             clock += next_gap(gap, &mut stream);
@@ -79,7 +87,7 @@ pub fn poisson(spec: &Poisson, rng: &mut Stream) -> Vec<Demand> {
 /// An exponentially distributed multiple of `mean`.
 fn next_gap(mean: u128, rng: &mut Stream) -> u128 {
     let (whole, fraction) = exponential(rng);
-    mean.saturating_mul(u128::from(whole)) + (mean * u128::from(fraction >> 32) >> 32)
+    mean.saturating_mul(u128::from(whole)) + ((mean * u128::from(fraction >> 32)) >> 32)
 }
 
 /// An exponential variate of mean 1 as whole part and 2^-64ths, by comparisons only (von Neumann
@@ -148,8 +156,12 @@ mod tests {
         let spec = spec();
         let demands = poisson(&spec, &mut stream(2));
         assert!(demands.is_sorted_by_key(|d| d.start));
-        assert!(demands.iter().all(|d| d.src != d.dst && d.start.ps() < spec.duration.ps()));
-        // 5 Mbit/ms... per source: 50 Gb/s × 5 ms / 80 kbit = 3125 flows.
+        assert!(
+            demands
+                .iter()
+                .all(|d| d.src != d.dst && d.start.ps() < spec.duration.ps())
+        );
+        // Per source: 50 Gb/s × 5 ms / 80 kbit = 3125 flows.
         assert_eq!(spec.expected_flows(), 8 * 3_125);
         for node in 0..8 {
             let sent = demands.iter().filter(|d| d.src == node).count();
@@ -159,7 +171,11 @@ mod tests {
 
     #[test]
     fn aggregate_loads_the_receiver() {
-        let spec = Poisson { destinations: vec![0], aggregate: true, ..spec() };
+        let spec = Poisson {
+            destinations: vec![0],
+            aggregate: true,
+            ..spec()
+        };
         let demands = poisson(&spec, &mut stream(3));
         assert!(demands.iter().all(|d| d.dst == 0 && d.src != 0));
         assert!(demands.len().abs_diff(3_125) < 200, "{}", demands.len());
@@ -168,7 +184,10 @@ mod tests {
     #[test]
     fn a_longer_run_starts_with_the_shorter_one() {
         let short = poisson(&spec(), &mut stream(4));
-        let spec = Poisson { duration: SimDuration::from_ms(6), ..spec() };
+        let spec = Poisson {
+            duration: SimDuration::from_ms(6),
+            ..spec()
+        };
         let long = poisson(&spec, &mut stream(4));
         assert_eq!(short[..], long[..short.len()]);
     }
@@ -176,13 +195,36 @@ mod tests {
     #[test]
     fn degenerate_specs_give_nothing() {
         let cases = [
-            Poisson { load_ppm: 0, ..spec() },
-            Poisson { rate: BitRate::from_bps(0), ..spec() },
-            Poisson { duration: SimDuration::ZERO, ..spec() },
-            Poisson { sources: vec![], ..spec() },
-            Poisson { destinations: vec![], ..spec() },
-            Poisson { sources: vec![3], destinations: vec![3], ..spec() },
-            Poisson { sizes: Sizes::Fixed(u64::MAX), load_ppm: 1, ..spec() },
+            Poisson {
+                load_ppm: 0,
+                ..spec()
+            },
+            Poisson {
+                rate: BitRate::from_bps(0),
+                ..spec()
+            },
+            Poisson {
+                duration: SimDuration::ZERO,
+                ..spec()
+            },
+            Poisson {
+                sources: vec![],
+                ..spec()
+            },
+            Poisson {
+                destinations: vec![],
+                ..spec()
+            },
+            Poisson {
+                sources: vec![3],
+                destinations: vec![3],
+                ..spec()
+            },
+            Poisson {
+                sizes: Sizes::Fixed(u64::MAX),
+                load_ppm: 1,
+                ..spec()
+            },
         ];
         for (i, case) in cases.iter().enumerate() {
             assert!(poisson(case, &mut stream(5)).is_empty(), "case {i}");

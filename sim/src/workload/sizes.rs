@@ -67,7 +67,11 @@ impl Cdf {
                 points.push(point);
             }
         }
-        let error = |message: &str| CsvError { line: last_line, column: 1, message: message.into() };
+        let error = |message: &str| CsvError {
+            line: last_line,
+            column: 1,
+            message: message.into(),
+        };
         // Shares were read as if in percent; those that end at 1 are fractions.
         let scale = match points.last() {
             None => return Err(error("no points: expected lines of `<bytes> <percent>`")),
@@ -87,7 +91,10 @@ impl Cdf {
 
     /// The size below which `share` of the flows are; `share` is less than [`ONE`].
     fn at(&self, share: u64) -> u64 {
-        let above = self.points.partition_point(|p| p.1 <= share).min(self.points.len() - 1);
+        let above = self
+            .points
+            .partition_point(|p| p.1 <= share)
+            .min(self.points.len() - 1);
         let (high, to) = self.points[above];
         let (low, from) = match above.checked_sub(1) {
             Some(below) => self.points[below],
@@ -114,9 +121,15 @@ impl Cdf {
 fn parse_point(line: usize, content: &str) -> Result<(u64, u64), CsvError> {
     let error = |at: &str, message: String| {
         let column = at.as_ptr() as usize - content.as_ptr() as usize;
-        CsvError { line, column: content[..column].chars().count() + 1, message }
+        CsvError {
+            line,
+            column: content[..column].chars().count() + 1,
+            message,
+        }
     };
-    let mut fields = content.split(|c: char| c.is_whitespace() || c == ',').filter(|f| !f.is_empty());
+    let mut fields = content
+        .split(|c: char| c.is_whitespace() || c == ',')
+        .filter(|f| !f.is_empty());
     let Some(size) = fields.next() else {
         return Err(error(content, "expected `<bytes> <percent>`".into()));
     };
@@ -139,13 +152,21 @@ fn check_order(line: usize, points: &[(u64, u64)], point: (u64, u64)) -> Result<
         Some(last) if point.1 < last.1 => "shares",
         _ => return Ok(()),
     };
-    Err(CsvError { line, column: 1, message: format!("{what} must not decrease") })
+    Err(CsvError {
+        line,
+        column: 1,
+        message: format!("{what} must not decrease"),
+    })
 }
 
 /// A decimal number × 10^`digits`, exactly; None if it does not fit or has more digits than that.
 fn parse_decimal(text: &str, digits: usize) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let fraction = if digits > 0 { fraction.trim_end_matches('0') } else { fraction };
+    let fraction = if digits > 0 {
+        fraction.trim_end_matches('0')
+    } else {
+        fraction
+    };
     let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) || fraction.len() > digits {
         return None;
@@ -166,7 +187,10 @@ mod tests {
     #[test]
     fn interpolates_between_points() {
         let cdf = Cdf::parse("0 0\n100, 50 # half\n\n300 100\n").unwrap();
-        assert_eq!([cdf.at(0), cdf.at(ONE / 4), cdf.at(ONE / 2), cdf.at(ONE - 1)], [1, 50, 100, 299]);
+        assert_eq!(
+            [cdf.at(0), cdf.at(ONE / 4), cdf.at(ONE / 2), cdf.at(ONE - 1)],
+            [1, 50, 100, 299]
+        );
         assert_eq!(cdf.mean(), 125);
         assert_eq!(Cdf::parse("0 0\n100 0.5\n300 1").unwrap(), cdf);
     }
@@ -174,21 +198,50 @@ mod tests {
     #[test]
     fn steps_and_single_points_are_allowed() {
         let cdf = Cdf::parse("64 25\n64 50\n1000 50\n1000 100").unwrap();
-        assert_eq!([cdf.at(0), cdf.at(ONE / 2 - 1), cdf.at(ONE / 2), cdf.at(ONE - 1)], [64, 64, 1000, 1000]);
+        assert_eq!(
+            [
+                cdf.at(0),
+                cdf.at(ONE / 2 - 1),
+                cdf.at(ONE / 2),
+                cdf.at(ONE - 1)
+            ],
+            [64, 64, 1000, 1000]
+        );
         assert_eq!(cdf.mean(), 532);
         let fixed = Cdf::parse("4096 100").unwrap();
-        assert_eq!((fixed.at(0), fixed.at(ONE - 1), fixed.mean()), (4_096, 4_096, 4_096));
+        assert_eq!(
+            (fixed.at(0), fixed.at(ONE - 1), fixed.mean()),
+            (4_096, 4_096, 4_096)
+        );
     }
 
     #[test]
     fn mistakes_are_located() {
-        assert_eq!(error("").2, "no points: expected lines of `<bytes> <percent>`");
-        assert_eq!(error("0 0\n 12x 100"), (2, 2, "not a size in bytes: `12x`".into()));
-        assert_eq!(error("0 0\n12 101"), (2, 4, "not a share up to 100: `101`".into()));
+        assert_eq!(
+            error("").2,
+            "no points: expected lines of `<bytes> <percent>`"
+        );
+        assert_eq!(
+            error("0 0\n 12x 100"),
+            (2, 2, "not a size in bytes: `12x`".into())
+        );
+        assert_eq!(
+            error("0 0\n12 101"),
+            (2, 4, "not a share up to 100: `101`".into())
+        );
         assert_eq!(error("0 0\n12 100 7"), (2, 8, "unexpected `7`".into()));
-        assert_eq!(error("5 0\n4 100"), (2, 1, "sizes must not decrease".into()));
-        assert_eq!(error("5 50\n6 40"), (2, 1, "shares must not decrease".into()));
-        assert_eq!(error("5 0\n6 99").2, "the last share must be 100 (percent) or 1");
+        assert_eq!(
+            error("5 0\n4 100"),
+            (2, 1, "sizes must not decrease".into())
+        );
+        assert_eq!(
+            error("5 50\n6 40"),
+            (2, 1, "shares must not decrease".into())
+        );
+        assert_eq!(
+            error("5 0\n6 99").2,
+            "the last share must be 100 (percent) or 1"
+        );
         assert_eq!(error("0 100").2, "the largest size must not be zero");
         assert_eq!(error("7"), (1, 1, "expected a share after the size".into()));
         assert!(Cdf::parse("99999999999999999999 100").is_err());
@@ -208,6 +261,10 @@ mod tests {
         let mut rng = Stream::new(3, 0, 0, Purpose::Workload);
         let n = 200_000;
         let sum: u64 = (0..n).map(|_| cdf.sample(&mut rng)).sum();
-        assert!((sum / n).abs_diff(cdf.mean()) < cdf.mean() / 50, "{}", sum / n);
+        assert!(
+            (sum / n).abs_diff(cdf.mean()) < cdf.mean() / 50,
+            "{}",
+            sum / n
+        );
     }
 }
