@@ -420,7 +420,8 @@ mod tests {
     #[test]
     fn profiles_inherit_level_by_level() {
         let text = "[switch.default]\nlatency = '1us'\nbuffer = { size = '1MB', alpha = 1 }\n\
-                    [switch.a]\nbuffer.size = '2MB'\n[switch.b]\ninherits = 'a'\nbuffer.xoff = '9kB'";
+                    [switch.a]\nbuffer.size = '2MB'\n[switch.b]\n\
+                    inherits = 'a'\nbuffer.xoff = '9kB'";
         let raw = edited(text, &[]).unwrap();
         let b = &raw.switch["b"].value;
         assert_eq!(b.latency.as_ref().unwrap().value.ps(), 1_000_000);
