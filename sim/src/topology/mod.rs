@@ -1,1 +1,3 @@
-//! (to be filled)
+//! Networks: builders of regular topologies.
+
+pub mod build;
