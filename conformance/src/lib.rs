@@ -85,7 +85,10 @@ impl Report {
 
     /// Number of results with this verdict's name.
     pub fn count(&self, name: &str) -> usize {
-        self.results.iter().filter(|r| r.verdict.name() == name).count()
+        self.results
+            .iter()
+            .filter(|r| r.verdict.name() == name)
+            .count()
     }
 
     /// Whether some check failed.
@@ -109,13 +112,19 @@ impl Report {
             .filter(|&(n, _)| n > 0)
             .map(|(n, words)| format!("{n} {words}"))
             .collect();
-        if parts.is_empty() { "nothing was checked".to_owned() } else { parts.join(", ") }
+        if parts.is_empty() {
+            "nothing was checked".to_owned()
+        } else {
+            parts.join(", ")
+        }
     }
 }
 
 impl FromIterator<CheckResult> for Report {
     fn from_iter<I: IntoIterator<Item = CheckResult>>(iter: I) -> Self {
-        Report { results: iter.into_iter().collect() }
+        Report {
+            results: iter.into_iter().collect(),
+        }
     }
 }
 
@@ -124,7 +133,12 @@ mod tests {
     use super::*;
 
     fn result(verdict: Verdict) -> CheckResult {
-        CheckResult { id: "X-1".into(), name: "x".into(), verdict, detail: String::new() }
+        CheckResult {
+            id: "X-1".into(),
+            name: "x".into(),
+            verdict,
+            detail: String::new(),
+        }
     }
 
     #[test]

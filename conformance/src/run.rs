@@ -13,7 +13,11 @@ pub fn judge_expectations(case: &Case, summary: &Summary<'_>) -> Vec<CheckResult
         CheckResult {
             id: format!("expect:{}", located.line),
             name: located.text.clone(),
-            verdict: if judgement.pass { Verdict::Pass } else { Verdict::Fail },
+            verdict: if judgement.pass {
+                Verdict::Pass
+            } else {
+                Verdict::Fail
+            },
             detail: judgement.detail,
         }
     };
@@ -27,8 +31,11 @@ pub fn judge_agreements(plan: &Plan, runs: &[(&Case, Summary<'_>)]) -> Vec<Check
     let mut out = Vec::new();
     for agreement in &plan.agreements {
         for judgement in agree::judge(agreement, runs) {
-            let others: Vec<String> =
-                judgement.labels.iter().map(|(axis, label)| format!("{axis}={label}")).collect();
+            let others: Vec<String> = judgement
+                .labels
+                .iter()
+                .map(|(axis, label)| format!("{axis}={label}"))
+                .collect();
             let mut name = format!("{} agrees across {}", agreement.metric, agreement.across);
             if !others.is_empty() {
                 name += &format!(" at {}", others.join(", "));
@@ -39,7 +46,12 @@ pub fn judge_agreements(plan: &Plan, runs: &[(&Case, Summary<'_>)]) -> Vec<Check
                 None if partial => (Verdict::Skip(judgement.detail), String::new()),
                 None => (Verdict::Fail, judgement.detail),
             };
-            out.push(CheckResult { id: format!("agree:{}", agreement.line), name, verdict, detail });
+            out.push(CheckResult {
+                id: format!("agree:{}", agreement.line),
+                name,
+                verdict,
+                detail,
+            });
         }
     }
     out

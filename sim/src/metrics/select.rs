@@ -33,11 +33,25 @@ pub(crate) enum Filter {
 
 /// A name with `*` for any run of characters and `|` between alternatives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pattern(pub(crate) String);
+pub(crate) enum Pattern {
+    Glob(String),
+    /// Taken literally.
+    Exact(String),
+}
 
 impl Pattern {
     pub(crate) fn matches(&self, name: &str) -> bool {
-        self.0.split('|').any(|alternative| glob(alternative, name))
+        match self {
+            Pattern::Glob(text) => text.split('|').any(|alternative| glob(alternative, name)),
+            Pattern::Exact(text) => text == name,
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Pattern::Glob(text) | Pattern::Exact(text)) = self;
+        f.pad(text)
     }
 }
 
@@ -96,6 +110,22 @@ impl MetricRef {
         Ok(reference)
     }
 
+    /// The metric without selectors.
+    pub fn whole(metric: &'static Metric) -> MetricRef {
+        MetricRef {
+            metric,
+            filters: Vec::new(),
+        }
+    }
+
+    /// A metric of flows, taken from one group of exactly this name.
+    pub fn of_group(metric: &'static Metric, group: &str) -> MetricRef {
+        MetricRef {
+            metric,
+            filters: vec![Filter::Group(Pattern::Exact(group.to_owned()))],
+        }
+    }
+
     pub fn metric(&self) -> &'static Metric {
         self.metric
     }
@@ -117,13 +147,13 @@ impl fmt::Display for MetricRef {
         for (i, filter) in self.filters.iter().enumerate() {
             text.push(if i == 0 { '[' } else { ',' });
             text += &match filter {
-                Filter::Group(p) => format!("group={}", p.0),
-                Filter::Flow(p) => format!("flow={}", p.0),
-                Filter::Src(p) => format!("src={}", p.0),
-                Filter::Dst(p) => format!("dst={}", p.0),
-                Filter::Node(p) => format!("node={}", p.0),
-                Filter::Port(node, port) => format!("port={}:{}", node.0, port.0),
-                Filter::Towards(node, peer) => format!("port={}>{}", node.0, peer.0),
+                Filter::Group(p) => format!("group={p}"),
+                Filter::Flow(p) => format!("flow={p}"),
+                Filter::Src(p) => format!("src={p}"),
+                Filter::Dst(p) => format!("dst={p}"),
+                Filter::Node(p) => format!("node={p}"),
+                Filter::Port(node, port) => format!("port={node}:{port}"),
+                Filter::Towards(node, peer) => format!("port={node}>{peer}"),
                 Filter::Prio(p) => format!("prio={p}"),
             };
         }
@@ -174,7 +204,7 @@ fn parse_selector(metric: &Metric, text: &str, offset: usize) -> Result<Filter, 
     if value.is_empty() {
         return Err(err(format!("selector `{key}` has no value"), choices()));
     }
-    let pattern = Pattern(value.to_owned());
+    let pattern = Pattern::Glob(value.to_owned());
     Ok(match key {
         "group" => Filter::Group(pattern),
         "flow" => Filter::Flow(pattern),
@@ -204,7 +234,7 @@ fn parse_selector(metric: &Metric, text: &str, offset: usize) -> Result<Filter, 
 }
 
 fn part(text: &str) -> Pattern {
-    Pattern(text.trim().to_owned())
+    Pattern::Glob(text.trim().to_owned())
 }
 
 impl Scope {
@@ -298,7 +328,7 @@ mod tests {
             ("h3*3", "h3", false),
         ] {
             assert_eq!(
-                Pattern(pattern.to_owned()).matches(name),
+                Pattern::Glob(pattern.to_owned()).matches(name),
                 hit,
                 "{pattern} {name}"
             );
