@@ -1,1 +1,336 @@
-//! (to be filled)
+//! The input language: TOML text becomes a [`Plan`].
+//!
+//! Steps: the text is parsed into a document that knows where everything stands ([`edit`]); `--set`
+//! options change it, and each combination of the axes changes a copy ([`axes`]); profiles inherit;
+//! the result is read into plain structs ([`raw`]) and resolved into a [`Model`]. Every mistake
+//! becomes a [`Diagnostic`] that points into the file.
+
+mod axes;
+mod demands;
+mod diag;
+mod edit;
+mod faults;
+mod judge;
+mod network;
+mod nics;
+mod profiles;
+mod quantity;
+mod raw;
+mod traffic;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+use crate::model::*;
+use crate::plan::{Case, Diagnostic, Plan};
+use crate::rng::mix;
+use crate::time::{SimDuration, SimTime};
+use crate::units::BitRate;
+use diag::{Mistake, Mistakes, Source};
+use edit::Document;
+use network::{Network, ProfileNames};
+use nics::Nic;
+use quantity::{Given, OrOff};
+use raw::*;
+
+/// What the command line changes in a scenario.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Dotted path and value: `switch.default.pfc.mode`, `off`. The value is TOML, or else a string.
+    /// Elements of lists are chosen by index from 0, by name, or all with `*`.
+    pub sets: Vec<(String, String)>,
+    pub seed: Option<u64>,
+    pub until: Option<SimDuration>,
+}
+
+/// Reads a file that a scenario refers to, by its path relative to the scenario.
+pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+
+/// Stop of a scenario that states none.
+const DEFAULT_UNTIL: SimDuration = SimDuration::from_ms(10_000);
+
+/// Reads a scenario. On failure, all mistakes that could be found.
+pub fn load(
+    file_name: &str,
+    text: &str,
+    over: &Overrides,
+    read: ReadFile<'_>,
+) -> Result<Plan, Vec<Diagnostic>> {
+    let source = Source { file: file_name, text, sets: &over.sets };
+    let mut mistakes = Mistakes::default();
+    match plan(&source, over, read, &mut mistakes) {
+        Some(plan) if mistakes.is_empty() => Ok(plan),
+        _ => {
+            if mistakes.is_empty() {
+                mistakes.push(&(0..0), "the scenario cannot be read".to_owned(), "", "");
+            }
+            Err(diagnostics(&source, mistakes))
+        }
+    }
+}
+
+/// The JSON schema (draft 2020-12) of scenario files.
+pub fn json_schema() -> schemars::Schema {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_deserialize();
+    let settings = settings.with_transform(schemars::transform::RecursiveTransform(without_null));
+    settings.into_generator().into_root_schema_for::<RawScenario>()
+}
+
+/// TOML has no null: an optional key is simply left out.
+fn without_null(schema: &mut schemars::Schema) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    if let Some(types) = object.get_mut("type").and_then(|t| t.as_array_mut()) {
+        types.retain(|t| t != "null");
+        if let [one] = &types[..] {
+            let one = one.clone();
+            object.insert("type".to_owned(), one);
+        }
+    }
+    let Some(options) = object.get_mut("anyOf").and_then(|o| o.as_array_mut()) else {
+        return;
+    };
+    options.retain(|o| o.get("type").is_none_or(|t| t != "null"));
+    if let [one] = &mut options[..] {
+        let one = one.take();
+        object.remove("anyOf");
+        if let Some(inner) = one.as_object() {
+            for (key, value) in inner {
+                object.entry(key.clone()).or_insert(value.clone());
+            }
+        }
+    }
+}
+
+/// In the order of the file, each once.
+fn diagnostics(source: &Source<'_>, mut mistakes: Mistakes) -> Vec<Diagnostic> {
+    mistakes.list.sort_by_key(|m| m.span.start);
+    let mut list: Vec<Diagnostic> = Vec::new();
+    for mistake in mistakes.list {
+        let diagnostic = source.diagnostic(mistake);
+        if !list.contains(&diagnostic) {
+            list.push(diagnostic);
+        }
+    }
+    list
+}
+
+fn plan(
+    source: &Source<'_>,
+    over: &Overrides,
+    read: ReadFile<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Plan> {
+    let mut document = edit::parse(source, mistakes)?;
+    for option in edit::options(source) {
+        edit::assign(&mut document, &option, mistakes);
+    }
+    let raw = typed(&document, source, mistakes)?;
+    let axes = axes::read(&document, &raw, mistakes);
+    let expected = judge::expectations(&raw, &axes, source, mistakes);
+    let agreements = judge::agreements(&raw, &axes, source, mistakes);
+    let report = judge::report(&raw.report, &axes, mistakes);
+    if !mistakes.is_empty() && axes.iter().any(|a| a.cases.is_empty()) {
+        return None;
+    }
+    let combinations = axes::combinations(&axes);
+    let mut cases = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
+    for chosen in &combinations {
+        let mut own = Mistakes::default();
+        let picked = axes.iter().zip(chosen).map(|(axis, i)| (axis, &axis.cases[*i]));
+        let labels: Vec<(String, String)> =
+            picked.clone().map(|(axis, case)| (axis.name.clone(), case.label.clone())).collect();
+        let mut document = document.clone();
+        for set in picked.flat_map(|(_, case)| &case.sets) {
+            edit::assign(&mut document, set, &mut own);
+        }
+        if let Some(raw) = typed(&document, source, &mut own) {
+            let model = model(&raw, over, read, &mut own);
+            let expectations = judge::for_case(&expected, &labels);
+            cases.push(Case { labels: labels.clone(), model, expectations });
+        }
+        collect(&mut found, own, &labels);
+        // The same mistakes would come again and again.
+        if found.len() > 20 {
+            break;
+        }
+    }
+    mistakes.list.extend(found.into_iter().map(|f| f.named(combinations.len())));
+    let path = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = path.strip_suffix(".toml").unwrap_or(path).to_owned();
+    let title = raw.title.given().unwrap_or_else(|| name.clone());
+    Some(Plan { name, title, cases, report, agreements, hash: hash(source, over) })
+}
+
+fn typed(
+    document: &Document<'_>,
+    source: &Source<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<RawScenario> {
+    let mut complete = document.clone();
+    edit::inherit(&mut complete, mistakes);
+    edit::typed(&complete, source.text.len(), mistakes)
+}
+
+/// A mistake and the cases in which it occurs.
+struct Found {
+    mistake: Mistake,
+    count: usize,
+    labels: Vec<(String, String)>,
+}
+
+impl Found {
+    /// Names the first case that has the mistake, unless all cases have it.
+    fn named(self, cases: usize) -> Mistake {
+        let mut mistake = self.mistake;
+        if self.count < cases {
+            let labels: Vec<String> = self.labels.iter().map(|(a, l)| format!("{a}={l}")).collect();
+            mistake.message = format!("{} (case {})", mistake.message, labels.join(", "));
+        }
+        mistake
+    }
+}
+
+fn collect(found: &mut Vec<Found>, own: Mistakes, labels: &[(String, String)]) {
+    for mistake in own.list {
+        match found.iter_mut().find(|f| f.mistake == mistake) {
+            Some(known) => known.count += 1,
+            None => found.push(Found { mistake, count: 1, labels: labels.to_vec() }),
+        }
+    }
+}
+
+/// Resolves one case. The model is meaningful only if no mistake was found.
+fn model(
+    raw: &RawScenario,
+    over: &Overrides,
+    read: ReadFile<'_>,
+    mistakes: &mut Mistakes,
+) -> Model {
+    let seed = over.seed.unwrap_or(raw.seed.get_or(1));
+    let framing = framing(&raw.simulation.framing, mistakes);
+    validate::trust(raw, framing, mistakes);
+    let names = ProfileNames::new(raw);
+    let network = network::build(raw, &names, mistakes);
+    let (nics, switches) = profiles(raw, &names, &network, framing, mistakes);
+    let context = traffic::Context { network: &network, nics: &nics, seed, read };
+    let flows = traffic::build(raw, &context, mistakes);
+    let nics: Vec<NicProfile> = nics.into_iter().map(|n| n.profile).collect();
+    let faults = faults::build(raw, &network, &nics.iter().collect::<Vec<_>>(), mistakes);
+    let pauses = nics.iter().map(|n| &n.pfc).chain(switches.iter().map(|s| &s.pfc));
+    let can_pause = pauses.into_iter().any(|p| p.mode != PauseMode::Off);
+    let simulation = &raw.simulation;
+    let until = over.until.or(raw.until.get_or(OrOff(Some(DEFAULT_UNTIL))).0);
+    let scan = can_pause.then_some(SimDuration::from_ms(1));
+    for given in [&simulation.sample, &simulation.deadlock_scan].into_iter().flatten() {
+        if given.0.is_some_and(SimDuration::is_zero) {
+            mistakes.at(given, "an interval of zero", "use \"off\" for none");
+        }
+    }
+    let model = Model {
+        seed,
+        until: until.map(|u| SimTime::ZERO + u),
+        framing,
+        ecmp: match simulation.ecmp.get_or(RawEcmp::Mixed) {
+            RawEcmp::Mixed => EcmpHash::Mixed,
+            RawEcmp::HpccNs3 => EcmpHash::HpccNs3,
+        },
+        nodes: network.nodes.clone(),
+        nics,
+        switches,
+        links: network.links.clone(),
+        flows,
+        faults,
+        sample: simulation.sample.get_or(OrOff(None)).0,
+        deadlock_scan: simulation.deadlock_scan.get_or(OrOff(scan)).0,
+        log_pauses: simulation.log_pauses.get_or(false),
+    };
+    validate::budgets(raw, &model, &network, mistakes);
+    model
+}
+
+fn framing(raw: &RawFraming, mistakes: &mut Mistakes) -> Framing {
+    let roce = raw.kind.get_or(RawFramingKind::RoceV2) == RawFramingKind::RoceV2;
+    let spans = [
+        (raw.vlan.as_ref().map(|v| &v.span), true),
+        (raw.ipv6.as_ref().map(|v| &v.span), true),
+        (raw.data_overhead.as_ref().map(|v| &v.span), false),
+        (raw.control_bytes.as_ref().map(|v| &v.span), false),
+        (raw.pad_last.as_ref().map(|v| &v.span), false),
+    ];
+    for (span, for_roce) in spans {
+        if let Some(span) = span.filter(|_| for_roce != roce) {
+            let kind = if roce { "rocev2" } else { "fixed" };
+            mistakes.push(span, format!("this key has no meaning for {kind} framing"), "", "");
+        }
+    }
+    for given in [&raw.data_overhead, &raw.control_bytes].into_iter().flatten() {
+        if given.value > 65_536 {
+            mistakes.at(given, "more than 65536 bytes", "");
+        }
+    }
+    if let Some(zero) = raw.control_bytes.as_ref().filter(|v| v.value == 0) {
+        mistakes.at(zero, "control packets of zero bytes", "use at least 1");
+    }
+    match roce {
+        true => Framing::RoceV2 { vlan: raw.vlan.get_or(false), ipv6: raw.ipv6.get_or(false) },
+        false => Framing::Fixed {
+            data_overhead: raw.data_overhead.get_or(64),
+            control_bytes: raw.control_bytes.get_or(64),
+            pad_last: raw.pad_last.get_or(false),
+        },
+    }
+}
+
+/// All profiles, in the order of their names.
+fn profiles(
+    raw: &RawScenario,
+    names: &ProfileNames,
+    network: &Network,
+    framing: Framing,
+    mistakes: &mut Mistakes,
+) -> (Vec<Nic>, Vec<SwitchProfile>) {
+    let mut nic_rates: Vec<Vec<BitRate>> = vec![Vec::new(); names.nics.len()];
+    let mut switch_rates: Vec<Vec<BitRate>> = vec![Vec::new(); names.switches.len()];
+    for (node, rates) in network.nodes.iter().zip(network.port_rates()) {
+        match node.role {
+            Role::Host(i) => nic_rates[i as usize].extend(rates),
+            Role::Switch(i) => switch_rates[i as usize].extend(rates),
+        }
+    }
+    let (no_nic, no_switch) = (RawNic::default(), RawSwitch::default());
+    let nics = names.nics.iter().zip(nic_rates).map(|(name, rates)| {
+        let rates = validate::rates_or(rates, network.rate);
+        let raw = raw.nic.get(name).map_or(&no_nic, |n| &n.value);
+        nics::nic(name, raw, &rates, framing, mistakes)
+    });
+    let nics = nics.collect();
+    let switches = names.switches.iter().zip(switch_rates).map(|(name, rates)| {
+        let rates = validate::rates_or(rates, network.rate);
+        let raw = raw.switch.get(name).map_or(&no_switch, |s| &s.value);
+        profiles::switch(name, raw, &rates, mistakes)
+    });
+    let switches = switches.collect();
+    (nics, switches)
+}
+
+/// 64 bits that depend on the text and all overrides, as 16 hex digits.
+fn hash(source: &Source<'_>, over: &Overrides) -> String {
+    let mut state = 0u64;
+    let mut absorb = |bytes: &[u8]| {
+        state = mix(state ^ bytes.len() as u64);
+        for byte in bytes {
+            state = mix(state ^ u64::from(*byte));
+        }
+    };
+    absorb(source.text.as_bytes());
+    for (path, value) in source.sets {
+        absorb(path.as_bytes());
+        absorb(value.as_bytes());
+    }
+    absorb(format!("{:?} {:?}", over.seed, over.until.map(SimDuration::ps)).as_bytes());
+    format!("{state:016x}")
+}

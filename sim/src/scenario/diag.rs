@@ -1,0 +1,183 @@
+//! Mistakes in a scenario, with the place that holds them.
+
+use super::quantity::Sp;
+use crate::plan::Diagnostic;
+use std::ops::Range;
+
+/// A mistake before it is tied to a file: spans may lie in the text of a `--set` option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mistake {
+    pub(super) span: Range<usize>,
+    pub(super) message: String,
+    pub(super) label: String,
+    pub(super) help: Option<String>,
+    /// Another file than the scenario.
+    pub(super) file: Option<String>,
+}
+
+/// The mistakes found so far.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes {
+    pub(super) list: Vec<Mistake>,
+}
+
+impl Mistakes {
+    pub(super) fn push(&mut self, span: &Range<usize>, message: String, label: &str, help: &str) {
+        self.list.push(Mistake {
+            span: span.clone(),
+            message,
+            label: label.to_owned(),
+            help: (!help.is_empty()).then(|| help.to_owned()),
+            file: None,
+        });
+    }
+
+    /// A mistake in the value of a key.
+    pub(super) fn at<T>(&mut self, v: &Sp<T>, message: impl Into<String>, help: &str) {
+        self.push(&v.span, message.into(), "", help);
+    }
+
+    pub(super) fn in_file(&mut self, file: &str, span: Range<usize>, message: String) {
+        self.list.push(Mistake {
+            span,
+            message,
+            label: "here".to_owned(),
+            help: None,
+            file: Some(file.to_owned()),
+        });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+/// Explains an error of the TOML parser or of a typed value in it.
+pub(super) fn from_toml(error: &toml::de::Error, text_len: usize) -> Mistake {
+    let span = error.span().unwrap_or(text_len..text_len);
+    let text = error.message();
+    let plain = |message: String, label: &str, help: Option<String>| Mistake {
+        span: span.clone(),
+        message,
+        label: label.to_owned(),
+        help,
+        file: None,
+    };
+    for (prefix, noun) in [("unknown field ", "key"), ("unknown variant ", "value")] {
+        if let Some(rest) = text.strip_prefix(prefix) {
+            let mut words = rest.split('`').skip(1).step_by(2);
+            let wrong = words.next().unwrap_or_default();
+            let allowed: Vec<&str> = words.collect();
+            let help = suggest(wrong, &allowed);
+            return plain(format!("unknown {noun} `{wrong}`"), &format!("no such {noun}"), help);
+        }
+    }
+    if let Some(rest) = text.strip_prefix("invalid type: ") {
+        let (found, wanted) = rest.split_once(", expected ").unwrap_or((rest, "another type"));
+        return plain(format!("expected {wanted}, found {found}"), "wrong type", None);
+    }
+    if let Some(rest) = text.strip_prefix("missing field ") {
+        return plain(format!("missing key {rest}"), "in this table", None);
+    }
+    match text.split_once(": expected ") {
+        Some((message, wanted)) => plain(message.to_owned(), "", Some(format!("write {wanted}"))),
+        None => plain(text.lines().next().unwrap_or_default().to_owned(), "", None),
+    }
+}
+
+/// The closest allowed word, or the list of them.
+pub(super) fn suggest(wrong: &str, allowed: &[&str]) -> Option<String> {
+    let best = allowed.iter().map(|a| (distance(wrong, a), *a)).min();
+    match best {
+        Some((d, word)) if d <= wrong.len().max(3) / 3 => Some(format!("did you mean `{word}`?")),
+        Some(_) => {
+            let mut words: Vec<&str> = allowed.to_vec();
+            words.sort_unstable();
+            Some(format!("known here: {}", words.join(", ")))
+        }
+        None => None,
+    }
+}
+
+/// Edits (insert, delete, replace, swap of neighbours) that turn one word into the other.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut next = vec![i];
+        for j in 1..=b.len() {
+            let replace = row[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut cost = replace.min(row[j] + 1).min(next[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                cost = cost.min(before[j - 2] + 1);
+            }
+            next.push(cost);
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    row[b.len()]
+}
+
+/// The file's text and the `--set` options, whose values follow it in one numbering of bytes.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    pub(super) file: &'a str,
+    pub(super) text: &'a str,
+    pub(super) sets: &'a [(String, String)],
+}
+
+impl Source<'_> {
+    /// Where the value of option `index` begins in the common numbering.
+    pub(super) fn set_base(&self, index: usize) -> usize {
+        let before: usize = self.sets[..index].iter().map(|(_, v)| v.len() + 1).sum();
+        self.text.len() + 1 + before
+    }
+
+    /// Line of a byte, from 1.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        let end = offset.min(self.text.len());
+        1 + self.text.as_bytes()[..end].iter().filter(|b| **b == b'\n').count()
+    }
+
+    pub(super) fn diagnostic(&self, m: Mistake) -> Diagnostic {
+        let Mistake { span, message, label, help, file } = m;
+        if let Some(file) = file {
+            return Diagnostic { file, span, message, label, help };
+        }
+        let file = self.file.to_owned();
+        let option = (0..self.sets.len()).rev().find(|i| self.set_base(*i) <= span.start);
+        match option {
+            Some(i) => {
+                let (path, value) = &self.sets[i];
+                let message = format!("--set {path}={value}: {message}");
+                Diagnostic { file, span: 0..0, message, label: String::new(), help }
+            }
+            None => {
+                let end = span.end.min(self.text.len());
+                Diagnostic { file, span: span.start.min(end)..end, message, label, help }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_words_are_suggested_and_far_ones_listed() {
+        let allowed = ["buffer", "headroom", "pfc"];
+        assert_eq!(suggest("bufer", &allowed).unwrap(), "did you mean `buffer`?");
+        assert_eq!(suggest("pcf", &allowed).unwrap(), "did you mean `pfc`?");
+        assert_eq!(suggest("zzzzzz", &allowed).unwrap(), "known here: buffer, headroom, pfc");
+        assert_eq!(suggest("x", &[]), None);
+    }
+
+    #[test]
+    fn distance_counts_edits() {
+        for (a, b, d) in [("", "abc", 3), ("abc", "abc", 0), ("abc", "acb", 1), ("abc", "abd", 1)] {
+            assert_eq!(distance(a, b), d, "{a} {b}");
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! The scenario as a TOML document: values set by path, profiles that inherit, typed reading.
+
+use super::diag::{Mistake, Mistakes, Source, from_toml, suggest};
+use super::raw::RawScenario;
+use serde::Deserialize as _;
+use std::borrow::Cow;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+pub(super) type Document<'a> = Spanned<DeTable<'a>>;
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// Lists at the top of a scenario: a path into them needs an element that exists.
+const LISTS: [&str; 6] = ["axis", "assign", "fault", "link", "node", "traffic"];
+/// Tables of profiles at the top of a scenario.
+const PROFILES: [&str; 2] = ["nic", "switch"];
+/// Two spellings of one parameter: setting one takes the place of an inherited other.
+const RIVALS: [(&str, &str); 3] =
+    [("alpha", "xoff"), ("lossy_alpha", "lossy_limit"), ("alpha", "limit")];
+/// No parameter lies deeper.
+const MAX_DEPTH: usize = 12;
+
+/// A value for a parameter.
+#[derive(Clone, Debug)]
+pub(super) struct Assignment<'a> {
+    /// Dotted path, such as `switch.default.pfc.mode` or `traffic.0.bytes`.
+    pub(super) path: String,
+    /// Where the path is stated.
+    pub(super) span: Range<usize>,
+    pub(super) value: Value<'a>,
+}
+
+pub(super) fn parse<'a>(source: &Source<'a>, mistakes: &mut Mistakes) -> Option<Document<'a>> {
+    let (document, errors) = DeTable::parse_recoverable(source.text);
+    if errors.is_empty() {
+        return Some(document);
+    }
+    // One stray quote makes many follow-up errors.
+    let found = errors.iter().take(3).map(|e| from_toml(e, source.text.len()));
+    mistakes.list.extend(found);
+    None
+}
+
+/// The `--set` options as assignments. A value that is no TOML is a string.
+pub(super) fn options<'a>(source: &Source<'a>) -> Vec<Assignment<'a>> {
+    let options = source.sets.iter().enumerate();
+    options
+        .map(|(i, (path, text))| {
+            let base = source.set_base(i);
+            let span = base..base + text.len();
+            let value = match DeValue::parse(text) {
+                Ok(value) => shifted(value, base),
+                Err(_) => Spanned::new(span.clone(), DeValue::String(Cow::Borrowed(text.trim()))),
+            };
+            Assignment { path: path.trim().to_owned(), span, value }
+        })
+        .collect()
+}
+
+/// The same value with its spans moved by `base`.
+fn shifted(value: Value<'_>, base: usize) -> Value<'_> {
+    let moved = |s: Range<usize>| s.start + base..s.end + base;
+    let span = moved(value.span());
+    let inner = match value.into_inner() {
+        DeValue::Array(items) => {
+            let mut array = DeArray::new();
+            items.into_iter().for_each(|item| array.push(shifted(item, base)));
+            DeValue::Array(array)
+        }
+        DeValue::Table(table) => {
+            let entry = |(k, v): (Spanned<Cow<'_, str>>, _)| {
+                let key_span = moved(k.span());
+                (Spanned::new(key_span, Cow::Owned(k.into_inner().into_owned())), shifted(v, base))
+            };
+            DeValue::Table(table.into_iter().map(entry).collect())
+        }
+        other => other,
+    };
+    Spanned::new(span, inner)
+}
+
+fn mistake(span: &Range<usize>, message: String, help: Option<String>) -> Mistake {
+    Mistake { span: span.clone(), message, label: String::new(), help, file: None }
+}
+
+/// Puts a value in its place.
+pub(super) fn assign<'a>(
+    document: &mut Document<'a>,
+    assignment: &Assignment<'a>,
+    mistakes: &mut Mistakes,
+) {
+    let done = segments(&assignment.path)
+        .ok_or_else(|| "not a path: expected keys joined by dots".to_owned())
+        .map_err(|message| mistake(&assignment.span, message, None))
+        .and_then(|path| {
+            existing_profile(document.get_ref(), &path, &assignment.span)?;
+            put(document.get_mut(), &path, assignment)
+        });
+    mistakes.list.extend(done.err());
+}
+
+/// Splits a path at its dots, honouring quoted keys.
+pub(super) fn segments(path: &str) -> Option<Vec<String>> {
+    let mut all = Vec::new();
+    let mut rest = path.trim();
+    loop {
+        let (key, after) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => rest.split_at(rest.find('.').unwrap_or(rest.len())),
+        };
+        if key.trim().is_empty() || all.len() == MAX_DEPTH {
+            return None;
+        }
+        all.push(key.trim().to_owned());
+        rest = match after {
+            "" => return Some(all),
+            _ => after.strip_prefix('.')?,
+        };
+    }
+}
+
+/// A path must not make up profiles: nothing would use them.
+fn existing_profile(
+    root: &DeTable<'_>,
+    path: &[String],
+    span: &Range<usize>,
+) -> Result<(), Mistake> {
+    let (Some(kind), Some(name)) = (path.first(), path.get(1)) else {
+        return Ok(());
+    };
+    if !PROFILES.contains(&kind.as_str()) || name == "default" {
+        return Ok(());
+    }
+    let profiles = root.get(kind.as_str()).and_then(|p| p.get_ref().as_table());
+    if profiles.is_some_and(|p| p.contains_key(name.as_str())) {
+        return Ok(());
+    }
+    let mut known: Vec<&str> = vec!["default"];
+    known.extend(profiles.into_iter().flat_map(|p| p.keys()).map(|k| k.get_ref().as_ref()));
+    known.dedup();
+    Err(mistake(span, format!("no {kind} profile `{name}`"), suggest(name, &known)))
+}
+
+fn put<'a>(
+    table: &mut DeTable<'a>,
+    path: &[String],
+    assignment: &Assignment<'a>,
+) -> Result<(), Mistake> {
+    // `segments` gives at least one key, and the calls below leave at least one.
+    let Some((key, rest)) = path.split_first() else {
+        return Ok(());
+    };
+    let new_key = Spanned::new(assignment.span.clone(), Cow::Owned(key.clone()));
+    if rest.is_empty() {
+        for rival in rivals(key) {
+            table.remove(rival);
+        }
+        match (table.get_mut(key.as_str()).map(Spanned::get_mut), assignment.value.get_ref()) {
+            (Some(DeValue::Table(old)), DeValue::Table(_)) => {
+                let mut merged = assignment.value.get_ref().as_table().cloned().unwrap_or_default();
+                fill(&mut merged, old);
+                *old = merged;
+            }
+            _ => drop(table.insert(new_key, assignment.value.clone())),
+        }
+        return Ok(());
+    }
+    if !table.contains_key(key.as_str()) {
+        if LISTS.contains(&key.as_str()) {
+            return Err(mistake(&assignment.span, format!("there is no `{key}` to change"), None));
+        }
+        let empty = Spanned::new(assignment.span.clone(), DeValue::Table(DeTable::new()));
+        table.insert(new_key, empty);
+    }
+    match table.get_mut(key.as_str()) {
+        Some(value) => descend(value, key, rest, assignment),
+        None => Ok(()),
+    }
+}
+
+fn descend<'a>(
+    value: &mut Value<'a>,
+    name: &str,
+    path: &[String],
+    assignment: &Assignment<'a>,
+) -> Result<(), Mistake> {
+    match value.get_mut() {
+        DeValue::Table(table) => put(table, path, assignment),
+        DeValue::Array(items) => {
+            let Some((key, rest)) = path.split_first() else {
+                return Ok(());
+            };
+            let items: &mut [Value<'a>] = items;
+            for i in chosen(items, name, key, &assignment.span)? {
+                match rest.is_empty() {
+                    true => items[i] = assignment.value.clone(),
+                    false => descend(&mut items[i], key, rest, assignment)?,
+                }
+            }
+            Ok(())
+        }
+        _ => {
+            let message = format!("`{name}` is one value: it has no `{}`", path.join("."));
+            Err(mistake(&assignment.span, message, None))
+        }
+    }
+}
+
+/// The elements of a list that a key means: one by index, by name or label, or all for `*`.
+fn chosen(
+    items: &[Value<'_>],
+    name: &str,
+    key: &str,
+    span: &Range<usize>,
+) -> Result<Vec<usize>, Mistake> {
+    if key == "*" {
+        return Ok((0..items.len()).collect());
+    }
+    if let Ok(i) = key.parse::<usize>() {
+        if i < items.len() {
+            return Ok(vec![i]);
+        }
+        let message = format!("there is no `{name}.{i}`: `{name}` has {} elements", items.len());
+        return Err(mistake(span, message, Some("elements count from 0".to_owned())));
+    }
+    let named = |v: &Value<'_>, field: &str| {
+        let table = v.get_ref().as_table();
+        table.and_then(|t| t.get(field)).and_then(|n| n.get_ref().as_str()) == Some(key)
+    };
+    let position = items.iter().position(|v| named(v, "name") || named(v, "label"));
+    position.map(|i| vec![i]).ok_or_else(|| {
+        let help = format!("use an index from 0, a name, or `*` for all of `{name}`");
+        mistake(span, format!("`{name}` has no element `{key}`"), Some(help))
+    })
+}
+
+fn rivals(key: &str) -> impl Iterator<Item = &'static str> {
+    RIVALS.into_iter().filter_map(move |(a, b)| match key {
+        k if k == a => Some(b),
+        k if k == b => Some(a),
+        _ => None,
+    })
+}
+
+/// Adds to `table` what only `base` has, level by level.
+fn fill<'a>(table: &mut DeTable<'a>, base: &DeTable<'a>) {
+    for (key, value) in base {
+        let name = key.get_ref().as_ref();
+        match (table.get_mut(name).map(Spanned::get_mut), value.get_ref()) {
+            (Some(DeValue::Table(inner)), DeValue::Table(base)) => fill(inner, base),
+            (Some(_), _) => {}
+            (None, _) => {
+                if !rivals(name).any(|r| table.contains_key(r)) {
+                    table.insert(key.clone(), value.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Completes every profile with what it inherits.
+pub(super) fn inherit(document: &mut Document<'_>, mistakes: &mut Mistakes) {
+    for kind in PROFILES {
+        let Some(DeValue::Table(profiles)) =
+            document.get_mut().get_mut(kind).map(Spanned::get_mut)
+        else {
+            continue;
+        };
+        let stated = profiles.clone();
+        for (name, value) in profiles.iter_mut() {
+            let DeValue::Table(table) = value.get_mut() else {
+                continue;
+            };
+            match ancestors(&stated, name.get_ref()) {
+                Ok(chain) => {
+                    for ancestor in chain {
+                        let mut base = ancestor.clone();
+                        base.remove("inherits");
+                        fill(table, &base);
+                    }
+                }
+                Err((span, message)) => mistakes.push(&span, message, "", ""),
+            }
+        }
+    }
+}
+
+type Misplaced = (Range<usize>, String);
+
+/// The profiles that `name` starts from, nearest first.
+fn ancestors<'t, 'a>(
+    profiles: &'t DeTable<'a>,
+    name: &str,
+) -> Result<Vec<&'t DeTable<'a>>, Misplaced> {
+    let table = |name: &str| profiles.get(name).and_then(|p| p.get_ref().as_table());
+    let mut chain = Vec::new();
+    let mut at = name;
+    loop {
+        let inherits = table(at).and_then(|t| t.get("inherits"));
+        let (parent, span) = match inherits {
+            Some(v) => match v.get_ref().as_str() {
+                Some(parent) => (parent, v.span()),
+                None => return Ok(chain), // reported as a wrong type
+            },
+            None if at == "default" => return Ok(chain),
+            None => ("default", 0..0),
+        };
+        if at == "default" || chain.len() > profiles.len() {
+            return Err((span, format!("profile `{at}` inherits from itself")));
+        }
+        match table(parent) {
+            Some(base) => chain.push(base),
+            None if parent == "default" => return Ok(chain),
+            None => return Err((span, format!("no profile `{parent}` to inherit from"))),
+        }
+        at = parent;
+    }
+}
+
+/// Reads the document into its typed form. On failure every part is tried alone, so that all
+/// mistakes are found at once.
+pub(super) fn typed(
+    document: &Document<'_>,
+    text_len: usize,
+    mistakes: &mut Mistakes,
+) -> Option<RawScenario> {
+    let read = |d: Document<'_>| RawScenario::deserialize(toml::Deserializer::from(d));
+    let error = match read(document.clone()) {
+        Ok(raw) => return Some(raw),
+        Err(error) => error,
+    };
+    let before = mistakes.list.len();
+    for part in parts(document.get_ref()) {
+        if let Err(error) = read(Spanned::new(document.span(), part)) {
+            mistakes.list.push(from_toml(&error, text_len));
+        }
+    }
+    if mistakes.list.len() == before {
+        mistakes.list.push(from_toml(&error, text_len));
+    }
+    None
+}
+
+/// Documents with one top-level value, profile or list element each.
+fn parts<'a>(root: &DeTable<'a>) -> Vec<DeTable<'a>> {
+    let mut all = Vec::new();
+    for (key, value) in root {
+        let mut alone = |v: DeValue<'a>| {
+            let value = Spanned::new(value.span(), v);
+            all.push(DeTable::from_iter([(key.clone(), value)]));
+        };
+        match value.get_ref() {
+            DeValue::Array(items) => items.iter().for_each(|item| {
+                let mut array = DeArray::new();
+                array.push(item.clone());
+                alone(DeValue::Array(array));
+            }),
+            DeValue::Table(table) if PROFILES.contains(&key.get_ref().as_ref()) => {
+                table.iter().for_each(|(name, profile)| {
+                    let one = DeTable::from_iter([(name.clone(), profile.clone())]);
+                    alone(DeValue::Table(one));
+                });
+            }
+            other => alone(other.clone()),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edited(text: &str, sets: &[(&str, &str)]) -> Result<RawScenario, String> {
+        let sets: Vec<(String, String)> =
+            sets.iter().map(|(p, v)| (p.to_string(), v.to_string())).collect();
+        let source = Source { file: "x.toml", text, sets: &sets };
+        let mut mistakes = Mistakes::default();
+        let mut document = parse(&source, &mut mistakes).unwrap();
+        for option in options(&source) {
+            assign(&mut document, &option, &mut mistakes);
+        }
+        inherit(&mut document, &mut mistakes);
+        let raw = typed(&document, text.len(), &mut mistakes);
+        match mistakes.list.first() {
+            Some(m) => Err(source.diagnostic(m.clone()).message),
+            None => Ok(raw.unwrap()),
+        }
+    }
+
+    #[test]
+    fn values_are_set_by_path() {
+        let text = "[[traffic]]\nkind = 'incast'\nname = 'a'\nbytes = '1MB'";
+        for path in ["traffic.0.bytes", "traffic.a.bytes", "traffic.*.bytes"] {
+            let raw = edited(text, &[(path, "2MB")]).unwrap();
+            assert_eq!(raw.traffic[0].bytes.as_ref().unwrap().value.0, 2_000_000);
+        }
+        let raw = edited(text, &[("nic.default.mtu", "1024")]).unwrap();
+        assert_eq!(raw.nic["default"].mtu.as_ref().unwrap().value, 1024);
+    }
+
+    #[test]
+    fn paths_that_lead_nowhere_are_named() {
+        let text = "seed = 1\n[[traffic]]\nkind = 'incast'";
+        for (path, message) in [
+            ("traffic.3.bytes", "there is no `traffic.3`"),
+            ("traffic.x.bytes", "has no element `x`"),
+            ("axis.0.name", "there is no `axis`"),
+            ("seed.x", "one value"),
+            ("nic.other.mtu", "no nic profile `other`"),
+            ("nic.default.mut", "unknown key `mut`"),
+            ("a..b", "not a path"),
+            ("", "not a path"),
+        ] {
+            let error = edited(text, &[(path, "1")]).unwrap_err();
+            assert!(error.starts_with("--set") && error.contains(message), "{path}: {error}");
+        }
+    }
+
+    #[test]
+    fn profiles_inherit_level_by_level() {
+        let text = "[switch.default]\nlatency = '1us'\nbuffer = { size = '1MB', alpha = 1 }\n\
+                    [switch.a]\nbuffer.size = '2MB'\n[switch.b]\ninherits = 'a'\nbuffer.xoff = '9kB'";
+        let raw = edited(text, &[]).unwrap();
+        let b = &raw.switch["b"].value;
+        assert_eq!(b.latency.as_ref().unwrap().value.ps(), 1_000_000);
+        assert_eq!(b.buffer.size.as_ref().unwrap().value.0, 2_000_000);
+        assert!(b.buffer.alpha.is_none() && b.buffer.xoff.is_some());
+        assert!(raw.switch["a"].buffer.alpha.is_some());
+    }
+
+    #[test]
+    fn circular_inheritance_is_refused() {
+        for text in [
+            "[nic.a]\ninherits='b'\n[nic.b]\ninherits='a'",
+            "[nic.default]\ninherits='a'\n[nic.a]",
+        ] {
+            assert!(edited(text, &[]).unwrap_err().contains("inherits from itself"));
+        }
+        assert!(edited("[nic.a]\ninherits='z'", &[]).unwrap_err().contains("no profile `z`"));
+    }
+}

@@ -1,0 +1,129 @@
+//! Expectations, agreements and the report.
+
+use super::axes::Axis;
+use super::diag::{Mistakes, Source, suggest};
+use super::quantity::{Given, Sp};
+use super::raw::*;
+use crate::metrics::expect::Expectation;
+use crate::plan::{Agreement, Located, ReportSpec};
+use crate::units::Probability;
+use std::ops::Range;
+
+type When = Vec<(String, Vec<String>)>;
+
+/// Conditions, each with the cases for which it holds.
+#[derive(Debug)]
+pub(super) struct Expected {
+    when: When,
+    checks: Vec<Located<Expectation>>,
+}
+
+pub(super) fn expectations(
+    raw: &RawScenario,
+    axes: &[Axis<'_>],
+    source: &Source<'_>,
+    mistakes: &mut Mistakes,
+) -> Vec<Expected> {
+    let tables = raw.expect.iter().flat_map(|e| e.iter());
+    tables
+        .map(|table| {
+            if table.check.is_empty() {
+                mistakes.at(&table.check, "nothing is expected", "");
+            }
+            let checks = table.check.iter().filter_map(|c| check(c, source, mistakes)).collect();
+            Expected { when: when(&table.when, axes, mistakes), checks }
+        })
+        .collect()
+}
+
+fn check(
+    text: &Sp<String>,
+    source: &Source<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Located<Expectation>> {
+    match Expectation::parse(text) {
+        Ok(value) => {
+            let line = source.line(text.span.start);
+            Some(Located { value, text: text.value.clone(), line })
+        }
+        Err(e) => {
+            let end = text.span.end;
+            // The opening quote precedes the text.
+            let start = (text.span.start + 1 + e.offset).min(end.saturating_sub(1));
+            let span: Range<usize> = start.max(text.span.start)..end;
+            mistakes.push(&span, e.message, "", e.hint.as_deref().unwrap_or_default());
+            None
+        }
+    }
+}
+
+/// The conditions that hold for a case with these labels.
+pub(super) fn for_case(
+    expected: &[Expected],
+    labels: &[(String, String)],
+) -> Vec<Located<Expectation>> {
+    let holds = |e: &&Expected| {
+        e.when.iter().all(|(axis, allowed)| {
+            labels.iter().any(|(name, label)| name == axis && allowed.contains(label))
+        })
+    };
+    expected.iter().filter(holds).flat_map(|e| e.checks.iter().cloned()).collect()
+}
+
+fn when(raw: &RawWhen, axes: &[Axis<'_>], mistakes: &mut Mistakes) -> When {
+    let mut all = Vec::new();
+    for (name, labels) in raw {
+        let Some(axis) = axes.iter().find(|a| a.name == *name) else {
+            unknown_axis(name, &labels.span, axes, mistakes);
+            continue;
+        };
+        let known: Vec<&str> = axis.cases.iter().map(|c| c.label.as_str()).collect();
+        for label in labels.iter().filter(|l| !known.contains(&l.0.as_str())) {
+            let message = format!("axis `{name}` has no case `{}`", label.0);
+            mistakes.at(labels, message, &suggest(&label.0, &known).unwrap_or_default());
+        }
+        all.push((name.clone(), labels.iter().map(|l| l.0.clone()).collect()));
+    }
+    all
+}
+
+fn unknown_axis(name: &str, span: &Range<usize>, axes: &[Axis<'_>], mistakes: &mut Mistakes) {
+    let known: Vec<&str> = axes.iter().map(|a| a.name.as_str()).collect();
+    let help = suggest(name, &known).unwrap_or_else(|| "the scenario has no axes".to_owned());
+    mistakes.push(span, format!("no axis `{name}`"), "", &help);
+}
+
+pub(super) fn agreements(
+    raw: &RawScenario,
+    axes: &[Axis<'_>],
+    source: &Source<'_>,
+    mistakes: &mut Mistakes,
+) -> Vec<Agreement> {
+    let tables = raw.agree.iter().flat_map(|a| a.iter());
+    tables
+        .map(|table| {
+            if axes.iter().all(|a| a.name != *table.across) {
+                unknown_axis(&table.across, &table.across.span, axes, mistakes);
+            }
+            // A metric is all that stands before an operator.
+            if let Err(e) = Expectation::parse(&format!("{} == {}", *table.metric, *table.metric)) {
+                mistakes.at(&table.metric, e.message, e.hint.as_deref().unwrap_or_default());
+            }
+            let within = table.within.get_or(Probability::ZERO).parts();
+            Agreement {
+                metric: table.metric.value.clone(),
+                across: table.across.value.clone(),
+                when: when(&table.when, axes, mistakes),
+                within_ppm: (within * 1_000_000 + (1 << 31)) >> 32,
+                line: source.line(table.metric.span.start),
+            }
+        })
+        .collect()
+}
+
+pub(super) fn report(raw: &RawReport, axes: &[Axis<'_>], mistakes: &mut Mistakes) -> ReportSpec {
+    if let Some(pivot) = raw.pivot.as_ref().filter(|p| axes.iter().all(|a| a.name != ***p)) {
+        unknown_axis(pivot, &pivot.span, axes, mistakes);
+    }
+    ReportSpec { metrics: raw.metrics.clone(), pivot: raw.pivot.given() }
+}

@@ -1,0 +1,269 @@
+//! Switch profiles as written, and what switches and NICs share.
+
+use crate::scenario::quantity::{
+    Alpha, Auto, Dscp, OneOrMany, OrOff, Priority, Quanta, Sp,
+};
+use crate::time::SimDuration;
+use crate::units::{BitRate, Bytes, Probability};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A switch model with its configuration. Out of the box: no PFC, no ECN, lossy.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawSwitch {
+    /// The profile to start from. Default: "default".
+    pub(in crate::scenario) inherits: Option<Sp<String>>,
+    /// Default: "store-and-forward".
+    pub(in crate::scenario) forwarding: Option<Sp<RawForwarding>>,
+    /// cut-through: bytes of a frame (preamble included) that arrive before it leaves. Default: 64.
+    pub(in crate::scenario) cut_through_bytes: Option<Sp<u32>>,
+    /// Pipeline latency from ingress to egress queue. Default: "600ns".
+    pub(in crate::scenario) latency: Option<Sp<SimDuration>>,
+    /// The marking that decides a packet's priority. Default: "dscp".
+    pub(in crate::scenario) trust: Option<Sp<RawTrust>>,
+    /// DSCP, or range such as "0-7", to priority. Default: DSCP 26 to 3, 48 to 6, others to
+    /// DSCP / 8. Entries given here change only their code points.
+    pub(in crate::scenario) dscp_to_priority: BTreeMap<String, Sp<Priority>>,
+    /// PCP to priority. Default: the same number.
+    pub(in crate::scenario) pcp_to_priority: BTreeMap<String, Sp<Priority>>,
+    /// Priority of packets without a trusted marking. Default: 0.
+    pub(in crate::scenario) default_priority: Option<Sp<Priority>>,
+    /// Priority to priority group (ingress). Default: the same number.
+    pub(in crate::scenario) priority_to_pg: BTreeMap<String, Sp<Priority>>,
+    /// Priority to egress queue. Default: the same number.
+    pub(in crate::scenario) priority_to_queue: BTreeMap<String, Sp<Priority>>,
+    /// The shared packet buffer.
+    pub(in crate::scenario) buffer: RawBuffer,
+    /// Pause. Default: off.
+    pub(in crate::scenario) pfc: RawPfc,
+    /// Egress scheduling. Default: queues 6 and 7 strict, the others in equal shares.
+    pub(in crate::scenario) ets: RawEts,
+    /// ECN marking. Default: off.
+    pub(in crate::scenario) ecn: RawEcn,
+    /// PFC watchdog. Default: off.
+    pub(in crate::scenario) watchdog: RawWatchdog,
+    /// Who loses when a lossy queue is full. Default: "fair".
+    pub(in crate::scenario) tail_drop: Option<Sp<RawTailDrop>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawForwarding {
+    StoreAndForward,
+    CutThrough,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawTrust {
+    Dscp,
+    Pcp,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawTailDrop {
+    /// Packets that compete for the same slot lose with equal probability.
+    Fair,
+    /// The later arrival loses.
+    Strict,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawOccupancy {
+    /// The frame with its FCS.
+    Frame,
+    /// With preamble and gap.
+    Wire,
+}
+
+/// The shared packet buffer (MMU).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawBuffer {
+    /// Total size. Default: "16MiB".
+    pub(in crate::scenario) size: Option<Sp<Bytes>>,
+    /// Allocation unit; frames are rounded up to it. Default: "1B".
+    pub(in crate::scenario) cell: Option<Sp<Bytes>>,
+    /// Lossless groups pause above this share of the free buffer. Default: "1/8".
+    pub(in crate::scenario) alpha: Option<Sp<Alpha>>,
+    /// Lossless groups pause above this fixed size, instead of `alpha`.
+    pub(in crate::scenario) xoff: Option<Sp<Bytes>>,
+    /// Resume this far below the pause threshold. Default: "8KiB".
+    pub(in crate::scenario) xon_offset: Option<Sp<Bytes>>,
+    /// Guaranteed minimum of each lossless group of a port. Default: "0B".
+    pub(in crate::scenario) reserve: Option<Sp<Bytes>>,
+    /// Space of each lossless group of a port for what arrives after pausing. "auto" computes it
+    /// from rate, cable, MTU and response time. Default: "auto".
+    pub(in crate::scenario) headroom: Option<Sp<Auto<Bytes>>>,
+    /// Headroom shared by all lossless groups, instead of one each. Default: "off".
+    pub(in crate::scenario) headroom_pool: Option<Sp<OrOff<Bytes>>>,
+    /// Lossy egress queues drop above this share of the free buffer. Default: 1.
+    pub(in crate::scenario) lossy_alpha: Option<Sp<Alpha>>,
+    /// Lossy egress queues drop above this fixed size, instead of `lossy_alpha`.
+    pub(in crate::scenario) lossy_limit: Option<Sp<Bytes>>,
+    /// Lossy groups drop at ingress above this share of the free buffer. Default: no such limit.
+    pub(in crate::scenario) lossy_ingress_alpha: Option<Sp<Alpha>>,
+    /// Count all priorities of a port together. Default: false; always so with 802.3x.
+    pub(in crate::scenario) per_port: Option<Sp<bool>>,
+    /// What a frame counts as. Default: "frame".
+    pub(in crate::scenario) occupancy: Option<Sp<RawOccupancy>>,
+    /// Exceptions by priority group, "0" to "7".
+    pub(in crate::scenario) pg: BTreeMap<String, Sp<RawPg>>,
+    /// Exceptions by egress queue, "0" to "7".
+    pub(in crate::scenario) queue: BTreeMap<String, Sp<RawQueue>>,
+}
+
+/// One priority group of every port.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawPg {
+    /// Share of the free buffer.
+    pub(in crate::scenario) alpha: Option<Sp<Alpha>>,
+    /// Fixed limit, instead of `alpha`.
+    pub(in crate::scenario) xoff: Option<Sp<Bytes>>,
+    /// Resume this far below the pause threshold.
+    pub(in crate::scenario) xon_offset: Option<Sp<Bytes>>,
+    /// Guaranteed minimum per port.
+    pub(in crate::scenario) reserve: Option<Sp<Bytes>>,
+    /// Space for what arrives after pausing.
+    pub(in crate::scenario) headroom: Option<Sp<Auto<Bytes>>>,
+}
+
+/// One egress queue of every port.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawQueue {
+    /// Guaranteed minimum per port. Default: "0B".
+    pub(in crate::scenario) reserve: Option<Sp<Bytes>>,
+    /// Share of the free buffer for lossy packets.
+    pub(in crate::scenario) alpha: Option<Sp<Alpha>>,
+    /// Fixed limit for lossy packets, instead of `alpha`.
+    pub(in crate::scenario) limit: Option<Sp<Bytes>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawPfcMode {
+    /// Neither sends pause nor obeys it.
+    Off,
+    /// IEEE 802.1Q priority-based flow control.
+    Pfc,
+    /// IEEE 802.3x pause of the whole port.
+    #[serde(rename = "802.3x")]
+    Global,
+}
+
+/// Pause behaviour of every port.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawPfc {
+    /// Default: "off".
+    pub(in crate::scenario) mode: Option<Sp<RawPfcMode>>,
+    /// Lossless priorities. Default: [3].
+    pub(in crate::scenario) priorities: Option<Sp<Vec<Priority>>>,
+    /// Send pause. Default: true.
+    pub(in crate::scenario) send: Option<Sp<bool>>,
+    /// Obey pause. Default: true.
+    pub(in crate::scenario) obey: Option<Sp<bool>>,
+    /// Pause time in units of 512 bit times, or "infinite" until resumed. Default: 65535.
+    pub(in crate::scenario) quanta: Option<Sp<Quanta>>,
+    /// Time from the arrival of a pause to its effect. "auto": the longest that IEEE 802.3 allows
+    /// at the port's rate. Default: "auto".
+    pub(in crate::scenario) response: Option<Sp<Auto<SimDuration>>>,
+    /// Pause takes no bandwidth, as in some simulators. Default: false.
+    pub(in crate::scenario) out_of_band: Option<Sp<bool>>,
+}
+
+/// Egress scheduling (ETS) of the eight queues of every port.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawEts {
+    /// Queue to weight; queues left out have weight 1. Default: all 1.
+    pub(in crate::scenario) shares: BTreeMap<String, Sp<u32>>,
+    /// Queues served before all others, highest first. Default: [6, 7].
+    pub(in crate::scenario) strict: Option<Sp<Vec<Priority>>>,
+    /// Queue to maximum rate.
+    pub(in crate::scenario) max: BTreeMap<String, Sp<BitRate>>,
+    /// Burst that a maximum rate lets through. Default: "16KiB".
+    pub(in crate::scenario) burst: Option<Sp<Bytes>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawSwitched {
+    On,
+    Off,
+}
+
+/// ECN marking by egress queue length, at dequeue.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawEcn {
+    /// Default: "on" if any other key of this table is given, otherwise "off".
+    pub(in crate::scenario) mode: Option<Sp<RawSwitched>>,
+    /// Queues that mark. Default: all.
+    pub(in crate::scenario) queues: Option<Sp<OneOrMany<Priority>>>,
+    /// No marking up to this length. Default: "150kB".
+    pub(in crate::scenario) kmin: Option<Sp<Bytes>>,
+    /// Every packet is marked above this length. Default: "1500kB".
+    pub(in crate::scenario) kmax: Option<Sp<Bytes>>,
+    /// Marking probability just below kmax. Default: 1.
+    pub(in crate::scenario) pmax: Option<Sp<Probability>>,
+    /// Thresholds of queues that differ, by queue number.
+    pub(in crate::scenario) queue: BTreeMap<String, Sp<RawThresholds>>,
+    /// Thresholds at ports of another rate, by rate such as "400Gbps".
+    pub(in crate::scenario) by_rate: BTreeMap<String, Sp<RawThresholds>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawThresholds {
+    /// No marking up to this length.
+    pub(in crate::scenario) kmin: Option<Sp<Bytes>>,
+    /// Every packet is marked above this length.
+    pub(in crate::scenario) kmax: Option<Sp<Bytes>>,
+    /// Marking probability just below kmax.
+    pub(in crate::scenario) pmax: Option<Sp<Probability>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawWatchdogAction {
+    /// Discard what is queued and what arrives.
+    Drop,
+    /// Ignore the pause.
+    Forward,
+}
+
+/// PFC watchdog of every port.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawWatchdog {
+    /// Default: "on" if any other key of this table is given, otherwise "off".
+    pub(in crate::scenario) mode: Option<Sp<RawSwitched>>,
+    /// Interval of observation. Default: "100ms".
+    pub(in crate::scenario) poll: Option<Sp<SimDuration>>,
+    /// A paused queue that sends nothing for this long is in a storm. Default: "200ms".
+    pub(in crate::scenario) detect: Option<Sp<SimDuration>>,
+    /// Normal again after this long without pause. Default: "200ms".
+    pub(in crate::scenario) restore: Option<Sp<SimDuration>>,
+    /// Default: "drop".
+    pub(in crate::scenario) action: Option<Sp<RawWatchdogAction>>,
+}
+
+/// How packets are marked. Keys left out follow from the priority.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawMarking {
+    /// Priority at the sending host.
+    pub(in crate::scenario) priority: Option<Sp<Priority>>,
+    /// Default: 26 for priority 3, 48 for 6, otherwise 8 x priority.
+    pub(in crate::scenario) dscp: Option<Sp<Dscp>>,
+    /// Default: the priority.
+    pub(in crate::scenario) pcp: Option<Sp<Priority>>,
+}

@@ -1,0 +1,231 @@
+//! Traffic and faults as written.
+
+use super::{RawCc, RawMarking};
+use crate::scenario::quantity::{Dscp, OneOrMany, OrOff, Priority, Sp};
+use crate::time::SimDuration;
+use crate::units::{BitRate, Bytes, Probability};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawPattern {
+    /// The list in `flow`.
+    Flows,
+    /// A file with columns id,src,dst,bytes,start_ps. Keys: file.
+    Csv,
+    /// Many to one. Keys: senders, receiver, bytes, stagger.
+    Incast,
+    /// Every host to one other. Keys: bytes, shift.
+    Permutation,
+    /// Every host to every other. Keys: bytes.
+    AllToAll,
+    /// Random arrivals. Keys: load, sizes, bytes, duration, receiver.
+    Poisson,
+    /// All-reduce by passing chunks around a ring. Keys: bytes.
+    RingAllreduce,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawOp {
+    Send,
+    Write,
+    Read,
+    /// Compare-and-swap or fetch-and-add, 8 bytes each.
+    Atomic,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawTransport {
+    /// Reliable connection.
+    Rc,
+    /// Unreliable connection.
+    Uc,
+    /// Unreliable datagram.
+    Ud,
+}
+
+/// A pattern of flows. Every flow is one queue pair.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct RawTraffic {
+    /// The pattern. Each reads the keys that its description names, beside the common ones.
+    pub(in crate::scenario) kind: Sp<RawPattern>,
+    /// Group under which these flows are reported. Default: the kind, numbered if it repeats.
+    #[serde(default)]
+    pub(in crate::scenario) name: Option<Sp<String>>,
+    /// Priority at the sending host. Default: 3.
+    #[serde(default)]
+    pub(in crate::scenario) priority: Option<Sp<Priority>>,
+    /// Default: 26 for priority 3, 48 for 6, otherwise 8 x priority.
+    #[serde(default)]
+    pub(in crate::scenario) dscp: Option<Sp<Dscp>>,
+    /// Default: the priority.
+    #[serde(default)]
+    pub(in crate::scenario) pcp: Option<Sp<Priority>>,
+    /// RDMA operation. Default: "write".
+    #[serde(default)]
+    pub(in crate::scenario) op: Option<Sp<RawOp>>,
+    /// Default: "rc".
+    #[serde(default)]
+    pub(in crate::scenario) transport: Option<Sp<RawTransport>>,
+    /// Message size; the last message takes the rest. Default: all bytes of a flow in one message,
+    /// at most 1 GiB.
+    #[serde(default)]
+    pub(in crate::scenario) message: Option<Sp<Bytes>>,
+    /// Most messages posted and not completed (queue depth); "off": all at once. Default: "off".
+    #[serde(default)]
+    pub(in crate::scenario) depth: Option<Sp<OrOff<u32>>>,
+    /// Start of the first flow. Default: "0us".
+    #[serde(default)]
+    pub(in crate::scenario) start: Option<Sp<SimDuration>>,
+    /// Congestion control, with the parameters of the sender's NIC. Default: that of the NIC.
+    #[serde(default)]
+    pub(in crate::scenario) cc: Option<Sp<RawCc>>,
+    /// Packets are ECN-capable: switches mark them. Default: true.
+    #[serde(default)]
+    pub(in crate::scenario) ecn: Option<Sp<bool>>,
+    /// Rate limit of each QP; "off": the port's rate. Default: "off".
+    #[serde(default)]
+    pub(in crate::scenario) pace: Option<Sp<OrOff<BitRate>>>,
+    /// Marking of ACKs, NAKs and READ responses. Default: that of data.
+    #[serde(default)]
+    pub(in crate::scenario) ack: RawMarking,
+    /// op "send": receive buffers at the destination. Default: never short.
+    #[serde(default)]
+    pub(in crate::scenario) receives: Option<Sp<RawReceives>>,
+    /// Parallel QPs per pair of hosts, each with all the bytes. Default: 1.
+    #[serde(default)]
+    pub(in crate::scenario) qps: Option<Sp<u32>>,
+    /// Hosts that take part, `*` standing for any characters. Default: all.
+    #[serde(default)]
+    pub(in crate::scenario) hosts: Option<Sp<OneOrMany<String>>>,
+    /// Bytes per flow; for ring-allreduce, per rank.
+    #[serde(default)]
+    pub(in crate::scenario) bytes: Option<Sp<Bytes>>,
+    /// flows: the list.
+    #[serde(default)]
+    pub(in crate::scenario) flow: Option<Vec<Sp<RawFlow>>>,
+    /// csv: path of the file, relative to the scenario.
+    #[serde(default)]
+    pub(in crate::scenario) file: Option<Sp<String>>,
+    /// incast: how many senders, or which. Default: all hosts but the receiver.
+    #[serde(default)]
+    pub(in crate::scenario) senders: Option<Sp<RawSenders>>,
+    /// incast: the receiver, by default the first host. poisson: all flows go there, by default to
+    /// random hosts.
+    #[serde(default)]
+    pub(in crate::scenario) receiver: Option<Sp<String>>,
+    /// incast: time between the starts of two senders. Default: "0us".
+    #[serde(default)]
+    pub(in crate::scenario) stagger: Option<Sp<SimDuration>>,
+    /// permutation: host i sends to host i + shift, instead of a random one.
+    #[serde(default)]
+    pub(in crate::scenario) shift: Option<Sp<u32>>,
+    /// poisson: share of the hosts' link rate.
+    #[serde(default)]
+    pub(in crate::scenario) load: Option<Sp<Probability>>,
+    /// poisson: "websearch", "hadoop", "fixed" (with `bytes`), or the path of a file with a
+    /// cumulative distribution.
+    #[serde(default)]
+    pub(in crate::scenario) sizes: Option<Sp<String>>,
+    /// poisson: how long flows arrive.
+    #[serde(default)]
+    pub(in crate::scenario) duration: Option<Sp<SimDuration>>,
+}
+
+/// One flow.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct RawFlow {
+    /// Sending host (the requester; it receives the data of a READ).
+    pub(in crate::scenario) src: Sp<String>,
+    /// The other host.
+    pub(in crate::scenario) dst: Sp<String>,
+    /// Bytes to transfer. Default: the traffic's `bytes`.
+    #[serde(default)]
+    pub(in crate::scenario) bytes: Option<Sp<Bytes>>,
+    /// Start, counted from the traffic's start. Default: "0us".
+    #[serde(default)]
+    pub(in crate::scenario) start: Option<Sp<SimDuration>>,
+    /// Name in reports. Default: group and number.
+    #[serde(default)]
+    pub(in crate::scenario) name: Option<Sp<String>>,
+    /// Switches to visit, instead of the shortest path.
+    #[serde(default)]
+    pub(in crate::scenario) path: Option<Sp<Vec<String>>>,
+    /// Port of a multi-port sender, from 0. Default: by hash.
+    #[serde(default)]
+    pub(in crate::scenario) src_port: Option<Sp<u32>>,
+    /// UDP source port. Default: from the flow's number.
+    #[serde(default)]
+    pub(in crate::scenario) sport: Option<Sp<u16>>,
+}
+
+/// Receive buffers of a QP.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct RawReceives {
+    /// Buffers posted at the start.
+    pub(in crate::scenario) posted: Sp<u32>,
+    /// Time until a used buffer is posted again. Default: "0us".
+    #[serde(default)]
+    pub(in crate::scenario) repost: Option<Sp<SimDuration>>,
+}
+
+/// A number of hosts, or their names.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::scenario) enum RawSenders {
+    Count(u32),
+    Names(Vec<String>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawFaultKind {
+    /// A link stops carrying frames. Keys: link.
+    LinkDown,
+    /// A link works again. Keys: link.
+    LinkUp,
+    /// A host takes received frames at rate `drain`. Keys: node, drain.
+    SlowReceiver,
+    /// A NIC sends pause without end. Keys: node, priorities.
+    PauseStorm,
+    /// It stops. Keys: node.
+    PauseStormEnd,
+    /// A link loses frames. Keys: link, loss.
+    Loss,
+}
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct RawFault {
+    /// When. Default: "0us".
+    #[serde(default)]
+    pub(in crate::scenario) at: Option<Sp<SimDuration>>,
+    /// What. Each reads the keys that its description names.
+    pub(in crate::scenario) kind: Sp<RawFaultKind>,
+    /// When it is put right again. Default: never.
+    #[serde(default)]
+    pub(in crate::scenario) until: Option<Sp<SimDuration>>,
+    /// The link's ends as "h0:sw", or ["h0", "sw"]. "h0:sw#1" is the second of parallel links;
+    /// otherwise all of them.
+    #[serde(default)]
+    pub(in crate::scenario) link: Option<Sp<OneOrMany<String>>>,
+    /// The host.
+    #[serde(default)]
+    pub(in crate::scenario) node: Option<Sp<String>>,
+    /// slow-receiver: the rate; "off": normal again.
+    #[serde(default)]
+    pub(in crate::scenario) drain: Option<Sp<OrOff<BitRate>>>,
+    /// pause-storm: the priorities. Default: those of the NIC's PFC, or all for 802.3x.
+    #[serde(default)]
+    pub(in crate::scenario) priorities: Option<Sp<OneOrMany<Priority>>>,
+    /// loss: probability of losing a frame, in each direction.
+    #[serde(default)]
+    pub(in crate::scenario) loss: Option<Sp<Probability>>,
+}
