@@ -1,1 +1,161 @@
-//! (to be filled)
+//! Congestion control of a requester: sans-I/O machines in integer arithmetic.
+//!
+//! A machine is told what happens to its queue pair and when, and answers with a rate, a window
+//! and the time at which it wants to act by itself. It neither sends nor sleeps.
+
+mod dcqcn;
+mod hpcc;
+mod timely;
+
+pub use dcqcn::Dcqcn;
+pub use hpcc::{Hpcc, MAX_HOPS};
+pub use timely::Timely;
+
+use crate::model::{CcSpec, Window};
+use crate::time::{SimDuration, SimTime};
+use crate::units::BitRate;
+
+/// The congestion control of one queue pair.
+#[derive(Clone, Debug)]
+pub enum Cc {
+    None,
+    Dcqcn(Dcqcn),
+    Timely(Timely),
+    Hpcc(Box<Hpcc>),
+}
+
+/// In-band telemetry of one switch egress, stamped when the packet leaves the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IntHop {
+    pub at: SimTime,
+    /// Bytes that the port had sent before this packet, on the wire.
+    pub tx_bytes: u64,
+    /// Egress backlog of the port, without this packet.
+    pub queue_bytes: u32,
+    pub rate: BitRate,
+}
+
+/// What an ACK tells a machine.
+#[derive(Clone, Copy, Debug)]
+pub struct AckInfo<'a> {
+    /// Payload bytes acknowledged so far.
+    pub acked_bytes_seq: u64,
+    /// Payload bytes up to the next byte to send.
+    pub sent_bytes_seq: u64,
+    /// From the transmission of the acknowledged packet to now.
+    pub rtt: SimDuration,
+    /// Telemetry of the path, first switch first.
+    pub hops: &'a [IntHop],
+}
+
+impl Cc {
+    /// A machine at full rate. `line` is the rate of the port, in bits per second on the wire.
+    pub fn new(spec: &CcSpec, line: BitRate) -> Cc {
+        match spec {
+            CcSpec::None => Cc::None,
+            CcSpec::Dcqcn(s) => Cc::Dcqcn(Dcqcn::new(s, line)),
+            CcSpec::Timely(s) => Cc::Timely(Timely::new(s, line)),
+            CcSpec::Hpcc(s) => Cc::Hpcc(Box::new(Hpcc::new(s, line))),
+        }
+    }
+
+    /// Allowed rate in bits per second on the wire; `u64::MAX` without congestion control.
+    pub fn rate_bps(&self) -> u64 {
+        match self {
+            Cc::None => u64::MAX,
+            Cc::Dcqcn(m) => m.rate_bps(),
+            Cc::Timely(m) => m.rate_bps(),
+            Cc::Hpcc(m) => m.rate_bps(),
+        }
+    }
+
+    /// Most payload bytes in flight. None: no bound.
+    pub fn window(&self) -> Option<u64> {
+        match self {
+            Cc::None => None,
+            Cc::Dcqcn(m) => m.window(),
+            Cc::Timely(m) => m.window(),
+            Cc::Hpcc(m) => m.window(),
+        }
+    }
+
+    /// A congestion notification (CNP, or CE echoed on an ACK) arrived.
+    pub fn on_cnp(&mut self, now: SimTime) {
+        if let Cc::Dcqcn(m) = self {
+            m.on_cnp(now);
+        }
+    }
+
+    /// `bytes` were sent.
+    pub fn on_sent(&mut self, now: SimTime, bytes: u64) {
+        if let Cc::Dcqcn(m) = self {
+            m.on_sent(now, bytes);
+        }
+    }
+
+    /// An ACK or NAK arrived.
+    pub fn on_ack(&mut self, _now: SimTime, ack: &AckInfo<'_>) {
+        match self {
+            Cc::None | Cc::Dcqcn(_) => {}
+            Cc::Timely(m) => m.on_ack(ack),
+            Cc::Hpcc(m) => m.on_ack(ack),
+        }
+    }
+
+    /// When [`Cc::on_deadline`] wants to be called; [`SimTime::NEVER`] if not at all.
+    pub fn deadline(&self) -> SimTime {
+        match self {
+            Cc::Dcqcn(m) => m.deadline(),
+            Cc::None | Cc::Timely(_) | Cc::Hpcc(_) => SimTime::NEVER,
+        }
+    }
+
+    /// Does what was due by `now`. Calling early or late is harmless.
+    pub fn on_deadline(&mut self, now: SimTime) {
+        if let Cc::Dcqcn(m) = self {
+            m.on_deadline(now);
+        }
+    }
+
+    /// Data packets must collect [`IntHop`]s and ACKs must return them.
+    pub fn needs_int(&self) -> bool {
+        matches!(self, Cc::Hpcc(_))
+    }
+
+    /// ACKs must carry the round-trip time.
+    pub fn needs_rtt(&self) -> bool {
+        matches!(self, Cc::Timely(_))
+    }
+}
+
+/// The window at the present rate, in bytes; at least 1, so that a flow never stops for good.
+fn scaled_window(window: Option<Window>, rate: u64, line: u64) -> Option<u64> {
+    let w = window?;
+    if !w.variable || line == 0 {
+        return Some(w.bytes.max(1));
+    }
+    let bytes = u128::from(w.bytes) * u128::from(rate) / u128::from(line);
+    Some((bytes as u64).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_congestion_control_nothing_is_limited() {
+        let mut cc = Cc::new(&CcSpec::None, BitRate::from_gbps(100));
+        cc.on_cnp(SimTime::from_ns(5));
+        assert_eq!((cc.rate_bps(), cc.window()), (u64::MAX, None));
+        assert_eq!(cc.deadline(), SimTime::NEVER);
+    }
+
+    #[test]
+    fn a_variable_window_follows_the_rate_and_never_closes() {
+        let w = |variable| Some(Window { bytes: 52_000, variable });
+        assert_eq!(scaled_window(w(true), 25, 100), Some(13_000));
+        assert_eq!(scaled_window(w(false), 25, 100), Some(52_000));
+        assert_eq!(scaled_window(w(true), 0, 100), Some(1));
+        assert_eq!(scaled_window(None, 25, 100), None);
+    }
+}

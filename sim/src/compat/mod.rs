@@ -1,1 +1,3 @@
-//! (to be filled)
+//! Input and output files of other simulators.
+
+pub mod hpcc;

@@ -1,0 +1,257 @@
+//! Words with positions, exact decimal numbers, and mistakes pointed at.
+
+use crate::plan::Diagnostic;
+use crate::time::SimDuration;
+use crate::units::BitRate;
+use std::ops::Range;
+use std::str::FromStr;
+
+/// An input file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'a> {
+    pub(super) file: &'a str,
+    pub(super) text: &'a str,
+}
+
+/// A run of characters without white space.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+}
+
+impl Word<'_> {
+    pub(super) fn span(&self) -> Range<usize> {
+        self.at..self.at + self.text.len()
+    }
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn words(self) -> impl Iterator<Item = Word<'a>> {
+        let start = self.text.as_ptr() as usize;
+        let text = self.text;
+        text.split_ascii_whitespace()
+            .map(move |text| Word { text, at: text.as_ptr() as usize - start })
+    }
+
+    /// Line of a byte offset, from 1.
+    pub(super) fn line(self, at: usize) -> usize {
+        1 + self.text.as_bytes()[..at.min(self.text.len())]
+            .iter()
+            .filter(|&&b| b == b'\n')
+            .count()
+    }
+
+    pub(super) fn error(
+        self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: Option<String>,
+    ) -> Diagnostic {
+        let (message, label) = (message.into(), label.into());
+        Diagnostic { file: self.file.to_owned(), span, message, label, help }
+    }
+}
+
+/// Reads a file of numbers from front to back.
+pub(super) struct Reader<'a, I> {
+    source: Source<'a>,
+    words: I,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn reader(self) -> Reader<'a, impl Iterator<Item = Word<'a>>> {
+        Reader { source: self, words: self.words() }
+    }
+}
+
+impl<'a, I: Iterator<Item = Word<'a>>> Reader<'a, I> {
+    /// The next word, which is `what`.
+    pub(super) fn word(&mut self, what: &str) -> Result<Word<'a>, Diagnostic> {
+        self.words.next().ok_or_else(|| {
+            let end = self.source.text.len();
+            let file = self.source.file;
+            let message = if self.source.text.trim_ascii().is_empty() {
+                format!("{file} is empty: expected {what}")
+            } else {
+                format!("{file} ends too early: expected {what}")
+            };
+            let help = "the file is shorter than its counts say".to_owned();
+            self.source.error(end..end, message, "end of file", Some(help))
+        })
+    }
+
+    /// The next word, if there is one.
+    pub(super) fn rest(&mut self) -> Option<Word<'a>> {
+        self.words.next()
+    }
+
+    /// The next word as a whole number.
+    pub(super) fn number<T: FromStr>(&mut self, what: &str) -> Result<(T, Word<'a>), Diagnostic> {
+        let word = self.word(what)?;
+        self.parsed(word, what, word.text.parse().ok())
+    }
+
+    /// The next word by a parser of its text.
+    pub(super) fn with<T>(
+        &mut self,
+        what: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<(T, Word<'a>), Diagnostic> {
+        let word = self.word(what)?;
+        self.parsed(word, what, parse(word.text))
+    }
+
+    fn parsed<T>(
+        &self,
+        word: Word<'a>,
+        what: &str,
+        value: Option<T>,
+    ) -> Result<(T, Word<'a>), Diagnostic> {
+        value.map(|v| (v, word)).ok_or_else(|| {
+            let message = format!("not {what}: `{}`", word.text);
+            self.source.error(word.span(), message, format!("expected {what}"), None)
+        })
+    }
+}
+
+/// A decimal number such as `2.000000577`, `.5` or `1e-3`, times `scale`, to the nearest integer.
+/// None if it is not a number, negative, or too large.
+pub(super) fn decimal(text: &str, scale: u64) -> Option<u64> {
+    let (digits, exponent) = match text.find(['e', 'E']) {
+        Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) || whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let fraction = fraction.trim_end_matches('0');
+    let mut mantissa: u128 = 0;
+    let mut power = i64::from(exponent) - fraction.len() as i64;
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        // 24 digits times a scale below 2^47 fit into 128 bits; further digits do not count.
+        if mantissa < 10u128.pow(23) {
+            mantissa = mantissa * 10 + u128::from(digit - b'0');
+        } else {
+            power += 1;
+        }
+    }
+    let scaled = mantissa.checked_mul(u128::from(scale))?;
+    let ten = |n: i64| u32::try_from(n).ok().and_then(|n| 10u128.checked_pow(n));
+    let value = if scaled == 0 {
+        0
+    } else if power >= 0 {
+        scaled.checked_mul(ten(power)?)?
+    } else {
+        ten(-power).map_or(0, |d| scaled / d + u128::from(scaled % d >= d.div_ceil(2)))
+    };
+    // Half the range is left free so that sums cannot overflow.
+    u64::try_from(value).ok().filter(|v| *v <= u64::MAX / 2)
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    text.split_at(unit.unwrap_or(text.len()))
+}
+
+/// A rate as ns-3 writes it: `100Gbps`, `20Mb/s`, `12.5GB/s`, or bits per second.
+pub(super) fn rate(text: &str) -> Option<BitRate> {
+    let (number, unit) = split_unit(text);
+    let (prefix, bits) = ["bps", "b/s", "Bps", "B/s"]
+        .iter()
+        .find_map(|u| Some((unit.strip_suffix(u)?, if u.starts_with('B') { 8 } else { 1 })))
+        .or_else(|| unit.is_empty().then_some(("", 1)))?;
+    let scale: u64 = match prefix {
+        "" => 1,
+        "k" | "K" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "T" => 1_000_000_000_000,
+        "ki" | "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        _ => return None,
+    };
+    // Far above any link, and small enough for every product of the simulation.
+    decimal(number, scale * bits)
+        .filter(|bps| *bps <= 1_000_000_000_000_000)
+        .map(BitRate::from_bps)
+}
+
+/// A time as ns-3 writes it: `1000ns`, `0.001ms`, or seconds.
+pub(super) fn time(text: &str) -> Option<SimDuration> {
+    let (number, unit) = split_unit(text);
+    let scale = match unit {
+        "" | "s" => 1_000_000_000_000,
+        "ms" => 1_000_000_000,
+        "us" => 1_000_000,
+        "ns" => 1_000,
+        "ps" => 1,
+        _ => return None,
+    };
+    decimal(number, scale).map(SimDuration::from_ps)
+}
+
+/// The candidate most like `word`, if one is close.
+pub(super) fn closest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    candidates
+        .map(|c| (distance(word, c), c))
+        .filter(|&(d, c)| d <= 1 + c.len() / 5)
+        .min()
+        .map(|(_, c)| c)
+}
+
+/// Levenshtein distance, in bytes and ignoring case.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let change = diagonal + usize::from(!x.eq_ignore_ascii_case(&y));
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_exact() {
+        assert_eq!(decimal("2.000000577", 1_000_000_000_000), Some(2_000_000_577_000));
+        assert_eq!(decimal("2.000039999999", 1_000_000_000_000), Some(2_000_039_999_999));
+        assert_eq!(decimal("0.00390625", 1 << 16), Some(256));
+        assert_eq!(decimal("1e-3", 1_000_000), Some(1_000));
+        assert_eq!(decimal("1.5E3", 1), Some(1_500));
+        assert_eq!(decimal(".5", 2), Some(1));
+        assert_eq!(decimal("0.000000000000000000000000000000000000000001", 7), Some(0));
+        for bad in ["", ".", "-1", "1e", "1.2.3", "nan", "1e99", "0x5", "99999999999999999999"] {
+            assert_eq!(decimal(bad, 1), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn rates_and_times_are_those_of_ns3() {
+        assert_eq!(rate("100Gbps"), Some(BitRate::from_gbps(100)));
+        assert_eq!(rate("20Mb/s"), Some(BitRate::from_bps(20_000_000)));
+        assert_eq!(rate("1MB/s"), Some(BitRate::from_bps(8_000_000)));
+        assert_eq!(rate("2500"), Some(BitRate::from_bps(2_500)));
+        assert_eq!(time("0.001ms"), Some(SimDuration::from_us(1)));
+        assert_eq!(time("1000ns"), Some(SimDuration::from_us(1)));
+        assert_eq!((rate("100G"), rate("fast"), time("1m")), (None, None, None));
+    }
+
+    #[test]
+    fn a_misspelt_key_finds_its_neighbour() {
+        let keys = ["CC_MODE", "RATE_AI", "RATE_HAI"];
+        assert_eq!(closest("CC_MOD", keys.into_iter()), Some("CC_MODE"));
+        assert_eq!(closest("SOMETHING", keys.into_iter()), None);
+    }
+}
