@@ -1,3 +1,46 @@
 //! The `xoff` command line.
+//!
+//! One file per verb: [`run`], [`headroom`], [`schema`]. Data goes to standard output, everything
+//! else to standard error. Exit status: 0 all is well, 1 an expectation failed, 2 error.
 
-fn main() {}
+mod args;
+mod headroom;
+mod output;
+mod progress;
+mod report;
+mod run;
+mod schema;
+
+use clap::Parser;
+use output::Error;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Nobody is left to tell if this fails.
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let outcome = match &cli.verb {
+        args::Verb::Run(args) => run::run(args),
+        args::Verb::Headroom(args) => headroom::run(args).map(|()| true),
+        args::Verb::Schema(args) => schema::run(args).map(|()| true),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(e: std::io::Error) -> Error {
+        Error::Message(format!("cannot write: {e}"))
+    }
+}

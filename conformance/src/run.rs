@@ -1,0 +1,58 @@
+//! The expectations of a simulated scenario as checks.
+
+use crate::{CheckResult, Verdict};
+use xoff_sim::metrics::agree;
+use xoff_sim::metrics::summary::Summary;
+use xoff_sim::plan::{Case, Plan};
+
+/// One check per expectation of a case, in the order of the scenario.
+pub fn judge_expectations(case: &Case, summary: &Summary<'_>) -> Vec<CheckResult> {
+    let judge = |located: &xoff_sim::plan::Located<_>| {
+        let expectation: &xoff_sim::metrics::expect::Expectation = &located.value;
+        let judgement = expectation.judge(summary);
+        CheckResult {
+            id: format!("expect:{}", located.line),
+            name: located.text.clone(),
+            verdict: if judgement.pass {
+                Verdict::Pass
+            } else {
+                Verdict::Fail
+            },
+            detail: judgement.detail,
+        }
+    };
+    case.expectations.iter().map(judge).collect()
+}
+
+/// One check per agreement and combination of the other axes. What could not be compared fails,
+/// unless only some of the plan's cases were run.
+pub fn judge_agreements(plan: &Plan, runs: &[(&Case, Summary<'_>)]) -> Vec<CheckResult> {
+    let partial = runs.len() < plan.cases.len();
+    let mut out = Vec::new();
+    for agreement in &plan.agreements {
+        for judgement in agree::judge(agreement, runs) {
+            let others: Vec<String> = judgement
+                .labels
+                .iter()
+                .map(|(axis, label)| format!("{axis}={label}"))
+                .collect();
+            let mut name = format!("{} agrees across {}", agreement.metric, agreement.across);
+            if !others.is_empty() {
+                name += &format!(" at {}", others.join(", "));
+            }
+            let (verdict, detail) = match judgement.pass {
+                Some(true) => (Verdict::Pass, judgement.detail),
+                Some(false) => (Verdict::Fail, judgement.detail),
+                None if partial => (Verdict::Skip(judgement.detail), String::new()),
+                None => (Verdict::Fail, judgement.detail),
+            };
+            out.push(CheckResult {
+                id: format!("agree:{}", agreement.line),
+                name,
+                verdict,
+                detail,
+            });
+        }
+    }
+    out
+}

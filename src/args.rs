@@ -1,0 +1,248 @@
+//! The arguments of every verb.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use xoff_sim::time::SimDuration;
+use xoff_sim::units::{BitRate, Length};
+
+/// A lab for lossless Ethernet: simulate, check and explain RDMA over Ethernet.
+///
+/// Exit status: 0 all is well, 1 an expectation failed, 2 usage, input or internal error.
+#[derive(Debug, Parser)]
+#[command(name = "xoff", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Simulate scenarios, print the results, judge their expectations
+    Run(RunArgs),
+    /// Calculate the PFC headroom of a port and show every term
+    Headroom(HeadroomArgs),
+    /// Print the JSON schema of scenario files, or the list of metrics
+    Schema(SchemaArgs),
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct RunArgs {
+    /// Scenario files (TOML); `-` reads standard input
+    #[arg(value_name = "SCENARIO", required_unless_present = "hpcc")]
+    pub(crate) scenarios: Vec<PathBuf>,
+
+    /// Run the input files of the HPCC ns-3 simulator unchanged and write its output files
+    #[arg(long, value_name = "CONFIG", conflicts_with_all = ["scenarios", "sets", "cases"])]
+    pub(crate) hpcc: Option<PathBuf>,
+
+    /// Override a parameter of the scenario, such as switch.default.pfc.mode=off
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
+    pub(crate) sets: Vec<(String, String)>,
+
+    /// Seed of every random choice
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+
+    /// Stop at this simulated time, such as 10ms
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<SimDuration>,
+
+    /// Only cases with these labels: AXIS=LABEL or LABEL; commas mean and, repetition means or
+    #[arg(long = "case", value_name = "LABELS")]
+    pub(crate) cases: Vec<String>,
+
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+
+    /// Also write flows.csv, ports.csv, counters.csv, series.csv and pauses.csv to this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) csv: Option<PathBuf>,
+
+    /// Directory of the files that --hpcc writes [default: where the config says, from its own]
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "hpcc",
+        conflicts_with = "scenarios"
+    )]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Cases that run at the same time [default: one per CPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+
+    /// No progress and no speed on standard error
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Human,
+    Json,
+    Junit,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct HeadroomArgs {
+    /// Rate of the port, such as 100G
+    #[arg(long)]
+    pub(crate) rate: BitRate,
+
+    /// Length of the cable, such as 7m
+    #[arg(long, value_name = "LENGTH")]
+    pub(crate) cable: Length,
+
+    /// RoCE path MTU: payload bytes per packet
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_000))]
+    pub(crate) mtu: u32,
+
+    /// Largest frame of any class of the port with its FCS [default: the RoCE frame]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) port_mtu: Option<u32>,
+
+    /// One-way latency of PHY, FEC and MAC of both ends
+    #[arg(long, value_name = "TIME", default_value = "0ns")]
+    pub(crate) phy_delay: SimDuration,
+
+    /// Time that the sender takes to obey a pause [default: by rate, as IEEE 802.3 allows]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) response: Option<SimDuration>,
+
+    /// Allocation unit of the switch buffer
+    #[arg(long, value_name = "BYTES", default_value_t = 1)]
+    pub(crate) cell: u32,
+
+    /// Whose rule: the simulator's exact worst case, the Linux mlx5 driver's, or SONiC's
+    #[arg(long, value_enum, default_value_t = HeadroomProfile::Xoff)]
+    pub(crate) profile: HeadroomProfile,
+
+    #[arg(long, value_enum, default_value_t = TableFormat::Human)]
+    pub(crate) format: TableFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HeadroomProfile {
+    Xoff,
+    Mlx5,
+    Sonic,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    Human,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// List the metrics that expectations and reports can name
+    #[arg(long)]
+    pub(crate) metrics: bool,
+}
+
+fn parse_set(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, value)) if !path.trim().is_empty() => {
+            Ok((path.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("expected PATH=VALUE".to_owned()),
+    }
+}
+
+impl RunArgs {
+    /// The command that repeats this run of `input`, without what does not affect its results.
+    pub(crate) fn command(&self, input: &str) -> String {
+        let mut words = vec!["xoff".to_owned(), "run".to_owned()];
+        if self.hpcc.is_some() {
+            words.push("--hpcc".to_owned());
+        }
+        words.push(quoted(input));
+        for (path, value) in &self.sets {
+            words.extend(["--set".to_owned(), quoted(&format!("{path}={value}"))]);
+        }
+        if let Some(seed) = self.seed {
+            words.extend(["--seed".to_owned(), seed.to_string()]);
+        }
+        if let Some(until) = self.until {
+            words.extend(["--until".to_owned(), exact(until)]);
+        }
+        for case in &self.cases {
+            words.extend(["--case".to_owned(), quoted(case)]);
+        }
+        words.join(" ")
+    }
+}
+
+/// In the largest unit that gives a whole number.
+fn exact(d: SimDuration) -> String {
+    const UNITS: [(u64, &str); 4] = [
+        (1_000_000_000_000, "s"),
+        (1_000_000_000, "ms"),
+        (1_000_000, "us"),
+        (1_000, "ns"),
+    ];
+    let fits = UNITS
+        .into_iter()
+        .find(|(unit, _)| d.ps().is_multiple_of(*unit));
+    let (unit, name) = fits.unwrap_or((1, "ps"));
+    format!("{}{name}", d.ps() / unit)
+}
+
+/// For a POSIX shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_is_repeated_by_what_affects_it() {
+        let line = "xoff run a.toml --set sw.mode=off --set t=a'b --seed 7 --until 1500us \
+                    --case pfc=on --jobs 3 --format json";
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        let Verb::Run(args) = cli.verb else {
+            panic!("not a run")
+        };
+        assert_eq!(
+            args.command("a.toml"),
+            [
+                r"xoff run a.toml --set sw.mode=off --set 't=a'\''b'",
+                "--seed 7 --until 1500us --case pfc=on",
+            ]
+            .join(" ")
+        );
+    }
+
+    #[test]
+    fn contradictions_are_usage_errors() {
+        for line in [
+            "xoff run",
+            "xoff run --hpcc c.txt a.toml",
+            "xoff run a.toml --out d",
+            "xoff run a.toml --set novalue",
+            "xoff run a.toml --until 5",
+            "xoff run a.toml --jobs 0",
+            "xoff headroom --rate 100 --cable 7m",
+        ] {
+            assert!(
+                Cli::try_parse_from(line.split_whitespace()).is_err(),
+                "{line}"
+            );
+        }
+    }
+}

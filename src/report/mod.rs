@@ -1,0 +1,100 @@
+//! Renderers of results. All text is a function of the results alone: no clock, no thread count.
+
+pub(crate) mod cases;
+pub(crate) mod csv;
+pub(crate) mod diagnosis;
+pub(crate) mod human;
+pub(crate) mod json;
+pub(crate) mod junit;
+pub(crate) mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use xoff_conformance::{CheckResult, Report};
+use xoff_sim::metrics::summary::Summary;
+use xoff_sim::model::{Model, NodeId};
+use xoff_sim::plan::{Case, Plan};
+use xoff_sim::results::{FlowStatus, PortResult, Results, Stop};
+
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A scenario that was run.
+pub(crate) struct ScenarioRun<'a> {
+    pub(crate) plan: &'a Plan,
+    /// The command that repeats it.
+    pub(crate) command: String,
+    /// The cases that were run, in the plan's order.
+    pub(crate) cases: Vec<CaseRun<'a>>,
+    pub(crate) agreements: Vec<CheckResult>,
+}
+
+/// A case that was run.
+pub(crate) struct CaseRun<'a> {
+    pub(crate) case: &'a Case,
+    pub(crate) results: Results,
+    pub(crate) checks: Vec<CheckResult>,
+}
+
+impl ScenarioRun<'_> {
+    /// All checks: of the cases in order, then of cases with each other.
+    pub(crate) fn report(&self) -> Report {
+        let cases = self.cases.iter().flat_map(|c| &c.checks);
+        cases.chain(&self.agreements).cloned().collect()
+    }
+}
+
+impl CaseRun<'_> {
+    pub(crate) fn summary(&self) -> Summary<'_> {
+        Summary::new(&self.case.model, &self.results)
+    }
+
+    /// `pfc=on, n=4`; empty if the scenario has no axis.
+    pub(crate) fn label(&self) -> String {
+        let labels: Vec<String> = self
+            .case
+            .labels
+            .iter()
+            .map(|(axis, label)| format!("{axis}={label}"))
+            .collect();
+        labels.join(", ")
+    }
+}
+
+pub(crate) fn node_name(model: &Model, node: NodeId) -> &str {
+    model
+        .nodes
+        .get(node as usize)
+        .map_or("?", |n| n.name.as_str())
+}
+
+/// `sw0:3`
+pub(crate) fn port_name(model: &Model, port: &PortResult) -> String {
+    format!("{}:{}", node_name(model, port.node), port.port)
+}
+
+/// `sw0:3 to h3`
+pub(crate) fn port_towards(model: &Model, port: &PortResult) -> String {
+    format!(
+        "{} to {}",
+        port_name(model, port),
+        node_name(model, port.peer)
+    )
+}
+
+pub(crate) fn status_name(status: FlowStatus) -> &'static str {
+    match status {
+        FlowStatus::Unfinished => "unfinished",
+        FlowStatus::Completed => "completed",
+        FlowStatus::RetryExceeded => "retry_exceeded",
+        FlowStatus::RnrRetryExceeded => "rnr_retry_exceeded",
+        FlowStatus::Unreachable => "unreachable",
+    }
+}
+
+pub(crate) fn stop_name(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Idle => "idle",
+        Stop::Until => "until",
+        Stop::Stuck => "stuck",
+    }
+}

@@ -1,0 +1,430 @@
+//! `xoff run`: load, simulate, report, judge.
+
+use crate::args::{Format, RunArgs};
+use crate::output::{self, Error};
+use crate::progress::{Bar, CpuTimer};
+use crate::report::{self, CaseRun, ScenarioRun};
+use rayon::prelude::*;
+use std::cell::RefCell;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use xoff_conformance::{judge_agreements, judge_expectations};
+use xoff_sim::compat::hpcc::{self, HpccInput};
+use xoff_sim::engine;
+use xoff_sim::metrics::value::grouped;
+use xoff_sim::plan::{Case, Diagnostic, Plan, ReportSpec};
+use xoff_sim::results::Results;
+use xoff_sim::scenario::{self, Overrides};
+use xoff_sim::time::SimTime;
+
+/// Runs what the arguments name. False: an expectation failed.
+pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
+    let (loaded, hpcc) = match &args.hpcc {
+        Some(config) => {
+            let (loaded, input) = load_hpcc(config, args)?;
+            (vec![loaded], Some((config.as_path(), input)))
+        }
+        None => (load_all(args)?, None),
+    };
+    let chosen = choose(&loaded, &args.cases)?;
+    let (results, cpu) = simulate(&chosen, args)?;
+    if let (Some((config, input)), Some(results)) = (&hpcc, results.first()) {
+        write_hpcc(config, input, results, args)?;
+    }
+    let runs = assemble(&loaded, &chosen, results);
+    if let Some(dir) = &args.csv {
+        write_csv(dir, &runs)?;
+    }
+    output::print(|out| match args.format {
+        Format::Human => report::human::write(out, &runs),
+        Format::Json => report::json::write(out, &runs),
+        Format::Junit => report::junit::write(out, &runs),
+    })?;
+    if !args.quiet {
+        output::tell(&speed(&runs, cpu));
+    }
+    Ok(!runs.iter().any(|run| run.report().failed()))
+}
+
+/// A plan and the command that repeats it.
+struct Loaded {
+    plan: Plan,
+    command: String,
+}
+
+/// A file's text, for messages with its name.
+fn read_text(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", path.display()))
+}
+
+/// Reads files relative to a directory and remembers their texts for messages.
+struct Reader {
+    dir: PathBuf,
+    texts: RefCell<Vec<(String, String)>>,
+}
+
+impl Reader {
+    fn beside(file: &Path) -> Reader {
+        let dir = file.parent().unwrap_or(Path::new("")).to_owned();
+        Reader {
+            dir,
+            texts: RefCell::new(Vec::new()),
+        }
+    }
+
+    fn read(&self, name: &str) -> Result<String, String> {
+        let text = read_text(&self.dir.join(name))?;
+        self.texts
+            .borrow_mut()
+            .push((name.to_owned(), text.clone()));
+        Ok(text)
+    }
+
+    fn failed(self, diagnostics: Vec<Diagnostic>) -> Error {
+        Error::Input(diagnostics, self.texts.into_inner())
+    }
+}
+
+fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
+    let overrides = Overrides {
+        sets: args.sets.clone(),
+        seed: args.seed,
+        until: args.until,
+    };
+    let mut loaded = Vec::new();
+    for path in &args.scenarios {
+        let name = path.to_string_lossy();
+        let text = if name == "-" {
+            let mut text = String::new();
+            let read = std::io::stdin().lock().read_to_string(&mut text);
+            read.map_err(|e| Error::Message(format!("cannot read standard input: {e}")))?;
+            text
+        } else {
+            read_text(path).map_err(Error::Message)?
+        };
+        let reader = Reader::beside(path);
+        reader
+            .texts
+            .borrow_mut()
+            .push((name.to_string(), text.clone()));
+        match scenario::load(&name, &text, &overrides, &|file| reader.read(file)) {
+            Ok(plan) => loaded.push(Loaded {
+                plan,
+                command: args.command(&name),
+            }),
+            Err(diagnostics) => return Err(reader.failed(diagnostics)),
+        }
+    }
+    Ok(loaded)
+}
+
+/// The input of another simulator as a plan of one case without expectations.
+fn load_hpcc(config: &Path, args: &RunArgs) -> Result<(Loaded, HpccInput), Error> {
+    let reader = Reader::beside(config);
+    let name = config
+        .file_name()
+        .unwrap_or(config.as_os_str())
+        .to_string_lossy();
+    let input = match hpcc::load(&name, &|file| reader.read(file)) {
+        Ok(input) => input,
+        Err(diagnostics) => return Err(reader.failed(diagnostics)),
+    };
+    if !args.quiet {
+        for note in &input.notes {
+            output::tell(&format!("note: {note}"));
+        }
+    }
+    let mut model = input.model.clone();
+    model.seed = args.seed.unwrap_or(model.seed);
+    if let Some(until) = args.until {
+        model.until = Some(SimTime::ZERO + until);
+    }
+    let stem = config
+        .file_stem()
+        .unwrap_or(config.as_os_str())
+        .to_string_lossy();
+    let plan = Plan {
+        name: stem.to_string(),
+        title: format!("HPCC simulator input {name}"),
+        cases: vec![Case {
+            labels: Vec::new(),
+            model,
+            expectations: Vec::new(),
+        }],
+        report: ReportSpec::default(),
+        agreements: Vec::new(),
+        hash: fnv1a(&reader.texts.borrow()),
+    };
+    let command = args.command(&config.to_string_lossy());
+    Ok((Loaded { plan, command }, input))
+}
+
+/// FNV-1a over names and texts, 16 hex digits.
+fn fnv1a(texts: &[(String, String)]) -> String {
+    let bytes = texts
+        .iter()
+        .flat_map(|(name, text)| name.bytes().chain(text.bytes()));
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+/// (plan, case) of everything to run.
+fn choose<'a>(loaded: &'a [Loaded], filters: &[String]) -> Result<Vec<(usize, &'a Case)>, Error> {
+    let all = loaded.iter().enumerate();
+    let all: Vec<(usize, &Case)> = all
+        .flat_map(|(n, l)| l.plan.cases.iter().map(move |case| (n, case)))
+        .collect();
+    let chosen: Vec<(usize, &Case)> = all
+        .iter()
+        .filter(|(_, case)| filters.is_empty() || filters.iter().any(|f| matches(case, f)))
+        .copied()
+        .collect();
+    if chosen.is_empty() {
+        return Err(Error::Message(no_case(&all)));
+    }
+    Ok(chosen)
+}
+
+fn matches(case: &Case, filter: &str) -> bool {
+    filter.split(',').all(|term| match term.split_once('=') {
+        Some((axis, label)) => case
+            .labels
+            .iter()
+            .any(|(a, l)| a == axis.trim() && l == label.trim()),
+        None => case.labels.iter().any(|(_, l)| l == term.trim()),
+    })
+}
+
+fn no_case(all: &[(usize, &Case)]) -> String {
+    let mut known: Vec<String> = Vec::new();
+    for (axis, label) in all.iter().flat_map(|(_, case)| &case.labels) {
+        let text = format!("{axis}={label}");
+        if !known.contains(&text) {
+            known.push(text);
+        }
+    }
+    match known.as_slice() {
+        [] => "no case matches --case: the scenario has no axis".to_owned(),
+        known => format!("no case matches --case; labels are {}", known.join(", ")),
+    }
+}
+
+/// Results in the order of `cases` whatever the number of threads, and the CPU time they took.
+fn simulate(cases: &[(usize, &Case)], args: &RunArgs) -> Result<(Vec<Results>, Duration), Error> {
+    let bar = Bar::new(cases.len(), args.quiet);
+    let one = |(_, case): &(usize, &Case)| {
+        let timer = CpuTimer::start();
+        let mut part = bar.case();
+        let results = engine::run(&case.model, &mut |progress| part.update(&progress));
+        part.done();
+        (results, timer.elapsed())
+    };
+    let done: Vec<(Results, Duration)> = if cases.len() == 1 {
+        cases.iter().map(one).collect()
+    } else {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(args.jobs.map_or(0, usize::from))
+            .build()
+            .map_err(|e| Error::Message(format!("cannot start threads: {e}")))?;
+        pool.install(|| cases.par_iter().with_max_len(1).map(one).collect())
+    };
+    bar.finish();
+    let cpu = done.iter().map(|(_, cpu)| *cpu).sum();
+    Ok((done.into_iter().map(|(results, _)| results).collect(), cpu))
+}
+
+fn assemble<'a>(
+    loaded: &'a [Loaded],
+    chosen: &[(usize, &'a Case)],
+    results: Vec<Results>,
+) -> Vec<ScenarioRun<'a>> {
+    let mut runs: Vec<ScenarioRun<'a>> = loaded
+        .iter()
+        .map(|l| ScenarioRun {
+            plan: &l.plan,
+            command: l.command.clone(),
+            cases: Vec::new(),
+            agreements: Vec::new(),
+        })
+        .collect();
+    for (&(plan, case), results) in chosen.iter().zip(results) {
+        let mut run = CaseRun {
+            case,
+            results,
+            checks: Vec::new(),
+        };
+        run.checks = judge_expectations(case, &run.summary());
+        runs[plan].cases.push(run);
+    }
+    for run in &mut runs {
+        let cases: Vec<_> = run.cases.iter().map(|c| (c.case, c.summary())).collect();
+        run.agreements = judge_agreements(run.plan, &cases);
+    }
+    runs.retain(|run| !run.cases.is_empty());
+    runs
+}
+
+fn write_hpcc(
+    config: &Path,
+    input: &HpccInput,
+    results: &Results,
+    args: &RunArgs,
+) -> Result<(), Error> {
+    let files = [
+        (&input.fct_file, hpcc::fct_text(input, results)),
+        (&input.pfc_file, hpcc::pfc_text(input, results)),
+    ];
+    for (name, text) in files.iter().filter(|(name, _)| !name.is_empty()) {
+        let path = match (&args.out, Path::new(name.as_str()).file_name()) {
+            (Some(dir), Some(file)) => dir.join(file),
+            _ => config.parent().unwrap_or(Path::new("")).join(name),
+        };
+        create_dir(path.parent().unwrap_or(Path::new("")))?;
+        output::replace_file(&path, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn create_dir(dir: &Path) -> Result<(), Error> {
+    let fail = |e| Error::Message(format!("cannot create {}: {e}", dir.display()));
+    if dir.as_os_str().is_empty() {
+        Ok(())
+    } else {
+        std::fs::create_dir_all(dir).map_err(fail)
+    }
+}
+
+/// One case goes into the directory itself, several into directories named after them.
+fn write_csv(dir: &Path, runs: &[ScenarioRun<'_>]) -> Result<(), Error> {
+    let several = runs.iter().map(|run| run.cases.len()).sum::<usize>() > 1;
+    for (n, run) in runs.iter().enumerate() {
+        // Scenarios of the same name in different directories stay apart.
+        let repeats = runs[..n]
+            .iter()
+            .filter(|r| r.plan.name == run.plan.name)
+            .count();
+        let suffix = if repeats == 0 {
+            String::new()
+        } else {
+            format!("-{}", repeats + 1)
+        };
+        for case in &run.cases {
+            let dir = if several {
+                let label = case.label().replace(", ", ",");
+                dir.join(safe(&format!("{}{suffix}", run.plan.name)))
+                    .join(safe(&label))
+            } else {
+                dir.to_owned()
+            };
+            create_dir(&dir)?;
+            for (name, text) in report::csv::files(case) {
+                output::replace_file(&dir.join(name), text.as_bytes())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A label as part of a path: it must not leave the directory.
+fn safe(label: &str) -> String {
+    let keep = |c: char| {
+        if c.is_alphanumeric() || "._-=,+%".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    let text: String = label.chars().map(keep).collect();
+    if text.starts_with('.') {
+        format!("_{text}")
+    } else {
+        text
+    }
+}
+
+/// How fast it went: the only figure that depends on the machine, and not part of the report.
+fn speed(runs: &[ScenarioRun<'_>], cpu: Duration) -> String {
+    let all = || runs.iter().flat_map(|run| &run.cases);
+    let events: u64 = all().map(|c| c.results.events).sum();
+    let hops: u64 = all().map(|c| c.results.packet_hops).sum();
+    let seconds = cpu.as_secs_f64();
+    let rate = if seconds > 0.0 {
+        hops as f64 / seconds / 1e6
+    } else {
+        0.0
+    };
+    format!(
+        "{} events, {} packet-hops in {seconds:.2} CPU s ({rate:.2} M packet-hops per CPU s)",
+        grouped(events),
+        grouped(hops)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{plan, scenario_run};
+
+    fn loaded() -> Vec<Loaded> {
+        vec![Loaded {
+            plan: plan().0,
+            command: String::new(),
+        }]
+    }
+
+    #[test]
+    fn cases_are_chosen_by_label() {
+        let loaded = loaded();
+        let chosen = |filters: &[&str]| {
+            let filters: Vec<String> = filters.iter().map(|f| (*f).to_owned()).collect();
+            choose(&loaded, &filters).map(|cases| cases.len())
+        };
+        assert_eq!(chosen(&[]).unwrap(), 2);
+        assert_eq!(chosen(&["on"]).unwrap(), 1);
+        assert_eq!(chosen(&["pfc=on", "pfc=off"]).unwrap(), 2);
+        assert!(chosen(&["pfc=on,off"]).is_err());
+        let Err(Error::Message(text)) = chosen(&["n=1"]) else {
+            panic!("matched")
+        };
+        assert_eq!(text, "no case matches --case; labels are pfc=on, pfc=off");
+    }
+
+    #[test]
+    fn paths_stay_inside_the_directory() {
+        assert_eq!(safe("pfc=on,n=4"), "pfc=on,n=4");
+        assert_eq!(safe("../../etc"), "_.._.._etc");
+        assert_eq!(safe(".."), "_..");
+    }
+
+    #[test]
+    fn csv_of_several_cases_goes_to_directories_of_their_own() {
+        let dir = std::env::temp_dir().join(format!("xoff-csv-{}", std::process::id()));
+        let (plan, results) = plan();
+        write_csv(&dir, &[scenario_run(&plan, &results, 2)]).unwrap();
+        for label in ["pfc=on", "pfc=off"] {
+            assert!(
+                dir.join("incast").join(label).join("flows.csv").is_file(),
+                "{label}"
+            );
+        }
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn results_are_judged_in_the_order_of_the_plan() {
+        let loaded = loaded();
+        let chosen = choose(&loaded, &[]).unwrap();
+        let runs = assemble(&loaded, &chosen, plan().1);
+        let verdicts: Vec<&str> = runs[0]
+            .report()
+            .results
+            .iter()
+            .map(|r| r.verdict.name())
+            .collect();
+        assert_eq!(verdicts, ["fail", "pass", "fail", "fail"]);
+    }
+}
