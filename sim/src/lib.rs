@@ -17,6 +17,8 @@
 pub mod cc;
 pub mod compat;
 pub mod engine;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod headroom;
 pub mod metrics;
 pub mod model;

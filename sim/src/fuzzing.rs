@@ -1,0 +1,67 @@
+//! Entry points of the fuzz targets: each takes foreign bytes and must neither panic nor hang.
+//!
+//! `sim/fuzz` feeds them with libFuzzer; the integration tests replay the committed corpora.
+
+use crate::compat::hpcc;
+use crate::metrics::expect::Expectation;
+use crate::scenario::{self, Overrides};
+use crate::workload;
+
+/// A target: name of its corpus, and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+pub const TARGETS: [Target; 4] = [
+    ("scenario", scenario),
+    ("hpcc", hpcc),
+    ("tables", tables),
+    ("assertion", assertion),
+];
+
+/// Scenario text; the files that it names do not exist.
+pub fn scenario(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let read = |name: &str| Err(format!("{name}: not there"));
+    let _ = scenario::load("fuzz.toml", text, &Overrides::default(), &read);
+}
+
+/// Config, topology, flow and trace file, separated by NUL bytes.
+pub fn hpcc(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let mut parts = text.split('\0');
+    let [config, topology, flow, trace] =
+        std::array::from_fn(|_| parts.next().unwrap_or_default().to_owned());
+    let read = |name: &str| {
+        Ok(match name {
+            "config.txt" => config.clone(),
+            "flow.txt" => flow.clone(),
+            "trace.txt" => trace.clone(),
+            _ => topology.clone(),
+        })
+    };
+    let _ = hpcc::load("config.txt", &read);
+}
+
+/// Flow lists and size distributions.
+pub fn tables(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let _ = workload::parse_csv(text, &|name| name.parse().ok());
+    if let Ok(cdf) = workload::Cdf::parse(text) {
+        let mut rng = crate::rng::Stream::new(1, 0, 0, crate::rng::Purpose::Workload);
+        let _ = (cdf.mean(), cdf.sample(&mut rng));
+    }
+}
+
+/// Assertions about results.
+pub fn assertion(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Err(error) = Expectation::parse(text)
+    {
+        assert!(error.offset <= text.len());
+    }
+}
