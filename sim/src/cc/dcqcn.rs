@@ -160,7 +160,7 @@ impl Dcqcn {
         if self.spec.clamp_target || self.time_stage != 0 || self.byte_stage != 0 {
             self.target = self.rate;
         }
-        let kept = u128::from(self.rate) * u128::from(2 * ONE - self.alpha) >> 33;
+        let kept = (u128::from(self.rate) * u128::from(2 * ONE - self.alpha)) >> 33;
         self.rate = (kept as u64).max(self.spec.rate_min.bps());
         self.time_stage = 0;
         self.byte_stage = 0;
@@ -200,12 +200,12 @@ impl Dcqcn {
         let ticks = now.since(self.alpha_next).ps() / interval.ps() + 1;
         self.alpha_next += interval * ticks;
         let keep = (1u64 << 16) - u64::from(self.spec.g_q16);
-        self.alpha = self.alpha * keep >> 16;
+        self.alpha = (self.alpha * keep) >> 16;
         if std::mem::take(&mut self.alpha_cnp) {
             self.alpha += u64::from(self.spec.g_q16) << 16;
         }
         for _ in 1..ticks {
-            let next = self.alpha * keep >> 16;
+            let next = (self.alpha * keep) >> 16;
             if next == self.alpha {
                 break;
             }
@@ -337,7 +337,9 @@ mod tests {
         }
 
         fn sent(&mut self, bytes: u64) {
-            let Some(each) = self.spec.byte_counter else { return };
+            let Some(each) = self.spec.byte_counter else {
+                return;
+            };
             let line = u128::from(LINE.bps());
             if (self.rate, self.target) == (line, line) {
                 return;
@@ -354,23 +356,26 @@ mod tests {
     fn any_spec() -> impl Strategy<Value = DcqcnSpec> {
         (
             0u32..3_000,
-            (500u64..9_000, 500u64..9_000, 900u64..90_000),
+            (500u64..9_000, 1u64..20, 1u64..200),
             prop::option::of(20_000u64..500_000),
             0u32..4,
             any::<bool>(),
         )
-            .prop_map(|(g, (alpha, cut, timer), byte_counter, f, clamp)| DcqcnSpec {
-                g_q16: g,
-                alpha_interval: SimDuration::from_ns(alpha),
-                decrease_interval: SimDuration::from_ns(cut),
-                increase_timer: SimDuration::from_ns(timer),
-                byte_counter,
-                fast_recovery: f,
-                rate_ai: BitRate::from_gbps(1),
-                rate_hai: BitRate::from_gbps(7),
-                clamp_target: clamp,
-                ..spec()
-            })
+            .prop_map(
+                |(g, (alpha, cut, timer), byte_counter, f, clamp)| DcqcnSpec {
+                    g_q16: g,
+                    alpha_interval: SimDuration::from_ns(alpha),
+                    // Multiples, so that cuts and increases often coincide.
+                    decrease_interval: SimDuration::from_ns(500 * cut),
+                    increase_timer: SimDuration::from_ns(500 * timer),
+                    byte_counter,
+                    fast_recovery: f,
+                    rate_ai: BitRate::from_gbps(1),
+                    rate_hai: BitRate::from_gbps(7),
+                    clamp_target: clamp,
+                    ..spec()
+                },
+            )
     }
 
     proptest! {
@@ -447,7 +452,14 @@ mod tests {
     #[test]
     fn hyper_increase_needs_both_counters_when_bytes_count() {
         let byte_counter = Some(10_000);
-        let mut m = Dcqcn::new(&DcqcnSpec { byte_counter, clamp_target: true, ..spec() }, LINE);
+        let mut m = Dcqcn::new(
+            &DcqcnSpec {
+                byte_counter,
+                clamp_target: true,
+                ..spec()
+            },
+            LINE,
+        );
         m.on_cnp(us(0));
         m.on_deadline(us(5));
         m.on_cnp(us(6));
@@ -460,7 +472,10 @@ mod tests {
 
     #[test]
     fn the_rate_stays_between_minimum_and_line() {
-        let window = Some(Window { bytes: 50_000, variable: true });
+        let window = Some(Window {
+            bytes: 50_000,
+            variable: true,
+        });
         let mut m = Dcqcn::new(&DcqcnSpec { window, ..spec() }, LINE);
         for n in 0..10_000 {
             m.on_cnp(us(n));

@@ -52,7 +52,12 @@ impl Hpcc {
             Some(w) => w.bytes,
             None => line.bytes_in_floor(spec.base_rtt),
         };
-        let hop = Hop { last: IntHop::default(), u: ONE, reference: line.bps(), stage: 0 };
+        let hop = Hop {
+            last: IntHop::default(),
+            u: ONE,
+            reference: line.bps(),
+            stage: 0,
+        };
         Hpcc {
             spec,
             line: line.bps(),
@@ -80,7 +85,9 @@ impl Hpcc {
     /// An ACK arrived with the telemetry of its data packet.
     pub fn on_ack(&mut self, ack: &AckInfo<'_>) {
         let hops = &ack.hops[..ack.hops.len().min(MAX_HOPS)];
-        let ends_round = self.update_after.is_none_or(|after| ack.acked_bytes_seq > after);
+        let ends_round = self
+            .update_after
+            .is_none_or(|after| ack.acked_bytes_seq > after);
         if self.update_after.is_none() || hops.len() != self.hop_count {
             // First telemetry of this path: nothing to compare with.
             self.hop_count = hops.len();
@@ -104,7 +111,9 @@ impl Hpcc {
     fn update(&mut self, hops: &[IntHop], ends_round: bool) {
         let mut busiest = None;
         for (i, int) in hops.iter().enumerate() {
-            let Some((u, tau)) = self.measure(i, int) else { continue };
+            let Some((u, tau)) = self.measure(i, int) else {
+                continue;
+            };
             if busiest.is_none_or(|(most, _)| u > most) {
                 busiest = Some((u, tau));
             }
@@ -152,9 +161,9 @@ impl Hpcc {
         let capacity = u128::from(int.rate.bps());
         // Below 2^40 bits in an interval everything fits; more is a broken report.
         let bits = (u128::from(int.tx_bytes.saturating_sub(last.tx_bytes)) * 8).min(1 << 44);
-        let sent = (bits * 1_000_000_000_000 << 32) / (u128::from(tau) * capacity);
+        let sent = ((bits * 1_000_000_000_000) << 32) / (u128::from(tau) * capacity);
         let queue = u128::from(int.queue_bytes.min(last.queue_bytes));
-        let queued = (queue * u128::from(self.line) << 32) / (capacity * u128::from(self.bdp));
+        let queued = ((queue * u128::from(self.line)) << 32) / (capacity * u128::from(self.bdp));
         Some(((sent + queued).min(MOST) as u64, tau))
     }
 
@@ -199,17 +208,30 @@ mod tests {
             base_rtt: SimDuration::from_us(8),
             fast_react: true,
             multi_rate: false,
-            window: Some(Window { bytes: 100_000, variable: true }),
+            window: Some(Window {
+                bytes: 100_000,
+                variable: true,
+            }),
         }
     }
 
     fn hop(us: u64, tx_bytes: u64, queue_bytes: u32) -> IntHop {
-        IntHop { at: SimTime::from_ns(us * 1_000), tx_bytes, queue_bytes, rate: LINE }
+        IntHop {
+            at: SimTime::from_ns(us * 1_000),
+            tx_bytes,
+            queue_bytes,
+            rate: LINE,
+        }
     }
 
     fn ack(m: &mut Hpcc, acked: u64, sent: u64, hops: &[IntHop]) {
         let rtt = SimDuration::ZERO;
-        m.on_ack(&AckInfo { acked_bytes_seq: acked, sent_bytes_seq: sent, rtt, hops });
+        m.on_ack(&AckInfo {
+            acked_bytes_seq: acked,
+            sent_bytes_seq: sent,
+            rtt,
+            hops,
+        });
     }
 
     #[test]
@@ -232,7 +254,10 @@ mod tests {
         // Half an RTT at utilisation 2: (1 + 2) / 2 = 1.5.
         assert_eq!((m.u, m.reference), (ONE * 3 / 2, LINE.bps()));
         assert_eq!(m.rate_bps() / 10_000_000, 6_338);
-        let slow = HpccSpec { fast_react: false, ..spec() };
+        let slow = HpccSpec {
+            fast_react: false,
+            ..spec()
+        };
         let mut m = Hpcc::new(&slow, LINE);
         ack(&mut m, 1_000, 50_000, &[hop(0, 0, 0)]);
         ack(&mut m, 2_000, 60_000, &[hop(4, 100_000, 0)]);
@@ -241,7 +266,13 @@ mod tests {
 
     #[test]
     fn additive_stages_come_before_a_multiplicative_step() {
-        let mut m = Hpcc::new(&HpccSpec { max_stage: 2, ..spec() }, LINE);
+        let mut m = Hpcc::new(
+            &HpccSpec {
+                max_stage: 2,
+                ..spec()
+            },
+            LINE,
+        );
         m.reference = 10_000_000_000;
         ack(&mut m, 1, 2, &[hop(0, 0, 0)]);
         let rates: Vec<u64> = (1..4)
@@ -256,7 +287,13 @@ mod tests {
 
     #[test]
     fn with_a_rate_per_hop_the_least_counts() {
-        let mut m = Hpcc::new(&HpccSpec { multi_rate: true, ..spec() }, LINE);
+        let mut m = Hpcc::new(
+            &HpccSpec {
+                multi_rate: true,
+                ..spec()
+            },
+            LINE,
+        );
         ack(&mut m, 1, 2, &[hop(0, 0, 0), hop(0, 0, 0)]);
         ack(&mut m, 3, 4, &[hop(8, 95_000, 0), hop(8, 190_000, 0)]);
         assert_eq!(m.rate_bps() / 10_000_000, 5_004);

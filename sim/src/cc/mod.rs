@@ -152,7 +152,12 @@ mod tests {
 
     #[test]
     fn a_variable_window_follows_the_rate_and_never_closes() {
-        let w = |variable| Some(Window { bytes: 52_000, variable });
+        let w = |variable| {
+            Some(Window {
+                bytes: 52_000,
+                variable,
+            })
+        };
         assert_eq!(scaled_window(w(true), 25, 100), Some(13_000));
         assert_eq!(scaled_window(w(false), 25, 100), Some(52_000));
         assert_eq!(scaled_window(w(true), 0, 100), Some(1));

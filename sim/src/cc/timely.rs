@@ -60,7 +60,10 @@ impl Timely {
             Some(_) => self.update(ack.rtt),
             None => {}
         }
-        if self.update_after.is_none_or(|after| ack.sent_bytes_seq > after) {
+        if self
+            .update_after
+            .is_none_or(|after| ack.sent_bytes_seq > after)
+        {
             self.update_after = Some(ack.sent_bytes_seq);
             self.last_rtt = ack.rtt;
         }
@@ -79,20 +82,24 @@ impl Timely {
             None
         } else if rtt > s.t_high {
             let below = (i128::from(s.t_high.ps()) << 32) / i128::from(rtt.ps());
-            Some(ONE - (beta * (ONE - below) >> 16))
+            Some(ONE - ((beta * (ONE - below)) >> 16))
         } else if diff <= 0 {
             None
         } else {
-            Some((ONE - (beta * diff << 16) / i128::from(s.min_rtt.ps())).max(0))
+            Some((ONE - ((beta * diff) << 16) / i128::from(s.min_rtt.ps())).max(0))
         };
         match keep {
             None => {
-                let step = if self.stage < HYPER_AFTER { s.rate_ai } else { s.rate_hai };
+                let step = if self.stage < HYPER_AFTER {
+                    s.rate_ai
+                } else {
+                    s.rate_hai
+                };
                 self.rate = self.rate.saturating_add(step.bps()).min(self.line);
                 self.stage = self.stage.saturating_add(1);
             }
             Some(keep) => {
-                let cut = i128::from(self.rate) * keep >> 32;
+                let cut = (i128::from(self.rate) * keep) >> 32;
                 self.rate = u64::try_from(cut).unwrap_or(0).max(s.rate_min.bps());
                 self.stage = 0;
             }
@@ -170,7 +177,12 @@ mod tests {
         feed(&mut m, &[100]);
         let after = m.update_after.unwrap();
         let rtt = SimDuration::from_us(499);
-        m.on_ack(&AckInfo { acked_bytes_seq: after, sent_bytes_seq: after + 9, rtt, hops: &[] });
+        m.on_ack(&AckInfo {
+            acked_bytes_seq: after,
+            sent_bytes_seq: after + 9,
+            rtt,
+            hops: &[],
+        });
         assert_eq!(m.rate_bps(), 10_000_000_000);
     }
 }

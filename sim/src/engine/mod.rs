@@ -1,9 +1,39 @@
-//! (placeholder)
+//! The simulation: its state, and the loop that takes one event after the other.
+//!
+//! State is dense arrays indexed by port, port × queue, switch, host and flow. The models are
+//! `impl Sim` blocks beside their subject: [`crate::switch`], [`crate::nic`], [`crate::transport`].
+
+mod build;
+mod collect;
+mod faults;
+mod link;
+pub mod packet;
+pub mod port;
+pub mod queue;
+mod sample;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use collect::active_span;
 
 use crate::model::Model;
-use crate::results::Results;
+use crate::nic::{Host, NicPort};
+use crate::results::{Deadlock, PauseLogEntry, Results, Sample, Stop, WatchdogEvent};
+use crate::rng::Stream;
+use crate::switch::{Marking, Switch};
+use crate::switch::buffer::Group;
 use crate::time::SimTime;
+use crate::topology::fabric::Fabric;
+use crate::transport::telemetry::TelemetryPool;
+use crate::transport::{FlowCold, Receiver, Sender};
+use packet::PacketPool;
+use port::{Port, PortCold, Queue, Scheduler};
+use queue::{EventQueue, Key, Kind};
 
+/// How far a run has come.
+#[derive(Clone, Copy, Debug)]
 pub struct Progress {
     pub now: SimTime,
     pub until: Option<SimTime>,
@@ -11,6 +41,131 @@ pub struct Progress {
     pub flows: u32,
 }
 
-pub fn run(_model: &Model, _progress: &mut dyn FnMut(Progress)) -> Results {
-    Results::default()
+/// Events between two progress reports.
+const REPORT_EVERY: u64 = 1 << 18;
+
+/// Simulates a model to its end.
+pub fn run(model: &Model, progress: &mut dyn FnMut(Progress)) -> Results {
+    let mut sim = Sim::new(model);
+    sim.run(progress);
+    sim.into_results()
+}
+
+/// A simulation in progress.
+pub struct Sim<'m> {
+    pub(crate) model: &'m Model,
+    /// Current time, ps.
+    pub(crate) now: u64,
+    pub(crate) events: EventQueue,
+    pub(crate) packets: PacketPool,
+    pub(crate) telemetry: TelemetryPool,
+    pub(crate) fabric: Fabric,
+    pub(crate) ports: Vec<Port>,
+    /// Eight per port.
+    pub(crate) queues: Vec<Queue>,
+    /// Ingress priority groups: eight per port.
+    pub(crate) groups: Vec<Group>,
+    /// ECN thresholds: eight per port.
+    pub(crate) marking: Vec<Option<Marking>>,
+    pub(crate) cold: Vec<PortCold>,
+    pub(crate) nic_ports: Vec<NicPort>,
+    pub(crate) switches: Vec<Switch>,
+    pub(crate) hosts: Vec<Host>,
+    /// One per NIC profile, then one per switch profile.
+    pub(crate) schedulers: Vec<Scheduler>,
+    pub(crate) senders: Vec<Sender>,
+    pub(crate) receivers: Vec<Receiver>,
+    pub(crate) flows: Vec<FlowCold>,
+    /// Egress ports along the paths of flows; packets hold an index.
+    pub(crate) routes: Vec<u32>,
+    /// Flows in the order of their start.
+    pub(crate) start_order: Vec<u32>,
+    pub(crate) started: usize,
+    pub(crate) flows_done: u32,
+    /// Bytes of preamble and gap around each frame.
+    pub(crate) gap_bytes: u32,
+    pub(crate) loss_rng: Vec<Stream>,
+    pub(crate) mark_rng: Vec<Stream>,
+    pub(crate) drop_rng: Vec<Stream>,
+    pub(crate) loss: Vec<link::LinkLoss>,
+    pub(crate) event_count: u64,
+    pub(crate) hops: u64,
+    pub(crate) stop: Stop,
+    pub(crate) deadlocks: Vec<Deadlock>,
+    pub(crate) open_deadlocks: Vec<usize>,
+    pub(crate) watchdog_log: Vec<WatchdogEvent>,
+    pub(crate) pause_log: Vec<PauseLogEntry>,
+    pub(crate) series: Vec<Sample>,
+    pub(crate) sample_base: sample::Base,
+    pub(crate) faults_left: usize,
+}
+
+impl Sim<'_> {
+    fn run(&mut self, progress: &mut dyn FnMut(Progress)) {
+        let until = self.model.until.unwrap_or(SimTime::NEVER).ps();
+        while let Some((at, key)) = self.events.pop() {
+            if at.ps() > until {
+                self.now = until;
+                self.stop = Stop::Until;
+                break;
+            }
+            // Timers left over from finished work do not lengthen the run.
+            if key.kind().is_timer() && self.finished() {
+                break;
+            }
+            self.now = at.ps();
+            self.event_count += 1;
+            self.dispatch(key);
+            if self.event_count.is_multiple_of(REPORT_EVERY) {
+                progress(self.progress());
+            }
+        }
+        progress(self.progress());
+        if self.stop == Stop::Idle && (self.flows_done as usize) < self.senders.len() {
+            self.stop = Stop::Stuck;
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            now: SimTime::from_ps(self.now),
+            until: self.model.until,
+            flows_done: self.flows_done,
+            flows: self.senders.len() as u32,
+        }
+    }
+
+    #[inline]
+    fn dispatch(&mut self, key: Key) {
+        let entity = key.entity();
+        match key.kind() {
+            Kind::Arrive => self.arrive(entity),
+            Kind::TxReady => self.tx_ready(entity),
+            Kind::PauseApply => self.pause_apply(entity),
+            Kind::PauseExpire => self.pause_expire(entity),
+            Kind::PauseRefresh => self.pause_refresh(entity),
+            Kind::Requester => self.sender_timer(entity),
+            Kind::Responder => self.receiver_timer(entity),
+            Kind::RxDrain => self.rx_drain(entity),
+            Kind::FlowStart => self.flow_start(),
+            Kind::Fault => self.fault(entity),
+            Kind::Watchdog => self.watchdog_poll(entity),
+            Kind::DeadlockScan => self.deadlock_scan(),
+            Kind::Sample => self.take_sample(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn schedule(&mut self, at: u64, kind: Kind, entity: u32) {
+        self.events.push(SimTime::from_ps(at), Key::new(kind, entity));
+    }
+
+    fn finished(&self) -> bool {
+        !self.alive() && self.packets.is_empty()
+    }
+
+    /// Whether anything but periodic events can still happen.
+    pub(crate) fn alive(&self) -> bool {
+        (self.flows_done as usize) < self.senders.len() || self.faults_left > 0
+    }
 }

@@ -1,7 +1,7 @@
 //! Axes: parameters to vary, and the cases that their combinations give.
 
 use super::diag::Mistakes;
-use super::edit::{Assignment, Document};
+use super::edit::{Assignment, Document, segments};
 use super::raw::{RawAxis, RawScenario};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -92,7 +92,8 @@ fn flatten<'a>(
         DeValue::Table(table) if !table.is_empty() => {
             for (key, value) in table {
                 let name = key.get_ref();
-                let quoted = if name.contains('.') { format!("\"{name}\"") } else { name.to_string() };
+                let quoted =
+                    if name.contains('.') { format!("\"{name}\"") } else { name.to_string() };
                 flatten(format!("{path}.{quoted}"), key.span(), value, sets);
             }
         }
@@ -112,6 +113,46 @@ fn short_cases<'a>(axis: &RawAxis, table: &DeTable<'a>) -> Vec<AxisCase<'a>> {
         AxisCase { label: label.value.0.clone(), sets: vec![set] }
     });
     cases.collect()
+}
+
+/// An option for a parameter that an axis varies would have no effect.
+pub(super) fn without_rivals(
+    axes: &[Axis<'_>],
+    options: &[Assignment<'_>],
+    mistakes: &mut Mistakes,
+) {
+    for option in options {
+        let path = segments(&option.path);
+        let same = |set: &Assignment<'_>| path.is_some() && segments(&set.path) == path;
+        let rival = axes.iter().find(|a| a.cases.iter().flat_map(|c| &c.sets).any(same));
+        if let Some(axis) = rival {
+            let message = format!("axis `{}` sets the same parameter", axis.name);
+            let help = format!("change the axis: `axis.{}...`", axis.name);
+            mistakes.push(&option.span, message, "", &help);
+        }
+    }
+}
+
+/// Names of axes with the labels of their cases.
+pub(super) type Labels = Vec<(String, Vec<String>)>;
+
+/// The labels that conditions may name: those of the axes, and those that the file states where an
+/// option has changed an axis. Conditions on the latter hold for no case.
+pub(super) fn labels(axes: &[Axis<'_>], stated: &[Axis<'_>]) -> Labels {
+    let mut all = Labels::new();
+    for axis in axes.iter().chain(stated) {
+        let index = all.iter().position(|(name, _)| *name == axis.name).unwrap_or_else(|| {
+            all.push((axis.name.clone(), Vec::new()));
+            all.len() - 1
+        });
+        let labels = &mut all[index].1;
+        for case in &axis.cases {
+            if !labels.contains(&case.label) {
+                labels.push(case.label.clone());
+            }
+        }
+    }
+    all
 }
 
 /// Every combination, the first axis slowest: the index of the case on each axis.

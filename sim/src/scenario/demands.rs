@@ -2,7 +2,7 @@
 
 use super::diag::Mistakes;
 use super::network::{NAME_HELP, matches, valid_name};
-use super::quantity::{Given, Sp};
+use super::quantity::{Given, Label, Sp};
 use super::raw::*;
 use super::traffic::{Context, MAX_FLOWS, at, kind_name};
 use crate::model::NodeId;
@@ -62,7 +62,7 @@ pub(super) fn demands(
         RawPattern::Permutation => match &t.shift {
             None => workload::permutation(&hosts, bytes, &mut rng),
             Some(by) => {
-                if !hosts.is_empty() && by.value as usize % hosts.len() == 0 {
+                if !hosts.is_empty() && (by.value as usize).is_multiple_of(hosts.len()) {
                     let message = format!("a shift of {} sends every host to itself", by.value);
                     mistakes.at(by, message, "");
                 }
@@ -283,29 +283,33 @@ fn incast(
     let Some(receiver) = receiver else {
         return Vec::new();
     };
+    let stagger = t.stagger.get_or(SimDuration::ZERO);
     let others: Vec<NodeId> = hosts.iter().copied().filter(|h| *h != receiver).collect();
-    let senders = match t.senders.as_ref().map(|s| (s, &s.value)) {
-        None => others,
-        Some((given, RawSenders::Count(n))) => {
-            let count = *n as usize;
+    let Some(given) = &t.senders else {
+        return workload::incast(&others, receiver, bytes, stagger);
+    };
+    let count = match &given.0[..] {
+        [one] => one.0.parse::<usize>().ok(),
+        _ => None,
+    };
+    let senders: Vec<NodeId> = match count {
+        Some(count) => {
             if count == 0 || count > others.len() {
                 let message = format!("{count} senders, but {} hosts can send", others.len());
                 mistakes.at(given, message, "");
             }
             others[..count.min(others.len())].to_vec()
         }
-        Some((given, RawSenders::Names(names))) => {
-            let one = |n: &String| Sp { value: n.clone(), span: given.span.clone() };
-            names.iter().filter_map(|n| context.network.host(&one(n), mistakes)).collect()
+        None => {
+            let one = |n: &Label| Sp { value: n.0.clone(), span: given.span.clone() };
+            given.iter().filter_map(|n| context.network.host(&one(n), mistakes)).collect()
         }
     };
     if senders.contains(&receiver) {
-        if let Some(given) = &t.senders {
-            let name = context.network.name(receiver);
-            mistakes.at(given, format!("`{name}` sends to itself"), "");
-        }
+        let name = context.network.name(receiver);
+        mistakes.at(given, format!("`{name}` sends to itself"), "");
     }
-    workload::incast(&senders, receiver, bytes, t.stagger.get_or(SimDuration::ZERO))
+    workload::incast(&senders, receiver, bytes, stagger)
 }
 
 fn poisson(

@@ -262,8 +262,7 @@ fn fill<'a>(table: &mut DeTable<'a>, base: &DeTable<'a>) {
 /// Completes every profile with what it inherits.
 pub(super) fn inherit(document: &mut Document<'_>, mistakes: &mut Mistakes) {
     for kind in PROFILES {
-        let Some(DeValue::Table(profiles)) =
-            document.get_mut().get_mut(kind).map(Spanned::get_mut)
+        let Some(DeValue::Table(profiles)) = document.get_mut().get_mut(kind).map(Spanned::get_mut)
         else {
             continue;
         };
@@ -421,7 +420,8 @@ mod tests {
     #[test]
     fn profiles_inherit_level_by_level() {
         let text = "[switch.default]\nlatency = '1us'\nbuffer = { size = '1MB', alpha = 1 }\n\
-                    [switch.a]\nbuffer.size = '2MB'\n[switch.b]\ninherits = 'a'\nbuffer.xoff = '9kB'";
+                    [switch.a]\nbuffer.size = '2MB'\n[switch.b]\n\
+                    inherits = 'a'\nbuffer.xoff = '9kB'";
         let raw = edited(text, &[]).unwrap();
         let b = &raw.switch["b"].value;
         assert_eq!(b.latency.as_ref().unwrap().value.ps(), 1_000_000);
@@ -432,10 +432,9 @@ mod tests {
 
     #[test]
     fn circular_inheritance_is_refused() {
-        for text in [
-            "[nic.a]\ninherits='b'\n[nic.b]\ninherits='a'",
-            "[nic.default]\ninherits='a'\n[nic.a]",
-        ] {
+        for text in
+            ["[nic.a]\ninherits='b'\n[nic.b]\ninherits='a'", "[nic.default]\ninherits='a'\n[nic.a]"]
+        {
             assert!(edited(text, &[]).unwrap_err().contains("inherits from itself"));
         }
         assert!(edited("[nic.a]\ninherits='z'", &[]).unwrap_err().contains("no profile `z`"));

@@ -44,7 +44,11 @@ fn check_keys(fault: &Sp<RawFault>, mistakes: &mut Mistakes) {
     let kind = fault.kind.value;
     let span_of = |s: Option<&std::ops::Range<usize>>| s.cloned();
     let keys = [
-        ("link", span_of(fault.link.as_ref().map(|v| &v.span)), matches!(kind, LinkDown | LinkUp | Loss)),
+        (
+            "link",
+            span_of(fault.link.as_ref().map(|v| &v.span)),
+            matches!(kind, LinkDown | LinkUp | Loss),
+        ),
         (
             "node",
             span_of(fault.node.as_ref().map(|v| &v.span)),
@@ -59,7 +63,9 @@ fn check_keys(fault: &Sp<RawFault>, mistakes: &mut Mistakes) {
                 let message = format!("`{name}` has no meaning for this kind of fault");
                 mistakes.push(&span, message, "", "");
             }
-            (None, true) => mistakes.at(&fault.kind, format!("this kind of fault needs `{name}`"), ""),
+            (None, true) => {
+                mistakes.at(&fault.kind, format!("this kind of fault needs `{name}`"), "")
+            }
             _ => {}
         }
     }
@@ -78,10 +84,9 @@ fn kinds(
     let links = fault.link.as_ref().map(|l| links(l, network, mistakes)).unwrap_or_default();
     let node = fault.node.as_ref().and_then(|n| network.host(n, mistakes));
     match (fault.kind.value, node) {
-        (RawFaultKind::LinkDown, _) => links
-            .iter()
-            .map(|&l| (FaultKind::LinkDown(l), Some(FaultKind::LinkUp(l))))
-            .collect(),
+        (RawFaultKind::LinkDown, _) => {
+            links.iter().map(|&l| (FaultKind::LinkDown(l), Some(FaultKind::LinkUp(l)))).collect()
+        }
         (RawFaultKind::LinkUp, _) => links.iter().map(|&l| (FaultKind::LinkUp(l), None)).collect(),
         (RawFaultKind::Loss, _) => {
             let Some(loss) = fault.loss.given() else {
@@ -104,7 +109,9 @@ fn kinds(
             let end = FaultKind::PauseStormEnd { node };
             vec![(FaultKind::PauseStormStart { node, mask }, Some(end))]
         }
-        (RawFaultKind::PauseStormEnd, Some(node)) => vec![(FaultKind::PauseStormEnd { node }, None)],
+        (RawFaultKind::PauseStormEnd, Some(node)) => {
+            vec![(FaultKind::PauseStormEnd { node }, None)]
+        }
         (_, None) => Vec::new(),
     }
 }
@@ -121,7 +128,11 @@ fn storm_mask(fault: &RawFault, node: NodeId, network: &Network, nics: &[&NicPro
     profile.map(|n| n.pfc.tx_mask).filter(|mask| *mask != 0).unwrap_or(1 << 3)
 }
 
-fn links(given: &Sp<super::quantity::OneOrMany<String>>, network: &Network, mistakes: &mut Mistakes) -> Vec<u32> {
+fn links(
+    given: &Sp<super::quantity::OneOrMany<String>>,
+    network: &Network,
+    mistakes: &mut Mistakes,
+) -> Vec<u32> {
     let (ends, parallel) = match &given.value.0[..] {
         [one] => {
             let (ends, parallel) = match one.split_once('#') {

@@ -1,6 +1,6 @@
 //! Expectations, agreements and the report.
 
-use super::axes::Axis;
+use super::axes::Labels;
 use super::diag::{Mistakes, Source, suggest};
 use super::quantity::{Given, Sp};
 use super::raw::*;
@@ -20,7 +20,7 @@ pub(super) struct Expected {
 
 pub(super) fn expectations(
     raw: &RawScenario,
-    axes: &[Axis<'_>],
+    axes: &Labels,
     source: &Source<'_>,
     mistakes: &mut Mistakes,
 ) -> Vec<Expected> {
@@ -70,14 +70,14 @@ pub(super) fn for_case(
     expected.iter().filter(holds).flat_map(|e| e.checks.iter().cloned()).collect()
 }
 
-fn when(raw: &RawWhen, axes: &[Axis<'_>], mistakes: &mut Mistakes) -> When {
+fn when(raw: &RawWhen, axes: &Labels, mistakes: &mut Mistakes) -> When {
     let mut all = Vec::new();
     for (name, labels) in raw {
-        let Some(axis) = axes.iter().find(|a| a.name == *name) else {
+        let Some((_, known)) = axes.iter().find(|a| a.0 == *name) else {
             unknown_axis(name, &labels.span, axes, mistakes);
             continue;
         };
-        let known: Vec<&str> = axis.cases.iter().map(|c| c.label.as_str()).collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
         for label in labels.iter().filter(|l| !known.contains(&l.0.as_str())) {
             let message = format!("axis `{name}` has no case `{}`", label.0);
             mistakes.at(labels, message, &suggest(&label.0, &known).unwrap_or_default());
@@ -87,22 +87,22 @@ fn when(raw: &RawWhen, axes: &[Axis<'_>], mistakes: &mut Mistakes) -> When {
     all
 }
 
-fn unknown_axis(name: &str, span: &Range<usize>, axes: &[Axis<'_>], mistakes: &mut Mistakes) {
-    let known: Vec<&str> = axes.iter().map(|a| a.name.as_str()).collect();
+fn unknown_axis(name: &str, span: &Range<usize>, axes: &Labels, mistakes: &mut Mistakes) {
+    let known: Vec<&str> = axes.iter().map(|a| a.0.as_str()).collect();
     let help = suggest(name, &known).unwrap_or_else(|| "the scenario has no axes".to_owned());
     mistakes.push(span, format!("no axis `{name}`"), "", &help);
 }
 
 pub(super) fn agreements(
     raw: &RawScenario,
-    axes: &[Axis<'_>],
+    axes: &Labels,
     source: &Source<'_>,
     mistakes: &mut Mistakes,
 ) -> Vec<Agreement> {
     let tables = raw.agree.iter().flat_map(|a| a.iter());
     tables
         .map(|table| {
-            if axes.iter().all(|a| a.name != *table.across) {
+            if axes.iter().all(|a| a.0 != *table.across) {
                 unknown_axis(&table.across, &table.across.span, axes, mistakes);
             }
             // A metric is all that stands before an operator.
@@ -121,8 +121,8 @@ pub(super) fn agreements(
         .collect()
 }
 
-pub(super) fn report(raw: &RawReport, axes: &[Axis<'_>], mistakes: &mut Mistakes) -> ReportSpec {
-    if let Some(pivot) = raw.pivot.as_ref().filter(|p| axes.iter().all(|a| a.name != ***p)) {
+pub(super) fn report(raw: &RawReport, axes: &Labels, mistakes: &mut Mistakes) -> ReportSpec {
+    if let Some(pivot) = raw.pivot.as_ref().filter(|p| axes.iter().all(|a| a.0 != ***p)) {
         unknown_axis(pivot, &pivot.span, axes, mistakes);
     }
     ReportSpec { metrics: raw.metrics.clone(), pivot: raw.pivot.given() }

@@ -37,8 +37,8 @@ use raw::*;
 /// What the command line changes in a scenario.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// Dotted path and value: `switch.default.pfc.mode`, `off`. The value is TOML, or else a string.
-    /// Elements of lists are chosen by index from 0, by name, or all with `*`.
+    /// Dotted path and value: `switch.default.pfc.mode`, `off`. The value is TOML, or else a
+    /// string. Elements of lists are chosen by index from 0, by name, or all with `*`.
     pub sets: Vec<(String, String)>,
     pub seed: Option<u64>,
     pub until: Option<SimDuration>,
@@ -124,14 +124,25 @@ fn plan(
     mistakes: &mut Mistakes,
 ) -> Option<Plan> {
     let mut document = edit::parse(source, mistakes)?;
-    for option in edit::options(source) {
-        edit::assign(&mut document, &option, mistakes);
+    let unchanged = document.clone();
+    let options = edit::options(source);
+    for option in &options {
+        edit::assign(&mut document, option, mistakes);
     }
     let raw = typed(&document, source, mistakes)?;
     let axes = axes::read(&document, &raw, mistakes);
-    let expected = judge::expectations(&raw, &axes, source, mistakes);
-    let agreements = judge::agreements(&raw, &axes, source, mistakes);
-    let report = judge::report(&raw.report, &axes, mistakes);
+    axes::without_rivals(&axes, &options, mistakes);
+    // The file alone need not be sound: options may mend it.
+    let mut ignored = Mistakes::default();
+    let stated = match source.sets {
+        [] => Vec::new(),
+        _ => typed(&unchanged, source, &mut ignored)
+            .map_or(Vec::new(), |raw| axes::read(&unchanged, &raw, &mut ignored)),
+    };
+    let labels = axes::labels(&axes, &stated);
+    let expected = judge::expectations(&raw, &labels, source, mistakes);
+    let agreements = judge::agreements(&raw, &labels, source, mistakes);
+    let report = judge::report(&raw.report, &labels, mistakes);
     if !mistakes.is_empty() && axes.iter().any(|a| a.cases.is_empty()) {
         return None;
     }

@@ -31,8 +31,7 @@ impl ProfileNames {
 
     /// The role of a node with this profile.
     fn role(&self, switch: bool, name: &Sp<String>, mistakes: &mut Mistakes) -> Role {
-        let (names, kind) =
-            if switch { (&self.switches, "switch") } else { (&self.nics, "nic") };
+        let (names, kind) = if switch { (&self.switches, "switch") } else { (&self.nics, "nic") };
         let index = names.iter().position(|n| *n == **name).unwrap_or_else(|| {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
             let help = suggest(name, &known).unwrap_or_default();
@@ -404,10 +403,8 @@ fn agreed_rate(link: &RawLink, base: BitRate, mistakes: &mut Mistakes) -> BitRat
     let rate = link.rate.get_or(base);
     let (at_a, at_b) = (link.rate_a.get_or(rate), link.rate_b.get_or(rate));
     if at_a != at_b {
-        let message = format!(
-            "the ends disagree: `{}` is set to {at_a}, `{}` to {at_b}",
-            *link.a, *link.b
-        );
+        let message =
+            format!("the ends disagree: `{}` is set to {at_a}, `{}` to {at_b}", *link.a, *link.b);
         let help = "two ports with different rates bring up no link: give both the same";
         if let Some(given) = link.rate_b.as_ref().or(link.rate_a.as_ref()) {
             mistakes.at(given, message, help);

@@ -74,7 +74,13 @@ pub(super) fn nic(
         storm_guard: raw.storm_guard.get_or(OrOff(None)).0,
     };
     let timely = timely(&raw.timely, window, mistakes);
-    Nic { profile, cc, dcqcn: dcqcn(&raw.dcqcn, window, mistakes), timely, hpcc: hpcc(&raw.hpcc, window) }
+    Nic {
+        profile,
+        cc,
+        dcqcn: dcqcn(&raw.dcqcn, window, mistakes),
+        timely,
+        hpcc: hpcc(&raw.hpcc, window),
+    }
 }
 
 fn mtu(raw: &RawNic, framing: Framing, mistakes: &mut Mistakes) -> u32 {
@@ -128,7 +134,8 @@ fn reliability(raw: &RawNic, mistakes: &mut Mistakes) -> RcSpec {
     if let Some(given) = raw.retry_cnt.as_ref().filter(|_| retry_cnt.is_some_and(|r| r > 7)) {
         mistakes.at(given, "retry_cnt above 7", "use 0 to 7, or \"off\" for no limit");
     }
-    for zero in [&raw.ack_every, &raw.max_rd_atomic].into_iter().flatten().filter(|v| v.value == 0) {
+    for zero in [&raw.ack_every, &raw.max_rd_atomic].into_iter().flatten().filter(|v| v.value == 0)
+    {
         mistakes.at(zero, "a count of zero", "use at least 1");
     }
     if let Some(zero) = raw.max_outstanding.as_ref().filter(|v| v.0 == Some(0)) {
@@ -248,9 +255,9 @@ mod tests {
     #[test]
     fn rnr_timers_are_those_of_the_ibta() {
         let table = [
-            655_360, 10, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 960, 1_280, 1_920, 2_560,
-            3_840, 5_120, 7_680, 10_240, 15_360, 20_480, 30_720, 40_960, 61_440, 81_920, 122_880,
-            163_840, 245_760, 327_680, 491_520,
+            655_360, 10, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 960, 1_280, 1_920,
+            2_560, 3_840, 5_120, 7_680, 10_240, 15_360, 20_480, 30_720, 40_960, 61_440, 81_920,
+            122_880, 163_840, 245_760, 327_680, 491_520,
         ];
         for (code, us) in (0..).zip(table) {
             assert_eq!(rnr_time(code), SimDuration::from_us(us), "code {code}");

@@ -224,7 +224,8 @@ fn lossless_groups(
         let stated = raw.priority_to_pg.values().find(|v| v.value.0 == pg).map(|v| &v.span);
         let span = stated.or(raw.pfc.priorities.as_ref().map(|v| &v.span));
         let span = span.or(raw.pfc.mode.as_ref().map(|v| &v.span)).cloned().unwrap_or(0..0);
-        let message = format!("priority group {pg} holds lossless priorities and lossy priority {p}");
+        let message =
+            format!("priority group {pg} holds lossless priorities and lossy priority {p}");
         mistakes.push(&span, message, "", "give lossy priorities a group of their own");
     }
     lossless
@@ -340,8 +341,9 @@ fn ecn(raw: &RawEcn, mistakes: &mut Mistakes) -> [Option<EcnSpec>; PRIORITIES] {
         || raw.kmax.is_some()
         || raw.pmax.is_some();
     let marking = raw.queues.as_ref().map_or(0xff, |q| bits(q));
-    let mut queues: [Option<EcnSpec>; PRIORITIES] =
-        std::array::from_fn(|i| (marking >> i & 1 == 1).then(|| EcnSpec { by_rate: by_rate.clone() }));
+    let mut queues: [Option<EcnSpec>; PRIORITIES] = std::array::from_fn(|i| {
+        (marking >> i & 1 == 1).then(|| EcnSpec { by_rate: by_rate.clone() })
+    });
     for (key, over) in &raw.queue {
         let own = thresholds(over, base, mistakes);
         if let Some(i) = slot(key, over, "queue", 7, mistakes) {

@@ -222,9 +222,9 @@ impl Scalar for Probability {
     const EXPECTED: &'static str = "a probability such as 0.001 or \"0.1%\"";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        fraction(text)
-            .and_then(Probability::from_fraction)
-            .ok_or_else(|| format!("`{text}` is no probability: expected 0 to 1, or \"0%\" to \"100%\""))
+        fraction(text).and_then(Probability::from_fraction).ok_or_else(|| {
+            format!("`{text}` is no probability: expected 0 to 1, or \"0%\" to \"100%\"")
+        })
     }
 
     fn schema() -> Schema {

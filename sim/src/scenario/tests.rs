@@ -93,6 +93,8 @@ fn axes_multiply_and_select_expectations() {
     let one = loaded(&text, &[("axis.mtu.values", "[512]")]).unwrap();
     assert_eq!(one.cases.len(), 2);
     assert_ne!(one.hash, plan.hash);
+    let rival = loaded(&text, &[("nic.default.mtu", "512")]).unwrap_err();
+    assert!(rival[0].message.contains("axis `mtu` sets the same parameter"), "{rival:#?}");
 }
 
 #[test]
@@ -200,11 +202,23 @@ const BAD: &[(&str, &str, usize)] = &[
     ("[[traffic]]\nkind = 'incast'\nbytes = '1B'\nreceiver = 'sw0'", "is a switch", 10),
     ("[[traffic]]\nkind = 'permutation'\nbytes = '1B'\nshift = 4", "to itself", 10),
     ("[[traffic]]\nkind = 'csv'\nfile = 'none.csv'", "cannot read `none.csv`", 9),
-    ("[[traffic]]\nkind = 'poisson'\nload = 2\nsizes = 'hadoop'\nduration = '1ms'", "probability", 9),
-    ("[[traffic]]\nkind = 'poisson'\nload = 1\nsizes = 'x'\nduration = '1ms'", "distribution `x`", 10),
+    (
+        "[[traffic]]\nkind = 'poisson'\nload = 2\nsizes = 'hadoop'\nduration = '1ms'",
+        "probability",
+        9,
+    ),
+    (
+        "[[traffic]]\nkind = 'poisson'\nload = 1\nsizes = 'x'\nduration = '1ms'",
+        "distribution `x`",
+        10,
+    ),
     ("[[traffic]]\nkind='flows'\nbytes='1B'\nflow=[{src='h0',dst='h0'}]", "to itself", 10),
     ("[[traffic]]\nkind='flows'\nflow=[{src='h0',dst='h1'}]", "missing key `bytes`", 9),
-    ("[[node]]\nname='x'\n[[traffic]]\nkind='incast'\nbytes='1B'\nreceiver='x'", "cannot reach", 10),
+    (
+        "[[node]]\nname='x'\n[[traffic]]\nkind='incast'\nbytes='1B'\nreceiver='x'",
+        "cannot reach",
+        10,
+    ),
     ("[[fault]]\nkind = 'link-down'\nlink = 'h0:h1'", "no link between", 9),
     ("[[fault]]\nkind = 'link-down'\nlink = 'h0'", "not a link", 9),
     ("[[fault]]\nkind = 'link-down'", "needs `link`", 8),
@@ -228,10 +242,11 @@ fn mistakes_are_found_where_they_are() {
             panic!("no mistake found in:\n{text}");
         };
         let line_of = |d: &Diagnostic| 1 + text[..d.span.start].matches('\n').count();
-        let good = found.iter().any(|d| {
-            d.file == "dir/x.toml" && d.message.contains(message) && line_of(d) == *line
-        });
-        let list: Vec<String> = found.iter().map(|d| format!("{}: {}", line_of(d), d.message)).collect();
+        let good = found
+            .iter()
+            .any(|d| d.file == "dir/x.toml" && d.message.contains(message) && line_of(d) == *line);
+        let list: Vec<String> =
+            found.iter().map(|d| format!("{}: {}", line_of(d), d.message)).collect();
         assert!(good, "wanted {line}: {message}\nfound {list:#?}\nin\n{text}");
     }
 }
@@ -266,7 +281,8 @@ fn several_mistakes_are_reported_at_once() {
 
 #[test]
 fn mistakes_in_other_files_point_there() {
-    let text = "[topology]\nkind = 'star'\nhosts = 4\n[[traffic]]\nkind = 'csv'\nfile = 'bad.csv'\n";
+    let text =
+        "[topology]\nkind = 'star'\nhosts = 4\n[[traffic]]\nkind = 'csv'\nfile = 'bad.csv'\n";
     let found = loaded(text, &[]).unwrap_err();
     assert_eq!((found.len(), found[0].file.as_str()), (1, "bad.csv"));
     let line = 1 + files("bad.csv").unwrap()[..found[0].span.start].matches('\n').count();
@@ -290,16 +306,170 @@ fn options_are_named_in_their_mistakes() {
 
 #[test]
 fn nothing_makes_it_panic() {
-    for text in ["", "=", "\"", "[", "a", "\u{feff}", "[[axis]]", "axis = 5", "switch = []", "nic.a = 1",
-        "traffic = 'x'", "[[traffic]]\nkind = 5", "expect = 'a'", "axis = [1]", "seed = -1",
-        "seed = 99999999999999999999999", "until = 'ä'", "[switch.default]\ninherits = 5"]
-    {
+    for text in [
+        "",
+        "=",
+        "\"",
+        "[",
+        "a",
+        "\u{feff}",
+        "[[axis]]",
+        "axis = 5",
+        "switch = []",
+        "nic.a = 1",
+        "traffic = 'x'",
+        "[[traffic]]\nkind = 5",
+        "expect = 'a'",
+        "axis = [1]",
+        "seed = -1",
+        "seed = 99999999999999999999999",
+        "until = 'ä'",
+        "[switch.default]\ninherits = 5",
+    ] {
         assert!(loaded(text, &[]).is_err(), "{text}");
     }
     // Every prefix of a good file.
     let text = format!("{STAR}[[axis]]\nname='a'\npath='nic.default.mtu'\nvalues=[1024]\n");
     for end in 0..text.len() {
         drop(loaded(&text[..end], &[]));
+    }
+}
+
+/// A scenario that uses most of the language.
+const RICH: &str = "\
+seed = 3
+until = '5ms'
+[simulation]
+sample = '10us'
+deadlock_scan = 'off'
+framing = { kind = 'rocev2', vlan = true }
+[topology]
+kind = 'leaf-spine'
+leaves = 2
+spines = 2
+hosts_per_leaf = 2
+rate = '100Gbps'
+fabric_rate = '400Gbps'
+cable = '3m'
+phy_delay = '300ns'
+ber = 1e-12
+[switch.default]
+forwarding = 'cut-through'
+latency = '500ns'
+dscp_to_priority = { '0-7' = 1 }
+[switch.default.buffer]
+size = '32MiB'
+cell = '208B'
+xoff = '96KiB'
+headroom = '100kB'
+headroom_pool = '1MB'
+pg = { '3' = { alpha = '1/4' } }
+queue = { '0' = { limit = '1MB' } }
+[switch.default.pfc]
+mode = 'pfc'
+priorities = [3, 4]
+quanta = 1000
+response = '1us'
+[switch.default.ets]
+shares = { '0' = 40, '3' = 60 }
+strict = [7]
+max = { '0' = '10Gbps' }
+[switch.default.ecn]
+kmin = '100kB'
+kmax = '400kB'
+pmax = '10%'
+by_rate = { '400Gbps' = { kmin = '400kB', kmax = '1600kB' } }
+[switch.default.watchdog]
+detect = '1ms'
+[nic.default]
+mtu = 1024
+timeout = '1ms'
+retry_cnt = 'off'
+window = '1MB'
+drain = '80Gbps'
+cc = 'dcqcn'
+cnp = { interval = '4us', scope = 'ip' }
+dcqcn = { g = '1/256', byte_counter = 'off' }
+[[traffic]]
+kind = 'poisson'
+load = 0.3
+sizes = 'hadoop'
+duration = '20us'
+pace = '50Gbps'
+[[traffic]]
+kind = 'incast'
+bytes = '1MB'
+senders = 3
+depth = 4
+message = '64KiB'
+op = 'send'
+receives = { posted = 8, repost = '1us' }
+stagger = '1us'
+[[fault]]
+kind = 'slow-receiver'
+node = 'h0'
+drain = '1Gbps'
+at = '1us'
+until = '2us'
+[[axis]]
+name = 'a'
+path = 'nic.default.mtu'
+values = [512, 1024]
+[[expect]]
+check = ['drops.lossless == 0']
+when = { a = 512 }
+";
+
+#[test]
+fn a_rich_scenario_builds() {
+    let plan = loaded(RICH, &[]).unwrap_or_else(|e| panic!("{e:#?}"));
+    assert_eq!((plan.cases.len(), plan.cases[1].expectations.len()), (2, 0));
+    let m = &plan.cases[0].model;
+    let ecn = m.switches[0].ecn[3].as_ref().unwrap();
+    assert_eq!((ecn.by_rate.len(), ecn.by_rate[0].kmax), (2, Bytes(1_600_000)));
+    assert_eq!(m.switches[0].buffer.pgs[4].limit, Limit::Static(Bytes(96 << 10)));
+    assert_eq!(m.switches[0].buffer.pgs[3].limit, Limit::Dynamic { num: 1, den: 4 });
+    assert_eq!(m.switches[0].scheduler.queues[6], QueueSched::Dwrr(1));
+}
+
+#[test]
+fn no_change_of_a_value_makes_it_panic() {
+    let values = [
+        "-1",
+        "0",
+        "''",
+        "[]",
+        "{}",
+        "true",
+        "1e308",
+        "nan",
+        "'9000000s'",
+        "'off'",
+        "'9000000TB'",
+        "'1bps'",
+        "'0B'",
+        "9223372036854775807",
+        "'40000km'",
+        "['x']",
+        "'h*'",
+        "'auto'",
+    ];
+    let lines: Vec<&str> = RICH.lines().collect();
+    for (i, line) in lines.iter().enumerate() {
+        let Some((key, _)) = line.split_once(" = ") else {
+            continue;
+        };
+        for value in values {
+            let changed = format!("{key} = {value}");
+            let mut text: Vec<&str> = lines.clone();
+            text[i] = &changed;
+            drop(loaded(&text.join("\n"), &[]));
+        }
+    }
+    // Without any one line.
+    for i in 0..lines.len() {
+        let text: Vec<&str> = [&lines[..i], &lines[i + 1..]].concat();
+        drop(loaded(&text.join("\n"), &[]));
     }
 }
 

@@ -277,15 +277,13 @@ fn message_bytes(
     let bytes = wanted.demand.bytes;
     let mtu = u64::from(nic.profile.mtu);
     let largest = if common.transport == Transport::Ud { mtu } else { MAX_MESSAGE };
-    if let Some(given) = &traffic.message {
-        if given.0 == 0 || given.0 > largest {
-            let help = format!("use 1B to {} here", Bytes(largest));
-            mistakes.at(given, format!("messages of {}", given.value), &help);
-            return 1;
-        }
+    if let Some(given) = traffic.message.as_ref().filter(|m| m.0 == 0 || m.0 > largest) {
+        let help = format!("use 1B to {} here", Bytes(largest));
+        mistakes.at(given, format!("messages of {}", given.value), &help);
+        return 1;
     }
     if common.op == Op::Atomic {
-        if bytes % 8 != 0 {
+        if !bytes.is_multiple_of(8) {
             let span = wanted.span.as_ref().unwrap_or(&traffic.kind.span);
             let message = format!("{bytes} bytes are no whole number of atomics");
             mistakes.push(span, message, "", "atomics have 8 bytes each");

@@ -105,7 +105,8 @@ struct Budget {
 }
 
 impl Budget {
-    const HELP: &str = "enlarge `buffer.size`, shorten the headroom, or share it in a `headroom_pool`";
+    const HELP: &str =
+        "enlarge `buffer.size`, shorten the headroom, or share it in a `headroom_pool`";
 
     fn of(model: &Model, profile: &SwitchProfile, ports: &[(&LinkSpec, NodeId)]) -> Budget {
         let b = &profile.buffer;
@@ -138,7 +139,10 @@ impl Budget {
             None => format!("headrooms of {}", Bytes(self.headrooms)),
         };
         let (size, reserves) = (Bytes(self.size), Bytes(self.reserves));
-        format!("{} ports need reserves of {reserves} and {headroom}; the buffer has {size}", self.ports)
+        format!(
+            "{} ports need reserves of {reserves} and {headroom}; the buffer has {size}",
+            self.ports
+        )
     }
 }
 

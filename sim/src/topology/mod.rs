@@ -1,3 +1,4 @@
-//! Networks: builders of regular topologies.
+//! Networks: builders and routing.
 
 pub mod build;
+pub mod fabric;

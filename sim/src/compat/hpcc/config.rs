@@ -157,7 +157,8 @@ pub(super) fn parse(source: Source<'_>) -> Result<(Config, Vec<String>), Vec<Dia
     let mut v = scan(source);
     if v.words.is_empty() {
         let message = format!("{} is empty: expected lines of `KEY value`", source.file);
-        v.errors.insert(0, source.error(0..0, message, "no key here", None));
+        v.errors
+            .insert(0, source.error(0..0, message, "no key here", None));
         return Err(v.errors);
     }
     let config = v.config();
@@ -171,7 +172,12 @@ pub(super) fn parse(source: Source<'_>) -> Result<(Config, Vec<String>), Vec<Dia
 
 /// Sorts the words by key. The text behind a value and unknown keys are skipped to the line's end.
 fn scan(source: Source<'_>) -> Values<'_> {
-    let mut v = Values { source, words: BTreeMap::new(), notes: Vec::new(), errors: Vec::new() };
+    let mut v = Values {
+        source,
+        words: BTreeMap::new(),
+        notes: Vec::new(),
+        errors: Vec::new(),
+    };
     let known = |text: &str| KEYS.iter().find(|(key, _)| *key == text);
     let mut words = source.words().peekable();
     let mut skip_to = 0;
@@ -198,7 +204,8 @@ fn scan(source: Source<'_>) -> Values<'_> {
             let Some(value) = words.next_if(|w| known(w.text).is_none()) else {
                 let message = format!("{key} lacks a value");
                 let label = format!("{} of {wanted} values", values.len());
-                v.errors.push(source.error(word.span(), message, label, None));
+                v.errors
+                    .push(source.error(word.span(), message, label, None));
                 break;
             };
             if takes == Takes::Pairs && values.is_empty() {
@@ -232,7 +239,11 @@ impl<'a> Values<'a> {
         let (has_win, var_win) = (self.flag("HAS_WIN", true), self.flag("VAR_WIN", false));
         if !rate_bound && has_win && var_win {
             let help = "use RATE_BOUND 1, or VAR_WIN 0 for a fixed window alone";
-            self.error("RATE_BOUND", "RATE_BOUND 0 with VAR_WIN 1 is not supported", help);
+            self.error(
+                "RATE_BOUND",
+                "RATE_BOUND 0 with VAR_WIN 1 is not supported",
+                help,
+            );
         }
         self.check_ack_interval();
         Config {
@@ -277,11 +288,15 @@ impl<'a> Values<'a> {
     /// Says which keys change nothing here although their values ask for something.
     fn remark(&mut self, config: &Config) {
         if self.number("ENABLE_TRACE", 1u32) != 0 {
-            self.notes.push("ENABLE_TRACE: no packet trace is written".to_owned());
+            self.notes
+                .push("ENABLE_TRACE: no packet trace is written".to_owned());
         }
-        let monitored = self.number("QLEN_MON_START", 2_000_000_000u64).saturating_mul(1_000);
+        let monitored = self
+            .number("QLEN_MON_START", 2_000_000_000u64)
+            .saturating_mul(1_000);
         if self.text("QLEN_MON_FILE").is_some() && monitored < config.stop.ps() {
-            self.notes.push("QLEN_MON_FILE: no queue monitor file is written".to_owned());
+            self.notes
+                .push("QLEN_MON_FILE: no queue monitor file is written".to_owned());
         }
         if self.text("USE_DYNAMIC_PFC_THRESHOLD") == Some("0") {
             let note = "USE_DYNAMIC_PFC_THRESHOLD 0: thresholds are dynamic all the same, \
@@ -308,8 +323,15 @@ impl<'a> Values<'a> {
 
     fn error(&mut self, key: &str, message: impl Into<String>, help: &str) {
         let (span, message) = (self.span(key), message.into());
-        let label = if span.is_empty() { "not set" } else { "this value" };
-        self.errors.push(self.source.error(span, message, label, Some(help.to_owned())));
+        let label = if span.is_empty() {
+            "not set"
+        } else {
+            "this value"
+        };
+        self.errors.push(
+            self.source
+                .error(span, message, label, Some(help.to_owned())),
+        );
     }
 
     /// Where the values of a key are; empty at the start of the file if it is absent.
@@ -376,7 +398,9 @@ impl<'a> Values<'a> {
     /// Microseconds, at least one nanosecond.
     fn interval(&mut self, key: &str, default: Option<&str>) -> SimDuration {
         self.parsed(key, default, "a time in microseconds above zero", |t| {
-            decimal(t, 1_000_000).filter(|ps| *ps >= 1_000).map(SimDuration::from_ps)
+            decimal(t, 1_000_000)
+                .filter(|ps| *ps >= 1_000)
+                .map(SimDuration::from_ps)
         })
     }
 
@@ -396,9 +420,12 @@ impl<'a> Values<'a> {
     }
 
     fn payload(&mut self) -> u32 {
-        self.parsed("PACKET_PAYLOAD_SIZE", Some("1000"), "a size from 1 to 65535 bytes", |t| {
-            t.parse().ok().filter(|n| (1..=65_535).contains(n))
-        })
+        self.parsed(
+            "PACKET_PAYLOAD_SIZE",
+            Some("1000"),
+            "a size from 1 to 65535 bytes",
+            |t| t.parse().ok().filter(|n| (1..=65_535).contains(n)),
+        )
     }
 
     fn cc_mode(&mut self) -> CcMode {
@@ -420,10 +447,16 @@ impl<'a> Values<'a> {
     /// The reference resets its counter of unacknowledged bytes with every packet, so that any
     /// interval soon means one ACK per packet; zero would stop every flow.
     fn check_ack_interval(&mut self) {
-        match self.parsed("L2_ACK_INTERVAL", None, "a number of bytes", |t| t.parse::<u64>().ok()) {
+        match self.parsed("L2_ACK_INTERVAL", None, "a number of bytes", |t| {
+            t.parse::<u64>().ok()
+        }) {
             0 if self.text("L2_ACK_INTERVAL") == Some("0") => {
                 let help = "1 acknowledges every packet";
-                self.error("L2_ACK_INTERVAL", "L2_ACK_INTERVAL 0: no flow could finish", help);
+                self.error(
+                    "L2_ACK_INTERVAL",
+                    "L2_ACK_INTERVAL 0: no flow could finish",
+                    help,
+                );
             }
             0 | 1 => {}
             n => {
@@ -440,7 +473,11 @@ impl<'a> Values<'a> {
         let on = self.flag("L2_BACK_TO_ZERO", false);
         if on && self.number("L2_CHUNK_SIZE", 0u64) == 0 {
             let help = "go-back-0 restarts a chunk: set its size in bytes";
-            self.error("L2_CHUNK_SIZE", "L2_BACK_TO_ZERO 1 needs L2_CHUNK_SIZE above 0", help);
+            self.error(
+                "L2_CHUNK_SIZE",
+                "L2_BACK_TO_ZERO 1 needs L2_CHUNK_SIZE above 0",
+                help,
+            );
         }
         on
     }
@@ -455,7 +492,12 @@ impl<'a> Values<'a> {
             return None;
         };
         let span = self.span("LINK_DOWN");
-        (at_us > 0).then_some(LinkDown { at_us: at_us.into(), a, b, span })
+        (at_us > 0).then_some(LinkDown {
+            at_us: at_us.into(),
+            a,
+            b,
+            span,
+        })
     }
 
     fn ecn_maps(&mut self) -> EcnMaps {
@@ -471,10 +513,19 @@ impl<'a> Values<'a> {
         for (rate, low) in &kmin {
             if kmax.get(rate).is_some_and(|high| high < low) {
                 let message = format!("at {rate} bit/s, KMIN {low:?} is above KMAX");
-                self.error("KMIN_MAP", message, "packets are marked from KMIN on, up to KMAX");
+                self.error(
+                    "KMIN_MAP",
+                    message,
+                    "packets are marked from KMIN on, up to KMAX",
+                );
             }
         }
-        EcnMaps { kmin, kmax, pmax, span }
+        EcnMaps {
+            kmin,
+            kmax,
+            pmax,
+            span,
+        }
     }
 
     fn map<T>(
@@ -490,7 +541,11 @@ impl<'a> Values<'a> {
         };
         if count.text.parse::<u16>().is_err() {
             let message = format!("{key}: `{}` is not a count of pairs", count.text);
-            self.error(key, message, "write the count, then rate and value of each pair");
+            self.error(
+                key,
+                message,
+                "write the count, then rate and value of each pair",
+            );
         }
         for pair in pairs.chunks_exact(2) {
             let [rate, value] = [pair[0], pair[1]];
@@ -500,11 +555,13 @@ impl<'a> Values<'a> {
                 }
                 (Err(_), _) => {
                     let message = format!("{key}: `{}` is not a rate in bit/s", rate.text);
-                    self.errors.push(self.source.error(rate.span(), message, "this value", None));
+                    self.errors
+                        .push(self.source.error(rate.span(), message, "this value", None));
                 }
                 (_, None) => {
                     let message = format!("{key}: `{}` is not {what}", value.text);
-                    self.errors.push(self.source.error(value.span(), message, "this value", None));
+                    self.errors
+                        .push(self.source.error(value.span(), message, "this value", None));
                 }
             }
         }

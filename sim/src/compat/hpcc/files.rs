@@ -47,8 +47,7 @@ pub(super) fn topology(
     notes: &mut Vec<String>,
 ) -> Result<Topology, Vec<Diagnostic>> {
     let mut reader = source.reader();
-    let (mut is_switch, link_count) =
-        switches(source, &mut reader).map_err(|error| vec![error])?;
+    let (mut is_switch, link_count) = switches(source, &mut reader).map_err(|error| vec![error])?;
     let mut links = Vec::new();
     let mut errors = Vec::new();
     for n in 0..link_count {
@@ -115,7 +114,14 @@ fn link<'a, I: Iterator<Item = Word<'a>>>(
     let (rate, rate_word) = reader.with(&row("the rate (such as 100Gbps)"), rate)?;
     let (delay, _) = reader.with(&row("the delay (such as 1000ns)"), time)?;
     let (loss, _) = reader.with(&row("the error rate (0 to 1)"), probability)?;
-    let link = Link { a, b, rate, delay, loss, rate_span: rate_word.span() };
+    let link = Link {
+        a,
+        b,
+        rate,
+        delay,
+        loss,
+        rate_span: rate_word.span(),
+    };
     Ok((link, [word_a, word_b]))
 }
 
@@ -146,14 +152,21 @@ fn no_such_node(source: Source<'_>, word: Word<'_>, id: u32, nodes: usize) -> Di
         Some(last) => format!("nodes are numbered from 0 to {last}"),
         None => "the topology has no nodes".to_owned(),
     };
-    source.error(word.span(), format!("there is no node {id}"), "no such node", Some(help))
+    source.error(
+        word.span(),
+        format!("there is no node {id}"),
+        "no such node",
+        Some(help),
+    )
 }
 
 /// Numbers behind the last row are likely rows that a count forgot.
 fn note_rest(source: Source<'_>, rest: Option<Word<'_>>, rows: &str, notes: &mut Vec<String>) {
     if let Some(word) = rest.filter(|w| w.text.starts_with(|c: char| c.is_ascii_digit())) {
         let place = format!("{}:{}", source.file, source.line(word.at));
-        notes.push(format!("{place}: there are more {rows} than the count says; ignored"));
+        notes.push(format!(
+            "{place}: there are more {rows} than the count says; ignored"
+        ));
     }
 }
 
@@ -175,7 +188,9 @@ pub(super) fn flows(
     notes: &mut Vec<String>,
 ) -> Result<Vec<FlowRow>, Vec<Diagnostic>> {
     let mut reader = source.reader();
-    let (count, _) = reader.number::<u32>("the number of flows").map_err(|e| vec![e])?;
+    let (count, _) = reader
+        .number::<u32>("the number of flows")
+        .map_err(|e| vec![e])?;
     let (mut rows, mut errors) = (Vec::new(), Vec::new());
     for n in 0..count {
         match flow(&mut reader, n, count) {
@@ -214,7 +229,15 @@ fn flow<'a, I: Iterator<Item = Word<'a>>>(
     let (start, last) = reader.with(&row("the start in seconds"), seconds)?;
     let start = SimTime::from_ps(start);
     let span = src_word.at..last.span().end;
-    let row = FlowRow { src, dst, pg, dport, bytes, start, span };
+    let row = FlowRow {
+        src,
+        dst,
+        pg,
+        dport,
+        bytes,
+        start,
+        span,
+    };
     Ok((row, [src_word, dst_word, pg_word, bytes_word]))
 }
 
@@ -263,7 +286,10 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> Source<'_> {
-        Source { file: "f.txt", text }
+        Source {
+            file: "f.txt",
+            text,
+        }
     }
 
     fn read(topo: &str, flow: &str) -> Result<Vec<FlowRow>, Vec<String>> {
@@ -282,29 +308,56 @@ mod tests {
         assert_eq!(t.links[1].delay, SimDuration::from_us(1));
         assert_eq!(t.links[1].loss, Probability::ratio(1, 1_000));
         let rows = read(TOPO, "1\n0 1 3 100 5000000000 2.000040000").unwrap();
-        assert_eq!((rows[0].bytes, rows[0].start.ns()), (5_000_000_000, 2_000_040_000));
+        assert_eq!(
+            (rows[0].bytes, rows[0].start.ns()),
+            (5_000_000_000, 2_000_040_000)
+        );
     }
 
     #[test]
     fn mistakes_are_named() {
         let cases = [
             ("", "1", "f.txt is empty: expected the number of nodes"),
-            ("3 1 2 2 0 2 1Gbps 1ns 0", "", "f.txt ends too early: expected the first node of link 2 of 2"),
+            (
+                "3 1 2 2 0 2 1Gbps 1ns 0",
+                "",
+                "f.txt ends too early: expected the first node of link 2 of 2",
+            ),
             ("3 1 1 7", "", "there is no node 7"),
             ("3 4 1", "", "4 switches among 3 nodes"),
             ("3 1 1 2 0 9 1Gbps 1ns 0", "", "there is no node 9"),
             ("3 1 1 2 0 0 1Gbps 1ns 0", "", "node 0 is linked to itself"),
             ("3 1 1 2 0 2 0Gbps 1ns 0", "", "a link with rate zero"),
-            ("3 1 1 2 0 2 1Gbps 1ns 1.5", "", "not the error rate (0 to 1) of link 1 of 1: `1.5`"),
+            (
+                "3 1 1 2 0 2 1Gbps 1ns 1.5",
+                "",
+                "not the error rate (0 to 1) of link 1 of 1: `1.5`",
+            ),
             ("4294967295 1 1", "", "4294967295 nodes are too many"),
             (TOPO, "", "f.txt is empty: expected the number of flows"),
-            (TOPO, "2 0 1 3 100 5 2.0", "f.txt ends too early: expected the source of flow 2 of 2"),
-            (TOPO, "1 0 2 3 100 5 2.0", "node 2 is a switch: flows run between hosts"),
+            (
+                TOPO,
+                "2 0 1 3 100 5 2.0",
+                "f.txt ends too early: expected the source of flow 2 of 2",
+            ),
+            (
+                TOPO,
+                "1 0 2 3 100 5 2.0",
+                "node 2 is a switch: flows run between hosts",
+            ),
             (TOPO, "1 1 1 3 100 5 2.0", "a flow from node 1 to itself"),
             (TOPO, "1 0 1 3 100 0 2.0", "a flow without bytes"),
-            (TOPO, "1 0 1 8 100 5 2.0", "not the priority group (0 to 7) of flow 1 of 1: `8`"),
+            (
+                TOPO,
+                "1 0 1 8 100 5 2.0",
+                "not the priority group (0 to 7) of flow 1 of 1: `8`",
+            ),
             (TOPO, "1 0 8 3 100 5 2.0", "there is no node 8"),
-            (TOPO, "1 0 1 3 100 5 -2", "not the start in seconds of flow 1 of 1: `-2`"),
+            (
+                TOPO,
+                "1 0 1 3 100 5 -2",
+                "not the start in seconds of flow 1 of 1: `-2`",
+            ),
         ];
         for (topo, flow, message) in cases {
             let errors = read(topo, flow).unwrap_err();
@@ -318,7 +371,10 @@ mod tests {
         let text = "2 0 2\n0 1 1Gbps 1us 0\n1 0 1Gbps 1us 0\n0 1 1Gbps 1us 0\n";
         topology(source(text), &mut notes).unwrap();
         assert_eq!(notes.len(), 2);
-        assert!(notes[0].starts_with("f.txt:4: there are more links"), "{notes:?}");
+        assert!(
+            notes[0].starts_with("f.txt:4: there are more links"),
+            "{notes:?}"
+        );
         assert!(notes[1].contains("parallel links"), "{notes:?}");
     }
 
@@ -327,6 +383,9 @@ mod tests {
         let t = topology(source(TOPO), &mut Vec::new()).unwrap();
         assert!(trace(source("2\n0 1\n\nFirst line: tracing node #\n"), &t).is_ok());
         assert!(trace(source("0\n"), &t).is_ok());
-        assert_eq!(trace(source("1 3"), &t).unwrap_err().message, "there is no node 3");
+        assert_eq!(
+            trace(source("1 3"), &t).unwrap_err().message,
+            "there is no node 3"
+        );
     }
 }

@@ -43,7 +43,10 @@ pub fn load(
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<HpccInput, Vec<Diagnostic>> {
     let text = read(config_name).map_err(|why| vec![unreadable(config_name, 0..0, &why)])?;
-    let config_source = Source { file: config_name, text: &text };
+    let config_source = Source {
+        file: config_name,
+        text: &text,
+    };
     let (config, mut notes) = config::parse(config_source)?;
     let open = |name: &str| {
         read_named(name, read).map_err(|why| {
@@ -56,13 +59,22 @@ pub fn load(
     };
     let (topology_name, topology_text) = open(&config.topology_file)?;
     let (flow_name, flow_text) = open(&config.flow_file)?;
-    let topology_source = Source { file: &topology_name, text: &topology_text };
-    let flow_source = Source { file: &flow_name, text: &flow_text };
+    let topology_source = Source {
+        file: &topology_name,
+        text: &topology_text,
+    };
+    let flow_source = Source {
+        file: &flow_name,
+        text: &flow_text,
+    };
     let topology = files::topology(topology_source, &mut notes)?;
     let flows = files::flows(flow_source, &topology, &mut notes)?;
     if let Some(name) = &config.trace_file {
         let (file, text) = open(name)?;
-        let source = Source { file: &file, text: &text };
+        let source = Source {
+            file: &file,
+            text: &text,
+        };
         files::trace(source, &topology).map_err(|error| vec![error])?;
     }
     let inputs = model::Inputs {
@@ -95,7 +107,9 @@ fn read_named(
         Err(why) => why,
     };
     match name.rsplit_once('/') {
-        Some((_, bare)) => read(bare).map(|text| (bare.to_owned(), text)).map_err(|_| first),
+        Some((_, bare)) => read(bare)
+            .map(|text| (bare.to_owned(), text))
+            .map_err(|_| first),
         None => Err(first),
     }
 }

@@ -83,7 +83,11 @@ impl Inputs<'_> {
             deadlock_scan: None,
             log_pauses: true,
         };
-        Ok(Built { model, base, standalone })
+        Ok(Built {
+            model,
+            base,
+            standalone,
+        })
     }
 
     /// Simulated time starts at 2 s, unless a flow is earlier.
@@ -106,15 +110,30 @@ impl Inputs<'_> {
             CcMode::Hpcc => (INT_HEADER, CONTROL_WITH_INT),
             CcMode::Timely => (TIMESTAMP, CONTROL),
         };
-        Framing::Fixed { data_overhead: HEADERS + extra, control_bytes, pad_last: false }
+        Framing::Fixed {
+            data_overhead: HEADERS + extra,
+            control_bytes,
+            pad_last: false,
+        }
     }
 
     fn nodes(&self) -> Vec<NodeSpec> {
         let node = |(id, &is_switch): (usize, &bool)| match is_switch {
-            true => NodeSpec { name: format!("s{id}"), role: Role::Switch(0) },
-            false => NodeSpec { name: format!("h{id}"), role: Role::Host(0) },
+            true => NodeSpec {
+                name: format!("s{id}"),
+                role: Role::Switch(0),
+            },
+            false => NodeSpec {
+                name: format!("h{id}"),
+                role: Role::Host(0),
+            },
         };
-        self.topology.is_switch.iter().enumerate().map(node).collect()
+        self.topology
+            .is_switch
+            .iter()
+            .enumerate()
+            .map(node)
+            .collect()
     }
 
     fn links(&self) -> Vec<LinkSpec> {
@@ -124,7 +143,11 @@ impl Inputs<'_> {
             rate: link.rate,
             cable: Length(0),
             phy_delay: link.delay,
-            loss: if link.loss.is_zero() { self.config.loss } else { link.loss },
+            loss: if link.loss.is_zero() {
+                self.config.loss
+            } else {
+                link.loss
+            },
             drop_every: 0,
             ber_e18: 0,
         });
@@ -175,7 +198,10 @@ impl Inputs<'_> {
                 xon_offset: Bytes(XON_OFFSET),
             },
         };
-        let queue = EgressSpec { reserve: Bytes(0), limit: Limit::Unlimited };
+        let queue = EgressSpec {
+            reserve: Bytes(0),
+            limit: Limit::Unlimited,
+        };
         BufferSpec {
             size: self.config.buffer,
             cell_bytes: 1,
@@ -189,7 +215,11 @@ impl Inputs<'_> {
 
     fn pause(&self, tx_mask: u8) -> PauseSpec {
         PauseSpec {
-            mode: if self.config.pause { PauseMode::Pfc } else { PauseMode::Off },
+            mode: if self.config.pause {
+                PauseMode::Pfc
+            } else {
+                PauseMode::Off
+            },
             tx_mask,
             rx_mask: self.lossless_mask() | 1 << ACK_PRIORITY,
             quanta: None,
@@ -205,9 +235,16 @@ impl Inputs<'_> {
         }
         let by_rate = maps.kmin.iter().filter_map(|(&rate, &kmin)| {
             let (kmax, pmax) = (*maps.kmax.get(&rate)?, *maps.pmax.get(&rate)?);
-            Some(EcnThresholds { rate: BitRate::from_bps(rate), kmin, kmax, pmax })
+            Some(EcnThresholds {
+                rate: BitRate::from_bps(rate),
+                kmin,
+                kmax,
+                pmax,
+            })
         });
-        Some(EcnSpec { by_rate: by_rate.collect() })
+        Some(EcnSpec {
+            by_rate: by_rate.collect(),
+        })
     }
 
     fn nic(&self, timeout: SimDuration) -> NicProfile {
@@ -252,7 +289,9 @@ impl Inputs<'_> {
     fn ack_timeout(&self, largest: &Largest) -> SimDuration {
         let round_trips = SimDuration::from_ps(largest.base_rtt_ns.saturating_mul(4_000));
         let slowest = self.topology.links.iter().map(|l| l.rate).min();
-        let drain = slowest.map_or(SimDuration::ZERO, |r| r.serialize_ceil(self.config.buffer.0));
+        let drain = slowest.map_or(SimDuration::ZERO, |r| {
+            r.serialize_ceil(self.config.buffer.0)
+        });
         // 5-bit code of the local ACK timeout: 4.096 us × 2^n.
         (0..31)
             .map(|n| SimDuration::from_ns(4_096) * (1 << n))
@@ -274,7 +313,10 @@ impl Inputs<'_> {
                         reference divides by zero";
             notes.push(note.to_owned());
         }
-        if self.flows.iter().any(|f| f.bytes % self.config.chunk.max(1) != 0)
+        if self
+            .flows
+            .iter()
+            .any(|f| f.bytes % self.config.chunk.max(1) != 0)
             && self.config.back_to_zero
         {
             let note = "L2_BACK_TO_ZERO: sizes that are no multiple of L2_CHUNK_SIZE finish here, \
@@ -290,7 +332,12 @@ impl Inputs<'_> {
 
     fn remark_host_rates(&self, notes: &mut Vec<String>) {
         let is_host = |id: u32| !self.topology.is_switch[id as usize];
-        let hosts = || self.topology.links.iter().filter(|l| is_host(l.a) || is_host(l.b));
+        let hosts = || {
+            self.topology
+                .links
+                .iter()
+                .filter(|l| is_host(l.a) || is_host(l.b))
+        };
         let first_host = self.topology.is_switch.iter().position(|s| !s);
         let first = hosts().find(|l| [l.a, l.b].iter().any(|&n| Some(n as usize) == first_host));
         let slowest = hosts().map(|l| l.rate).min();
@@ -318,7 +365,10 @@ impl Inputs<'_> {
             let Some(path) = paths.between(row.src, row.dst) else {
                 let message = format!("no path from node {} to node {}", row.src, row.dst);
                 let label = "these hosts are not connected";
-                errors.push(self.flow_source.error(row.span.clone(), message, label, None));
+                errors.push(
+                    self.flow_source
+                        .error(row.span.clone(), message, label, None),
+                );
                 continue;
             };
             let next = ports.entry((row.src, row.dst)).or_insert(FIRST_PORT);
@@ -331,9 +381,17 @@ impl Inputs<'_> {
 
     fn flow(&self, row: &FlowRow, sport: u16, base: SimTime, cc: CcSpec) -> FlowSpec {
         let FlowRow { src, dst, pg, .. } = *row;
-        let marking = |priority| Marking { priority, dscp: pg, pcp: pg };
+        let marking = |priority| Marking {
+            priority,
+            dscp: pg,
+            pcp: pg,
+        };
         // Only hosts know ACKs of high priority; switches treat all ACKs like their data.
-        let ack = marking(if self.config.ack_high_prio { 0 } else { ACK_PRIORITY });
+        let ack = marking(if self.config.ack_high_prio {
+            0
+        } else {
+            ACK_PRIORITY
+        });
         FlowSpec {
             name: format!("{src}-{dst}:{sport}"),
             group: format!("pg{pg}"),
@@ -369,7 +427,10 @@ impl Inputs<'_> {
             true => (largest.base_rtt_ns, largest.bdp),
             false => (path.base_rtt_ns, path.bdp()),
         };
-        let window = config.has_win.then_some(Window { bytes: bdp, variable: config.var_win });
+        let window = config.has_win.then_some(Window {
+            bytes: bdp,
+            variable: config.var_win,
+        });
         if !config.reacts() && window.is_none() {
             return CcSpec::None;
         }
@@ -421,7 +482,12 @@ impl Inputs<'_> {
         let maps = &self.config.ecn;
         let is_switch = |id: u32| self.topology.is_switch[id as usize];
         let mut said = Vec::new();
-        for link in self.topology.links.iter().filter(|l| is_switch(l.a) || is_switch(l.b)) {
+        for link in self
+            .topology
+            .links
+            .iter()
+            .filter(|l| is_switch(l.a) || is_switch(l.b))
+        {
             let rate = link.rate.bps();
             let has = [
                 ("KMIN_MAP", maps.kmin.contains_key(&rate)),
@@ -466,12 +532,16 @@ impl Inputs<'_> {
         let size = self.config.buffer.0;
         if let Some((taken, id)) = worst.filter(|w| w.0 >= u128::from(size).max(1)) {
             let message = format!(
-                "switch {id} sets aside {taken} bytes of headroom and reserve, its buffer has {size}"
+                "switch {id} sets aside {taken} bytes of headroom and reserve, \
+                 its buffer has {size}"
             );
             let mib = (taken >> 20) + 1;
             let help = format!("set BUFFER_SIZE (MiB) to more than {mib}, or shorten the links");
             let span = self.config.buffer_span.clone();
-            errors.push(self.config_source.error(span, message, "too small", Some(help)));
+            errors.push(
+                self.config_source
+                    .error(span, message, "too small", Some(help)),
+            );
         }
     }
 
@@ -486,12 +556,18 @@ impl Inputs<'_> {
             let message = format!("LINK_DOWN: no link joins nodes {} and {}", down.a, down.b);
             let help = format!("links are listed in {}", self.topology_source.file);
             let span = down.span.clone();
-            errors.push(self.config_source.error(span, message, "no such link", Some(help)));
+            errors.push(
+                self.config_source
+                    .error(span, message, "no such link", Some(help)),
+            );
             return Vec::new();
         };
         let at = CUSTOMARY_START + SimDuration::from_us(down.at_us);
         let at = SimTime::ZERO + at.since(base);
-        vec![Fault { at, kind: FaultKind::LinkDown(link as u32) }]
+        vec![Fault {
+            at,
+            kind: FaultKind::LinkDown(link as u32),
+        }]
     }
 }
 
@@ -501,7 +577,8 @@ fn standalone_ns(bytes: u64, payload: u32, path: Path) -> u64 {
     let packets = u128::from(bytes.div_ceil(u64::from(payload)));
     let wire = u128::from(bytes) + packets * u128::from(HEADERS);
     let ns = wire * 8_000_000_000 / u128::from(path.rate_bps);
-    path.base_rtt_ns.saturating_add(u64::try_from(ns).unwrap_or(u64::MAX))
+    path.base_rtt_ns
+        .saturating_add(u64::try_from(ns).unwrap_or(u64::MAX))
 }
 
 fn round_robin() -> SchedulerSpec {

@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 
 /// The address of a host or switch in `fct.txt` and in the ECMP hash.
 pub fn node_ip(id: u32) -> u32 {
-    0x0b00_0001u32.wrapping_add((id / 256) << 16).wrapping_add((id % 256) << 8)
+    0x0b00_0001u32
+        .wrapping_add((id / 256) << 16)
+        .wrapping_add((id % 256) << 8)
 }
 
 /// The reference's ECMP hash of a packet's addresses and UDP ports: MurmurHash3 of 12 bytes. `seed`

@@ -28,6 +28,12 @@ struct Neighbour {
     rate_bps: u64,
 }
 
+/// The paths to every node from one.
+struct Tree {
+    root: u32,
+    found: Vec<Option<Path>>,
+}
+
 /// Shortest paths by hop count. Hosts do not forward.
 ///
 /// Hosts that hang on the same switch by equal links see the same paths, so one search serves all
@@ -35,9 +41,8 @@ struct Neighbour {
 pub(super) struct Paths<'a> {
     topology: &'a Topology,
     neighbours: Vec<Vec<Neighbour>>,
-    /// Per attachment (switch, rate, delay; or a host of its own kind): the host searched from
-    /// and what was found.
-    trees: BTreeMap<(u32, u64, u64), (u32, Vec<Option<Path>>)>,
+    /// Per attachment: switch, rate and delay, or a host of its own kind.
+    trees: BTreeMap<(u32, u64, u64), Tree>,
 }
 
 impl<'a> Paths<'a> {
@@ -48,7 +53,12 @@ impl<'a> Paths<'a> {
             let tx_ns = u64::from(payload) * 8_000_000_000 / rate_bps;
             let delay_ns = link.delay.ns();
             for (from, node) in [(link.a, link.b), (link.b, link.a)] {
-                let to = Neighbour { node, delay_ns, tx_ns, rate_bps };
+                let to = Neighbour {
+                    node,
+                    delay_ns,
+                    tx_ns,
+                    rate_bps,
+                };
                 let list: &mut Vec<Neighbour> = &mut neighbours[from as usize];
                 // Of parallel links the reference knows the last.
                 match list.iter_mut().find(|n| n.node == node) {
@@ -60,7 +70,11 @@ impl<'a> Paths<'a> {
         for list in &mut neighbours {
             list.sort_by_key(|n| n.node);
         }
-        Paths { topology, neighbours, trees: BTreeMap::new() }
+        Paths {
+            topology,
+            neighbours,
+            trees: BTreeMap::new(),
+        }
     }
 
     /// The path from host `src` to host `dst`; None if there is none.
@@ -68,9 +82,9 @@ impl<'a> Paths<'a> {
         let tree = self.attachment(dst);
         if !self.trees.contains_key(&tree) {
             let found = self.search(dst);
-            self.trees.insert(tree, (dst, found));
+            self.trees.insert(tree, Tree { root: dst, found });
         }
-        let (root, found) = &self.trees[&tree];
+        let Tree { root, found } = &self.trees[&tree];
         // The tree of an equally attached host holds everything but that host itself.
         let other = if *root == src { dst } else { src };
         found.get(other as usize).copied().flatten()
@@ -90,13 +104,13 @@ impl<'a> Paths<'a> {
                 rtt = path.base_rtt_ns.max(rtt);
                 bdp = path.bdp().max(bdp);
             }
-            self.trees.insert(tree, (host, found));
+            self.trees.insert(tree, Tree { root: host, found });
         }
         (rtt, bdp)
     }
 
     fn is_searched(&self, tree: (u32, u64, u64), host: u32) -> bool {
-        self.trees.get(&tree).is_some_and(|(root, _)| *root != host)
+        self.trees.get(&tree).is_some_and(|t| t.root != host)
     }
 
     fn attachment(&self, host: u32) -> (u32, u64, u64) {
@@ -119,7 +133,9 @@ impl<'a> Paths<'a> {
         let mut next = 0;
         while let Some(&now) = queue.get(next) {
             next += 1;
-            let Some((delay, tx, rate)) = seen[now as usize] else { continue };
+            let Some((delay, tx, rate)) = seen[now as usize] else {
+                continue;
+            };
             for n in &self.neighbours[now as usize] {
                 let slot = &mut seen[n.node as usize];
                 if slot.is_none() {
@@ -136,7 +152,10 @@ impl<'a> Paths<'a> {
             .map(|found| {
                 let (delay, tx, rate_bps) = found?;
                 let base_rtt_ns = delay.saturating_mul(2).saturating_add(tx);
-                Some(Path { base_rtt_ns, rate_bps })
+                Some(Path {
+                    base_rtt_ns,
+                    rate_bps,
+                })
             })
             .collect()
     }
@@ -160,9 +179,15 @@ mod tests {
              4 6 400Gbps 2us 0\n5 6 400Gbps 2us 0\n",
         );
         let mut p = Paths::new(&t, 1_000);
-        let near = Path { base_rtt_ns: 4_160, rate_bps: 100_000_000_000 };
+        let near = Path {
+            base_rtt_ns: 4_160,
+            rate_bps: 100_000_000_000,
+        };
         assert_eq!((p.between(0, 1), p.between(1, 0)), (Some(near), Some(near)));
-        let far = Path { base_rtt_ns: 12_000 + 80 + 20 + 20 + 320, rate_bps: 25_000_000_000 };
+        let far = Path {
+            base_rtt_ns: 12_000 + 80 + 20 + 20 + 320,
+            rate_bps: 25_000_000_000,
+        };
         assert_eq!((p.between(0, 2), p.between(2, 1)), (Some(far), Some(far)));
         assert_eq!((p.between(0, 3), p.between(3, 0)), (None, None));
         assert_eq!(p.largest(), (12_440, near.bdp()));

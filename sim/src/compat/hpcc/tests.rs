@@ -82,14 +82,22 @@ fn standalone_times_are_those_of_the_reference() {
                 })
                 .unwrap_or_else(|| panic!("{case}: no flow for {line}"));
             let last = line.rsplit(' ').next().unwrap();
-            assert_eq!(last, input.standalone[id].to_string(), "{case}: {}", flow.name);
+            assert_eq!(
+                last,
+                input.standalone[id].to_string(),
+                "{case}: {}",
+                flow.name
+            );
         }
     }
 }
 
 #[test]
 fn the_hash_and_addresses_are_those_of_the_reference() {
-    assert_eq!([0, 1, 300].map(node_ip), [0x0b00_0001, 0x0b00_0101, 0x0b01_2c01]);
+    assert_eq!(
+        [0, 1, 300].map(node_ip),
+        [0x0b00_0001, 0x0b00_0101, 0x0b01_2c01]
+    );
     // From an independent computation.
     let hash = |a, b, sport, seed| ecmp_hash(node_ip(a), node_ip(b), sport, 100, seed);
     assert_eq!(hash(0, 1, 10_000, 2), 0x08f9_4696);
@@ -103,18 +111,43 @@ fn files_become_a_model() {
     let m = &input.model;
     assert_eq!(input.base, SimTime::from_ns(2_000_000_000));
     assert_eq!(m.until, Some(SimTime::from_ns(1_010_000_000)));
-    assert_eq!(m.framing, Framing::Fixed { data_overhead: 48, control_bytes: 60, pad_last: false });
+    assert_eq!(
+        m.framing,
+        Framing::Fixed {
+            data_overhead: 48,
+            control_bytes: 60,
+            pad_last: false
+        }
+    );
     let roles: Vec<_> = m.nodes.iter().map(|n| n.role).collect();
     assert_eq!(roles[3..5], [Role::Host(0), Role::Switch(0)]);
     assert_eq!(m.links[4].delay(), SimDuration::from_us(1));
     assert_eq!(m.links[4].loss, Probability::ratio(1, 1_000));
-    let flows: Vec<_> = m.flows.iter().map(|f| (f.sport, f.start.ps(), f.bytes)).collect();
+    let flows: Vec<_> = m
+        .flows
+        .iter()
+        .map(|f| (f.sport, f.start.ps(), f.bytes))
+        .collect();
     let half = 500_000_000_000;
-    let expected = [(10_000, 0, 1_001), (10_000, 577_000, 5_000_000_000), (10_001, half, 1_000)];
+    let expected = [
+        (10_000, 0, 1_001),
+        (10_000, 577_000, 5_000_000_000),
+        (10_001, half, 1_000),
+    ];
     assert_eq!(flows, expected);
-    assert_eq!(m.flows[0].data, Marking { priority: 3, dscp: 3, pcp: 3 });
+    assert_eq!(
+        m.flows[0].data,
+        Marking {
+            priority: 3,
+            dscp: 3,
+            pcp: 3
+        }
+    );
     // Four links: 8 us of delay, 2 × (80 + 20) ns of transmission, 1,097 bytes at 100 Gb/s.
-    assert_eq!(input.standalone, [8_200 + 87, 4_160 + 419_200_000, 8_200 + 83]);
+    assert_eq!(
+        input.standalone,
+        [8_200 + 87, 4_160 + 419_200_000, 8_200 + 83]
+    );
 }
 
 #[test]
@@ -123,38 +156,87 @@ fn the_switch_has_the_buffer_of_the_reference() {
     let s = &m.switches[0];
     assert_eq!(s.buffer.size, Bytes(32 << 20));
     let pg = s.buffer.pgs[3];
-    assert_eq!((pg.reserve, pg.xon_offset, pg.lossless), (Bytes(4_096), Bytes(3_072), true));
-    assert_eq!((pg.headroom, pg.limit), (Headroom::HpccNs3, Limit::DynamicByRate { shift: 3 }));
+    assert_eq!(
+        (pg.reserve, pg.xon_offset, pg.lossless),
+        (Bytes(4_096), Bytes(3_072), true)
+    );
+    assert_eq!(
+        (pg.headroom, pg.limit),
+        (Headroom::HpccNs3, Limit::DynamicByRate { shift: 3 })
+    );
     assert!(!s.buffer.pgs[4].lossless && s.buffer.pgs[4].reserve == Bytes(0));
     assert_eq!((s.pfc.tx_mask, m.nics[0].pfc.tx_mask), (8, 0));
     let ecn = s.ecn[3].as_ref().unwrap();
     assert_eq!(ecn.by_rate[1].rate, BitRate::from_gbps(400));
-    assert_eq!((ecn.by_rate[1].kmin, ecn.by_rate[1].kmax), (Bytes(1_600_000), Bytes(6_400_000)));
+    assert_eq!(
+        (ecn.by_rate[1].kmin, ecn.by_rate[1].kmax),
+        (Bytes(1_600_000), Bytes(6_400_000))
+    );
     assert_eq!(ecn.by_rate[0].pmax, Probability::ratio(1, 5));
     let off = load_with("ENABLE_QCN 0\nPAUSE_TIME 0\n").unwrap().model;
     assert!(off.switches[0].ecn.iter().all(Option::is_none));
-    assert_eq!((off.switches[0].pfc.mode, off.flows[0].cc.clone()), (PauseMode::Off, CcSpec::None));
+    assert_eq!(
+        (off.switches[0].pfc.mode, off.flows[0].cc.clone()),
+        (PauseMode::Off, CcSpec::None)
+    );
 }
 
 #[test]
 fn congestion_control_follows_its_mode() {
-    let m = load_with("FAST_RECOVERY_TIMES 1\nMIN_RATE 1000Mb/s\n").unwrap().model;
-    let CcSpec::Dcqcn(d) = &m.flows[0].cc else { panic!("{:?}", m.flows[0].cc) };
+    let m = load_with("FAST_RECOVERY_TIMES 1\nMIN_RATE 1000Mb/s\n")
+        .unwrap()
+        .model;
+    let CcSpec::Dcqcn(d) = &m.flows[0].cc else {
+        panic!("{:?}", m.flows[0].cc)
+    };
     assert_eq!((d.g_q16, d.fast_recovery, d.window), (256, 1, None));
     assert_eq!(d.alpha_interval, SimDuration::from_us(55));
-    assert_eq!((d.rate_ai.bps(), d.rate_min.bps()), (20_000_000, 1_000_000_000));
+    assert_eq!(
+        (d.rate_ai.bps(), d.rate_min.bps()),
+        (20_000_000, 1_000_000_000)
+    );
     assert_eq!(m.nics[0].np, NpSpec::EchoOnAck);
 
-    let m = load_with("CC_MODE 3\nHAS_WIN 1\nVAR_WIN 1\nMI_THRESH 0\n").unwrap().model;
-    assert_eq!(m.framing, Framing::Fixed { data_overhead: 90, control_bytes: 88, pad_last: false });
-    let CcSpec::Hpcc(h) = &m.flows[1].cc else { panic!("{:?}", m.flows[1].cc) };
+    let m = load_with("CC_MODE 3\nHAS_WIN 1\nVAR_WIN 1\nMI_THRESH 0\n")
+        .unwrap()
+        .model;
+    assert_eq!(
+        m.framing,
+        Framing::Fixed {
+            data_overhead: 90,
+            control_bytes: 88,
+            pad_last: false
+        }
+    );
+    let CcSpec::Hpcc(h) = &m.flows[1].cc else {
+        panic!("{:?}", m.flows[1].cc)
+    };
     // GLOBAL_T is on by default: the longest path's 8.2 us serve the short one too.
     assert_eq!(h.base_rtt, SimDuration::from_ns(8_200));
-    assert_eq!(h.window, Some(Window { bytes: 102_500, variable: true }));
-    assert_eq!((h.u_target_q16, h.max_stage, h.multi_rate), (62_259, 0, true));
-    let m = load_with("CC_MODE 3\nHAS_WIN 1\nGLOBAL_T 0\n").unwrap().model;
-    let CcSpec::Hpcc(h) = &m.flows[1].cc else { panic!("{:?}", m.flows[1].cc) };
-    assert_eq!(h.window, Some(Window { bytes: 52_000, variable: false }));
+    assert_eq!(
+        h.window,
+        Some(Window {
+            bytes: 102_500,
+            variable: true
+        })
+    );
+    assert_eq!(
+        (h.u_target_q16, h.max_stage, h.multi_rate),
+        (62_259, 0, true)
+    );
+    let m = load_with("CC_MODE 3\nHAS_WIN 1\nGLOBAL_T 0\n")
+        .unwrap()
+        .model;
+    let CcSpec::Hpcc(h) = &m.flows[1].cc else {
+        panic!("{:?}", m.flows[1].cc)
+    };
+    assert_eq!(
+        h.window,
+        Some(Window {
+            bytes: 52_000,
+            variable: false
+        })
+    );
 
     let m = load_with("CC_MODE 7\n").unwrap().model;
     assert!(matches!(m.flows[0].cc, CcSpec::Timely(_)));
@@ -167,48 +249,120 @@ fn congestion_control_follows_its_mode() {
 
 #[test]
 fn recovery_priority_and_failures_follow_their_keys() {
-    let m = load_with("L2_BACK_TO_ZERO 1\nACK_HIGH_PRIO 1\nLINK_DOWN 300 6 4\n").unwrap().model;
+    let m = load_with("L2_BACK_TO_ZERO 1\nACK_HIGH_PRIO 1\nLINK_DOWN 300 6 4\n")
+        .unwrap()
+        .model;
     assert_eq!(m.nics[0].rc.recovery, Recovery::GoBack0);
     let sizes: Vec<_> = m.flows.iter().map(|f| f.message_bytes).collect();
     assert_eq!(sizes, [1_001, 4_000, 1_000]);
-    assert_eq!(m.flows[0].ack, Marking { priority: 0, dscp: 3, pcp: 3 });
+    assert_eq!(
+        m.flows[0].ack,
+        Marking {
+            priority: 0,
+            dscp: 3,
+            pcp: 3
+        }
+    );
     let at = SimTime::from_ns(300_000);
-    assert_eq!(m.faults, [Fault { at, kind: FaultKind::LinkDown(4) }]);
-    assert!(load_with("LINK_DOWN 0 0 0\n").unwrap().model.faults.is_empty());
+    assert_eq!(
+        m.faults,
+        [Fault {
+            at,
+            kind: FaultKind::LinkDown(4)
+        }]
+    );
+    assert!(
+        load_with("LINK_DOWN 0 0 0\n")
+            .unwrap()
+            .model
+            .faults
+            .is_empty()
+    );
     let rc = load_with("").unwrap().model.nics[0].rc;
-    assert_eq!((rc.recovery, rc.nak_repeat), (Recovery::GoBackN, Some(SimDuration::from_us(500))));
+    assert_eq!(
+        (rc.recovery, rc.nak_repeat),
+        (Recovery::GoBackN, Some(SimDuration::from_us(500)))
+    );
     // 16 MiB at 100 Gb/s last 1.34 ms.
-    assert_eq!((rc.timeout, rc.retry_cnt), (SimDuration::from_ns(4_096 << 9), None));
+    assert_eq!(
+        (rc.timeout, rc.retry_cnt),
+        (SimDuration::from_ns(4_096 << 9), None)
+    );
 }
 
 #[test]
 fn what_is_ignored_is_said() {
     let input = load_with("CC_MOD 1 2 3\n# CC_MODE 99\nENABLE_TRACE 1 {write a trace}\n").unwrap();
     let has = |part: &str| input.notes.iter().any(|n| n.contains(part));
-    assert!(has("config.txt:15: unknown key `CC_MOD` is ignored; did you mean `CC_MODE`?"));
+    assert!(has(
+        "config.txt:15: unknown key `CC_MOD` is ignored; did you mean `CC_MODE`?"
+    ));
     assert!(has("ENABLE_TRACE: no packet trace is written"));
-    assert!(has("lost tails are resent after 2.097ms"), "{:?}", input.notes);
+    assert!(
+        has("lost tails are resent after 2.097ms"),
+        "{:?}",
+        input.notes
+    );
     assert_eq!(input.notes.len(), 3, "{:?}", input.notes);
 }
 
 #[test]
 fn mistakes_are_errors_that_point() {
     let cases = [
-        ("CC_MODE 8\n", "CC_MODE 8 is not supported; supported: 1, 3, 7"),
-        ("CC_MODE 10\n", "CC_MODE 10 is not supported; supported: 1, 3, 7"),
-        ("RP_TIMER 0\n", "RP_TIMER: `0` is not a time in microseconds above zero"),
-        ("RATE_AI 20\nRATE_AI fast\n", "RATE_AI: `fast` is not a rate"),
+        (
+            "CC_MODE 8\n",
+            "CC_MODE 8 is not supported; supported: 1, 3, 7",
+        ),
+        (
+            "CC_MODE 10\n",
+            "CC_MODE 10 is not supported; supported: 1, 3, 7",
+        ),
+        (
+            "RP_TIMER 0\n",
+            "RP_TIMER: `0` is not a time in microseconds above zero",
+        ),
+        (
+            "RATE_AI 20\nRATE_AI fast\n",
+            "RATE_AI: `fast` is not a rate",
+        ),
         ("BUFFER_SIZE\n", "BUFFER_SIZE lacks a value"),
         ("KMAX_MAP 2 1 2\n", "KMAX_MAP lacks a value"),
-        ("KMAX_MAP 1 100000000000 1600\n", "KMAX_MAP has no entry for 400Gbps"),
-        ("KMIN_MAP 1 100000000000 9999\n", "at 100000000000 bit/s, KMIN 9999000B is above KMAX"),
-        ("L2_ACK_INTERVAL 0\n", "L2_ACK_INTERVAL 0: no flow could finish"),
-        ("L2_BACK_TO_ZERO 1\nL2_CHUNK_SIZE 0\n", "L2_BACK_TO_ZERO 1 needs L2_CHUNK_SIZE above 0"),
-        ("RATE_BOUND 0\nHAS_WIN 1\nVAR_WIN 1\n", "RATE_BOUND 0 with VAR_WIN 1 is not supported"),
-        ("LINK_DOWN 5 0 1\n", "LINK_DOWN: no link joins nodes 0 and 1"),
-        ("PACKET_PAYLOAD_SIZE 0\n", "PACKET_PAYLOAD_SIZE: `0` is not a size from 1 to 65535 bytes"),
-        ("BUFFER_SIZE 0\n", "switch 6 sets aside 308192 bytes of headroom and reserve, its buffer has 0"),
-        ("TRACE_FILE mix/t.txt\n", "cannot read mix/t.txt: no file `mix/t.txt`"),
+        (
+            "KMAX_MAP 1 100000000000 1600\n",
+            "KMAX_MAP has no entry for 400Gbps",
+        ),
+        (
+            "KMIN_MAP 1 100000000000 9999\n",
+            "at 100000000000 bit/s, KMIN 9999000B is above KMAX",
+        ),
+        (
+            "L2_ACK_INTERVAL 0\n",
+            "L2_ACK_INTERVAL 0: no flow could finish",
+        ),
+        (
+            "L2_BACK_TO_ZERO 1\nL2_CHUNK_SIZE 0\n",
+            "L2_BACK_TO_ZERO 1 needs L2_CHUNK_SIZE above 0",
+        ),
+        (
+            "RATE_BOUND 0\nHAS_WIN 1\nVAR_WIN 1\n",
+            "RATE_BOUND 0 with VAR_WIN 1 is not supported",
+        ),
+        (
+            "LINK_DOWN 5 0 1\n",
+            "LINK_DOWN: no link joins nodes 0 and 1",
+        ),
+        (
+            "PACKET_PAYLOAD_SIZE 0\n",
+            "PACKET_PAYLOAD_SIZE: `0` is not a size from 1 to 65535 bytes",
+        ),
+        (
+            "BUFFER_SIZE 0\n",
+            "switch 6 sets aside 308192 bytes of headroom and reserve, its buffer has 0",
+        ),
+        (
+            "TRACE_FILE mix/t.txt\n",
+            "cannot read mix/t.txt: no file `mix/t.txt`",
+        ),
     ];
     for (lines, message) in cases {
         let error = first_error(lines);
@@ -221,25 +375,56 @@ fn mistakes_are_errors_that_point() {
 
 #[test]
 fn missing_keys_and_files_are_named() {
-    let message = |config: &str| load_text(config, TOPOLOGY, FLOWS).unwrap_err()[0].message.clone();
-    assert_eq!(message(""), "config.txt is empty: expected lines of `KEY value`");
-    let without = |key: &str| {
-        CONFIG.lines().filter(|l| !l.starts_with(key)).fold(String::new(), |s, l| s + l + "\n")
+    let message = |config: &str| {
+        load_text(config, TOPOLOGY, FLOWS).unwrap_err()[0]
+            .message
+            .clone()
     };
-    for key in ["TOPOLOGY_FILE", "FLOW_FILE", "RP_TIMER", "RATE_AI", "L2_ACK_INTERVAL"] {
+    assert_eq!(
+        message(""),
+        "config.txt is empty: expected lines of `KEY value`"
+    );
+    let without = |key: &str| {
+        CONFIG
+            .lines()
+            .filter(|l| !l.starts_with(key))
+            .fold(String::new(), |s, l| s + l + "\n")
+    };
+    for key in [
+        "TOPOLOGY_FILE",
+        "FLOW_FILE",
+        "RP_TIMER",
+        "RATE_AI",
+        "L2_ACK_INTERVAL",
+    ] {
         assert_eq!(message(&without(key)), format!("{key} is missing"));
     }
     let absent = load("none.txt", &|_| Err("gone".to_owned())).unwrap_err();
-    assert_eq!((absent[0].message.as_str(), absent.len()), ("cannot read gone", 1));
+    assert_eq!(
+        (absent[0].message.as_str(), absent.len()),
+        ("cannot read gone", 1)
+    );
     let island = "4 1 2\n3\n0 3 100Gbps 1us 0\n1 3 100Gbps 1us 0\n";
-    let error = load_text(CONFIG, island, "1\n0 2 3 1 9 2.0\n").unwrap_err().remove(0);
-    assert_eq!((error.message.as_str(), error.span), ("no path from node 0 to node 2", 2..15));
+    let error = load_text(CONFIG, island, "1\n0 2 3 1 9 2.0\n")
+        .unwrap_err()
+        .remove(0);
+    assert_eq!(
+        (error.message.as_str(), error.span),
+        ("no path from node 0 to node 2", 2..15)
+    );
 }
 
 #[test]
 fn files_named_from_one_directory_up_are_found() {
     let config = CONFIG.replace("topology.txt", "mix/topology.txt");
-    assert_eq!(load_text(&config, TOPOLOGY, FLOWS).unwrap().model.nodes.len(), 7);
+    assert_eq!(
+        load_text(&config, TOPOLOGY, FLOWS)
+            .unwrap()
+            .model
+            .nodes
+            .len(),
+        7
+    );
 }
 
 #[test]
@@ -259,8 +444,18 @@ fn results_are_written_in_the_format_of_the_reference() {
         pause,
     };
     let results = Results {
-        flows: vec![done(0, 9_000), FlowResult { flow: 1, ..done(1, 0) }, FlowResult::default()],
-        pauses: vec![pause(118_037, 2, 0, 8, true), pause(120_000, 4, 2, 24, false)],
+        flows: vec![
+            done(0, 9_000),
+            FlowResult {
+                flow: 1,
+                ..done(1, 0)
+            },
+            FlowResult::default(),
+        ],
+        pauses: vec![
+            pause(118_037, 2, 0, 8, true),
+            pause(120_000, 4, 2, 24, false),
+        ],
         ..Results::default()
     };
     let mut unfinished = results.clone();
@@ -293,9 +488,10 @@ proptest! {
         which in 0usize..3,
         changes in prop::collection::vec(
             (0usize..1_000, prop::sample::select(vec![
-                "0 ", "1 ", "3 ", "-1 ", "18446744073709551615 ", "4294967295 ", "1e18 ", "x ", "\n",
-                "0.000001 ", "1bps ", "1Gbps ", "9000000s ", "1ps ", "CC_MODE ", "HAS_WIN 1\n", "ü ",
-                "CC_MODE 3\n", "L2_BACK_TO_ZERO 1\n", "LINK_DOWN 4294967295 0 4\n",
+                "0 ", "1 ", "3 ", "-1 ", "18446744073709551615 ", "4294967295 ", "1e18 ", "x ",
+                "\n", "0.000001 ", "1bps ", "1Gbps ", "9000000s ", "1ps ", "CC_MODE ",
+                "HAS_WIN 1\n", "ü ", "CC_MODE 3\n", "L2_BACK_TO_ZERO 1\n",
+                "LINK_DOWN 4294967295 0 4\n",
             ])),
             0..4,
         ),

@@ -30,8 +30,10 @@ impl<'a> Source<'a> {
     pub(super) fn words(self) -> impl Iterator<Item = Word<'a>> {
         let start = self.text.as_ptr() as usize;
         let text = self.text;
-        text.split_ascii_whitespace()
-            .map(move |text| Word { text, at: text.as_ptr() as usize - start })
+        text.split_ascii_whitespace().map(move |text| Word {
+            text,
+            at: text.as_ptr() as usize - start,
+        })
     }
 
     /// Line of a byte offset, from 1.
@@ -50,7 +52,13 @@ impl<'a> Source<'a> {
         help: Option<String>,
     ) -> Diagnostic {
         let (message, label) = (message.into(), label.into());
-        Diagnostic { file: self.file.to_owned(), span, message, label, help }
+        Diagnostic {
+            file: self.file.to_owned(),
+            span,
+            message,
+            label,
+            help,
+        }
     }
 }
 
@@ -62,7 +70,10 @@ pub(super) struct Reader<'a, I> {
 
 impl<'a> Source<'a> {
     pub(super) fn reader(self) -> Reader<'a, impl Iterator<Item = Word<'a>>> {
-        Reader { source: self, words: self.words() }
+        Reader {
+            source: self,
+            words: self.words(),
+        }
     }
 }
 
@@ -78,7 +89,8 @@ impl<'a, I: Iterator<Item = Word<'a>>> Reader<'a, I> {
                 format!("{file} ends too early: expected {what}")
             };
             let help = "the file is shorter than its counts say".to_owned();
-            self.source.error(end..end, message, "end of file", Some(help))
+            self.source
+                .error(end..end, message, "end of file", Some(help))
         })
     }
 
@@ -111,7 +123,8 @@ impl<'a, I: Iterator<Item = Word<'a>>> Reader<'a, I> {
     ) -> Result<(T, Word<'a>), Diagnostic> {
         value.map(|v| (v, word)).ok_or_else(|| {
             let message = format!("not {what}: `{}`", word.text);
-            self.source.error(word.span(), message, format!("expected {what}"), None)
+            self.source
+                .error(word.span(), message, format!("expected {what}"), None)
         })
     }
 }
@@ -162,7 +175,12 @@ pub(super) fn rate(text: &str) -> Option<BitRate> {
     let (number, unit) = split_unit(text);
     let (prefix, bits) = ["bps", "b/s", "Bps", "B/s"]
         .iter()
-        .find_map(|u| Some((unit.strip_suffix(u)?, if u.starts_with('B') { 8 } else { 1 })))
+        .find_map(|u| {
+            Some((
+                unit.strip_suffix(u)?,
+                if u.starts_with('B') { 8 } else { 1 },
+            ))
+        })
         .or_else(|| unit.is_empty().then_some(("", 1)))?;
     let scale: u64 = match prefix {
         "" => 1,
@@ -196,7 +214,10 @@ pub(super) fn time(text: &str) -> Option<SimDuration> {
 }
 
 /// The candidate most like `word`, if one is close.
-pub(super) fn closest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+pub(super) fn closest<'c>(
+    word: &str,
+    candidates: impl Iterator<Item = &'c str>,
+) -> Option<&'c str> {
     candidates
         .map(|c| (distance(word, c), c))
         .filter(|&(d, c)| d <= 1 + c.len() / 5)
@@ -225,14 +246,33 @@ mod tests {
 
     #[test]
     fn decimals_are_exact() {
-        assert_eq!(decimal("2.000000577", 1_000_000_000_000), Some(2_000_000_577_000));
-        assert_eq!(decimal("2.000039999999", 1_000_000_000_000), Some(2_000_039_999_999));
+        assert_eq!(
+            decimal("2.000000577", 1_000_000_000_000),
+            Some(2_000_000_577_000)
+        );
+        assert_eq!(
+            decimal("2.000039999999", 1_000_000_000_000),
+            Some(2_000_039_999_999)
+        );
         assert_eq!(decimal("0.00390625", 1 << 16), Some(256));
         assert_eq!(decimal("1e-3", 1_000_000), Some(1_000));
         assert_eq!(decimal("1.5E3", 1), Some(1_500));
         assert_eq!(decimal(".5", 2), Some(1));
-        assert_eq!(decimal("0.000000000000000000000000000000000000000001", 7), Some(0));
-        for bad in ["", ".", "-1", "1e", "1.2.3", "nan", "1e99", "0x5", "99999999999999999999"] {
+        assert_eq!(
+            decimal("0.000000000000000000000000000000000000000001", 7),
+            Some(0)
+        );
+        for bad in [
+            "",
+            ".",
+            "-1",
+            "1e",
+            "1.2.3",
+            "nan",
+            "1e99",
+            "0x5",
+            "99999999999999999999",
+        ] {
             assert_eq!(decimal(bad, 1), None, "{bad}");
         }
     }

@@ -1,8 +1,6 @@
 //! Switch profiles as written, and what switches and NICs share.
 
-use crate::scenario::quantity::{
-    Alpha, Auto, Dscp, OneOrMany, OrOff, Priority, Quanta, Sp,
-};
+use crate::scenario::quantity::{Alpha, Auto, Dscp, OneOrMany, OrOff, Priority, Quanta, Sp};
 use crate::time::SimDuration;
 use crate::units::{BitRate, Bytes, Probability};
 use schemars::JsonSchema;

@@ -1,7 +1,7 @@
 //! Traffic and faults as written.
 
 use super::{RawCc, RawMarking};
-use crate::scenario::quantity::{Dscp, OneOrMany, OrOff, Priority, Sp};
+use crate::scenario::quantity::{Dscp, Label, OneOrMany, OrOff, Priority, Sp};
 use crate::time::SimDuration;
 use crate::units::{BitRate, Bytes, Probability};
 use schemars::JsonSchema;
@@ -113,7 +113,7 @@ pub(in crate::scenario) struct RawTraffic {
     pub(in crate::scenario) file: Option<Sp<String>>,
     /// incast: how many senders, or which. Default: all hosts but the receiver.
     #[serde(default)]
-    pub(in crate::scenario) senders: Option<Sp<RawSenders>>,
+    pub(in crate::scenario) senders: Option<Sp<OneOrMany<Label>>>,
     /// incast: the receiver, by default the first host. poisson: all flows go there, by default to
     /// random hosts.
     #[serde(default)]
@@ -173,14 +173,6 @@ pub(in crate::scenario) struct RawReceives {
     /// Time until a used buffer is posted again. Default: "0us".
     #[serde(default)]
     pub(in crate::scenario) repost: Option<Sp<SimDuration>>,
-}
-
-/// A number of hosts, or their names.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(in crate::scenario) enum RawSenders {
-    Count(u32),
-    Names(Vec<String>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -1,0 +1,461 @@
+//! From a model to the state of a simulation at time zero.
+
+use super::Sim;
+use super::link::LinkLoss;
+use super::packet::PacketPool;
+use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
+use super::queue::{EventQueue, Key, Kind};
+use crate::cc::Cc;
+use crate::model::{
+    CcSpec, FlowId, Forwarding, Framing, Model, NicProfile, Op, PRIORITIES, PauseMode, Recovery,
+    Role, Transport,
+};
+use crate::nic::{Host, NicPort};
+use crate::results::{FlowResult, FlowStatus, Stop};
+use crate::rng::{Purpose, Stream};
+use crate::switch::buffer::{Group, Pool, Threshold};
+use crate::switch::{Marking, Switch, Tables, budget};
+use crate::time::SimDuration;
+use crate::topology::fabric::{Fabric, PortId};
+use crate::transport::{
+    FlowCold, Layout, Receiver, Sender, ideal_time, latency_histogram, path_key, sender_flag,
+};
+use std::collections::{BTreeMap, VecDeque};
+
+impl<'m> Sim<'m> {
+    pub(super) fn new(model: &'m Model) -> Self {
+        let fabric = Fabric::new(model);
+        let count = fabric.ports.len();
+        assert!(count < Key::MAX_ENTITY as usize && model.flows.len() < Key::MAX_ENTITY as usize);
+        let stream = |port: usize, purpose| {
+            let info = &fabric.ports[port];
+            Stream::new(model.seed, info.node, info.index, purpose)
+        };
+        let streams = |purpose| (0..count).map(|p| stream(p, purpose)).collect();
+        let (loss_rng, mark_rng) = (streams(Purpose::Loss), streams(Purpose::Ecn));
+        let drop_rng = streams(Purpose::TailDrop);
+        let mut sim = Sim {
+            model,
+            now: 0,
+            events: EventQueue::new(),
+            packets: PacketPool::default(),
+            telemetry: Default::default(),
+            ports: Vec::with_capacity(count),
+            queues: vec![Queue::EMPTY; count * PRIORITIES],
+            groups: vec![Group::UNUSED; count * PRIORITIES],
+            marking: vec![None; count * PRIORITIES],
+            cold: Vec::with_capacity(count),
+            nic_ports: vec![NicPort::default(); count],
+            switches: Vec::new(),
+            hosts: Vec::new(),
+            schedulers: schedulers(model),
+            senders: Vec::with_capacity(model.flows.len()),
+            receivers: Vec::with_capacity(model.flows.len()),
+            flows: Vec::with_capacity(model.flows.len()),
+            routes: Vec::new(),
+            start_order: Vec::new(),
+            started: 0,
+            flows_done: 0,
+            gap_bytes: model.framing.gap(),
+            loss_rng,
+            mark_rng,
+            drop_rng,
+            loss: Vec::with_capacity(count),
+            event_count: 0,
+            hops: 0,
+            stop: Stop::Idle,
+            deadlocks: Vec::new(),
+            open_deadlocks: Vec::new(),
+            watchdog_log: Vec::new(),
+            pause_log: Vec::new(),
+            series: Vec::new(),
+            sample_base: Default::default(),
+            faults_left: model.faults.len(),
+            fabric,
+        };
+        sim.build_nodes();
+        sim.build_ports();
+        sim.build_flows();
+        sim.build_events();
+        sim
+    }
+
+    fn build_nodes(&mut self) {
+        for (node, spec) in self.model.nodes.iter().enumerate() {
+            let node = node as u32;
+            match spec.role {
+                Role::Host(profile) => self.hosts.push(Host {
+                    node,
+                    profile,
+                    cnp_next: BTreeMap::new(),
+                }),
+                Role::Switch(profile) => {
+                    let switch = self.build_switch(node, profile);
+                    self.switches.push(switch);
+                }
+            }
+        }
+    }
+
+    fn build_switch(&mut self, node: u32, profile: u32) -> Switch {
+        let spec = &self.model.switches[profile as usize];
+        let budget = budget::of_switch(self.model, &self.fabric, node);
+        let clamp = |bytes: u64| bytes.min(u64::from(u32::MAX)) as u32;
+        let tables = Tables::new(spec, self.model.framing.gap());
+        for (port, headrooms) in self.fabric.node_ports(node).zip(&budget.headrooms) {
+            for pg in 0..PRIORITIES {
+                let group = &spec.buffer.pgs[pg];
+                let pauses = (0..PRIORITIES as u8).filter(|&p| tables.group(p) == pg);
+                let mask = match spec.pfc.mode {
+                    PauseMode::Off => 0,
+                    PauseMode::Global => u8::MAX,
+                    PauseMode::Pfc => {
+                        pauses.fold(0, |mask, p| mask | 1 << p) & spec.pfc.tx_mask
+                    }
+                };
+                let doublings = budget::rate_doublings(self.model, &self.fabric, port);
+                self.groups[port as usize * PRIORITIES + pg] = Group {
+                    headroom: clamp(headrooms[pg]),
+                    reserve: clamp(group.reserve.0),
+                    xon_offset: clamp(group.xon_offset.0),
+                    threshold: Threshold::new(group.limit, doublings),
+                    lossless: group.lossless,
+                    pause_mask: if group.lossless { mask } else { 0 },
+                    ..Group::UNUSED
+                };
+            }
+        }
+        Switch {
+            node,
+            profile,
+            pool: Pool {
+                size: clamp(spec.buffer.size.0),
+                // Validation refuses models whose reserves and headrooms exceed the buffer.
+                shared_size: clamp(budget.shared().unwrap_or(0)),
+                shared_used: 0,
+                headroom_pool: spec.buffer.headroom_pool.map(|b| clamp(b.0)),
+                headroom_used: 0,
+                used: 0,
+                peak: 0,
+            },
+            header_bytes: match spec.forwarding {
+                Forwarding::StoreAndForward => 0,
+                Forwarding::CutThrough { header_bytes } => header_bytes.max(1),
+            },
+            watchdog_armed: false,
+            tables,
+        }
+    }
+
+    fn build_ports(&mut self) {
+        let mut unit = vec![0u32; self.model.nodes.len()];
+        for (i, host) in self.hosts.iter().enumerate() {
+            unit[host.node as usize] = i as u32;
+        }
+        for (i, switch) in self.switches.iter().enumerate() {
+            unit[switch.node as usize] = i as u32;
+        }
+        for p in 0..self.fabric.ports.len() {
+            let info = self.fabric.ports[p];
+            let link = &self.model.links[info.link as usize];
+            let loss = LinkLoss {
+                frame: link.loss,
+                drop_every: link.drop_every,
+                ber_e18: link.ber_e18,
+            };
+            let peer = self.fabric.ports[info.peer as usize].node;
+            let mut flags = if loss.is_none() { 0 } else { port_flag::LOSSY };
+            let mut delay = info.delay.ps();
+            if let Role::Switch(profile) = self.model.nodes[peer as usize].role {
+                let profile = &self.model.switches[profile as usize];
+                delay += profile.latency.ps();
+                if matches!(profile.forwarding, Forwarding::CutThrough { .. }) {
+                    flags |= port_flag::PEER_CUTS_THROUGH;
+                }
+            }
+            flags |= self.port_role_flags(p as u32, info.rate);
+            let exact = 8_000_000_000_000 / info.rate.bps().max(1);
+            let whole = exact * info.rate.bps() == 8_000_000_000_000;
+            self.ports.push(Port {
+                busy_until: 0,
+                tx_at: NEVER,
+                delay,
+                flight: Default::default(),
+                peer: info.peer,
+                unit: unit[info.node as usize],
+                ps_per_byte: if whole { exact.min(u64::from(u32::MAX)) as u32 } else { 0 },
+                backlog: 0,
+                backlog_peak: 0,
+                ready: 0,
+                rings: 0,
+                paused: 0,
+                flags,
+                turn: 0,
+            });
+            self.loss.push(loss);
+            let mut cold = PortCold { rate: info.rate, ..PortCold::default() };
+            cold.rx.expire_at = NEVER;
+            cold.tx.refresh_at = NEVER;
+            self.cold.push(cold);
+            self.mark_lossless(p as u32);
+        }
+    }
+
+    /// Flags that follow from a port's own node; a switch port also gets its ECN thresholds.
+    fn port_role_flags(&mut self, port: PortId, rate: crate::units::BitRate) -> u8 {
+        let node = self.fabric.ports[port as usize].node as usize;
+        match self.model.nodes[node].role {
+            Role::Host(profile) => {
+                let nic = &self.model.nics[profile as usize];
+                self.nic_ports[port as usize].drain_bps = nic.rx_drain.map_or(0, |r| r.bps());
+                port_flag::HOST | shaped(&self.schedulers[profile as usize])
+            }
+            Role::Switch(profile) => {
+                let spec = &self.model.switches[profile as usize];
+                let mut ecn = 0;
+                for queue in 0..PRIORITIES {
+                    let marking = spec.ecn[queue].as_ref().and_then(|e| Marking::new(e, rate));
+                    if marking.is_some() {
+                        ecn = port_flag::ECN;
+                    }
+                    self.marking[port as usize * PRIORITIES + queue] = marking;
+                }
+                ecn | shaped(&self.schedulers[self.model.nics.len() + profile as usize])
+            }
+        }
+    }
+
+    /// Which priorities are lossless at a port: those that pause their sender.
+    fn mark_lossless(&mut self, port: PortId) {
+        let spec = *self.pause_spec(port);
+        let node = self.fabric.ports[port as usize].node as usize;
+        for priority in 0..PRIORITIES {
+            let lossless = match (spec.mode, self.model.nodes[node].role) {
+                (PauseMode::Off, _) => false,
+                (mode, Role::Host(_)) => {
+                    mode == PauseMode::Global || spec.tx_mask & 1 << priority != 0
+                }
+                (_, Role::Switch(_)) => {
+                    let unit = self.ports[port as usize].unit as usize;
+                    let pg = self.switches[unit].tables.group(priority as u8);
+                    let group = &self.groups[port as usize * PRIORITIES + pg];
+                    group.pause_mask & 1 << priority != 0
+                }
+            };
+            self.cold[port as usize].stats[priority].lossless = lossless;
+        }
+    }
+
+    fn build_flows(&mut self) {
+        for qp in 0..self.model.flows.len() as u32 {
+            let (sender, receiver, ideal) = self.build_flow(qp);
+            let many = sender.layout.messages > 1;
+            let next_end = sender.layout.end_of(1);
+            self.flows.push(FlowCold {
+                result: FlowResult {
+                    flow: qp,
+                    start: self.model.flows[qp as usize].start,
+                    ideal: SimDuration::from_ps(ideal.unwrap_or(0)),
+                    messages: u64::from(sender.layout.messages),
+                    ..FlowResult::default()
+                },
+                latency: if many { latency_histogram() } else { None },
+                posted: VecDeque::new(),
+                completed: 0,
+                released: self.model.flows[qp as usize].free_messages,
+                posted_count: 0,
+                next_end,
+                releases: Vec::new(),
+                done: false,
+            });
+            self.senders.push(sender);
+            self.receivers.push(receiver);
+            if ideal.is_none() {
+                self.finish(qp, FlowStatus::Unreachable);
+            }
+        }
+        for (qp, flow) in self.model.flows.iter().enumerate() {
+            if let Some(after) = flow.after {
+                self.flows[after as usize].releases.push(qp as u32);
+            }
+        }
+    }
+
+    /// Both ends of a flow, and its ideal time (None: unreachable).
+    fn build_flow(&mut self, qp: FlowId) -> (Sender, Receiver, Option<u64>) {
+        let model = self.model;
+        let spec = &model.flows[qp as usize];
+        let nic = self.nic_of_node(spec.src);
+        let far = self.nic_of_node(spec.dst);
+        let read = spec.op == Op::Read;
+        let pad = matches!(model.framing, Framing::Fixed { pad_last: true, .. });
+        let layout = Layout::new(spec, nic.mtu, pad);
+        let data = self.find_path(qp, true);
+        let back = self.find_path(qp, false);
+        let ideal = match (&data, &back) {
+            (Some(path), Some(_)) => Some(self.ideal_of(qp, &layout, path)),
+            _ => None,
+        };
+        let (port, route) = self.store_path(data.as_deref(), if read { spec.dst } else { spec.src });
+        let (back_port, back_route) =
+            self.store_path(back.as_deref(), if read { spec.src } else { spec.dst });
+        let line = self.fabric.ports[port as usize].rate;
+        let pace = spec.pace.map_or(line, |p| p.min(line));
+        let mut flags = 0;
+        let unreliable = spec.transport != Transport::Rc;
+        let cc = Cc::new(&spec.cc, line);
+        for (condition, flag) in [
+            (read, sender_flag::READ),
+            (unreliable, sender_flag::UNRELIABLE),
+            (spec.ecn_capable, sender_flag::ECT),
+            (spec.cc != CcSpec::None || pace < line, sender_flag::PACED),
+            (cc.needs_int(), sender_flag::TELEMETRY),
+        ] {
+            flags |= if condition { flag } else { 0 };
+        }
+        let selective = nic.rc.recovery == Recovery::Selective && !read;
+        let sender = Sender {
+            una: 0,
+            nxt: 0,
+            max: 0,
+            limit: 0,
+            layout,
+            port,
+            route,
+            next: u32::MAX,
+            max_flight: nic.rc.max_outstanding.unwrap_or(1 << 23).clamp(1, 1 << 23),
+            flags,
+            queue: spec.data.priority,
+            dscp: spec.data.dscp,
+            pcp: spec.data.pcp,
+            retries: 0,
+            rnr_retries: 0,
+            recovery: nic.rc.recovery,
+            avail: 0,
+            hold: 0,
+            pace_bps: pace.bps(),
+            timeout: nic.rc.timeout.ps(),
+            rto_at: NEVER,
+            timer_at: NEVER,
+            cc,
+            resend: selective.then(Default::default),
+        };
+        let receiver = Receiver {
+            epsn: 0,
+            since_ack: 0,
+            ack_every: far.rc.ack_every.max(1),
+            port: back_port,
+            route: back_route,
+            layout,
+            message_start: 0,
+            message_end: 0,
+            nak_sent: false,
+            broken: false,
+            transport: spec.transport,
+            op: spec.op,
+            recovery: nic.rc.recovery,
+            dscp: spec.ack.dscp,
+            pcp: spec.ack.pcp,
+            queue: spec.ack.priority,
+            nak_at: 0,
+            nak_for: 0,
+            deadline: NEVER,
+            timer_at: NEVER,
+            cnp_next: 0,
+            delivered: 0,
+            arrived: None,
+            receives: spec.receives.map_or(0, |r| r.posted),
+            reposts: VecDeque::new(),
+            requested: 0,
+            retries: 0,
+        };
+        (sender, receiver, ideal)
+    }
+
+    fn nic_of_node(&self, node: u32) -> &'m NicProfile {
+        let model = self.model;
+        match model.nodes[node as usize].role {
+            Role::Host(profile) => &model.nics[profile as usize],
+            // Validation admits only hosts as ends of flows.
+            Role::Switch(_) => &model.nics[0],
+        }
+    }
+
+    /// Egress ports of a flow's data, or of what answers it.
+    pub(super) fn find_path(&mut self, qp: FlowId, data: bool) -> Option<Vec<PortId>> {
+        let spec = &self.model.flows[qp as usize];
+        let key = path_key(spec, data);
+        let forward = key.src == spec.src;
+        let first = match spec.src_port {
+            Some(index) if forward => Some(self.fabric.node_ports(spec.src).start + index),
+            _ => None,
+        };
+        match &spec.path {
+            Some(via) if forward => self.fabric.explicit_path(key.src, via, key, first),
+            Some(via) => {
+                let via: Vec<u32> = via.iter().rev().copied().collect();
+                self.fabric.explicit_path(key.src, &via, key, None)
+            }
+            None => self.fabric.path(key.src, key, first),
+        }
+    }
+
+    /// Appends a path to the route table: its first port, and the index of what follows.
+    pub(super) fn store_path(&mut self, path: Option<&[PortId]>, node: u32) -> (PortId, u32) {
+        let start = self.routes.len() as u32;
+        match path {
+            Some([first, rest @ ..]) => {
+                self.routes.extend(rest);
+                (*first, start)
+            }
+            // Never used: a flow without a path does not start.
+            _ => (self.fabric.node_ports(node).start, start),
+        }
+    }
+
+    fn ideal_of(&self, qp: FlowId, layout: &Layout, path: &[PortId]) -> u64 {
+        let spec = &self.model.flows[qp as usize];
+        let framing = self.model.framing;
+        let gap = u64::from(self.gap_bytes);
+        let overhead = u64::from(framing.data(0, 0).max(framing.data(4, 0) - 4)) + gap;
+        let padding = u64::from(layout.last) - spec.bytes.min(u64::from(layout.last));
+        let wire = spec.bytes + padding + u64::from(layout.total) * overhead;
+        let packet = u64::from(framing.data(layout.packet(0).0, 0)) + gap;
+        let hops: Vec<_> = path
+            .iter()
+            .map(|&p| {
+                let info = &self.fabric.ports[p as usize];
+                (info.rate, info.delay.ps())
+            })
+            .collect();
+        ideal_time(wire, packet, u64::from(framing.control(4)) + gap, &hops)
+    }
+
+    fn build_events(&mut self) {
+        let model = self.model;
+        self.start_order = (0..model.flows.len() as u32).collect();
+        self.start_order.sort_by_key(|&qp| (model.flows[qp as usize].start, qp));
+        if let Some(&first) = self.start_order.first() {
+            self.schedule(model.flows[first as usize].start.ps(), Kind::FlowStart, 0);
+        }
+        for (i, fault) in model.faults.iter().enumerate() {
+            self.schedule(fault.at.ps(), Kind::Fault, i as u32);
+        }
+        if let Some(every) = model.deadlock_scan {
+            self.schedule(every.ps(), Kind::DeadlockScan, 0);
+        }
+        if let Some(every) = model.sample {
+            self.schedule(every.ps(), Kind::Sample, 0);
+        }
+    }
+}
+
+fn schedulers(model: &Model) -> Vec<Scheduler> {
+    let nics = model.nics.iter().map(|n| &n.scheduler);
+    let switches = model.switches.iter().map(|s| &s.scheduler);
+    nics.chain(switches).map(Scheduler::new).collect()
+}
+
+fn shaped(scheduler: &Scheduler) -> u8 {
+    if scheduler.plain { 0 } else { port_flag::SHAPED }
+}

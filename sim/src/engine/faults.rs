@@ -1,0 +1,172 @@
+//! Scheduled faults: links that fail and return, slow receivers, pause storms, loss.
+
+use super::Sim;
+use super::packet::{Fifo, NO_PACKET};
+use super::port::port_flag;
+use crate::model::{FaultKind, NodeId, PRIORITIES};
+use crate::results::DropCause;
+use crate::topology::fabric::PortId;
+use crate::transport::sender_flag;
+use crate::units::{BitRate, Probability};
+use std::cmp::Reverse;
+
+impl Sim<'_> {
+    pub(super) fn fault(&mut self, index: u32) {
+        self.faults_left -= 1;
+        match self.model.faults[index as usize].kind {
+            FaultKind::LinkDown(link) => self.link_down(link),
+            FaultKind::LinkUp(link) => self.link_up(link),
+            FaultKind::SlowReceiver { node, drain } => self.slow_receiver(node, drain),
+            FaultKind::PauseStormStart { node, mask } => self.storm(node, mask),
+            FaultKind::PauseStormEnd { node } => self.storm_end(node),
+            FaultKind::LinkLoss { link, loss } => self.link_loss(link, loss),
+        }
+    }
+
+    fn ports_of(&self, link: u32) -> Vec<PortId> {
+        self.fabric.link_ports(link).collect()
+    }
+
+    fn link_down(&mut self, link: u32) {
+        for port in self.ports_of(link) {
+            self.ports[port as usize].flags |= port_flag::DOWN;
+        }
+        for port in self.ports_of(link) {
+            self.drop_in_flight(port);
+            self.drop_queued(port);
+            self.forget_pauses(port);
+        }
+        self.fabric.set_link(link, false);
+        self.reroute_flows();
+    }
+
+    fn link_up(&mut self, link: u32) {
+        for port in self.ports_of(link) {
+            self.ports[port as usize].flags &= !port_flag::DOWN;
+        }
+        self.fabric.set_link(link, true);
+        self.reroute_flows();
+        for port in self.ports_of(link) {
+            self.kick(port);
+        }
+    }
+
+    fn drop_in_flight(&mut self, port: PortId) {
+        let peer = self.ports[port as usize].peer;
+        let mut flight = std::mem::replace(&mut self.ports[port as usize].flight, Fifo::EMPTY);
+        while let Some(id) = flight.pop(&self.packets) {
+            self.cold[peer as usize].lost += 1;
+            self.discard(peer, id, DropCause::LinkDown);
+        }
+    }
+
+    fn drop_queued(&mut self, port: PortId) {
+        let host = self.ports[port as usize].has(port_flag::HOST);
+        for queue in 0..PRIORITIES as u8 {
+            if !host {
+                self.flush_queue(port, queue, DropCause::LinkDown);
+                continue;
+            }
+            let q = &mut self.queues[port as usize * 8 + usize::from(queue)];
+            let mut fifo = std::mem::replace(&mut q.fifo, Fifo::EMPTY);
+            let bytes = std::mem::take(&mut q.bytes);
+            self.ports[port as usize].backlog -= bytes;
+            self.ports[port as usize].ready &= !(1 << queue);
+            while let Some(id) = fifo.pop(&self.packets) {
+                self.discard(port, id, DropCause::LinkDown);
+            }
+        }
+    }
+
+    /// A link that fails takes its flow control state with it.
+    fn forget_pauses(&mut self, port: PortId) {
+        let pending = std::mem::replace(&mut self.cold[port as usize].rx.pending, Fifo::EMPTY);
+        let mut at = pending.head;
+        while at != NO_PACKET {
+            let next = self.packets[at].next;
+            self.packets.remove(at);
+            at = next;
+        }
+        for priority in 0..PRIORITIES as u8 {
+            self.end_pause(port, priority);
+        }
+        self.ports[port as usize].paused = 0;
+        self.ports[port as usize].flags &= !port_flag::PAUSE_PENDING;
+        let tx = &mut self.cold[port as usize].tx;
+        (tx.xoff, tx.pending) = (0, 0);
+        for group in &mut self.groups[port as usize * 8..port as usize * 8 + 8] {
+            group.paused = false;
+        }
+    }
+
+    /// Routing has converged: unfinished flows take the paths that it gives now. Flows with an
+    /// explicit path, and those without any way left, keep the one they have.
+    fn reroute_flows(&mut self) {
+        for qp in 0..self.senders.len() as u32 {
+            if self.flows[qp as usize].done || self.model.flows[qp as usize].path.is_some() {
+                continue;
+            }
+            let node = |port: PortId| self.fabric.ports[port as usize].node;
+            let (from, to) =
+                (node(self.senders[qp as usize].port), node(self.receivers[qp as usize].port));
+            if let Some(path) = self.find_path(qp, true) {
+                let (port, route) = self.store_path(Some(&path), from);
+                self.move_sender(qp, port);
+                self.senders[qp as usize].route = route;
+            }
+            if let Some(path) = self.find_path(qp, false) {
+                let (port, route) = self.store_path(Some(&path), to);
+                self.receivers[qp as usize].port = port;
+                self.receivers[qp as usize].route = route;
+            }
+        }
+    }
+
+    /// Lets a sender use another port of its host.
+    fn move_sender(&mut self, qp: u32, port: PortId) {
+        let s = &mut self.senders[qp as usize];
+        let old = std::mem::replace(&mut s.port, port);
+        if old == port || !s.is(sender_flag::QUEUED) {
+            return;
+        }
+        s.flags &= !sender_flag::QUEUED;
+        let queue = s.queue;
+        self.nic_ports[old as usize].paced.retain(|&Reverse((_, other))| other != qp);
+        self.remove_from_ring(old, queue, qp);
+        self.activate(qp);
+    }
+
+    fn slow_receiver(&mut self, node: NodeId, drain: Option<BitRate>) {
+        for port in self.fabric.node_ports(node) {
+            let normal = self.nic_at(port).rx_drain;
+            let bps = drain.or(normal).map_or(0, BitRate::bps);
+            self.nic_ports[port as usize].drain_bps = bps;
+        }
+    }
+
+    fn storm(&mut self, node: NodeId, mask: u8) {
+        for port in self.fabric.node_ports(node) {
+            self.cold[port as usize].tx.forced |= mask;
+            self.set_xoff(port, mask, true);
+        }
+    }
+
+    fn storm_end(&mut self, node: NodeId) {
+        for port in self.fabric.node_ports(node) {
+            let mask = std::mem::take(&mut self.cold[port as usize].tx.forced);
+            self.set_xoff(port, mask, false);
+        }
+    }
+
+    fn link_loss(&mut self, link: u32, loss: Probability) {
+        for port in self.ports_of(link) {
+            self.loss[port as usize].frame = loss;
+            let flags = &mut self.ports[port as usize].flags;
+            if self.loss[port as usize].is_none() {
+                *flags &= !port_flag::LOSSY;
+            } else {
+                *flags |= port_flag::LOSSY;
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Reception: the receive buffer in front of the bus, and the pause that a slow bus causes.
+
+use crate::engine::Sim;
+use crate::engine::packet::{PacketId, PacketKind, flag};
+use crate::engine::queue::Kind;
+use crate::model::PauseMode;
+use crate::results::DropCause;
+use crate::topology::fabric::PortId;
+use crate::units::BitRate;
+
+impl Sim<'_> {
+    /// A frame has come in at a host port.
+    #[inline]
+    pub(crate) fn nic_receive(&mut self, port: PortId, id: PacketId) {
+        let packet = &self.packets[id];
+        if packet.has(flag::CORRUPT) {
+            return self.discard(port, id, DropCause::LinkError);
+        }
+        let nic = &self.nic_ports[port as usize];
+        if nic.drain_bps == 0 && nic.rx.is_empty() {
+            return self.deliver(port, id);
+        }
+        self.buffer_received(port, id);
+    }
+
+    fn buffer_received(&mut self, port: PortId, id: PacketId) {
+        let p = port as usize;
+        let frame = u32::from(self.packets[id].frame);
+        let profile = self.nic_profile(port);
+        let (size, xoff) = (profile.rx_buffer.0, profile.rx_xoff.0);
+        let nic = &mut self.nic_ports[p];
+        if u64::from(nic.rx_bytes + frame) > size {
+            return self.discard(port, id, DropCause::RxBuffer);
+        }
+        nic.rx_bytes += frame;
+        nic.rx_peak = nic.rx_peak.max(nic.rx_bytes);
+        let idle = nic.rx.is_empty();
+        nic.rx.push(&mut self.packets, id);
+        if idle {
+            self.schedule_drain(port);
+        }
+        if u64::from(self.nic_ports[p].rx_bytes) > xoff {
+            self.nic_pause(port);
+        }
+    }
+
+    fn nic_profile(&self, port: PortId) -> &crate::model::NicProfile {
+        let unit = self.ports[port as usize].unit as usize;
+        &self.model.nics[self.hosts[unit].profile as usize]
+    }
+
+    /// The frame at the head of the buffer reaches memory after its time on the bus.
+    fn schedule_drain(&mut self, port: PortId) {
+        let nic = &self.nic_ports[port as usize];
+        let bps = match nic.drain_bps {
+            0 => self.cold[port as usize].rate.bps(),
+            bps => bps,
+        };
+        let frame = u64::from(self.packets[nic.rx.head].frame);
+        let span = BitRate::from_bps(bps).serialize_ceil(frame).ps();
+        self.schedule(self.now + span, Kind::RxDrain, port);
+    }
+
+    pub(crate) fn rx_drain(&mut self, port: PortId) {
+        let p = port as usize;
+        let Some(id) = self.nic_ports[p].rx.pop(&self.packets) else {
+            return;
+        };
+        self.nic_ports[p].rx_bytes -= u32::from(self.packets[id].frame);
+        if !self.nic_ports[p].rx.is_empty() {
+            self.schedule_drain(port);
+        }
+        self.deliver(port, id);
+        if u64::from(self.nic_ports[p].rx_bytes) <= self.nic_profile(port).rx_xon.0 {
+            self.nic_resume(port);
+        }
+    }
+
+    /// The receive buffer is filling: stop the network.
+    fn nic_pause(&mut self, port: PortId) {
+        let profile = self.nic_profile(port);
+        let (spec, guard) = (profile.pfc, profile.storm_guard);
+        if spec.mode == PauseMode::Off {
+            return;
+        }
+        let nic = &mut self.nic_ports[port as usize];
+        if nic.pausing_since == 0 {
+            nic.pausing_since = self.now.max(1);
+        }
+        if let Some(guard) = guard
+            && self.now - nic.pausing_since >= guard.ps()
+        {
+            nic.guarded = true;
+            return self.set_xoff(port, spec.tx_mask, false);
+        }
+        if !nic.guarded {
+            self.set_xoff(port, spec.tx_mask, true);
+        }
+    }
+
+    fn nic_resume(&mut self, port: PortId) {
+        let nic = &mut self.nic_ports[port as usize];
+        nic.pausing_since = 0;
+        nic.guarded = false;
+        let mask = self.nic_profile(port).pfc.tx_mask & !self.cold[port as usize].tx.forced;
+        self.set_xoff(port, mask, false);
+    }
+
+    /// A frame is in host memory: the transport takes it.
+    #[inline]
+    pub(crate) fn deliver(&mut self, port: PortId, id: PacketId) {
+        let packet = self.packets[id];
+        match packet.kind {
+            PacketKind::Data => self.receive_data(port, &packet),
+            PacketKind::Ack => self.receive_ack(&packet),
+            PacketKind::Nak => self.receive_nak(&packet),
+            PacketKind::RnrNak => self.receive_rnr_nak(&packet),
+            PacketKind::ReadRequest => self.receive_read_request(&packet),
+            PacketKind::Cnp => self.receive_cnp(&packet),
+            PacketKind::Pause => {}
+        }
+        self.release_telemetry(&packet);
+        self.packets.remove(id);
+    }
+}

@@ -1,0 +1,116 @@
+//! What the reserves and headrooms of a switch take of its buffer.
+
+use crate::headroom;
+use crate::model::{
+    BufferSpec, Headroom, Limit, Model, NodeId, PRIORITIES, PauseMode, Role, SwitchProfile,
+};
+use crate::topology::fabric::{Fabric, PortId};
+use crate::units::BitRate;
+
+/// Division of a switch's buffer. All values in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    pub size: u64,
+    pub reserves: u64,
+    /// Sum of the groups' headrooms, or the pool.
+    pub headroom_total: u64,
+    /// Headroom of each port and group.
+    pub headrooms: Vec<[u64; PRIORITIES]>,
+}
+
+impl Budget {
+    /// What is left to share; None if reserves and headrooms exceed the buffer.
+    pub fn shared(&self) -> Option<u64> {
+        self.size.checked_sub(self.reserves)?.checked_sub(self.headroom_total)
+    }
+}
+
+/// Groups that a switch uses: those that some priority maps to.
+fn used_groups(profile: &SwitchProfile) -> [bool; PRIORITIES] {
+    let buffer: &BufferSpec = &profile.buffer;
+    std::array::from_fn(|pg| {
+        if buffer.per_port {
+            pg == 0
+        } else {
+            profile.priority_to_pg.iter().any(|&g| usize::from(g) == pg)
+        }
+    })
+}
+
+/// The budget of a switch in a model. `node` must be a switch.
+pub fn of_switch(model: &Model, fabric: &Fabric, node: NodeId) -> Budget {
+    let Role::Switch(profile) = model.nodes[node as usize].role else {
+        return Budget { size: 0, reserves: 0, headroom_total: 0, headrooms: Vec::new() };
+    };
+    let profile = &model.switches[profile as usize];
+    let used = used_groups(profile);
+    let mut budget = Budget {
+        size: profile.buffer.size.0,
+        reserves: 0,
+        headroom_total: 0,
+        headrooms: Vec::new(),
+    };
+    for port in fabric.node_ports(node) {
+        let mut row = [0; PRIORITIES];
+        for pg in (0..PRIORITIES).filter(|&pg| used[pg]) {
+            let group = &profile.buffer.pgs[pg];
+            budget.reserves += group.reserve.0;
+            if group.lossless && profile.pfc.mode != PauseMode::Off {
+                row[pg] = headroom_bytes(model, fabric, port, group.headroom);
+            }
+        }
+        budget.headroom_total += row.iter().sum::<u64>();
+        budget.headrooms.push(row);
+    }
+    if let Some(pool) = profile.buffer.headroom_pool {
+        budget.headroom_total = pool.0;
+    }
+    budget
+}
+
+fn headroom_bytes(model: &Model, fabric: &Fabric, port: PortId, rule: Headroom) -> u64 {
+    let info = &fabric.ports[port as usize];
+    match rule {
+        Headroom::Bytes(bytes) => bytes.0,
+        Headroom::HpccNs3 => {
+            let bytes_per_delay =
+                u128::from(info.rate.bps()) * u128::from(info.delay.ns()) / 8 / 1_000_000_000;
+            (bytes_per_delay * 3).min(u128::from(u32::MAX)) as u64
+        }
+        Headroom::Auto => {
+            let peer = fabric.neighbour(port) as usize;
+            let response = match model.nodes[peer].role {
+                Role::Host(p) => model.nics[p as usize].pfc.response,
+                Role::Switch(p) => model.switches[p as usize].pfc.response,
+            };
+            let mtu = model.nics.iter().map(|n| n.mtu).max().unwrap_or(4_096);
+            let frame = model.framing.largest_frame(mtu);
+            headroom::auto_for_frames(info.rate, info.delay, frame, response).0
+        }
+    }
+}
+
+/// How often a port's rate doubles that of the slowest host port, rounded up.
+pub fn rate_doublings(model: &Model, fabric: &Fabric, port: PortId) -> u32 {
+    let by_rate = model.switches.iter().any(|s| {
+        s.buffer.pgs.iter().any(|g| matches!(g.limit, Limit::DynamicByRate { .. }))
+    });
+    if !by_rate {
+        return 0;
+    }
+    let host_rate = fabric
+        .ports
+        .iter()
+        .filter(|p| !fabric.is_switch(p.node))
+        .map(|p| p.rate)
+        .min()
+        .unwrap_or(BitRate::from_gbps(1))
+        .bps();
+    let mut rate = fabric.ports[port as usize].rate.bps();
+    let mut doublings = 0;
+    while rate > host_rate && doublings < 32 {
+        doublings += 1;
+        rate /= 2;
+    }
+    doublings
+}

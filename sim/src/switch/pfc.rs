@@ -1,0 +1,312 @@
+//! Priority-based flow control (802.1Q) and whole-port pause (802.3x), both directions.
+//!
+//! A group that should pause marks its priorities pending; the port then sends one frame with
+//! every pending class before anything else. At the other end the frame takes effect after the
+//! response time, blocks the queues of its priorities, and expires unless refreshed.
+
+use crate::engine::Sim;
+use crate::engine::packet::{Packet, PacketKind};
+use crate::engine::port::{NEVER, port_flag};
+use crate::engine::queue::Kind;
+use crate::model::{PRIORITIES, PauseMode, PauseSpec, Role};
+use crate::results::PauseLogEntry;
+use crate::time::{SimDuration, SimTime};
+use crate::topology::fabric::PortId;
+use crate::units::BitRate;
+
+/// Frame bytes of a MAC control frame, FCS included.
+const PAUSE_FRAME_BYTES: u32 = 64;
+/// Bits in a pause quantum (IEEE 802.3 Annex 31B).
+const QUANTUM_BITS: u64 = 512;
+
+/// Content of a pause frame: which classes it names and which of them it stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Content {
+    enabled: u8,
+    stop: u8,
+}
+
+impl Content {
+    fn pack(self) -> u32 {
+        u32::from(self.enabled) | u32::from(self.stop) << 8
+    }
+
+    fn unpack(arg: u32) -> Self {
+        Content { enabled: arg as u8, stop: (arg >> 8) as u8 }
+    }
+}
+
+/// Time that a pause lasts at a rate, ps; None in the specification: for ever.
+fn pause_time(spec: &PauseSpec, rate: BitRate) -> u64 {
+    spec.quanta.map_or(NEVER, |q| {
+        rate.serialize_ceil(u64::from(q) * QUANTUM_BITS / 8).ps()
+    })
+}
+
+impl Sim<'_> {
+    /// The pause settings of the node that owns a port.
+    pub(crate) fn pause_spec(&self, port: PortId) -> &PauseSpec {
+        let node = self.fabric.ports[port as usize].node;
+        match self.model.nodes[node as usize].role {
+            Role::Host(profile) => &self.model.nics[profile as usize].pfc,
+            Role::Switch(profile) => &self.model.switches[profile as usize].pfc,
+        }
+    }
+
+    /// A priority group at ingress `port` must pause its sender.
+    pub(crate) fn pause_group(&mut self, port: PortId, group: usize) {
+        self.groups[group].paused = true;
+        self.set_xoff(port, self.groups[group].pause_mask, true);
+    }
+
+    pub(crate) fn resume_group(&mut self, port: PortId, group: usize) {
+        self.groups[group].paused = false;
+        let mask = self.groups[group].pause_mask & !self.cold[port as usize].tx.forced;
+        self.set_xoff(port, mask, false);
+    }
+
+    /// Changes the pause state that a port imposes on its peer, and says so.
+    pub(crate) fn set_xoff(&mut self, port: PortId, mask: u8, stop: bool) {
+        let tx = &mut self.cold[port as usize].tx;
+        let changed = mask & if stop { !tx.xoff } else { tx.xoff };
+        if changed == 0 {
+            return;
+        }
+        tx.xoff ^= changed;
+        tx.pending |= changed;
+        self.ports[port as usize].flags |= port_flag::PAUSE_PENDING;
+        if self.pause_spec(port).out_of_band {
+            self.send_pause(port);
+        } else {
+            self.kick(port);
+        }
+    }
+
+    /// Sends the pending pause frame. In band, the port must be idle.
+    pub(crate) fn send_pause(&mut self, port: PortId) {
+        let p = port as usize;
+        let spec = *self.pause_spec(port);
+        self.ports[p].flags &= !port_flag::PAUSE_PENDING;
+        let tx = &mut self.cold[p].tx;
+        let enabled = std::mem::take(&mut tx.pending);
+        let content = Content { enabled, stop: enabled & tx.xoff };
+        if enabled == 0 || self.ports[p].has(port_flag::DOWN) {
+            return;
+        }
+        self.count_sent(port, content, spec.mode);
+        let mut at = self.now;
+        if !spec.out_of_band {
+            let bytes = PAUSE_FRAME_BYTES + self.gap_bytes;
+            at += self.wire_time(port, bytes);
+            self.ports[p].busy_until = at;
+            self.cold[p].pause_frames += 1;
+            self.cold[p].pause_bytes += u64::from(bytes);
+            self.hops += 1;
+        }
+        self.schedule_refresh(port, &spec);
+        let loss = self.loss[p].frame;
+        if !loss.is_zero() && loss.hit(self.loss_rng[p].next_u32()) {
+            return;
+        }
+        let peer = self.ports[p].peer;
+        let response = self.pause_spec(peer).response;
+        let delay = self.fabric.ports[p].delay + response;
+        let due = at + delay.ps();
+        let frame = Packet {
+            due,
+            kind: PacketKind::Pause,
+            arg: content.pack(),
+            ..Packet::EMPTY
+        };
+        let id = self.packets.insert(frame);
+        let pending = &mut self.cold[peer as usize].rx.pending;
+        let first = pending.is_empty();
+        pending.push(&mut self.packets, id);
+        if first {
+            self.schedule(due, Kind::PauseApply, peer);
+        }
+    }
+
+    fn count_sent(&mut self, port: PortId, content: Content, mode: PauseMode) {
+        let cold = &mut self.cold[port as usize];
+        if mode == PauseMode::Global {
+            cold.tx.global_frames += 1;
+        }
+        for (priority, stats) in cold.stats.iter_mut().enumerate() {
+            if content.enabled & 1 << priority != 0 {
+                if content.stop & 1 << priority != 0 {
+                    stats.tx_pause += 1;
+                } else {
+                    stats.tx_resume += 1;
+                }
+            }
+        }
+    }
+
+    /// A standing pause is repeated at half of its time, well before it runs out.
+    fn schedule_refresh(&mut self, port: PortId, spec: &PauseSpec) {
+        let rate = self.cold[port as usize].rate;
+        let tx = &mut self.cold[port as usize].tx;
+        if spec.quanta.is_none() || tx.xoff == 0 || tx.refresh_at != NEVER {
+            return;
+        }
+        let at = self.now + (pause_time(spec, rate) / 2).max(1);
+        tx.refresh_at = at;
+        self.schedule(at, Kind::PauseRefresh, port);
+    }
+
+    pub(crate) fn pause_refresh(&mut self, port: PortId) {
+        let alive = self.alive();
+        let tx = &mut self.cold[port as usize].tx;
+        if tx.refresh_at != self.now {
+            return;
+        }
+        tx.refresh_at = NEVER;
+        if tx.xoff != 0 && alive {
+            tx.pending |= tx.xoff;
+            self.ports[port as usize].flags |= port_flag::PAUSE_PENDING;
+            self.kick(port);
+        }
+    }
+
+    /// A received pause frame takes effect.
+    pub(crate) fn pause_apply(&mut self, port: PortId) {
+        let p = port as usize;
+        let Some(id) = self.cold[p].rx.pending.pop(&self.packets) else {
+            return;
+        };
+        let content = Content::unpack(self.packets[id].arg);
+        self.packets.remove(id);
+        let next = self.cold[p].rx.pending.head;
+        if !self.cold[p].rx.pending.is_empty() {
+            self.schedule(self.packets[next].due, Kind::PauseApply, port);
+        }
+        let spec = *self.pause_spec(port);
+        self.log_pause(port, content, &spec);
+        let rate = self.cold[p].rate;
+        let until = self.now.saturating_add(pause_time(&self.sender_spec(port), rate));
+        let sent_as = self.sender_spec(port).mode;
+        if sent_as == PauseMode::Global {
+            self.cold[p].rx.global_frames += 1;
+        }
+        // A port obeys the kind of pause that it is configured for (802.1Q: PFC replaces 802.3x).
+        if spec.mode != sent_as {
+            return;
+        }
+        for priority in 0..PRIORITIES as u8 {
+            let bit = 1 << priority;
+            if content.enabled & bit == 0 {
+                continue;
+            }
+            let stats = &mut self.cold[p].stats[usize::from(priority)];
+            let stop = content.stop & bit != 0;
+            stats.rx_pause += u64::from(stop);
+            stats.rx_resume += u64::from(!stop);
+            if self.cold[p].rx.ignored & bit != 0 {
+                if stop {
+                    self.note_pause_seen(port, priority);
+                }
+                continue;
+            }
+            if spec.rx_mask & bit == 0 {
+                continue;
+            }
+            if stop {
+                self.begin_pause(port, priority, until);
+            } else {
+                self.end_pause(port, priority);
+            }
+        }
+        self.pauses_changed(port);
+    }
+
+    /// The settings by which the peer of a port sends pause frames.
+    fn sender_spec(&self, port: PortId) -> PauseSpec {
+        *self.pause_spec(self.ports[port as usize].peer)
+    }
+
+    fn log_pause(&mut self, port: PortId, content: Content, spec: &PauseSpec) {
+        if !self.model.log_pauses {
+            return;
+        }
+        let info = self.fabric.ports[port as usize];
+        let at = SimTime::from_ps(self.now) - spec.response;
+        let (node, port) = (info.node, info.index);
+        for (mask, pause) in [(content.stop, true), (content.enabled & !content.stop, false)] {
+            if mask != 0 {
+                self.pause_log.push(PauseLogEntry { at, node, port, mask, pause });
+            }
+        }
+    }
+
+    fn begin_pause(&mut self, port: PortId, priority: u8, until: u64) {
+        let cold = &mut self.cold[port as usize];
+        let i = usize::from(priority);
+        if cold.rx.until[i] == 0 {
+            cold.rx.since[i] = self.now;
+            cold.stats[i].rx_pause_transitions += 1;
+        }
+        cold.rx.until[i] = until;
+    }
+
+    /// Ends the pause of a priority and accounts its time.
+    pub(crate) fn end_pause(&mut self, port: PortId, priority: u8) {
+        let cold = &mut self.cold[port as usize];
+        let i = usize::from(priority);
+        if cold.rx.until[i] == 0 {
+            return;
+        }
+        cold.rx.until[i] = 0;
+        let span = SimDuration::from_ps(self.now - cold.rx.since[i]);
+        cold.stats[i].rx_pause_duration += span;
+        cold.stats[i].rx_pause_longest = cold.stats[i].rx_pause_longest.max(span);
+    }
+
+    /// Recomputes which queues may send, arms the expiry, and sends if something may go now.
+    pub(crate) fn pauses_changed(&mut self, port: PortId) {
+        let p = port as usize;
+        let mut queues = 0u8;
+        let mut first = NEVER;
+        for priority in 0..PRIORITIES as u8 {
+            let until = self.cold[p].rx.until[usize::from(priority)];
+            if until != 0 {
+                queues |= 1 << self.queue_of(port, priority);
+                first = first.min(until);
+            }
+        }
+        self.ports[p].paused = queues;
+        let rx = &mut self.cold[p].rx;
+        if first < rx.expire_at {
+            rx.expire_at = first;
+            self.schedule(first, Kind::PauseExpire, port);
+        }
+        self.arm_watchdog(port);
+        if self.ports[p].eligible() != 0 {
+            self.kick(port);
+        }
+    }
+
+    pub(crate) fn pause_expire(&mut self, port: PortId) {
+        if self.cold[port as usize].rx.expire_at != self.now {
+            return;
+        }
+        self.cold[port as usize].rx.expire_at = NEVER;
+        for priority in 0..PRIORITIES as u8 {
+            let until = self.cold[port as usize].rx.until[usize::from(priority)];
+            if until != 0 && until <= self.now {
+                self.end_pause(port, priority);
+            }
+        }
+        self.pauses_changed(port);
+    }
+
+    /// The egress queue that carries a priority at a port.
+    pub(crate) fn queue_of(&self, port: PortId, priority: u8) -> u8 {
+        let out = &self.ports[port as usize];
+        if out.has(port_flag::HOST) {
+            priority
+        } else {
+            self.switches[out.unit as usize].tables.queue(priority)
+        }
+    }
+}

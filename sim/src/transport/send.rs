@@ -1,0 +1,247 @@
+//! Sending data packets.
+
+use super::{Sender, sender_flag};
+use crate::engine::Sim;
+use crate::engine::packet::{Packet, PacketKind, flag};
+use crate::engine::port::NEVER;
+use crate::engine::queue::Kind;
+use crate::model::{Framing, Op};
+use crate::results::FlowStatus;
+use crate::topology::fabric::PortId;
+use crate::units::BitRate;
+
+const PS_BITS: u64 = 8_000_000_000_000;
+
+/// Bytes of headers (IBTA, IEEE 802.3) as xoff counts them.
+pub(crate) mod header {
+    pub(crate) const ETHERNET: u32 = 14;
+    pub(crate) const VLAN: u32 = 4;
+    pub(crate) const IPV4: u32 = 20;
+    pub(crate) const IPV6: u32 = 40;
+    pub(crate) const UDP: u32 = 8;
+    pub(crate) const BTH: u32 = 12;
+    pub(crate) const RETH: u32 = 16;
+    pub(crate) const AETH: u32 = 4;
+    pub(crate) const ATOMIC_ETH: u32 = 28;
+    pub(crate) const ATOMIC_ACK_ETH: u32 = 8;
+    pub(crate) const DETH: u32 = 8;
+    pub(crate) const CNP_RESERVED: u32 = 16;
+    pub(crate) const ICRC: u32 = 4;
+    pub(crate) const FCS: u32 = 4;
+    pub(crate) const FRAME_MIN: u32 = 64;
+}
+
+impl Framing {
+    /// Frame bytes up to and including BTH, with ICRC and FCS.
+    fn base(self) -> u32 {
+        match self {
+            Framing::RoceV2 { vlan, ipv6 } => {
+                header::ETHERNET
+                    + if vlan { header::VLAN } else { 0 }
+                    + if ipv6 { header::IPV6 } else { header::IPV4 }
+                    + header::UDP
+                    + header::BTH
+                    + header::ICRC
+                    + header::FCS
+            }
+            Framing::Fixed { data_overhead, .. } => data_overhead,
+        }
+    }
+
+    /// Frame bytes of a data packet. `extension`: bytes of extension headers.
+    pub(crate) fn data(self, payload: u16, extension: u32) -> u16 {
+        let frame = match self {
+            // The payload is padded to four bytes (BTH PadCnt).
+            Framing::RoceV2 { .. } => {
+                let padded = u32::from(payload).next_multiple_of(4);
+                (self.base() + extension + padded).max(header::FRAME_MIN)
+            }
+            Framing::Fixed { data_overhead, .. } => data_overhead + u32::from(payload),
+        };
+        frame.min(u32::from(u16::MAX)) as u16
+    }
+
+    /// Frame bytes of the largest data packet for an MTU (first packet of a WRITE).
+    pub(crate) fn largest_frame(self, mtu: u32) -> u32 {
+        let payload = mtu.min(u32::from(u16::MAX)) as u16;
+        u32::from(self.data(payload, extension(Op::Write, false, true, false)))
+    }
+
+    /// Frame bytes of a packet without payload.
+    pub(crate) fn control(self, extension: u32) -> u16 {
+        match self {
+            Framing::RoceV2 { .. } => (self.base() + extension).max(header::FRAME_MIN) as u16,
+            Framing::Fixed { control_bytes, .. } => control_bytes.min(u32::from(u16::MAX)) as u16,
+        }
+    }
+
+    /// Preamble and inter-packet gap.
+    pub(crate) fn gap(self) -> u32 {
+        if matches!(self, Framing::RoceV2 { .. }) { 20 } else { 0 }
+    }
+}
+
+/// Extension header bytes of a data packet by its place in the message.
+pub(crate) fn extension(op: Op, datagram: bool, first: bool, last: bool) -> u32 {
+    let transport = if datagram { header::DETH } else { 0 };
+    transport
+        + match op {
+            Op::Write if first => header::RETH,
+            Op::Read if first || last => header::AETH,
+            Op::Atomic => header::ATOMIC_ETH,
+            _ => 0,
+        }
+}
+
+impl Sim<'_> {
+    /// Whether a sender has a packet that protocol and congestion control let go.
+    #[inline]
+    pub(crate) fn can_send(&self, qp: u32) -> bool {
+        let s = &self.senders[qp as usize];
+        if s.flags & (sender_flag::STARTED | sender_flag::FAILED) != sender_flag::STARTED {
+            return false;
+        }
+        if s.resend.as_ref().is_some_and(|r| r.is_pending()) {
+            return true;
+        }
+        if s.nxt >= s.limit {
+            return false;
+        }
+        if s.is(sender_flag::READ) {
+            return true;
+        }
+        let flight = s.nxt - s.una;
+        flight < s.max_flight
+            && s.cc.window().is_none_or(|w| u64::from(flight) * u64::from(s.layout.mtu) < w)
+    }
+
+    /// Frame and payload bytes of one data packet, and whether it ends a message.
+    #[inline]
+    pub(crate) fn data_frame(&self, s: &Sender, psn: u32) -> (u16, u16, bool) {
+        let (payload, first, last) = s.layout.packet(psn.min(s.layout.total - 1));
+        let frame = match self.model.framing {
+            Framing::Fixed { data_overhead, .. } => {
+                (data_overhead + u32::from(payload)).min(u32::from(u16::MAX)) as u16
+            }
+            framing => {
+                let extra = if s.is(sender_flag::READ) {
+                    extension(Op::Read, false, first, last)
+                } else {
+                    s.layout.extension(first)
+                };
+                framing.data(payload, extra)
+            }
+        };
+        (frame, payload, last)
+    }
+
+    /// Sends the next data packet of a queue pair; the port is idle and the sender may send.
+    pub(crate) fn send_data(&mut self, port: PortId, qp: u32) {
+        let s = &mut self.senders[qp as usize];
+        let psn = match s.resend.as_mut().and_then(|r| r.next()) {
+            Some(psn) => psn,
+            None => {
+                s.nxt += 1;
+                s.nxt - 1
+            }
+        };
+        let s = &self.senders[qp as usize];
+        let (frame, payload, last) = self.data_frame(s, psn);
+        let repeated = psn < s.max;
+        let mut flags = if s.is(sender_flag::ECT) { flag::ECT } else { 0 };
+        if repeated {
+            flags |= flag::RETRANSMIT;
+        }
+        let mut packet = Packet {
+            sent_at: self.now,
+            route: s.route,
+            qp,
+            psn,
+            frame,
+            payload,
+            dscp: s.dscp,
+            pcp: s.pcp,
+            priority: s.queue,
+            queue: s.queue,
+            ..Packet::EMPTY
+        };
+        let (queue, telemetry) = (s.queue, s.is(sender_flag::TELEMETRY));
+        self.after_data(qp, psn, frame);
+        // The receiver must answer when nothing else will come to make it answer.
+        if last || !self.can_send(qp) {
+            flags |= flag::ACK_REQUEST;
+        }
+        packet.flags = flags;
+        packet.kind = PacketKind::Data;
+        if telemetry {
+            packet.telemetry = self.telemetry.start();
+        }
+        let result = &mut self.flows[qp as usize].result;
+        result.data_packets += 1;
+        if repeated {
+            result.retransmitted_packets += 1;
+            result.retransmitted_bytes += u64::from(payload);
+        }
+        let id = self.packets.insert(packet);
+        self.send(port, queue, id);
+        let s = &self.senders[qp as usize];
+        if s.is(sender_flag::UNRELIABLE) && s.nxt == s.layout.total {
+            self.finish(qp, FlowStatus::Completed);
+        }
+    }
+
+    /// Pacing, ack timeout and congestion control after a packet.
+    #[inline]
+    fn after_data(&mut self, qp: u32, psn: u32, frame: u16) {
+        let now = self.now;
+        let wire = u64::from(frame) + u64::from(self.gap_bytes);
+        let s = &mut self.senders[qp as usize];
+        s.max = s.max.max(psn + 1);
+        if s.is(sender_flag::PACED) {
+            let rate = s.cc.rate_bps().min(s.pace_bps).max(1);
+            s.avail = now + (wire * PS_BITS).div_ceil(rate);
+            s.cc.on_sent(crate::time::SimTime::from_ps(now), wire);
+        }
+        if s.is(sender_flag::UNRELIABLE) {
+            s.una = s.nxt;
+        } else if s.rto_at == NEVER && s.timeout != 0 && !s.is(sender_flag::READ) {
+            s.rto_at = now + s.timeout;
+            let at = s.rto_at;
+            self.arm_sender(qp, at);
+        }
+    }
+
+    /// Makes sure that the sender's timer runs at `at` or earlier.
+    #[inline]
+    pub(crate) fn arm_sender(&mut self, qp: u32, at: u64) {
+        let s = &mut self.senders[qp as usize];
+        if at < s.timer_at {
+            s.timer_at = at;
+            self.schedule(at, Kind::Requester, qp);
+        }
+    }
+}
+
+/// Least time for a flow alone on its path: the bottleneck sends every byte, each other hop one
+/// packet, and the last ACK returns.
+pub(crate) fn ideal_time(
+    wire_bytes: u64,
+    packet_bytes: u64,
+    ack_bytes: u64,
+    hops: &[(BitRate, u64)],
+) -> u64 {
+    let Some(slowest) = hops.iter().map(|h| h.0).min() else {
+        return 0;
+    };
+    let mut time = slowest.serialize_ceil(wire_bytes).ps();
+    let mut bottleneck_seen = false;
+    for &(rate, delay) in hops {
+        time += 2 * delay + rate.serialize_ceil(ack_bytes).ps();
+        if rate == slowest && !bottleneck_seen {
+            bottleneck_seen = true;
+        } else {
+            time += rate.serialize_ceil(packet_bytes).ps();
+        }
+    }
+    time
+}
