@@ -6,6 +6,7 @@ use crate::model::{
 };
 use crate::topology::fabric::{Fabric, PortId};
 use crate::units::BitRate;
+use std::fmt;
 
 /// Division of a switch's buffer. All values in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +20,45 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// What is left to share; None if reserves and headrooms exceed the buffer.
-    pub fn shared(&self) -> Option<u64> {
-        self.size.checked_sub(self.reserves)?.checked_sub(self.headroom_total)
+    /// What reserves and headrooms take.
+    pub fn taken(&self) -> u64 {
+        self.reserves.saturating_add(self.headroom_total)
     }
+
+    /// What is left to share; None if nothing is.
+    pub fn shared(&self) -> Option<u64> {
+        self.size.checked_sub(self.taken()).filter(|shared| *shared > 0)
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ports need {} bytes of reserve and {} bytes of headroom; the buffer has {} bytes",
+            self.headrooms.len(),
+            self.reserves,
+            self.headroom_total,
+            self.size
+        )
+    }
+}
+
+/// A switch that promises more than its buffer holds.
+#[derive(Clone, Debug)]
+pub struct Exceeded {
+    pub node: NodeId,
+    pub budget: Budget,
+}
+
+/// The switch whose buffer falls short the most, if any does.
+pub fn exceeded(model: &Model) -> Option<Exceeded> {
+    let fabric = Fabric::new(model);
+    (0..model.nodes.len() as NodeId)
+        .filter(|&node| fabric.is_switch(node))
+        .map(|node| Exceeded { node, budget: of_switch(model, &fabric, node) })
+        .filter(|e| e.budget.shared().is_none())
+        .max_by_key(|e| (e.budget.taken() - e.budget.size, std::cmp::Reverse(e.node)))
 }
 
 /// Groups that a switch uses: those that some priority maps to.
@@ -54,12 +90,13 @@ pub fn of_switch(model: &Model, fabric: &Fabric, node: NodeId) -> Budget {
         let mut row = [0; PRIORITIES];
         for pg in (0..PRIORITIES).filter(|&pg| used[pg]) {
             let group = &profile.buffer.pgs[pg];
-            budget.reserves += group.reserve.0;
+            budget.reserves = budget.reserves.saturating_add(group.reserve.0);
             if group.lossless && profile.pfc.mode != PauseMode::Off {
                 row[pg] = headroom_bytes(model, fabric, port, group.headroom);
             }
         }
-        budget.headroom_total += row.iter().sum::<u64>();
+        let row_total = row.iter().fold(0u64, |sum, &b| sum.saturating_add(b));
+        budget.headroom_total = budget.headroom_total.saturating_add(row_total);
         budget.headrooms.push(row);
     }
     if let Some(pool) = profile.buffer.headroom_pool {

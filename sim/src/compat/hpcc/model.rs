@@ -4,6 +4,7 @@ use super::config::{CcMode, Config};
 use super::files::{FlowRow, Topology};
 use super::paths::{Path, Paths};
 use super::text::Source;
+use crate::switch::budget;
 use crate::model::*;
 use crate::plan::Diagnostic;
 use crate::time::{SimDuration, SimTime};
@@ -56,7 +57,6 @@ impl Inputs<'_> {
     pub(super) fn build(&self, notes: &mut Vec<String>) -> Result<Built, Vec<Diagnostic>> {
         let mut errors = Vec::new();
         self.check_ecn(&mut errors);
-        self.check_buffer(&mut errors);
         let base = self.base();
         let faults = self.faults(base, &mut errors);
         let mut paths = Paths::new(self.topology, self.config.payload);
@@ -83,6 +83,7 @@ impl Inputs<'_> {
             deadlock_scan: None,
             log_pauses: true,
         };
+        self.check_buffer(&model)?;
         Ok(Built {
             model,
             base,
@@ -284,18 +285,23 @@ impl Inputs<'_> {
     }
 
     /// The reference never times out; a timeout that fires without a loss would resend what it
-    /// does not. So beyond some round trips it covers a full buffer that drains into the slowest
-    /// link, where a flow may wait without an ACK.
+    /// does not. Where links lose nothing it therefore covers a full buffer that drains into the
+    /// slowest link, where a flow may wait without an ACK; where they do, some round trips.
     fn ack_timeout(&self, largest: &Largest) -> SimDuration {
-        let round_trips = SimDuration::from_ps(largest.base_rtt_ns.saturating_mul(4_000));
-        let slowest = self.topology.links.iter().map(|l| l.rate).min();
-        let drain = slowest.map_or(SimDuration::ZERO, |r| {
-            r.serialize_ceil(self.config.buffer.0)
-        });
+        let round_trip = SimDuration::from_ns(largest.base_rtt_ns);
+        let links = &self.topology.links;
+        let lossy = !self.config.loss.is_zero() || links.iter().any(|l| !l.loss.is_zero());
+        let least = if lossy || self.config.link_down.is_some() {
+            round_trip * 8
+        } else {
+            let slowest = links.iter().map(|l| l.rate).min();
+            let drain = slowest.map(|r| r.serialize_ceil(self.config.buffer.0));
+            round_trip * 4 + drain.unwrap_or_default()
+        };
         // 5-bit code of the local ACK timeout: 4.096 us × 2^n.
         (0..31)
             .map(|n| SimDuration::from_ns(4_096) * (1 << n))
-            .find(|t| *t >= round_trips + drain)
+            .find(|t| *t >= least)
             .unwrap_or(SimDuration::from_ns(4_096) * (1 << 31))
     }
 
@@ -512,37 +518,15 @@ impl Inputs<'_> {
     }
 
     /// Reserves and headrooms must fit; the reference lets the rest of the buffer underflow.
-    fn check_buffer(&self, errors: &mut Vec<Diagnostic>) {
-        let mut taken = vec![0u128; self.topology.is_switch.len()];
-        let groups = u128::from(self.lossless_mask().count_ones());
-        for link in &self.topology.links {
-            let bits = u128::from(link.rate.bps()) * u128::from(link.delay.ns());
-            let headroom = bits / 8 / 1_000_000_000 * 3;
-            for node in [link.a, link.b] {
-                taken[node as usize] += (headroom + u128::from(RESERVE)) * groups;
-            }
-        }
-        let worst = taken
-            .iter()
-            .zip(&self.topology.is_switch)
-            .enumerate()
-            .filter(|(_, (_, is_switch))| **is_switch)
-            .map(|(id, (taken, _))| (*taken, id))
-            .max_by_key(|&(taken, id)| (taken, std::cmp::Reverse(id)));
-        let size = self.config.buffer.0;
-        if let Some((taken, id)) = worst.filter(|w| w.0 >= u128::from(size).max(1)) {
-            let message = format!(
-                "switch {id} sets aside {taken} bytes of headroom and reserve, \
-                 its buffer has {size}"
-            );
-            let mib = (taken >> 20) + 1;
-            let help = format!("set BUFFER_SIZE (MiB) to more than {mib}, or shorten the links");
-            let span = self.config.buffer_span.clone();
-            errors.push(
-                self.config_source
-                    .error(span, message, "too small", Some(help)),
-            );
-        }
+    fn check_buffer(&self, model: &Model) -> Result<(), Vec<Diagnostic>> {
+        let Some(worst) = budget::exceeded(model) else {
+            return Ok(());
+        };
+        let message = format!("switch {}: {}", worst.node, worst.budget);
+        let mib = (worst.budget.taken() >> 20) + 1;
+        let help = format!("set BUFFER_SIZE (MiB) to more than {mib}, or shorten the links");
+        let span = self.config.buffer_span.clone();
+        Err(vec![self.config_source.error(span, message, "too small", Some(help))])
     }
 
     fn faults(&self, base: SimTime, errors: &mut Vec<Diagnostic>) -> Vec<Fault> {

@@ -283,10 +283,10 @@ fn recovery_priority_and_failures_follow_their_keys() {
         (rc.recovery, rc.nak_repeat),
         (Recovery::GoBackN, Some(SimDuration::from_us(500)))
     );
-    // 16 MiB at 100 Gb/s last 1.34 ms.
+    // A link loses frames: eight base round trips are enough.
     assert_eq!(
         (rc.timeout, rc.retry_cnt),
-        (SimDuration::from_ns(4_096 << 9), None)
+        (SimDuration::from_ns(4_096 << 5), None)
     );
 }
 
@@ -299,7 +299,7 @@ fn what_is_ignored_is_said() {
     ));
     assert!(has("ENABLE_TRACE: no packet trace is written"));
     assert!(
-        has("lost tails are resent after 2.097ms"),
+        has("lost tails are resent after 131.072us"),
         "{:?}",
         input.notes
     );
@@ -357,7 +357,7 @@ fn mistakes_are_errors_that_point() {
         ),
         (
             "BUFFER_SIZE 0\n",
-            "switch 6 sets aside 308192 bytes of headroom and reserve, its buffer has 0",
+            "switch 6: 2 ports need 8192 bytes of reserve and 300000 bytes of headroom; the buffer has 0 bytes",
         ),
         (
             "TRACE_FILE mix/t.txt\n",
