@@ -90,7 +90,8 @@ const NONE: [Message<'static>; 0] = [];
 /// One mistake with the lines around it.
 fn render(d: &Diagnostic, source: Option<&str>, renderer: &Renderer) -> String {
     let help = d.help.as_deref().map(|text| Level::HELP.message(text));
-    let Some(source) = source else {
+    // An empty span at the start is no place: the mistake is not in the text.
+    let Some(source) = source.filter(|_| d.span != (0..0)) else {
         let title = format!("{}: {}", d.file, d.message);
         return renderer.render(&[Level::ERROR.primary_title(title).elements(help)]);
     };
@@ -167,6 +168,7 @@ mod tests {
 
     #[test]
     fn any_span_of_any_text_is_rendered() {
+        assert_eq!(shown(0..0, "a = 1").lines().count(), 3);
         for text in ["", "\n", "é", "a\né\n\n", "\r\n\t"] {
             for start in 0..8 {
                 for end in 0..8 {

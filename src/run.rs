@@ -12,6 +12,7 @@ use std::time::Duration;
 use xoff_conformance::{judge_agreements, judge_expectations};
 use xoff_sim::compat::hpcc::{self, HpccInput};
 use xoff_sim::engine;
+use xoff_sim::metrics::select::MetricRef;
 use xoff_sim::metrics::value::grouped;
 use xoff_sim::plan::{Case, Diagnostic, Plan, ReportSpec};
 use xoff_sim::results::Results;
@@ -110,14 +111,36 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
             .borrow_mut()
             .push((name.to_string(), text.clone()));
         match scenario::load(&name, &text, &overrides, &|file| reader.read(file)) {
-            Ok(plan) => loaded.push(Loaded {
-                plan,
-                command: args.command(&name),
-            }),
+            Ok(plan) => {
+                let unknown = unknown_metrics(&plan, &name, &text);
+                if !unknown.is_empty() {
+                    return Err(reader.failed(unknown));
+                }
+                let command = args.command(&name);
+                loaded.push(Loaded { plan, command });
+            }
             Err(diagnostics) => return Err(reader.failed(diagnostics)),
         }
     }
     Ok(loaded)
+}
+
+/// Metrics of the report that do not exist.
+fn unknown_metrics(plan: &Plan, file: &str, text: &str) -> Vec<Diagnostic> {
+    let metrics = plan.report.metrics.iter();
+    let wrong = metrics.filter_map(|name| Some((name, MetricRef::parse(name).err()?)));
+    wrong
+        .map(|(name, error)| {
+            let at = text.find(name.as_str());
+            Diagnostic {
+                file: file.to_owned(),
+                span: at.map_or(0..0, |at| at..at + name.len()),
+                message: error.message,
+                label: String::new(),
+                help: error.hint,
+            }
+        })
+        .collect()
 }
 
 /// The input of another simulator as a plan of one case without expectations.

@@ -1,1 +1,3 @@
-//! Integration tests.
+//! Integration tests: the command as its users run it.
+
+mod cli;

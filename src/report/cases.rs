@@ -37,6 +37,8 @@ pub(crate) fn text(run: &ScenarioRun<'_>) -> String {
 }
 
 type Labels<'a> = Vec<&'a str>;
+/// The pivot's group, and the values there.
+type Cells = (usize, Vec<String>);
 
 fn table(run: &ScenarioRun<'_>, names: &[&str]) -> Table {
     let axes: Vec<&str> = run
@@ -60,7 +62,7 @@ fn table(run: &ScenarioRun<'_>, names: &[&str]) -> Table {
     }
     // Labels and rows in the order in which the cases show them.
     let mut groups: Vec<&str> = Vec::new();
-    let mut rows: Vec<(Labels<'_>, Vec<(usize, Vec<String>)>)> = Vec::new();
+    let mut rows: Vec<(Labels<'_>, Vec<Cells>)> = Vec::new();
     for case in &run.cases {
         let label = |n: usize| case.case.labels.get(n).map_or("", |(_, l)| l.as_str());
         let group = pivot_at.map_or("", label);

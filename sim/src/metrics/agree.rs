@@ -15,6 +15,11 @@ pub struct AgreementJudgement {
     pub detail: String,
 }
 
+/// (axis, label)
+type Labels = Vec<(String, String)>;
+/// What is compared: the label and the run.
+type Members<'a> = Vec<(&'a str, &'a Summary<'a>)>;
+
 /// Judges an agreement over the cases that were run. Every combination of the other axes' labels
 /// is judged by itself.
 pub fn judge(agreement: &Agreement, runs: &[(&Case, Summary<'_>)]) -> Vec<AgreementJudgement> {
@@ -22,7 +27,7 @@ pub fn judge(agreement: &Agreement, runs: &[(&Case, Summary<'_>)]) -> Vec<Agreem
         Ok(metric) => metric,
         Err(e) => return vec![failed(Vec::new(), e.message)],
     };
-    let mut groups: Vec<(Vec<(String, String)>, Vec<(&str, &Summary<'_>)>)> = Vec::new();
+    let mut groups: Vec<(Labels, Members<'_>)> = Vec::new();
     for (case, summary) in runs {
         let Some(label) = label_of(case, &agreement.across) else {
             continue;
