@@ -4,6 +4,7 @@ use crate::headroom;
 use crate::model::{
     BufferSpec, Headroom, Limit, Model, NodeId, PRIORITIES, PauseMode, Role, SwitchProfile,
 };
+use crate::time::SimDuration;
 use crate::topology::fabric::{Fabric, PortId};
 use crate::units::BitRate;
 use std::fmt;
@@ -92,7 +93,7 @@ pub fn of_switch(model: &Model, fabric: &Fabric, node: NodeId) -> Budget {
             let group = &profile.buffer.pgs[pg];
             budget.reserves = budget.reserves.saturating_add(group.reserve.0);
             if group.lossless && profile.pfc.mode != PauseMode::Off {
-                row[pg] = headroom_bytes(model, fabric, port, group.headroom);
+                row[pg] = headroom_bytes(model, fabric, port, group.headroom, profile.latency);
             }
         }
         let row_total = row.iter().fold(0u64, |sum, &b| sum.saturating_add(b));
@@ -105,7 +106,15 @@ pub fn of_switch(model: &Model, fabric: &Fabric, node: NodeId) -> Budget {
     budget
 }
 
-fn headroom_bytes(model: &Model, fabric: &Fabric, port: PortId, rule: Headroom) -> u64 {
+/// `latency`: the switch's own. Frames in its pipeline are admitted only after it, so they are
+/// under way when the pause is decided just like those on the cable.
+fn headroom_bytes(
+    model: &Model,
+    fabric: &Fabric,
+    port: PortId,
+    rule: Headroom,
+    latency: SimDuration,
+) -> u64 {
     let info = &fabric.ports[port as usize];
     match rule {
         Headroom::Bytes(bytes) => bytes.0,
@@ -122,7 +131,7 @@ fn headroom_bytes(model: &Model, fabric: &Fabric, port: PortId, rule: Headroom) 
             };
             let mtu = model.nics.iter().map(|n| n.mtu).max().unwrap_or(4_096);
             let frame = model.framing.largest_frame(mtu);
-            headroom::auto_for_frames(info.rate, info.delay, frame, response).0
+            headroom::auto_for_frames(info.rate, info.delay, frame, response + latency).0
         }
     }
 }
