@@ -94,11 +94,11 @@ pub(crate) struct HeadroomArgs {
     #[arg(long, value_name = "LENGTH")]
     pub(crate) cable: Length,
 
-    /// RoCE path MTU: payload bytes per packet
+    /// xoff: RoCE path MTU, payload bytes per packet. mlx5, sonic: the MTU of their formulas, as is
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_000))]
     pub(crate) mtu: u32,
 
-    /// Largest frame of any class of the port with its FCS [default: the RoCE frame]
+    /// Largest frame of any class of the port with its FCS [default: that of the lossless class]
     #[arg(long, value_name = "BYTES")]
     pub(crate) port_mtu: Option<u32>,
 

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &HeadroomArgs) -> Result<(), Error> {
         HeadroomProfile::Mlx5 => Profile::Mlx5,
         HeadroomProfile::Sonic => Profile::Sonic,
     };
-    let input = input(args);
+    let input = input(profile, args);
     let breakdown = calculate(profile, &input).map_err(|e| Error::Message(e.to_string()))?;
     output::print(|out| match args.format {
         TableFormat::Human => human(out, profile, &input, &breakdown),
@@ -43,8 +43,12 @@ pub(crate) fn run(args: &HeadroomArgs) -> Result<(), Error> {
     })
 }
 
-fn input(args: &HeadroomArgs) -> Input {
+fn input(profile: Profile, args: &HeadroomArgs) -> Input {
     let mut input = Input::roce(args.rate, args.cable, args.mtu);
+    // The vendors' formulas take an MTU as it is configured; headers are in their constants.
+    if profile != Profile::Xoff {
+        (input.mtu_frame_bytes, input.port_mtu) = (args.mtu, args.mtu);
+    }
     input.phy_delay = args.phy_delay;
     input.cell_bytes = args.cell;
     input.response = args.response.unwrap_or(input.response);
@@ -139,7 +143,7 @@ mod tests {
         let Verb::Headroom(args) = cli.verb else {
             panic!("not headroom")
         };
-        let input = input(&args);
+        let input = input(profile, &args);
         let breakdown = calculate(profile, &input).unwrap();
         let mut out = Vec::new();
         match format {
@@ -155,7 +159,10 @@ mod tests {
         for profile in Profile::ALL {
             let text = show(line, profile, TableFormat::Human);
             assert!(
-                text.contains("100Gbps, 7.5m of cable, frames of 4174 B"),
+                text.contains(match profile {
+                    Profile::Xoff => "100Gbps, 7.5m of cable, frames of 4174 B",
+                    _ => "100Gbps, 7.5m of cable, frames of 4096 B",
+                }),
                 "{text}"
             );
             let json = show(line, profile, TableFormat::Json);
