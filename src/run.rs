@@ -375,16 +375,13 @@ fn speed(runs: &[ScenarioRun<'_>], cpu: Duration) -> String {
     let events: u64 = all().map(|c| c.results.events).sum();
     let hops: u64 = all().map(|c| c.results.packet_hops).sum();
     let seconds = cpu.as_secs_f64();
-    let rate = if seconds > 0.0 {
-        hops as f64 / seconds / 1e6
-    } else {
-        0.0
-    };
-    format!(
-        "{} events, {} packet-hops in {seconds:.2} CPU s ({rate:.2} M packet-hops per CPU s)",
-        grouped(events),
-        grouped(hops)
-    )
+    let work = format!("{} events, {} packet-hops", grouped(events), grouped(hops));
+    // Shorter runs tell nothing about speed.
+    if seconds < 0.01 {
+        return format!("{work} in less than 10 ms of CPU time");
+    }
+    let rate = hops as f64 / seconds / 1e6;
+    format!("{work} in {seconds:.2} CPU s ({rate:.2} M packet-hops per CPU s)")
 }
 
 #[cfg(test)]
