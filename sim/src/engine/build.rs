@@ -103,7 +103,7 @@ impl<'m> Sim<'m> {
         let clamp = |bytes: u64| bytes.min(u64::from(u32::MAX)) as u32;
         let tables = Tables::new(spec, self.model.framing.gap());
         for (port, headrooms) in self.fabric.node_ports(node).zip(&budget.headrooms) {
-            for pg in 0..PRIORITIES {
+            for (pg, &headroom) in headrooms.iter().enumerate() {
                 let group = &spec.buffer.pgs[pg];
                 let pauses = (0..PRIORITIES as u8).filter(|&p| tables.group(p) == pg);
                 let mask = match spec.pfc.mode {
@@ -115,7 +115,7 @@ impl<'m> Sim<'m> {
                 };
                 let doublings = budget::rate_doublings(self.model, &self.fabric, port);
                 self.groups[port as usize * PRIORITIES + pg] = Group {
-                    headroom: clamp(headrooms[pg]),
+                    headroom: clamp(headroom),
                     reserve: clamp(group.reserve.0),
                     xon_offset: clamp(group.xon_offset.0),
                     threshold: Threshold::new(group.limit, doublings),
