@@ -67,7 +67,7 @@ impl Sim<'_> {
                 self.flush_queue(port, queue, DropCause::LinkDown);
                 continue;
             }
-            let q = &mut self.queues[port as usize * 8 + usize::from(queue)];
+            let q = &mut self.queues[(port, queue)];
             let mut fifo = std::mem::replace(&mut q.fifo, Fifo::EMPTY);
             let bytes = std::mem::take(&mut q.bytes);
             self.ports[port as usize].backlog -= bytes;
@@ -94,7 +94,7 @@ impl Sim<'_> {
         self.ports[port as usize].flags &= !port_flag::PAUSE_PENDING;
         let tx = &mut self.cold[port as usize].tx;
         (tx.xoff, tx.pending) = (0, 0);
-        for group in &mut self.groups[port as usize * 8..port as usize * 8 + 8] {
+        for group in self.groups.of_port_mut(port) {
             group.paused = false;
         }
     }

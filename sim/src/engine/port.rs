@@ -11,18 +11,22 @@ pub const NEVER: u64 = SimTime::NEVER.ps();
 
 /// Bits of [`Port::flags`].
 pub mod port_flag {
-    pub const HOST: u8 = 0x01;
-    pub const DOWN: u8 = 0x02;
+    pub const HOST: u16 = 0x01;
+    pub const DOWN: u16 = 0x02;
     /// The other end is a switch that cuts through.
-    pub const PEER_CUTS_THROUGH: u8 = 0x04;
+    pub const PEER_CUTS_THROUGH: u16 = 0x04;
     /// The link loses or damages frames.
-    pub const LOSSY: u8 = 0x08;
+    pub const LOSSY: u16 = 0x08;
     /// A pause frame waits to be sent.
-    pub const PAUSE_PENDING: u8 = 0x10;
+    pub const PAUSE_PENDING: u16 = 0x10;
     /// Some queue marks ECN.
-    pub const ECN: u8 = 0x20;
+    pub const ECN: u16 = 0x20;
     /// A shaper limits some queue.
-    pub const SHAPED: u8 = 0x40;
+    pub const SHAPED: u16 = 0x40;
+    /// The other end is a host.
+    pub const PEER_HOST: u16 = 0x80;
+    /// The watchdog discards what is sent to some queue.
+    pub const DISCARDS: u16 = 0x100;
 }
 
 /// A port: its transmitter and the link that leads away from it.
@@ -38,8 +42,9 @@ pub struct Port {
     /// Frames on the link, oldest first.
     pub flight: Fifo,
     pub peer: u32,
-    /// Index among switches or among hosts.
+    /// Index among switches or among hosts, of this node and of the other end.
     pub unit: u32,
+    pub peer_unit: u32,
     /// Picoseconds per byte; 0 if that is not a whole number.
     pub ps_per_byte: u32,
     /// Bytes in all egress queues.
@@ -51,13 +56,13 @@ pub struct Port {
     pub rings: u8,
     /// Queues that may not send.
     pub paused: u8,
-    pub flags: u8,
+    pub flags: u16,
     /// Deficit round robin: the queue whose turn it is.
     pub turn: u8,
 }
 
 impl Port {
-    pub const fn has(&self, flag: u8) -> bool {
+    pub const fn has(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }
 
