@@ -54,6 +54,11 @@ impl Sim<'_> {
     fn drop_in_flight(&mut self, port: PortId) {
         let peer = self.ports[port as usize].peer;
         let mut flight = std::mem::replace(&mut self.ports[port as usize].flight, Fifo::EMPTY);
+        if !flight.is_empty() {
+            // The events of earlier failures come first: their frames were due earlier.
+            self.cold[port as usize].stale_arrivals += 1;
+            self.ports[port as usize].flags |= port_flag::STALE_ARRIVAL;
+        }
         while let Some(id) = flight.pop(&self.packets) {
             self.cold[peer as usize].lost += 1;
             self.discard(peer, id, DropCause::LinkDown);

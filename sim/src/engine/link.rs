@@ -58,10 +58,12 @@ impl Sim<'_> {
         }
         self.packets[id].due = due;
         let out = &mut self.ports[p];
-        let idle = out.flight.is_empty();
-        out.flight.push(&mut self.packets, id);
-        if idle {
+        if out.flight.is_empty() {
+            out.flight.push(&mut self.packets, id);
             self.schedule(due, Kind::Arrive, port);
+        } else {
+            self.packets[out.flight.tail].next_due = due;
+            out.flight.push(&mut self.packets, id);
         }
     }
 
@@ -124,21 +126,29 @@ impl Sim<'_> {
     #[inline]
     pub(super) fn arrive(&mut self, tx: PortId) {
         let out = &mut self.ports[tx as usize];
-        let id = out.flight.head;
-        // After a link failure the event may be about a frame that is gone.
-        if id == NO_PACKET || self.packets[id].due != self.now {
-            return;
+        if out.has(port_flag::STALE_ARRIVAL) {
+            return self.stale_arrival(tx);
         }
-        let next = self.packets[id].next;
+        let id = out.flight.head;
+        let (next, next_due) = (self.packets[id].next, self.packets[id].next_due);
         out.flight.head = next;
         let (rx, unit, host) = (out.peer, out.peer_unit, out.has(port_flag::PEER_HOST));
         if next != NO_PACKET {
-            self.schedule(self.packets[next].due, Kind::Arrive, tx);
+            self.schedule(next_due, Kind::Arrive, tx);
         }
         if host {
             self.nic_receive(rx, id);
         } else {
             self.forward(rx, unit as usize, id);
+        }
+    }
+
+    /// An Arrive event about a frame that a link failure took.
+    fn stale_arrival(&mut self, tx: PortId) {
+        let stale = &mut self.cold[tx as usize].stale_arrivals;
+        *stale -= 1;
+        if *stale == 0 {
+            self.ports[tx as usize].flags &= !port_flag::STALE_ARRIVAL;
         }
     }
 

@@ -134,7 +134,7 @@ impl Sim<'_> {
         out.backlog += bytes;
         out.backlog_peak = out.backlog_peak.max(out.backlog);
         let q = &mut self.queues[(port, queue)];
-        q.fifo.push(&mut self.packets, id);
+        q.push(&mut self.packets, id);
         q.bytes += bytes;
         q.peak = q.peak.max(q.bytes);
         self.kick_queue(port, queue);
@@ -204,7 +204,7 @@ impl Sim<'_> {
     fn send_queued_control(&mut self, port: PortId, queue: u8) {
         let q = &mut self.queues[(port, queue)];
         // The `ready` bit says that the list is not empty.
-        let id = q.fifo.pop(&self.packets).unwrap_or_default();
+        let id = q.pop(&self.packets).unwrap_or_default();
         let bytes = u32::from(self.packets[id].frame);
         q.bytes -= bytes;
         let out = &mut self.ports[port as usize];

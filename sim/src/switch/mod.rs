@@ -162,7 +162,7 @@ impl Sim<'_> {
             self.packets[id].flags |= flag::LOSSLESS;
         }
         let q = &mut self.queues[(egress, queue)];
-        q.fifo.push(&mut self.packets, id);
+        q.push(&mut self.packets, id);
         q.bytes += bytes;
         q.peak = q.peak.max(q.bytes);
         q.contenders = 1;
@@ -188,7 +188,7 @@ impl Sim<'_> {
     fn tail_drop(&mut self, unit: usize, egress: PortId, id: PacketId) {
         let packet = self.packets[id];
         let q = &mut self.queues[(egress, packet.queue)];
-        q.contenders += 1;
+        q.contenders = q.contenders.saturating_add(1);
         let tables = &self.tables[self.switches[unit].profile as usize];
         if tables.fair && !q.fifo.is_empty() && q.contenders > 1 {
             let tail = self.packets[q.fifo.tail];
@@ -205,6 +205,9 @@ impl Sim<'_> {
                 pool.release(&mut self.groups[old], bytes);
                 if pool.admit(&mut self.groups[new], bytes) == Admission::Admitted {
                     let loser = q.fifo.replace_tail(&mut self.packets, id);
+                    if q.fifo.head == q.fifo.tail {
+                        q.head_frame = packet.frame;
+                    }
                     let loser = self.packets.insert(loser);
                     return self.discard(egress, loser, DropCause::TailDrop);
                 }
@@ -238,7 +241,7 @@ impl Sim<'_> {
     pub(crate) fn dequeue(&mut self, port: PortId, queue: u8) -> PacketId {
         let q = &mut self.queues[(port, queue)];
         // Callers choose queues whose `ready` bit is set, that is, which are not empty.
-        let id = q.fifo.pop(&self.packets).unwrap_or_default();
+        let id = q.pop(&self.packets).unwrap_or_default();
         let out = &mut self.ports[port as usize];
         if q.fifo.is_empty() {
             out.ready &= !(1 << queue);

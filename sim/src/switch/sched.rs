@@ -86,7 +86,7 @@ impl Sim<'_> {
         let frame = if q.fifo.is_empty() {
             self.next_data_frame(q.ring_head)
         } else {
-            u32::from(self.packets[q.fifo.head].frame)
+            u32::from(q.head_frame)
         };
         frame + self.gap_bytes
     }
