@@ -419,7 +419,7 @@ mod tests {
         plan.report.pivot = Some("pfc".to_owned());
         plan.report.metrics = vec![
             "goodput.total".to_owned(),
-            "fct.max[group=incast]".to_owned(),
+            "fct.max[group=incast] as slowest".to_owned(),
         ];
         let mut out = Vec::new();
         write(&mut out, &[scenario_run(&plan, &results, 2)]).unwrap();
