@@ -15,7 +15,7 @@ use crate::engine::packet::{PacketId, PacketKind, flag};
 use crate::engine::port::port_flag;
 use crate::model::{Occupancy, PRIORITIES, SwitchProfile, TailDrop, Trust};
 use crate::results::DropCause;
-use crate::topology::fabric::PortId;
+use crate::topology::fabric::{Ends, PortId};
 use buffer::{Admission, Pool, Threshold};
 
 /// A switch in a simulation.
@@ -281,8 +281,10 @@ impl Sim<'_> {
     fn reroute(&mut self, rx: PortId, id: PacketId) -> Option<PortId> {
         let packet = self.packets[id];
         let from = self.fabric.ports[rx as usize].node;
-        let key = self.path_key(packet.qp, self.towards_receiver(&packet));
-        let path = self.fabric.path(from, key, None)?;
+        let data = self.towards_receiver(&packet);
+        let key = self.path_key(packet.qp, data);
+        let ends = Ends { first: None, ..self.stated_ports(packet.qp, data) };
+        let path = self.fabric.path(from, key, ends)?;
         let egress = *path.first()?;
         let start = self.routes.len() as u32;
         self.routes.extend(&path);
