@@ -118,6 +118,7 @@ impl Sim<'_> {
             }
             self.now = at.ps();
             self.event_count += 1;
+            self.look_ahead();
             self.dispatch(key);
             if self.event_count.is_multiple_of(REPORT_EVERY) {
                 progress(self.progress());
@@ -126,6 +127,22 @@ impl Sim<'_> {
         progress(self.progress());
         if self.stop == Stop::Idle && (self.flows_done as usize) < self.senders.len() {
             self.stop = Stop::Stuck;
+        }
+    }
+
+    /// Reads what the next events will need, so that their cache misses overlap with this event's
+    /// work: the port of the event after the next, and the packet of the next.
+    #[inline]
+    fn look_ahead(&self) {
+        let port_of = |key: Key| key.concerns_port().then_some(key.entity() as usize);
+        if let Some(port) = self.events.upcoming(1).and_then(port_of) {
+            std::hint::black_box(self.ports[port].busy_until);
+        }
+        if let Some(port) = self.events.upcoming(0).and_then(port_of) {
+            let head = self.ports[port].flight.head;
+            if head != packet::NO_PACKET {
+                std::hint::black_box(self.packets[head].next);
+            }
         }
     }
 
