@@ -14,7 +14,7 @@ use xoff_sim::compat::hpcc::{self, HpccInput};
 use xoff_sim::engine;
 use xoff_sim::metrics::select::MetricRef;
 use xoff_sim::metrics::value::grouped;
-use xoff_sim::plan::{Case, Diagnostic, Plan, ReportSpec};
+use xoff_sim::plan::{Case, Diagnostic, Plan, ReportSpec, column};
 use xoff_sim::results::Results;
 use xoff_sim::scenario::{self, Overrides};
 use xoff_sim::time::SimTime;
@@ -127,11 +127,11 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
 
 /// Metrics of the report that do not exist.
 fn unknown_metrics(plan: &Plan, file: &str, text: &str) -> Vec<Diagnostic> {
-    let metrics = plan.report.metrics.iter();
+    let metrics = plan.report.metrics.iter().map(|text| column(text).0);
     let wrong = metrics.filter_map(|name| Some((name, MetricRef::parse(name).err()?)));
     wrong
         .map(|(name, error)| {
-            let at = text.find(name.as_str());
+            let at = text.find(name);
             Diagnostic {
                 file: file.to_owned(),
                 span: at.map_or(0..0, |at| at..at + name.len()),
@@ -375,16 +375,13 @@ fn speed(runs: &[ScenarioRun<'_>], cpu: Duration) -> String {
     let events: u64 = all().map(|c| c.results.events).sum();
     let hops: u64 = all().map(|c| c.results.packet_hops).sum();
     let seconds = cpu.as_secs_f64();
-    let rate = if seconds > 0.0 {
-        hops as f64 / seconds / 1e6
-    } else {
-        0.0
-    };
-    format!(
-        "{} events, {} packet-hops in {seconds:.2} CPU s ({rate:.2} M packet-hops per CPU s)",
-        grouped(events),
-        grouped(hops)
-    )
+    let work = format!("{} events, {} packet-hops", grouped(events), grouped(hops));
+    // Shorter runs tell nothing about speed.
+    if seconds < 0.01 {
+        return format!("{work} in less than 10 ms of CPU time");
+    }
+    let rate = hops as f64 / seconds / 1e6;
+    format!("{work} in {seconds:.2} CPU s ({rate:.2} M packet-hops per CPU s)")
 }
 
 #[cfg(test)]

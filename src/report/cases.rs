@@ -1,10 +1,11 @@
 //! Several cases in one table.
 
-use super::ScenarioRun;
 use super::diagnosis::diagnose;
 use super::human::NOTHING;
 use super::table::{Align, Table};
+use super::{CaseRun, ScenarioRun};
 use xoff_sim::metrics::select::MetricRef;
+use xoff_sim::plan::column;
 
 /// Metrics of a scenario that names none.
 const DEFAULT: [&str; 6] = [
@@ -74,14 +75,7 @@ fn table(run: &ScenarioRun<'_>, names: &[&str]) -> Table {
             groups.push(group);
             groups.len() - 1
         });
-        let summary = case.summary();
-        let values = names.iter().map(|name| match MetricRef::parse(name) {
-            Ok(metric) => summary
-                .get(&metric)
-                .map_or(NOTHING.to_owned(), |v| v.to_string()),
-            Err(_) => "?".to_owned(),
-        });
-        let cells = (at, values.collect());
+        let cells = (at, values(case, names));
         match rows.iter_mut().find(|(k, _)| *k == key) {
             Some((_, row)) => row.push(cells),
             None => rows.push((key, vec![cells])),
@@ -97,7 +91,7 @@ fn table(run: &ScenarioRun<'_>, names: &[&str]) -> Table {
     }
     for _ in &groups {
         for name in names {
-            table.column(name, Align::Right);
+            table.column(column(name).1, Align::Right);
         }
     }
     for (key, row) in rows {
@@ -111,4 +105,15 @@ fn table(run: &ScenarioRun<'_>, names: &[&str]) -> Table {
         table.row(cells);
     }
     table
+}
+
+fn values(case: &CaseRun<'_>, names: &[&str]) -> Vec<String> {
+    let summary = case.summary();
+    let value = |name: &&str| match MetricRef::parse(column(name).0) {
+        Ok(metric) => summary
+            .get(&metric)
+            .map_or(NOTHING.to_owned(), |v| v.to_string()),
+        Err(_) => "?".to_owned(),
+    };
+    names.iter().map(value).collect()
 }

@@ -65,6 +65,22 @@ fn done(flow: FlowId, end_us: u64) -> FlowResult {
     }
 }
 
+/// Three flows that finished one after the other, and one that did not.
+fn flow_results(end: SimTime) -> Vec<FlowResult> {
+    let mut flows = vec![done(0, 100), done(1, 200), done(2, 300)];
+    flows.push(FlowResult {
+        flow: 3,
+        active_until: end,
+        ideal: SimDuration::from_us(100),
+        bytes_delivered: 250_000,
+        messages: 1,
+        data_packets: 250,
+        retransmitted_packets: 50,
+        ..FlowResult::default()
+    });
+    flows
+}
+
 /// The model (without profiles) and its results.
 fn incast() -> (Model, Results) {
     let host = |n: u32| NodeSpec {
@@ -110,17 +126,7 @@ fn incast() -> (Model, Results) {
         log_pauses: false,
     };
     let end = SimTime::from_ns(500_000);
-    let mut flows = vec![done(0, 100), done(1, 200), done(2, 300)];
-    flows.push(FlowResult {
-        flow: 3,
-        active_until: end,
-        ideal: SimDuration::from_us(100),
-        bytes_delivered: 250_000,
-        messages: 1,
-        data_packets: 250,
-        retransmitted_packets: 50,
-        ..FlowResult::default()
-    });
+    let mut flows = flow_results(end);
     flows[0].counters.packet_seq_err = 4;
     let mut nodes = vec![NodeResult::default(); 5];
     nodes[0].buffer_peak = Bytes(64_000);

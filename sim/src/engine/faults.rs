@@ -54,6 +54,11 @@ impl Sim<'_> {
     fn drop_in_flight(&mut self, port: PortId) {
         let peer = self.ports[port as usize].peer;
         let mut flight = std::mem::replace(&mut self.ports[port as usize].flight, Fifo::EMPTY);
+        if !flight.is_empty() {
+            // The events of earlier failures come first: their frames were due earlier.
+            self.cold[port as usize].stale_arrivals += 1;
+            self.ports[port as usize].flags |= port_flag::STALE_ARRIVAL;
+        }
         while let Some(id) = flight.pop(&self.packets) {
             self.cold[peer as usize].lost += 1;
             self.discard(peer, id, DropCause::LinkDown);
@@ -67,7 +72,7 @@ impl Sim<'_> {
                 self.flush_queue(port, queue, DropCause::LinkDown);
                 continue;
             }
-            let q = &mut self.queues[port as usize * 8 + usize::from(queue)];
+            let q = &mut self.queues[(port, queue)];
             let mut fifo = std::mem::replace(&mut q.fifo, Fifo::EMPTY);
             let bytes = std::mem::take(&mut q.bytes);
             self.ports[port as usize].backlog -= bytes;
@@ -94,7 +99,7 @@ impl Sim<'_> {
         self.ports[port as usize].flags &= !port_flag::PAUSE_PENDING;
         let tx = &mut self.cold[port as usize].tx;
         (tx.xoff, tx.pending) = (0, 0);
-        for group in &mut self.groups[port as usize * 8..port as usize * 8 + 8] {
+        for group in self.groups.of_port_mut(port) {
             group.paused = false;
         }
     }

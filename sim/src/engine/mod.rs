@@ -6,6 +6,7 @@
 mod build;
 mod collect;
 mod faults;
+pub mod grid;
 mod link;
 pub mod packet;
 pub mod port;
@@ -22,12 +23,13 @@ use crate::model::Model;
 use crate::nic::{Host, NicPort};
 use crate::results::{Deadlock, PauseLogEntry, Results, Sample, Stop, WatchdogEvent};
 use crate::rng::Stream;
-use crate::switch::{Marking, Switch};
+use crate::switch::{Marking, Switch, Tables};
 use crate::switch::buffer::Group;
 use crate::time::SimTime;
 use crate::topology::fabric::Fabric;
 use crate::transport::telemetry::TelemetryPool;
 use crate::transport::{FlowCold, Receiver, Sender};
+use grid::Grid;
 use packet::PacketPool;
 use port::{Port, PortCold, Queue, Scheduler};
 use queue::{EventQueue, Key, Kind};
@@ -61,12 +63,13 @@ pub struct Sim<'m> {
     pub(crate) telemetry: TelemetryPool,
     pub(crate) fabric: Fabric,
     pub(crate) ports: Vec<Port>,
-    /// Eight per port.
-    pub(crate) queues: Vec<Queue>,
-    /// Ingress priority groups: eight per port.
-    pub(crate) groups: Vec<Group>,
-    /// ECN thresholds: eight per port.
-    pub(crate) marking: Vec<Option<Marking>>,
+    pub(crate) queues: Grid<Queue>,
+    /// Ingress priority groups.
+    pub(crate) groups: Grid<Group>,
+    /// ECN thresholds.
+    pub(crate) marking: Grid<Option<Marking>>,
+    /// Lookups of switches, one per profile.
+    pub(crate) tables: Vec<Tables>,
     pub(crate) cold: Vec<PortCold>,
     pub(crate) nic_ports: Vec<NicPort>,
     pub(crate) switches: Vec<Switch>,

@@ -17,6 +17,7 @@ fn flow(name: &str, group: &str, src: NodeId, dst: NodeId) -> FlowSpec {
         src,
         dst,
         src_port: None,
+        dst_port: None,
         start: SimTime::ZERO,
         bytes: 1_000_000,
         message_bytes: 1_000_000,
@@ -57,6 +58,22 @@ fn done(flow: FlowId, end_us: u64) -> FlowResult {
         ]),
         ..FlowResult::default()
     }
+}
+
+/// Three flows that finished one after the other, and one that did not.
+fn flow_results(end: SimTime) -> Vec<FlowResult> {
+    let mut flows = vec![done(0, 100), done(1, 200), done(2, 300)];
+    flows.push(FlowResult {
+        flow: 3,
+        active_until: end,
+        ideal: SimDuration::from_us(100),
+        bytes_delivered: 250_000,
+        messages: 1,
+        data_packets: 250,
+        retransmitted_packets: 50,
+        ..FlowResult::default()
+    });
+    flows
 }
 
 /// The model (without profiles) and its results.
@@ -104,17 +121,7 @@ pub(crate) fn incast() -> (Model, Results) {
         log_pauses: false,
     };
     let end = SimTime::from_ns(500_000);
-    let mut flows = vec![done(0, 100), done(1, 200), done(2, 300)];
-    flows.push(FlowResult {
-        flow: 3,
-        active_until: end,
-        ideal: SimDuration::from_us(100),
-        bytes_delivered: 250_000,
-        messages: 1,
-        data_packets: 250,
-        retransmitted_packets: 50,
-        ..FlowResult::default()
-    });
+    let mut flows = flow_results(end);
     flows[0].counters.packet_seq_err = 4;
     let mut nodes = vec![NodeResult::default(); 5];
     nodes[0].buffer_peak = Bytes(64_000);

@@ -54,14 +54,14 @@ impl Sim<'_> {
     }
 
     /// A priority group at ingress `port` must pause its sender.
-    pub(crate) fn pause_group(&mut self, port: PortId, group: usize) {
-        self.groups[group].paused = true;
-        self.set_xoff(port, self.groups[group].pause_mask, true);
+    pub(crate) fn pause_group(&mut self, port: PortId, group: u8) {
+        self.groups[(port, group)].paused = true;
+        self.set_xoff(port, self.groups[(port, group)].pause_mask, true);
     }
 
-    pub(crate) fn resume_group(&mut self, port: PortId, group: usize) {
-        self.groups[group].paused = false;
-        let mask = self.groups[group].pause_mask & !self.cold[port as usize].tx.forced;
+    pub(crate) fn resume_group(&mut self, port: PortId, group: u8) {
+        self.groups[(port, group)].paused = false;
+        let mask = self.groups[(port, group)].pause_mask & !self.cold[port as usize].tx.forced;
         self.set_xoff(port, mask, false);
     }
 
@@ -306,7 +306,7 @@ impl Sim<'_> {
         if out.has(port_flag::HOST) {
             priority
         } else {
-            self.switches[out.unit as usize].tables.queue(priority)
+            self.tables_of(out.unit as usize).queue(priority)
         }
     }
 }
