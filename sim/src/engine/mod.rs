@@ -107,13 +107,13 @@ impl Sim<'_> {
     fn run(&mut self, progress: &mut dyn FnMut(Progress)) {
         let until = self.model.until.unwrap_or(SimTime::NEVER).ps();
         while let Some((at, key)) = self.events.pop() {
+            // Timers left over from finished work do not lengthen the run.
+            if key.kind().is_timer() && self.finished() {
+                break;
+            }
             if at.ps() > until {
                 self.now = until;
                 self.stop = Stop::Until;
-                break;
-            }
-            // Timers left over from finished work do not lengthen the run.
-            if key.kind().is_timer() && self.finished() {
                 break;
             }
             self.now = at.ps();

@@ -37,6 +37,17 @@ fn one_flow_takes_exactly_the_ideal_time() {
 }
 
 #[test]
+fn a_run_ends_with_its_work_whatever_timers_are_left() {
+    let mut model = star(2, nic(PauseMode::Off), switch(PauseMode::Off));
+    model.flows = vec![flow(0, 1, 1_000_000)];
+    // The ACK timer would run out much later than this.
+    model.until = Some(SimTime::from_ns(1_000_000));
+    let results = simulate(&model);
+    assert_eq!(results.stop, Stop::Idle);
+    assert!(results.end < SimTime::from_ns(100_000), "{}", results.end);
+}
+
+#[test]
 fn incast_with_pfc_loses_nothing_and_fills_the_link() {
     let model = incast(8, 4_000_000, PauseMode::Pfc);
     let results = simulate(&model);
