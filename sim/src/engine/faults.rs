@@ -3,7 +3,7 @@
 use super::Sim;
 use super::packet::{Fifo, NO_PACKET};
 use super::port::port_flag;
-use crate::model::{FaultKind, NodeId, PRIORITIES};
+use crate::model::{FaultKind, NodeId, PRIORITIES, PauseMode};
 use crate::results::DropCause;
 use crate::topology::fabric::PortId;
 use crate::transport::sender_flag;
@@ -151,6 +151,10 @@ impl Sim<'_> {
 
     fn storm(&mut self, node: NodeId, mask: u8) {
         for port in self.fabric.node_ports(node) {
+            // Whole-port pause knows no priorities.
+            let global = self.pause_spec(port).mode == PauseMode::Global;
+            let mask = if global { u8::MAX } else { mask };
+            self.note_pausing(port);
             self.cold[port as usize].tx.forced |= mask;
             self.set_xoff(port, mask, true);
         }
@@ -159,7 +163,7 @@ impl Sim<'_> {
     fn storm_end(&mut self, node: NodeId) {
         for port in self.fabric.node_ports(node) {
             let mask = std::mem::take(&mut self.cold[port as usize].tx.forced);
-            self.set_xoff(port, mask, false);
+            self.storm_over(port, mask);
         }
     }
 

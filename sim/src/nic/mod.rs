@@ -102,13 +102,17 @@ impl Sim<'_> {
         let qp = q.ring_head;
         q.ring_head = self.senders[qp as usize].next;
         if q.ring_head == u32::MAX {
-            let out = &mut self.ports[port as usize];
-            out.rings &= !(1 << queue);
-            if out.ready & (1 << queue) == 0 {
-                q.deficit = 0;
-            }
+            self.ports[port as usize].rings &= !(1 << queue);
         }
         qp
+    }
+
+    /// A queue that has nothing to send keeps no credit (DWRR).
+    fn settle(&mut self, port: PortId, queue: u8) {
+        let out = &self.ports[port as usize];
+        if (out.ready | out.rings) & (1 << queue) == 0 {
+            self.queues[port as usize * 8 + usize::from(queue)].deficit = 0;
+        }
     }
 
     /// Frame bytes of what a sender would send next (its ring must not be empty).
@@ -194,10 +198,12 @@ impl Sim<'_> {
             self.senders[qp as usize].flags &= !sender_flag::QUEUED;
             if self.can_send(qp) && self.senders[qp as usize].not_before() <= self.now {
                 self.send_data(port, qp);
-                return self.requeue(port, qp);
+                self.requeue(port, qp);
+                return self.settle(port, queue);
             }
             // Its window closed, or it failed, while it stood in line.
             self.activate_later(qp);
+            self.settle(port, queue);
         }
     }
 
@@ -211,6 +217,7 @@ impl Sim<'_> {
         out.backlog -= bytes;
         if q.fifo.is_empty() {
             out.ready &= !(1 << queue);
+            self.settle(port, queue);
         }
         self.send(port, queue, id);
     }
