@@ -6,6 +6,7 @@
 mod build;
 mod collect;
 mod faults;
+pub mod grid;
 mod link;
 pub mod packet;
 pub mod port;
@@ -22,12 +23,13 @@ use crate::model::Model;
 use crate::nic::{Host, NicPort};
 use crate::results::{Deadlock, PauseLogEntry, Results, Sample, Stop, WatchdogEvent};
 use crate::rng::Stream;
-use crate::switch::{Marking, Switch};
+use crate::switch::{Marking, Switch, Tables};
 use crate::switch::buffer::Group;
 use crate::time::SimTime;
 use crate::topology::fabric::Fabric;
 use crate::transport::telemetry::TelemetryPool;
 use crate::transport::{FlowCold, Receiver, Sender};
+use grid::Grid;
 use packet::PacketPool;
 use port::{Port, PortCold, Queue, Scheduler};
 use queue::{EventQueue, Key, Kind};
@@ -61,12 +63,13 @@ pub struct Sim<'m> {
     pub(crate) telemetry: TelemetryPool,
     pub(crate) fabric: Fabric,
     pub(crate) ports: Vec<Port>,
-    /// Eight per port.
-    pub(crate) queues: Vec<Queue>,
-    /// Ingress priority groups: eight per port.
-    pub(crate) groups: Vec<Group>,
-    /// ECN thresholds: eight per port.
-    pub(crate) marking: Vec<Option<Marking>>,
+    pub(crate) queues: Grid<Queue>,
+    /// Ingress priority groups.
+    pub(crate) groups: Grid<Group>,
+    /// ECN thresholds.
+    pub(crate) marking: Grid<Option<Marking>>,
+    /// Lookups of switches, one per profile.
+    pub(crate) tables: Vec<Tables>,
     pub(crate) cold: Vec<PortCold>,
     pub(crate) nic_ports: Vec<NicPort>,
     pub(crate) switches: Vec<Switch>,
@@ -104,17 +107,18 @@ impl Sim<'_> {
     fn run(&mut self, progress: &mut dyn FnMut(Progress)) {
         let until = self.model.until.unwrap_or(SimTime::NEVER).ps();
         while let Some((at, key)) = self.events.pop() {
+            // Timers left over from finished work do not lengthen the run.
+            if key.kind().is_timer() && self.finished() {
+                break;
+            }
             if at.ps() > until {
                 self.now = until;
                 self.stop = Stop::Until;
                 break;
             }
-            // Timers left over from finished work do not lengthen the run.
-            if key.kind().is_timer() && self.finished() {
-                break;
-            }
             self.now = at.ps();
             self.event_count += 1;
+            self.look_ahead();
             self.dispatch(key);
             if self.event_count.is_multiple_of(REPORT_EVERY) {
                 progress(self.progress());
@@ -123,6 +127,22 @@ impl Sim<'_> {
         progress(self.progress());
         if self.stop == Stop::Idle && (self.flows_done as usize) < self.senders.len() {
             self.stop = Stop::Stuck;
+        }
+    }
+
+    /// Reads what the next events will need, so that their cache misses overlap with this event's
+    /// work: the port of the event after the next, and the packet of the next.
+    #[inline]
+    fn look_ahead(&self) {
+        let port_of = |key: Key| key.concerns_port().then_some(key.entity() as usize);
+        if let Some(port) = self.events.upcoming(1).and_then(port_of) {
+            std::hint::black_box(self.ports[port].busy_until);
+        }
+        if let Some(port) = self.events.upcoming(0).and_then(port_of) {
+            let head = self.ports[port].flight.head;
+            if head != packet::NO_PACKET {
+                std::hint::black_box(self.packets[head].next);
+            }
         }
     }
 

@@ -54,14 +54,14 @@ impl Sim<'_> {
     }
 
     /// A priority group at ingress `port` must pause its sender.
-    pub(crate) fn pause_group(&mut self, port: PortId, group: usize) {
-        self.groups[group].paused = true;
-        self.set_xoff(port, self.groups[group].pause_mask, true);
+    pub(crate) fn pause_group(&mut self, port: PortId, group: u8) {
+        self.groups[(port, group)].paused = true;
+        self.set_xoff(port, self.groups[(port, group)].pause_mask, true);
     }
 
-    pub(crate) fn resume_group(&mut self, port: PortId, group: usize) {
-        self.groups[group].paused = false;
-        let mask = self.groups[group].pause_mask & !self.cold[port as usize].tx.forced;
+    pub(crate) fn resume_group(&mut self, port: PortId, group: u8) {
+        self.groups[(port, group)].paused = false;
+        let mask = self.groups[(port, group)].pause_mask & !self.cold[port as usize].tx.forced;
         self.set_xoff(port, mask, false);
     }
 
@@ -143,16 +143,23 @@ impl Sim<'_> {
         }
     }
 
-    /// A standing pause is repeated at half of its time, well before it runs out.
+    /// A standing pause is repeated at half of its time, well before it runs out. A storm guard
+    /// looks at that time too, or earlier.
     fn schedule_refresh(&mut self, port: PortId, spec: &PauseSpec) {
-        let rate = self.cold[port as usize].rate;
-        let tx = &mut self.cold[port as usize].tx;
-        if spec.quanta.is_none() || tx.xoff == 0 || tx.refresh_at != NEVER {
+        let guard =
+            if self.ports[port as usize].has(port_flag::HOST) { self.guard_due(port) } else { NEVER };
+        let tx = &self.cold[port as usize].tx;
+        if tx.xoff == 0 {
             return;
         }
-        let at = self.now + (pause_time(spec, rate) / 2).max(1);
-        tx.refresh_at = at;
-        self.schedule(at, Kind::PauseRefresh, port);
+        let rate = self.cold[port as usize].rate;
+        let half = (pause_time(spec, rate) / 2).max(1);
+        let refresh = if spec.quanta.is_some() { self.now + half } else { NEVER };
+        let at = refresh.min(guard.max(self.now));
+        if at < tx.refresh_at {
+            self.cold[port as usize].tx.refresh_at = at;
+            self.schedule(at, Kind::PauseRefresh, port);
+        }
     }
 
     pub(crate) fn pause_refresh(&mut self, port: PortId) {
@@ -162,6 +169,11 @@ impl Sim<'_> {
             return;
         }
         tx.refresh_at = NEVER;
+        let host = self.ports[port as usize].has(port_flag::HOST);
+        if host && self.guard_due(port) <= self.now {
+            return self.guard_network(port);
+        }
+        let tx = &mut self.cold[port as usize].tx;
         if tx.xoff != 0 && alive {
             tx.pending |= tx.xoff;
             self.ports[port as usize].flags |= port_flag::PAUSE_PENDING;
@@ -185,7 +197,11 @@ impl Sim<'_> {
         self.log_pause(port, content, &spec);
         let rate = self.cold[p].rate;
         let until = self.now.saturating_add(pause_time(&self.sender_spec(port), rate));
-        let sent_as = self.sender_spec(port).mode;
+        // A NIC that storms though pause is off there sends PFC frames.
+        let sent_as = match self.sender_spec(port).mode {
+            PauseMode::Off => PauseMode::Pfc,
+            mode => mode,
+        };
         if sent_as == PauseMode::Global {
             self.cold[p].rx.global_frames += 1;
         }
@@ -323,7 +339,7 @@ impl Sim<'_> {
         if out.has(port_flag::HOST) {
             priority
         } else {
-            self.switches[out.unit as usize].tables.queue(priority)
+            self.tables_of(out.unit as usize).queue(priority)
         }
     }
 }
