@@ -111,7 +111,7 @@ impl Sim<'_> {
     fn settle(&mut self, port: PortId, queue: u8) {
         let out = &self.ports[port as usize];
         if (out.ready | out.rings) & (1 << queue) == 0 {
-            self.queues[port as usize * 8 + usize::from(queue)].deficit = 0;
+            self.queues[(port, queue)].deficit = 0;
         }
     }
 

@@ -163,7 +163,6 @@ impl Sim<'_> {
     }
 
     pub(crate) fn pause_refresh(&mut self, port: PortId) {
-        let alive = self.alive();
         let tx = &mut self.cold[port as usize].tx;
         if tx.refresh_at != self.now {
             return;
@@ -174,7 +173,7 @@ impl Sim<'_> {
             return self.guard_network(port);
         }
         let tx = &mut self.cold[port as usize].tx;
-        if tx.xoff != 0 && alive {
+        if tx.xoff != 0 {
             tx.pending |= tx.xoff;
             self.ports[port as usize].flags |= port_flag::PAUSE_PENDING;
             self.kick(port);
