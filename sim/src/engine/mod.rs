@@ -104,13 +104,13 @@ impl Sim<'_> {
     fn run(&mut self, progress: &mut dyn FnMut(Progress)) {
         let until = self.model.until.unwrap_or(SimTime::NEVER).ps();
         while let Some((at, key)) = self.events.pop() {
+            // Timers left over from finished work do not lengthen the run.
+            if key.kind().is_timer() && self.finished() {
+                break;
+            }
             if at.ps() > until {
                 self.now = until;
                 self.stop = Stop::Until;
-                break;
-            }
-            // Timers left over from finished work do not lengthen the run.
-            if key.kind().is_timer() && self.finished() {
                 break;
             }
             self.now = at.ps();
@@ -160,7 +160,8 @@ impl Sim<'_> {
         self.events.push(SimTime::from_ps(at), Key::new(kind, entity));
     }
 
-    fn finished(&self) -> bool {
+    /// No work is left, and no packet under way (unreliable flows end before their last arrives).
+    pub(crate) fn finished(&self) -> bool {
         !self.alive() && self.packets.is_empty()
     }
 
