@@ -31,6 +31,8 @@ pub struct NicPort {
     pub rx_peak: u32,
     /// Bit rate of the way to host memory; 0: faster than the port.
     pub drain_bps: u64,
+    /// Time of the pending RxDrain event.
+    pub drain_at: u64,
     /// The pause that this NIC imposes began then; 0: none.
     pub pausing_since: u64,
     /// The storm guard has stopped this NIC from pausing.
@@ -102,11 +104,7 @@ impl Sim<'_> {
         let qp = q.ring_head;
         q.ring_head = self.senders[qp as usize].next;
         if q.ring_head == u32::MAX {
-            let out = &mut self.ports[port as usize];
-            out.rings &= !(1 << queue);
-            if out.ready & (1 << queue) == 0 {
-                q.deficit = 0;
-            }
+            self.ports[port as usize].rings &= !(1 << queue);
         }
         qp
     }
@@ -160,11 +158,13 @@ impl Sim<'_> {
         let out = &self.ports[p];
         if out.eligible() != 0 {
             let at = out.busy_until;
-            // Held by shapers only: the scheduler has set the time.
+            // Otherwise held by shapers only: the scheduler has set the time, but a paced queue
+            // pair of another class may be due before.
             if at > self.now {
-                self.wake(port, at);
+                return self.wake(port, at);
             }
-        } else if let Some(&Reverse((at, _))) = self.nic_ports[p].paced.peek() {
+        }
+        if let Some(&Reverse((at, _))) = self.nic_ports[p].paced.peek() {
             let at = at.max(self.ports[p].busy_until);
             self.wake(port, at);
         }
@@ -194,10 +194,20 @@ impl Sim<'_> {
             self.senders[qp as usize].flags &= !sender_flag::QUEUED;
             if self.can_send(qp) && self.senders[qp as usize].not_before() <= self.now {
                 self.send_data(port, qp);
-                return self.requeue(port, qp);
+                self.requeue(port, qp);
+                return self.clear_deficit(port, queue);
             }
             // Its window closed, or it failed, while it stood in line.
             self.activate_later(qp);
+        }
+    }
+
+    /// A queue that has run empty loses what it might still have sent in its turn. A queue pair
+    /// that goes back in line keeps its queue from being empty.
+    fn clear_deficit(&mut self, port: PortId, queue: u8) {
+        let out = &self.ports[port as usize];
+        if (out.ready | out.rings) & (1 << queue) == 0 {
+            self.queues[port as usize * 8 + usize::from(queue)].deficit = 0;
         }
     }
 
@@ -211,13 +221,15 @@ impl Sim<'_> {
         out.backlog -= bytes;
         if q.fifo.is_empty() {
             out.ready &= !(1 << queue);
+            self.clear_deficit(port, queue);
         }
         self.send(port, queue, id);
     }
 
     /// After a packet: back in line, to the pacing heap, or out until an event wakes the sender.
     fn requeue(&mut self, port: PortId, qp: u32) {
-        if !self.can_send(qp) {
+        // A completion may have put it in line already.
+        if self.senders[qp as usize].is(sender_flag::QUEUED) || !self.can_send(qp) {
             return;
         }
         let free = self.ports[port as usize].busy_until;

@@ -58,11 +58,26 @@ impl Sim<'_> {
         };
         let frame = u64::from(self.packets[nic.rx.head].frame);
         let span = BitRate::from_bps(bps).serialize_ceil(frame).ps();
-        self.schedule(self.now + span, Kind::RxDrain, port);
+        let at = self.now.saturating_add(span);
+        self.nic_ports[port as usize].drain_at = at;
+        self.schedule(at, Kind::RxDrain, port);
+    }
+
+    /// The way to memory has another rate from now on; the frame on it starts anew.
+    pub(crate) fn set_drain(&mut self, port: PortId, bps: u64) {
+        let nic = &mut self.nic_ports[port as usize];
+        nic.drain_bps = bps;
+        if !nic.rx.is_empty() {
+            self.schedule_drain(port);
+        }
     }
 
     pub(crate) fn rx_drain(&mut self, port: PortId) {
         let p = port as usize;
+        // A change of the rate leaves the event of the former one behind.
+        if self.nic_ports[p].drain_at != self.now {
+            return;
+        }
         let Some(id) = self.nic_ports[p].rx.pop(&self.packets) else {
             return;
         };
@@ -73,13 +88,15 @@ impl Sim<'_> {
         self.deliver(port, id);
         if u64::from(self.nic_ports[p].rx_bytes) <= self.nic_profile(port).rx_xon.0 {
             self.nic_resume(port);
+        } else {
+            self.guard_storm(port);
         }
     }
 
     /// The receive buffer is filling: stop the network.
     fn nic_pause(&mut self, port: PortId) {
         let profile = self.nic_profile(port);
-        let (spec, guard) = (profile.pfc, profile.storm_guard);
+        let spec = profile.pfc;
         if spec.mode == PauseMode::Off {
             return;
         }
@@ -87,14 +104,25 @@ impl Sim<'_> {
         if nic.pausing_since == 0 {
             nic.pausing_since = self.now.max(1);
         }
-        if let Some(guard) = guard
-            && self.now - nic.pausing_since >= guard.ps()
+        self.guard_storm(port);
+        if !self.nic_ports[port as usize].guarded {
+            self.set_xoff(port, spec.tx_mask, true);
+        }
+    }
+
+    /// Stops a pause that has lasted too long. Looked at whenever a frame moves and whenever the
+    /// pause is refreshed: a network at rest brings no more frames.
+    pub(crate) fn guard_storm(&mut self, port: PortId) {
+        let profile = self.nic_profile(port);
+        let (mask, guard) = (profile.pfc.tx_mask, profile.storm_guard);
+        let nic = &mut self.nic_ports[port as usize];
+        if nic.pausing_since != 0
+            && !nic.guarded
+            && guard.is_some_and(|guard| self.now - nic.pausing_since >= guard.ps())
         {
             nic.guarded = true;
-            return self.set_xoff(port, spec.tx_mask, false);
-        }
-        if !nic.guarded {
-            self.set_xoff(port, spec.tx_mask, true);
+            let mask = mask & !self.cold[port as usize].tx.forced;
+            self.set_xoff(port, mask, false);
         }
     }
 
