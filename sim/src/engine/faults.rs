@@ -3,7 +3,7 @@
 use super::Sim;
 use super::packet::{Fifo, NO_PACKET};
 use super::port::port_flag;
-use crate::model::{FaultKind, NodeId, PRIORITIES};
+use crate::model::{FaultKind, NodeId, PRIORITIES, PauseMode};
 use crate::results::DropCause;
 use crate::topology::fabric::PortId;
 use crate::transport::sender_flag;
@@ -47,6 +47,9 @@ impl Sim<'_> {
         self.fabric.set_link(link, true);
         self.reroute_flows();
         for port in self.ports_of(link) {
+            // A storm outlasts the failure.
+            let forced = self.cold[port as usize].tx.forced;
+            self.set_xoff(port, forced, true);
             self.kick(port);
         }
     }
@@ -111,8 +114,9 @@ impl Sim<'_> {
                 (node(self.senders[qp as usize].port), node(self.receivers[qp as usize].port));
             if let Some(path) = self.find_path(qp, true) {
                 let (port, route) = self.store_path(Some(&path), from);
-                self.move_sender(qp, port);
+                // Before the move, which may send at once.
                 self.senders[qp as usize].route = route;
+                self.move_sender(qp, port);
             }
             if let Some(path) = self.find_path(qp, false) {
                 let (port, route) = self.store_path(Some(&path), to);
@@ -140,12 +144,15 @@ impl Sim<'_> {
         for port in self.fabric.node_ports(node) {
             let normal = self.nic_at(port).rx_drain;
             let bps = drain.or(normal).map_or(0, BitRate::bps);
-            self.nic_ports[port as usize].drain_bps = bps;
+            self.set_drain(port, bps);
         }
     }
 
     fn storm(&mut self, node: NodeId, mask: u8) {
         for port in self.fabric.node_ports(node) {
+            // 802.3x knows no priorities: it stops the port.
+            let global = self.pause_spec(port).mode == PauseMode::Global;
+            let mask = if global { u8::MAX } else { mask };
             self.cold[port as usize].tx.forced |= mask;
             self.set_xoff(port, mask, true);
         }
@@ -153,7 +160,12 @@ impl Sim<'_> {
 
     fn storm_end(&mut self, node: NodeId) {
         for port in self.fabric.node_ports(node) {
-            let mask = std::mem::take(&mut self.cold[port as usize].tx.forced);
+            let mut mask = std::mem::take(&mut self.cold[port as usize].tx.forced);
+            let nic = &self.nic_ports[port as usize];
+            if nic.pausing_since != 0 && !nic.guarded {
+                // A full receive buffer still pauses these.
+                mask &= !self.pause_spec(port).tx_mask;
+            }
             self.set_xoff(port, mask, false);
         }
     }
