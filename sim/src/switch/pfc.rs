@@ -5,7 +5,7 @@
 //! response time, blocks the queues of its priorities, and expires unless refreshed.
 
 use crate::engine::Sim;
-use crate::engine::packet::{Packet, PacketKind};
+use crate::engine::packet::{NO_PACKET, Packet, PacketKind};
 use crate::engine::port::{NEVER, port_flag};
 use crate::engine::queue::Kind;
 use crate::model::{PRIORITIES, PauseMode, PauseSpec, Role};
@@ -61,7 +61,13 @@ impl Sim<'_> {
 
     pub(crate) fn resume_group(&mut self, port: PortId, group: usize) {
         self.groups[group].paused = false;
-        let mask = self.groups[group].pause_mask & !self.cold[port as usize].tx.forced;
+        // With whole-port pause, groups share priorities: all of them must agree.
+        let first = port as usize * PRIORITIES;
+        let held = self.groups[first..first + PRIORITIES]
+            .iter()
+            .filter(|g| g.paused)
+            .fold(self.cold[port as usize].tx.forced, |mask, g| mask | g.pause_mask);
+        let mask = self.groups[group].pause_mask & !held;
         self.set_xoff(port, mask, false);
     }
 
@@ -156,11 +162,14 @@ impl Sim<'_> {
     }
 
     pub(crate) fn pause_refresh(&mut self, port: PortId) {
-        let alive = self.alive();
-        let tx = &mut self.cold[port as usize].tx;
-        if tx.refresh_at != self.now {
+        let alive = !self.finished();
+        if self.cold[port as usize].tx.refresh_at != self.now {
             return;
         }
+        if self.ports[port as usize].has(port_flag::HOST) {
+            self.guard_storm(port);
+        }
+        let tx = &mut self.cold[port as usize].tx;
         tx.refresh_at = NEVER;
         if tx.xoff != 0 && alive {
             tx.pending |= tx.xoff;
@@ -172,6 +181,11 @@ impl Sim<'_> {
     /// A received pause frame takes effect.
     pub(crate) fn pause_apply(&mut self, port: PortId) {
         let p = port as usize;
+        let head = self.cold[p].rx.pending.head;
+        // After a link failure the event may be about a frame that is gone.
+        if head == NO_PACKET || self.packets[head].due != self.now {
+            return;
+        }
         let Some(id) = self.cold[p].rx.pending.pop(&self.packets) else {
             return;
         };
