@@ -98,6 +98,10 @@ impl Sim<'_> {
         let unit = self.ports[rx as usize].unit as usize;
         let tables = &self.switches[unit].tables;
         let packet = &mut self.packets[id];
+        if packet.has(flag::CORRUPT) && self.switches[unit].header_bytes == 0 {
+            // Stored whole, it shows its FCS.
+            return self.discard(rx, id, DropCause::LinkError);
+        }
         let priority = tables.classify(packet.dscp, packet.pcp);
         let queue = tables.queue(priority);
         packet.priority = priority;
@@ -115,6 +119,7 @@ impl Sim<'_> {
             return self.discard(egress, id, DropCause::Watchdog);
         }
         let out = &self.ports[egress as usize];
+        debug_assert_eq!(out.unit as usize, unit, "a route leads through the ports of its nodes");
         let bit = 1 << queue;
         let cuts = out.busy_until <= self.now
             && out.ready == 0
@@ -197,14 +202,15 @@ impl Sim<'_> {
                 let old = tail.ingress as usize * 8 + tables.group(tail.priority);
                 let new = packet.ingress as usize * 8 + tables.group(packet.priority);
                 let pool = &mut self.switches[unit].pool;
+                let before = (pool.clone(), self.groups[old].clone());
                 pool.release(&mut self.groups[old], bytes);
                 if pool.admit(&mut self.groups[new], bytes) == Admission::Admitted {
                     let loser = q.fifo.replace_tail(&mut self.packets, id);
                     let loser = self.packets.insert(loser);
                     return self.discard(egress, loser, DropCause::TailDrop);
                 }
-                let restored = pool.admit(&mut self.groups[old], bytes);
-                assert_eq!(restored, Admission::Admitted, "bytes just released fit again");
+                // Not by a new admission: the limit may have fallen below what the group holds.
+                (*pool, self.groups[old]) = before;
             }
         }
         self.discard(egress, id, DropCause::TailDrop);
