@@ -11,6 +11,8 @@ mod link;
 pub mod packet;
 pub mod port;
 pub mod queue;
+#[cfg(test)]
+mod random_tests;
 mod sample;
 #[cfg(test)]
 pub(crate) mod testing;
