@@ -47,6 +47,9 @@ impl Sim<'_> {
         self.fabric.set_link(link, true);
         self.reroute_flows();
         for port in self.ports_of(link) {
+            // A storm outlasts the failure.
+            let forced = self.cold[port as usize].tx.forced;
+            self.set_xoff(port, forced, true);
             self.kick(port);
         }
     }
@@ -116,8 +119,9 @@ impl Sim<'_> {
                 (node(self.senders[qp as usize].port), node(self.receivers[qp as usize].port));
             if let Some(path) = self.find_path(qp, true) {
                 let (port, route) = self.store_path(Some(&path), from);
-                self.move_sender(qp, port);
+                // Before the move, which may send at once.
                 self.senders[qp as usize].route = route;
+                self.move_sender(qp, port);
             }
             if let Some(path) = self.find_path(qp, false) {
                 let (port, route) = self.store_path(Some(&path), to);
@@ -145,7 +149,7 @@ impl Sim<'_> {
         for port in self.fabric.node_ports(node) {
             let normal = self.nic_at(port).rx_drain;
             let bps = drain.or(normal).map_or(0, BitRate::bps);
-            self.nic_ports[port as usize].drain_bps = bps;
+            self.set_drain(port, bps);
         }
     }
 

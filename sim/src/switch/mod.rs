@@ -101,6 +101,10 @@ impl Sim<'_> {
     pub(crate) fn forward(&mut self, rx: PortId, unit: usize, id: PacketId) {
         let tables = &self.tables[self.switches[unit].profile as usize];
         let packet = &mut self.packets[id];
+        if packet.has(flag::CORRUPT) && self.switches[unit].header_bytes == 0 {
+            // Stored whole, it shows its FCS.
+            return self.discard(rx, id, DropCause::LinkError);
+        }
         let priority = tables.classify(packet.dscp, packet.pcp);
         let queue = tables.queue(priority);
         packet.priority = priority;
@@ -120,6 +124,7 @@ impl Sim<'_> {
             return self.discard(egress, id, DropCause::Watchdog);
         }
         let out = &self.ports[egress as usize];
+        debug_assert_eq!(out.unit as usize, unit, "a route leads through the ports of its nodes");
         let bit = 1 << queue;
         let cuts = out.busy_until <= self.now
             && out.ready == 0
@@ -202,6 +207,7 @@ impl Sim<'_> {
                 let old = (tail.ingress, tables.group(tail.priority));
                 let new = (packet.ingress, tables.group(packet.priority));
                 let pool = &mut self.switches[unit].pool;
+                let before = (pool.clone(), self.groups[old].clone());
                 pool.release(&mut self.groups[old], bytes);
                 if pool.admit(&mut self.groups[new], bytes) == Admission::Admitted {
                     let loser = q.fifo.replace_tail(&mut self.packets, id);
@@ -211,8 +217,8 @@ impl Sim<'_> {
                     let loser = self.packets.insert(loser);
                     return self.discard(egress, loser, DropCause::TailDrop);
                 }
-                let restored = pool.admit(&mut self.groups[old], bytes);
-                assert_eq!(restored, Admission::Admitted, "bytes just released fit again");
+                // Not by a new admission: the limit may have fallen below what the group holds.
+                (*pool, self.groups[old]) = before;
             }
         }
         self.discard(egress, id, DropCause::TailDrop);

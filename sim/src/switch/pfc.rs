@@ -5,7 +5,7 @@
 //! response time, blocks the queues of its priorities, and expires unless refreshed.
 
 use crate::engine::Sim;
-use crate::engine::packet::{Packet, PacketKind};
+use crate::engine::packet::{NO_PACKET, Packet, PacketKind};
 use crate::engine::port::{NEVER, port_flag};
 use crate::engine::queue::Kind;
 use crate::model::{PRIORITIES, PauseMode, PauseSpec, Role};
@@ -61,7 +61,13 @@ impl Sim<'_> {
 
     pub(crate) fn resume_group(&mut self, port: PortId, group: u8) {
         self.groups[(port, group)].paused = false;
-        let mask = self.groups[(port, group)].pause_mask & !self.cold[port as usize].tx.forced;
+        // With whole-port pause, groups share priorities: all of them must agree.
+        let held = self
+            .groups
+            .of_port(port)
+            .filter(|g| g.paused)
+            .fold(self.cold[port as usize].tx.forced, |mask, g| mask | g.pause_mask);
+        let mask = self.groups[(port, group)].pause_mask & !held;
         self.set_xoff(port, mask, false);
     }
 
@@ -163,18 +169,18 @@ impl Sim<'_> {
     }
 
     pub(crate) fn pause_refresh(&mut self, port: PortId) {
-        let alive = self.alive();
         let tx = &mut self.cold[port as usize].tx;
         if tx.refresh_at != self.now {
             return;
         }
+        let tx = &mut self.cold[port as usize].tx;
         tx.refresh_at = NEVER;
         let host = self.ports[port as usize].has(port_flag::HOST);
         if host && self.guard_due(port) <= self.now {
             return self.guard_network(port);
         }
         let tx = &mut self.cold[port as usize].tx;
-        if tx.xoff != 0 && alive {
+        if tx.xoff != 0 {
             tx.pending |= tx.xoff;
             self.ports[port as usize].flags |= port_flag::PAUSE_PENDING;
             self.kick(port);
@@ -184,6 +190,11 @@ impl Sim<'_> {
     /// A received pause frame takes effect.
     pub(crate) fn pause_apply(&mut self, port: PortId) {
         let p = port as usize;
+        let head = self.cold[p].rx.pending.head;
+        // After a link failure the event may be about a frame that is gone.
+        if head == NO_PACKET || self.packets[head].due != self.now {
+            return;
+        }
         let Some(id) = self.cold[p].rx.pending.pop(&self.packets) else {
             return;
         };
@@ -302,33 +313,18 @@ impl Sim<'_> {
         }
     }
 
-    /// Pauses that the peer upholds although it no longer repeats them: once all flows are done,
-    /// refreshes stop so that the run can end, which must not set free what is queued.
-    fn standing_pause(&self, port: PortId) -> u8 {
-        let peer = self.ports[port as usize].peer as usize;
-        if self.alive() || self.ports[peer].has(port_flag::DOWN) {
-            return 0;
-        }
-        self.cold[peer].tx.xoff
-    }
-
     pub(crate) fn pause_expire(&mut self, port: PortId) {
         if self.cold[port as usize].rx.expire_at != self.now {
             return;
         }
         self.cold[port as usize].rx.expire_at = NEVER;
-        let standing = self.standing_pause(port);
         for priority in 0..PRIORITIES as u8 {
             let i = usize::from(priority);
             let until = self.cold[port as usize].rx.until[i];
             if until == 0 || until > self.now {
                 continue;
             }
-            if standing & 1 << priority != 0 {
-                self.cold[port as usize].rx.until[i] = NEVER;
-            } else {
-                self.end_pause(port, priority);
-            }
+            self.end_pause(port, priority);
         }
         self.pauses_changed(port);
     }

@@ -120,6 +120,9 @@ impl Sim<'_> {
 
     /// Hands newly posted messages to the transport.
     pub(crate) fn post(&mut self, qp: u32) {
+        if self.flows[qp as usize].done {
+            return;
+        }
         let postable = self.postable(qp);
         let layout = self.senders[qp as usize].layout;
         let cold = &mut self.flows[qp as usize];

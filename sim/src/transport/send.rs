@@ -6,7 +6,6 @@ use crate::engine::packet::{Packet, PacketKind, flag};
 use crate::engine::port::NEVER;
 use crate::engine::queue::Kind;
 use crate::model::{Framing, Op};
-use crate::results::FlowStatus;
 use crate::topology::fabric::PortId;
 use crate::units::BitRate;
 
@@ -185,8 +184,10 @@ impl Sim<'_> {
         let id = self.packets.insert(packet);
         self.send(port, queue, id);
         let s = &self.senders[qp as usize];
-        if s.is(sender_flag::UNRELIABLE) && s.nxt == s.layout.total {
-            self.finish(qp, FlowStatus::Completed);
+        if last && s.is(sender_flag::UNRELIABLE) {
+            // Nobody will answer: a message is complete for its sender once it is sent.
+            let sent = s.nxt;
+            self.complete_up_to(qp, sent);
         }
     }
 
