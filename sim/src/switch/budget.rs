@@ -4,9 +4,8 @@ use crate::headroom;
 use crate::model::{
     BufferSpec, Headroom, Limit, Model, NodeId, PRIORITIES, PauseMode, Role, SwitchProfile,
 };
-use crate::time::SimDuration;
 use crate::topology::fabric::{Fabric, PortId};
-use crate::units::BitRate;
+use crate::units::{BitRate, Length};
 use std::fmt;
 
 /// Division of a switch's buffer. All values in bytes.
@@ -93,7 +92,7 @@ pub fn of_switch(model: &Model, fabric: &Fabric, node: NodeId) -> Budget {
             let group = &profile.buffer.pgs[pg];
             budget.reserves = budget.reserves.saturating_add(group.reserve.0);
             if group.lossless && profile.pfc.mode != PauseMode::Off {
-                row[pg] = headroom_bytes(model, fabric, port, group.headroom, profile.latency);
+                row[pg] = headroom_bytes(model, fabric, port, group.headroom, profile);
             }
         }
         let row_total = row.iter().fold(0u64, |sum, &b| sum.saturating_add(b));
@@ -106,14 +105,14 @@ pub fn of_switch(model: &Model, fabric: &Fabric, node: NodeId) -> Budget {
     budget
 }
 
-/// `latency`: the switch's own. Frames in its pipeline are admitted only after it, so they are
-/// under way when the pause is decided just like those on the cable.
+/// Frames in the switch's own pipeline are admitted only after its latency, so they are under way
+/// when the pause is decided just like those on the cable.
 fn headroom_bytes(
     model: &Model,
     fabric: &Fabric,
     port: PortId,
     rule: Headroom,
-    latency: SimDuration,
+    profile: &SwitchProfile,
 ) -> u64 {
     let info = &fabric.ports[port as usize];
     match rule {
@@ -131,7 +130,21 @@ fn headroom_bytes(
             };
             let mtu = model.nics.iter().map(|n| n.mtu).max().unwrap_or(4_096);
             let frame = model.framing.largest_frame(mtu);
-            headroom::auto_for_frames(info.rate, info.delay, frame, response + latency).0
+            let cell_bytes = profile.buffer.cell_bytes.max(1);
+            // Small frames waste most of their cells, so cells make the smallest frame the worst.
+            let input = headroom::Input {
+                phy_delay: info.delay,
+                mtu_frame_bytes: frame,
+                port_mtu: frame,
+                response: response + profile.latency,
+                cell_bytes,
+                ..headroom::Input::roce(info.rate, Length(0), mtu)
+            };
+            match headroom::calculate(headroom::Profile::Xoff, &input) {
+                Ok(breakdown) => breakdown.total.0,
+                // Beyond what the calculator accepts: more than any buffer holds.
+                Err(_) => u64::MAX,
+            }
         }
     }
 }
