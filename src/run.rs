@@ -14,7 +14,7 @@ use xoff_sim::compat::hpcc::{self, HpccInput};
 use xoff_sim::engine;
 use xoff_sim::metrics::select::MetricRef;
 use xoff_sim::metrics::value::grouped;
-use xoff_sim::plan::{Case, Diagnostic, Plan, ReportSpec};
+use xoff_sim::plan::{Case, Diagnostic, Plan, ReportSpec, column};
 use xoff_sim::results::Results;
 use xoff_sim::scenario::{self, Overrides};
 use xoff_sim::time::SimTime;
@@ -127,11 +127,11 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
 
 /// Metrics of the report that do not exist.
 fn unknown_metrics(plan: &Plan, file: &str, text: &str) -> Vec<Diagnostic> {
-    let metrics = plan.report.metrics.iter();
+    let metrics = plan.report.metrics.iter().map(|text| column(text).0);
     let wrong = metrics.filter_map(|name| Some((name, MetricRef::parse(name).err()?)));
     wrong
         .map(|(name, error)| {
-            let at = text.find(name.as_str());
+            let at = text.find(name);
             Diagnostic {
                 file: file.to_owned(),
                 span: at.map_or(0..0, |at| at..at + name.len()),

@@ -5,8 +5,13 @@ use std::process::{Command, Output, Stdio};
 
 /// Runs `xoff` with these words as arguments.
 pub(crate) fn xoff(args: &[&str]) -> Output {
+    xoff_in(Path::new("."), args)
+}
+
+pub(crate) fn xoff_in(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xoff"))
         .args(args)
+        .current_dir(dir)
         .stdin(Stdio::null())
         .output()
         .expect("the binary was built with the tests")
@@ -204,4 +209,94 @@ fn helpers_print_data() {
             .code(),
         Some(2)
     );
+}
+
+#[test]
+fn junit_is_xml_with_a_test_per_expectation() {
+    let scratch = Scratch::new("junit");
+    let path = scratch.file("a.toml", &INCAST.replace("hops >= 0", "flows.total == 1"));
+    let output = xoff(&["run", "-q", &path, "--format", "junit"]);
+    assert_eq!(output.status.code(), Some(1));
+    let xml = text(&output.stdout);
+    assert!(xml.starts_with("<?xml version=\"1.0\""), "{xml}");
+    // Every element that is opened is closed, in order.
+    let mut open: Vec<&str> = Vec::new();
+    for tag in xml.split('<').skip(2).map(|t| t.split('>').next().unwrap()) {
+        let name = tag.split_whitespace().next().unwrap().trim_end_matches('/');
+        match name.strip_prefix('/') {
+            Some(name) => assert_eq!(open.pop(), Some(name), "{xml}"),
+            None if tag.ends_with('/') => {}
+            None => open.push(name),
+        }
+    }
+    assert!(open.is_empty());
+    assert_eq!(xml.matches("<failure").count(), 2);
+}
+
+#[test]
+fn options_change_the_run_and_are_in_the_command_that_repeats_it() {
+    let scratch = Scratch::new("set");
+    let path = scratch.file("a.toml", INCAST);
+    let plain = text(&xoff(&["run", "-q", &path]).stdout);
+    assert!(plain.contains("seed 1") && plain.contains("xoff run"));
+    let args = ["run", "-q", &path, "--set", "traffic.0.bytes=50kB", "--seed", "7"];
+    let changed = text(&xoff(&[&args[..], &["--until", "1ms", "--case", "on"]].concat()).stdout);
+    assert_ne!(plain, changed);
+    let repeat = changed.lines().find_map(|l| l.trim().strip_prefix("repeat with: xoff "));
+    let repeat = repeat.expect("the report says how to repeat it");
+    for part in ["--set traffic.0.bytes=50kB", "--seed 7", "--until 1ms", "--case on"] {
+        assert!(repeat.contains(part), "{repeat}");
+    }
+    let words: Vec<&str> = repeat.split(' ').collect();
+    assert_eq!(text(&xoff(&[&words[..], &["-q"]].concat()).stdout), changed);
+}
+
+#[test]
+fn standard_input_is_a_scenario_too() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_xoff"))
+        .args(["run", "-q", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, INCAST.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("Incast"));
+}
+
+#[test]
+fn a_run_cut_short_says_so() {
+    let scratch = Scratch::new("until");
+    let path = scratch.file("a.toml", INCAST);
+    let output = xoff(&["run", "-q", &path, "--until", "2us", "--case", "on", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let case = &json["scenarios"][0]["cases"][0];
+    assert!(case.to_string().contains("unfinished"), "{case}");
+}
+
+/// Editors find the schema beside the scenarios. `UPDATE_SCHEMA=1` writes it anew.
+#[test]
+fn the_committed_schema_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies/scenario.schema.json");
+    let printed = text(&xoff(&["schema"]).stdout);
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(&path, &printed).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == printed, "run `xoff schema > topologies/scenario.schema.json`");
+}
+
+#[test]
+fn headroom_agrees_with_the_simulator_and_shows_its_terms() {
+    let args = ["headroom", "--rate", "100G", "--cable", "100m", "--mtu", "1024"];
+    let human = text(&xoff(&args).stdout);
+    assert!(human.contains("crossing frame") && human.contains("pause response"), "{human}");
+    let output = xoff(&[&args[..], &["--format", "json"]].concat());
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    // By hand in the calculator's own tests.
+    assert!(json.to_string().contains("40432"), "{json}");
 }

@@ -1,3 +1,10 @@
-//! Integration tests: the command as its users run it.
+//! Integration tests: the command as its users run it, and the numbers that it must give.
 
+mod bad_input;
 mod cli;
+mod corpus;
+mod hpcc;
+mod numbers;
+mod random;
+mod scenarios;
+mod support;

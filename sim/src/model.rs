@@ -458,6 +458,8 @@ pub struct FlowSpec {
     pub dst: NodeId,
     /// Local port of a multi-port host; None: by hash among the shortest paths.
     pub src_port: Option<u32>,
+    /// Port of a multi-port destination (its address); None: by hash.
+    pub dst_port: Option<u32>,
     pub start: SimTime,
     pub bytes: u64,
     /// Message size; the last message takes the rest.

@@ -41,10 +41,18 @@ pub struct Located<T> {
 /// How cases are laid out in one table.
 #[derive(Clone, Debug, Default)]
 pub struct ReportSpec {
-    /// Metrics shown (dotted names). Empty: the reporter's choice.
+    /// Metrics shown, each as `name` or `name as heading`. Empty: the reporter's choice.
     pub metrics: Vec<String>,
     /// The axis whose labels become column groups. None: one row per case.
     pub pivot: Option<String>,
+}
+
+/// The metric that a column shows, and the column's heading.
+pub fn column(text: &str) -> (&str, &str) {
+    match text.split_once(" as ") {
+        Some((metric, heading)) => (metric.trim(), heading.trim()),
+        None => (text, text),
+    }
 }
 
 /// Cases that differ only in one axis must agree.

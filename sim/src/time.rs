@@ -24,7 +24,7 @@ impl SimTime {
     }
 
     pub const fn from_ns(ns: u64) -> Self {
-        SimTime(ns * 1_000)
+        SimTime(ns.saturating_mul(1_000))
     }
 
     pub const fn ps(self) -> u64 {
@@ -51,15 +51,15 @@ impl SimDuration {
     }
 
     pub const fn from_ns(ns: u64) -> Self {
-        SimDuration(ns * 1_000)
+        SimDuration(ns.saturating_mul(1_000))
     }
 
     pub const fn from_us(us: u64) -> Self {
-        SimDuration(us * 1_000_000)
+        SimDuration(us.saturating_mul(1_000_000))
     }
 
     pub const fn from_ms(ms: u64) -> Self {
-        SimDuration(ms * 1_000_000_000)
+        SimDuration(ms.saturating_mul(1_000_000_000))
     }
 
     pub const fn ps(self) -> u64 {

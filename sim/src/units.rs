@@ -91,7 +91,7 @@ impl Probability {
 impl Length {
     /// Propagation time at 5 ns per metre (5 ps per millimetre).
     pub const fn propagation(self) -> SimDuration {
-        SimDuration::from_ps(self.0 * 5)
+        SimDuration::from_ps(self.0.saturating_mul(5))
     }
 }
 

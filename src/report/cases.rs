@@ -5,6 +5,7 @@ use super::human::NOTHING;
 use super::table::{Align, Table};
 use super::{CaseRun, ScenarioRun};
 use xoff_sim::metrics::select::MetricRef;
+use xoff_sim::plan::column;
 
 /// Metrics of a scenario that names none.
 const DEFAULT: [&str; 6] = [
@@ -90,7 +91,7 @@ fn table(run: &ScenarioRun<'_>, names: &[&str]) -> Table {
     }
     for _ in &groups {
         for name in names {
-            table.column(name, Align::Right);
+            table.column(column(name).1, Align::Right);
         }
     }
     for (key, row) in rows {
@@ -108,7 +109,7 @@ fn table(run: &ScenarioRun<'_>, names: &[&str]) -> Table {
 
 fn values(case: &CaseRun<'_>, names: &[&str]) -> Vec<String> {
     let summary = case.summary();
-    let value = |name: &&str| match MetricRef::parse(name) {
+    let value = |name: &&str| match MetricRef::parse(column(name).0) {
         Ok(metric) => summary
             .get(&metric)
             .map_or(NOTHING.to_owned(), |v| v.to_string()),

@@ -3,7 +3,7 @@
 use super::{node_name, port_towards, status_name};
 use xoff_sim::metrics::summary::{goodput, is_congestion, slowdown_ppm};
 use xoff_sim::metrics::value::{Value, grouped, ppm};
-use xoff_sim::model::{Model, NodeId, Op, PRIORITIES, Recovery, Role};
+use xoff_sim::model::{Model, NodeId, Op, PRIORITIES, PauseMode, Recovery, Role};
 use xoff_sim::results::{DROP_CAUSES, Deadlock, DropCause, FlowStatus, PortResult, Results, Stop};
 
 /// A pause is worth a word from this part of the run on.
@@ -133,9 +133,20 @@ impl Run<'_> {
             loss.priority,
         );
         if !lossless {
-            text += " because PFC is off there";
+            text += match self.pause_mode(loss.port.node) {
+                PauseMode::Off => " because PFC is off there",
+                _ => " because that priority is not lossless there",
+            };
         }
         Some(text + &self.resent())
+    }
+
+    fn pause_mode(&self, node: NodeId) -> PauseMode {
+        match self.model.nodes.get(node as usize).map(|n| n.role) {
+            Some(Role::Switch(profile)) => self.model.switches[profile as usize].pfc.mode,
+            Some(Role::Host(profile)) => self.model.nics[profile as usize].pfc.mode,
+            None => PauseMode::Off,
+        }
     }
 
     /// What the losses cost.

@@ -249,7 +249,9 @@ fn drop_table(model: &Model, results: &Results) -> (Table, usize) {
 fn pause_table(model: &Model, results: &Results) -> (Table, usize) {
     let mut rows = Vec::new();
     for port in &results.ports {
-        for p in 0..PRIORITIES {
+        // A whole-port pause stops all priorities alike: one row says it.
+        let whole = port.rx_global_pause > 0;
+        for p in 0..if whole { 1 } else { PRIORITIES } {
             let q = &port.priority[p];
             if q.rx_pause == 0 && q.rx_pause_duration.is_zero() {
                 continue;
@@ -258,7 +260,7 @@ fn pause_table(model: &Model, results: &Results) -> (Table, usize) {
             let cells = [
                 port_name(model, port),
                 node_name(model, port.peer).to_owned(),
-                p.to_string(),
+                if whole { "all".to_owned() } else { p.to_string() },
                 grouped(q.rx_pause),
                 grouped(q.rx_pause_transitions),
                 time.to_string(),
@@ -417,7 +419,7 @@ mod tests {
         plan.report.pivot = Some("pfc".to_owned());
         plan.report.metrics = vec![
             "goodput.total".to_owned(),
-            "fct.max[group=incast]".to_owned(),
+            "fct.max[group=incast] as slowest".to_owned(),
         ];
         let mut out = Vec::new();
         write(&mut out, &[scenario_run(&plan, &results, 2)]).unwrap();

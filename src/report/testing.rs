@@ -23,6 +23,7 @@ fn flow(name: &str, group: &str, src: NodeId, dst: NodeId) -> FlowSpec {
         src,
         dst,
         src_port: None,
+        dst_port: None,
         start: SimTime::ZERO,
         bytes: 1_000_000,
         message_bytes: 1_000_000,

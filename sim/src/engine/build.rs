@@ -1,6 +1,7 @@
 //! From a model to the state of a simulation at time zero.
 
 use super::Sim;
+use super::grid::Grid;
 use super::link::LinkLoss;
 use super::packet::PacketPool;
 use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
@@ -16,7 +17,7 @@ use crate::rng::{Purpose, Stream};
 use crate::switch::buffer::{Group, Pool, Threshold};
 use crate::switch::{Marking, Switch, Tables, budget};
 use crate::time::SimDuration;
-use crate::topology::fabric::{Fabric, PortId};
+use crate::topology::fabric::{Ends, Fabric, PortId};
 use crate::transport::{
     FlowCold, Layout, Receiver, Sender, ideal_time, latency_histogram, path_key, sender_flag,
 };
@@ -41,9 +42,10 @@ impl<'m> Sim<'m> {
             packets: PacketPool::default(),
             telemetry: Default::default(),
             ports: Vec::with_capacity(count),
-            queues: vec![Queue::EMPTY; count * PRIORITIES],
-            groups: vec![Group::UNUSED; count * PRIORITIES],
-            marking: vec![None; count * PRIORITIES],
+            queues: Grid::new(count, Queue::EMPTY),
+            groups: Grid::new(count, Group::UNUSED),
+            marking: Grid::new(count, None),
+            tables: model.switches.iter().map(|s| Tables::new(s, model.framing.gap())).collect(),
             cold: Vec::with_capacity(count),
             nic_ports: vec![NicPort::default(); count],
             switches: Vec::new(),
@@ -101,11 +103,11 @@ impl<'m> Sim<'m> {
         let spec = &self.model.switches[profile as usize];
         let budget = budget::of_switch(self.model, &self.fabric, node);
         let clamp = |bytes: u64| bytes.min(u64::from(u32::MAX)) as u32;
-        let tables = Tables::new(spec, self.model.framing.gap());
+        let tables = &self.tables[profile as usize];
         for (port, headrooms) in self.fabric.node_ports(node).zip(&budget.headrooms) {
-            for pg in 0..PRIORITIES {
+            for (pg, &headroom) in headrooms.iter().enumerate() {
                 let group = &spec.buffer.pgs[pg];
-                let pauses = (0..PRIORITIES as u8).filter(|&p| tables.group(p) == pg);
+                let pauses = (0..PRIORITIES as u8).filter(|&p| usize::from(tables.group(p)) == pg);
                 let mask = match spec.pfc.mode {
                     PauseMode::Off => 0,
                     PauseMode::Global => u8::MAX,
@@ -114,8 +116,8 @@ impl<'m> Sim<'m> {
                     }
                 };
                 let doublings = budget::rate_doublings(self.model, &self.fabric, port);
-                self.groups[port as usize * PRIORITIES + pg] = Group {
-                    headroom: clamp(headrooms[pg]),
+                self.groups[(port, pg as u8)] = Group {
+                    headroom: clamp(headroom),
                     reserve: clamp(group.reserve.0),
                     xon_offset: clamp(group.xon_offset.0),
                     threshold: Threshold::new(group.limit, doublings),
@@ -143,7 +145,6 @@ impl<'m> Sim<'m> {
                 Forwarding::CutThrough { header_bytes } => header_bytes.max(1),
             },
             watchdog_armed: false,
-            tables,
         }
     }
 
@@ -165,6 +166,9 @@ impl<'m> Sim<'m> {
             };
             let peer = self.fabric.ports[info.peer as usize].node;
             let mut flags = if loss.is_none() { 0 } else { port_flag::LOSSY };
+            if matches!(self.model.nodes[peer as usize].role, Role::Host(_)) {
+                flags |= port_flag::PEER_HOST;
+            }
             let mut delay = info.delay.ps();
             if let Role::Switch(profile) = self.model.nodes[peer as usize].role {
                 let profile = &self.model.switches[profile as usize];
@@ -190,6 +194,7 @@ impl<'m> Sim<'m> {
                 rings: 0,
                 paused: 0,
                 flags,
+                peer_unit: unit[peer as usize],
                 turn: 0,
             });
             self.loss.push(loss);
@@ -202,7 +207,7 @@ impl<'m> Sim<'m> {
     }
 
     /// Flags that follow from a port's own node; a switch port also gets its ECN thresholds.
-    fn port_role_flags(&mut self, port: PortId, rate: crate::units::BitRate) -> u8 {
+    fn port_role_flags(&mut self, port: PortId, rate: crate::units::BitRate) -> u16 {
         let node = self.fabric.ports[port as usize].node as usize;
         match self.model.nodes[node].role {
             Role::Host(profile) => {
@@ -218,7 +223,7 @@ impl<'m> Sim<'m> {
                     if marking.is_some() {
                         ecn = port_flag::ECN;
                     }
-                    self.marking[port as usize * PRIORITIES + queue] = marking;
+                    self.marking[(port, queue as u8)] = marking;
                 }
                 ecn | shaped(&self.schedulers[self.model.nics.len() + profile as usize])
             }
@@ -237,9 +242,8 @@ impl<'m> Sim<'m> {
                 }
                 (_, Role::Switch(_)) => {
                     let unit = self.ports[port as usize].unit as usize;
-                    let pg = self.switches[unit].tables.group(priority as u8);
-                    let group = &self.groups[port as usize * PRIORITIES + pg];
-                    group.pause_mask & 1 << priority != 0
+                    let pg = self.tables_of(unit).group(priority as u8);
+                    self.groups[(port, pg)].pause_mask & 1 << priority != 0
                 }
             };
             self.cold[port as usize].stats[priority].lossless = lossless;
@@ -386,18 +390,26 @@ impl<'m> Sim<'m> {
         let spec = &self.model.flows[qp as usize];
         let key = path_key(spec, data);
         let forward = key.src == spec.src;
-        let first = match spec.src_port {
-            Some(index) if forward => Some(self.fabric.node_ports(spec.src).start + index),
-            _ => None,
-        };
+        let ends = self.stated_ports(qp, data);
         match &spec.path {
-            Some(via) if forward => self.fabric.explicit_path(key.src, via, key, first),
+            Some(via) if forward => self.fabric.explicit_path(via, key, ends),
             Some(via) => {
                 let via: Vec<u32> = via.iter().rev().copied().collect();
-                self.fabric.explicit_path(key.src, &via, key, None)
+                self.fabric.explicit_path(&via, key, ends)
             }
-            None => self.fabric.path(key.src, key, first),
+            None => self.fabric.path(key.src, key, ends),
         }
+    }
+
+    /// The ports by which a flow's data, or what answers it, must leave and arrive.
+    pub(crate) fn stated_ports(&self, qp: FlowId, data: bool) -> Ends {
+        let spec = &self.model.flows[qp as usize];
+        let port = |node: u32, index: Option<u32>| {
+            index.map(|index| self.fabric.node_ports(node).start + index)
+        };
+        let (src, dst) = (port(spec.src, spec.src_port), port(spec.dst, spec.dst_port));
+        let forward = path_key(spec, data).src == spec.src;
+        if forward { Ends { first: src, last: dst } } else { Ends { first: dst, last: src } }
     }
 
     /// Appends a path to the route table: its first port, and the index of what follows.
@@ -456,6 +468,6 @@ fn schedulers(model: &Model) -> Vec<Scheduler> {
     nics.chain(switches).map(Scheduler::new).collect()
 }
 
-fn shaped(scheduler: &Scheduler) -> u8 {
+fn shaped(scheduler: &Scheduler) -> u16 {
     if scheduler.plain { 0 } else { port_flag::SHAPED }
 }

@@ -66,8 +66,13 @@ impl Sim<'_> {
     }
 
     fn frames_sent(&self, port: u32) -> u64 {
-        let queues = &self.queues[port as usize * 8..port as usize * 8 + 8];
-        queues.iter().map(|q| u64::from(q.tx_frames)).sum()
+        self.queues.of_port(port).map(|q| u64::from(q.tx_frames)).sum()
+    }
+
+    /// Wire bytes sent by a port, pause frames included.
+    pub(super) fn bytes_sent(&self, port: u32) -> u64 {
+        let queued: u64 = self.queues.of_port(port).map(|q| q.tx_bytes).sum();
+        queued + self.cold[port as usize].pause_bytes
     }
 
     fn in_flight(&self, port: u32) -> u64 {
@@ -75,8 +80,7 @@ impl Sim<'_> {
     }
 
     fn frames_queued(&self, port: u32) -> u64 {
-        let queues = &self.queues[port as usize * 8..port as usize * 8 + 8];
-        queues.iter().map(|q| self.list_length(q.fifo.head)).sum()
+        self.queues.of_port(port).map(|q| self.list_length(q.fifo.head)).sum()
     }
 
     fn list_length(&self, head: u32) -> u64 {
@@ -93,11 +97,8 @@ impl Sim<'_> {
         let p = port as usize;
         let (info, out, cold) = (&self.fabric.ports[p], &self.ports[p], &self.cold[p]);
         let peer = &self.fabric.ports[out.peer as usize];
-        let queues = &self.queues[p * 8..p * 8 + 8];
-        let bytes: u64 = queues.iter().map(|q| q.tx_bytes).sum();
-        let tx_bytes = bytes + cold.pause_bytes;
+        let tx_bytes = self.bytes_sent(port);
         let received = self.frames_sent(out.peer) - cold.lost - self.in_flight(out.peer);
-        let peer_queues = &self.queues[out.peer as usize * 8..out.peer as usize * 8 + 8];
         let host = out.has(port_flag::HOST);
         PortResult {
             node: info.node,
@@ -107,8 +108,7 @@ impl Sim<'_> {
             tx_frames: self.frames_sent(port) + cold.pause_frames,
             tx_bytes,
             rx_frames: received + self.cold[out.peer as usize].pause_frames,
-            rx_bytes: peer_queues.iter().map(|q| q.tx_bytes).sum::<u64>()
-                + self.cold[out.peer as usize].pause_bytes,
+            rx_bytes: self.bytes_sent(out.peer),
             priority: std::array::from_fn(|priority| self.priority_result(port, priority)),
             drops: cold.drops,
             tx_global_pause: cold.tx.global_frames,
@@ -131,17 +131,17 @@ impl Sim<'_> {
         let serves = |other: usize| self.queue_of(port, other as u8);
         let queue = serves(priority);
         if (0..priority).all(|lower| serves(lower) != queue) {
-            let q = &self.queues[p * 8 + usize::from(queue)];
+            let q = &self.queues[(port, queue)];
             result.tx_frames = u64::from(q.tx_frames);
             result.tx_bytes = q.tx_bytes;
             result.ecn_marked = u64::from(q.marked);
             result.queue_peak = Bytes(u64::from(q.peak));
         }
         if !out.has(port_flag::HOST) {
-            let tables = &self.switches[out.unit as usize].tables;
+            let tables = self.tables_of(out.unit as usize);
             let pg = tables.group(priority as u8);
             if (0..priority).all(|lower| tables.group(lower as u8) != pg) {
-                let group = &self.groups[p * 8 + pg];
+                let group = &self.groups[(port, pg)];
                 result.ingress_peak = Bytes(u64::from(group.peak));
                 result.headroom_peak = Bytes(u64::from(group.headroom_peak));
             }

@@ -48,7 +48,8 @@ impl Sim<'_> {
         self.reroute_flows();
         for port in self.ports_of(link) {
             // A storm outlasts the failure.
-            let forced = self.cold[port as usize].tx.forced;
+            let guarded = self.nic_ports[port as usize].guarded;
+            let forced = if guarded { 0 } else { self.cold[port as usize].tx.forced };
             self.set_xoff(port, forced, true);
             self.kick(port);
         }
@@ -57,6 +58,11 @@ impl Sim<'_> {
     fn drop_in_flight(&mut self, port: PortId) {
         let peer = self.ports[port as usize].peer;
         let mut flight = std::mem::replace(&mut self.ports[port as usize].flight, Fifo::EMPTY);
+        if !flight.is_empty() {
+            // The events of earlier failures come first: their frames were due earlier.
+            self.cold[port as usize].stale_arrivals += 1;
+            self.ports[port as usize].flags |= port_flag::STALE_ARRIVAL;
+        }
         while let Some(id) = flight.pop(&self.packets) {
             self.cold[peer as usize].lost += 1;
             self.discard(peer, id, DropCause::LinkDown);
@@ -70,7 +76,7 @@ impl Sim<'_> {
                 self.flush_queue(port, queue, DropCause::LinkDown);
                 continue;
             }
-            let q = &mut self.queues[port as usize * 8 + usize::from(queue)];
+            let q = &mut self.queues[(port, queue)];
             let mut fifo = std::mem::replace(&mut q.fifo, Fifo::EMPTY);
             let bytes = std::mem::take(&mut q.bytes);
             self.ports[port as usize].backlog -= bytes;
@@ -97,7 +103,7 @@ impl Sim<'_> {
         self.ports[port as usize].flags &= !port_flag::PAUSE_PENDING;
         let tx = &mut self.cold[port as usize].tx;
         (tx.xoff, tx.pending) = (0, 0);
-        for group in &mut self.groups[port as usize * 8..port as usize * 8 + 8] {
+        for group in self.groups.of_port_mut(port) {
             group.paused = false;
         }
     }
@@ -150,9 +156,10 @@ impl Sim<'_> {
 
     fn storm(&mut self, node: NodeId, mask: u8) {
         for port in self.fabric.node_ports(node) {
-            // 802.3x knows no priorities: it stops the port.
+            // Whole-port pause knows no priorities.
             let global = self.pause_spec(port).mode == PauseMode::Global;
             let mask = if global { u8::MAX } else { mask };
+            self.note_pausing(port);
             self.cold[port as usize].tx.forced |= mask;
             self.set_xoff(port, mask, true);
         }
@@ -160,13 +167,8 @@ impl Sim<'_> {
 
     fn storm_end(&mut self, node: NodeId) {
         for port in self.fabric.node_ports(node) {
-            let mut mask = std::mem::take(&mut self.cold[port as usize].tx.forced);
-            let nic = &self.nic_ports[port as usize];
-            if nic.pausing_since != 0 && !nic.guarded {
-                // A full receive buffer still pauses these.
-                mask &= !self.pause_spec(port).tx_mask;
-            }
-            self.set_xoff(port, mask, false);
+            let mask = std::mem::take(&mut self.cold[port as usize].tx.forced);
+            self.storm_over(port, mask);
         }
     }
 

@@ -41,7 +41,7 @@ impl Sim<'_> {
         let wire = u32::from(self.packets[id].frame) + self.gap_bytes;
         let end = self.now + self.wire_time(port, wire);
         self.hops += 1;
-        let q = &mut self.queues[p * 8 + usize::from(queue)];
+        let q = &mut self.queues[(port, queue)];
         q.tx_frames += 1;
         q.tx_bytes += u64::from(wire);
         q.last_tx = self.now;
@@ -58,10 +58,12 @@ impl Sim<'_> {
         }
         self.packets[id].due = due;
         let out = &mut self.ports[p];
-        let idle = out.flight.is_empty();
-        out.flight.push(&mut self.packets, id);
-        if idle {
+        if out.flight.is_empty() {
+            out.flight.push(&mut self.packets, id);
             self.schedule(due, Kind::Arrive, port);
+        } else {
+            self.packets[out.flight.tail].next_due = due;
+            out.flight.push(&mut self.packets, id);
         }
     }
 
@@ -111,8 +113,8 @@ impl Sim<'_> {
     /// How much earlier than its end a frame may be forwarded by a cut-through switch: as soon as
     /// the header is in, but never so early that a faster egress would run dry.
     fn cut_through_gain(&self, port: PortId, id: PacketId, wire: u32) -> u64 {
-        let peer = self.ports[port as usize].peer as usize;
-        let header = self.switches[self.ports[peer].unit as usize].header_bytes;
+        let switch = self.ports[port as usize].peer_unit as usize;
+        let header = self.switches[switch].header_bytes;
         let gain = self.wire_time(port, wire.saturating_sub(header));
         let Some(&egress) = self.routes.get(self.packets[id].route as usize) else {
             return 0;
@@ -124,21 +126,29 @@ impl Sim<'_> {
     #[inline]
     pub(super) fn arrive(&mut self, tx: PortId) {
         let out = &mut self.ports[tx as usize];
+        if out.has(port_flag::STALE_ARRIVAL) {
+            return self.stale_arrival(tx);
+        }
         let id = out.flight.head;
-        // After a link failure the event may be about a frame that is gone.
-        if id == NO_PACKET || self.packets[id].due != self.now {
-            return;
-        }
-        let next = self.packets[id].next;
+        let (next, next_due) = (self.packets[id].next, self.packets[id].next_due);
         out.flight.head = next;
-        let rx = out.peer;
+        let (rx, unit, host) = (out.peer, out.peer_unit, out.has(port_flag::PEER_HOST));
         if next != NO_PACKET {
-            self.schedule(self.packets[next].due, Kind::Arrive, tx);
+            self.schedule(next_due, Kind::Arrive, tx);
         }
-        if self.ports[rx as usize].has(port_flag::HOST) {
+        if host {
             self.nic_receive(rx, id);
         } else {
-            self.forward(rx, id);
+            self.forward(rx, unit as usize, id);
+        }
+    }
+
+    /// An Arrive event about a frame that a link failure took.
+    fn stale_arrival(&mut self, tx: PortId) {
+        let stale = &mut self.cold[tx as usize].stale_arrivals;
+        *stale -= 1;
+        if *stale == 0 {
+            self.ports[tx as usize].flags &= !port_flag::STALE_ARRIVAL;
         }
     }
 

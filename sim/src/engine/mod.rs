@@ -6,6 +6,7 @@
 mod build;
 mod collect;
 mod faults;
+pub mod grid;
 mod link;
 pub mod packet;
 pub mod port;
@@ -24,12 +25,13 @@ use crate::model::Model;
 use crate::nic::{Host, NicPort};
 use crate::results::{Deadlock, PauseLogEntry, Results, Sample, Stop, WatchdogEvent};
 use crate::rng::Stream;
-use crate::switch::{Marking, Switch};
+use crate::switch::{Marking, Switch, Tables};
 use crate::switch::buffer::Group;
 use crate::time::SimTime;
 use crate::topology::fabric::Fabric;
 use crate::transport::telemetry::TelemetryPool;
 use crate::transport::{FlowCold, Receiver, Sender};
+use grid::Grid;
 use packet::PacketPool;
 use port::{Port, PortCold, Queue, Scheduler};
 use queue::{EventQueue, Key, Kind};
@@ -63,12 +65,13 @@ pub struct Sim<'m> {
     pub(crate) telemetry: TelemetryPool,
     pub(crate) fabric: Fabric,
     pub(crate) ports: Vec<Port>,
-    /// Eight per port.
-    pub(crate) queues: Vec<Queue>,
-    /// Ingress priority groups: eight per port.
-    pub(crate) groups: Vec<Group>,
-    /// ECN thresholds: eight per port.
-    pub(crate) marking: Vec<Option<Marking>>,
+    pub(crate) queues: Grid<Queue>,
+    /// Ingress priority groups.
+    pub(crate) groups: Grid<Group>,
+    /// ECN thresholds.
+    pub(crate) marking: Grid<Option<Marking>>,
+    /// Lookups of switches, one per profile.
+    pub(crate) tables: Vec<Tables>,
     pub(crate) cold: Vec<PortCold>,
     pub(crate) nic_ports: Vec<NicPort>,
     pub(crate) switches: Vec<Switch>,
@@ -106,9 +109,10 @@ impl Sim<'_> {
     fn run(&mut self, progress: &mut dyn FnMut(Progress)) {
         let until = self.model.until.unwrap_or(SimTime::NEVER).ps();
         while let Some((at, key)) = self.events.pop() {
-            // Timers left over from finished work do not lengthen the run.
-            if key.kind().is_timer() && self.finished() {
-                break;
+            // Timers left over from finished work neither lengthen the run nor change what is left
+            // of it: a deadlock that outlived its flows stands.
+            if key.kind().is_timer() && !self.alive() {
+                continue;
             }
             if at.ps() > until {
                 self.now = until;
@@ -117,6 +121,7 @@ impl Sim<'_> {
             }
             self.now = at.ps();
             self.event_count += 1;
+            self.look_ahead();
             self.dispatch(key);
             if self.event_count.is_multiple_of(REPORT_EVERY) {
                 progress(self.progress());
@@ -125,6 +130,22 @@ impl Sim<'_> {
         progress(self.progress());
         if self.stop == Stop::Idle && (self.flows_done as usize) < self.senders.len() {
             self.stop = Stop::Stuck;
+        }
+    }
+
+    /// Reads what the next events will need, so that their cache misses overlap with this event's
+    /// work: the port of the event after the next, and the packet of the next.
+    #[inline]
+    fn look_ahead(&self) {
+        let port_of = |key: Key| key.concerns_port().then_some(key.entity() as usize);
+        if let Some(port) = self.events.upcoming(1).and_then(port_of) {
+            std::hint::black_box(self.ports[port].busy_until);
+        }
+        if let Some(port) = self.events.upcoming(0).and_then(port_of) {
+            let head = self.ports[port].flight.head;
+            if head != packet::NO_PACKET {
+                std::hint::black_box(self.packets[head].next);
+            }
         }
     }
 
@@ -160,11 +181,6 @@ impl Sim<'_> {
     #[inline]
     pub(crate) fn schedule(&mut self, at: u64, kind: Kind, entity: u32) {
         self.events.push(SimTime::from_ps(at), Key::new(kind, entity));
-    }
-
-    /// No work is left, and no packet under way (unreliable flows end before their last arrives).
-    pub(crate) fn finished(&self) -> bool {
-        !self.alive() && self.packets.is_empty()
     }
 
     /// Whether anything but periodic events can still happen.

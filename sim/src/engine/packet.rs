@@ -43,6 +43,8 @@ pub mod flag {
 pub struct Packet {
     /// Arrival of the last bit that the next node needs, ps. Pause: when it takes effect.
     pub due: u64,
+    /// `due` of the packet behind this one on the link: an arrival need not touch that packet.
+    pub next_due: u64,
     /// When the data packet (that an ACK answers) was sent, ps.
     pub sent_at: u64,
     pub next: PacketId,
@@ -74,6 +76,7 @@ pub struct Packet {
 impl Packet {
     pub const EMPTY: Packet = Packet {
         due: 0,
+        next_due: 0,
         sent_at: 0,
         next: NO_PACKET,
         route: 0,
@@ -97,11 +100,20 @@ impl Packet {
     }
 }
 
+/// Slots that a pool sets aside at first. Memory is taken page by page as they are used; what
+/// counts is that growing, which copies all packets, is rare.
+const SLOTS: usize = 1 << 21;
+
 /// All packets of a simulation. Freed slots are reused, last freed first.
-#[derive(Default)]
 pub struct PacketPool {
     slots: Vec<Packet>,
     free: Vec<PacketId>,
+}
+
+impl Default for PacketPool {
+    fn default() -> Self {
+        PacketPool { slots: Vec::with_capacity(SLOTS), free: Vec::new() }
+    }
 }
 
 impl PacketPool {

@@ -1,6 +1,6 @@
 //! State of ports and queues, laid out for the packet path: what a hop touches is together.
 
-use super::packet::{Fifo, NO_PACKET};
+use super::packet::{Fifo, NO_PACKET, PacketId, PacketPool};
 use crate::model::{PRIORITIES, SchedulerSpec};
 use crate::results::PriorityResult;
 use crate::time::SimTime;
@@ -11,18 +11,24 @@ pub const NEVER: u64 = SimTime::NEVER.ps();
 
 /// Bits of [`Port::flags`].
 pub mod port_flag {
-    pub const HOST: u8 = 0x01;
-    pub const DOWN: u8 = 0x02;
+    pub const HOST: u16 = 0x01;
+    pub const DOWN: u16 = 0x02;
     /// The other end is a switch that cuts through.
-    pub const PEER_CUTS_THROUGH: u8 = 0x04;
+    pub const PEER_CUTS_THROUGH: u16 = 0x04;
     /// The link loses or damages frames.
-    pub const LOSSY: u8 = 0x08;
+    pub const LOSSY: u16 = 0x08;
     /// A pause frame waits to be sent.
-    pub const PAUSE_PENDING: u8 = 0x10;
+    pub const PAUSE_PENDING: u16 = 0x10;
     /// Some queue marks ECN.
-    pub const ECN: u8 = 0x20;
+    pub const ECN: u16 = 0x20;
     /// A shaper limits some queue.
-    pub const SHAPED: u8 = 0x40;
+    pub const SHAPED: u16 = 0x40;
+    /// The other end is a host.
+    pub const PEER_HOST: u16 = 0x80;
+    /// The watchdog discards what is sent to some queue.
+    pub const DISCARDS: u16 = 0x100;
+    /// The pending Arrive event is about frames that a link failure took.
+    pub const STALE_ARRIVAL: u16 = 0x200;
 }
 
 /// A port: its transmitter and the link that leads away from it.
@@ -38,8 +44,9 @@ pub struct Port {
     /// Frames on the link, oldest first.
     pub flight: Fifo,
     pub peer: u32,
-    /// Index among switches or among hosts.
+    /// Index among switches or among hosts, of this node and of the other end.
     pub unit: u32,
+    pub peer_unit: u32,
     /// Picoseconds per byte; 0 if that is not a whole number.
     pub ps_per_byte: u32,
     /// Bytes in all egress queues.
@@ -51,13 +58,13 @@ pub struct Port {
     pub rings: u8,
     /// Queues that may not send.
     pub paused: u8,
-    pub flags: u8,
+    pub flags: u16,
     /// Deficit round robin: the queue whose turn it is.
     pub turn: u8,
 }
 
 impl Port {
-    pub const fn has(&self, flag: u8) -> bool {
+    pub const fn has(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }
 
@@ -80,6 +87,9 @@ pub struct Queue {
     pub peak: u32,
     /// Bytes that the queue may still send in its turn.
     pub deficit: i32,
+    /// Frame bytes of the first packet. Reading them when it becomes the first, one packet ahead of
+    /// its turn, also brings its cache line closer.
+    pub head_frame: u16,
     /// Arrivals that competed for the slot of the last packet.
     pub contenders: u32,
     pub tx_bytes: u64,
@@ -99,6 +109,7 @@ impl Queue {
         bytes: 0,
         peak: 0,
         deficit: 0,
+        head_frame: 0,
         contenders: 0,
         tx_bytes: 0,
         tx_frames: 0,
@@ -106,6 +117,23 @@ impl Queue {
         shaper_next: 0,
         last_tx: 0,
     };
+
+    #[inline]
+    pub fn push(&mut self, pool: &mut PacketPool, id: PacketId) {
+        if self.fifo.is_empty() {
+            self.head_frame = pool[id].frame;
+        }
+        self.fifo.push(pool, id);
+    }
+
+    #[inline]
+    pub fn pop(&mut self, pool: &PacketPool) -> Option<PacketId> {
+        let id = self.fifo.pop(pool)?;
+        if !self.fifo.is_empty() {
+            self.head_frame = pool[self.fifo.head].frame;
+        }
+        Some(id)
+    }
 }
 
 /// What a port knows about pauses that it received. Cold.
@@ -150,6 +178,8 @@ pub struct PortCold {
     pub pause_bytes: u64,
     /// Data frames since the last one that `drop_every` removed.
     pub every_count: u32,
+    /// Arrive events that are pending for frames that are gone.
+    pub stale_arrivals: u32,
     /// Frames lost on the way to this port, all causes of the link.
     pub lost: u64,
     /// DCQCN notification point with port scope: earliest time of the next CNP.

@@ -85,6 +85,12 @@ impl Key {
         KINDS[(self.0 >> 28) as usize]
     }
 
+    /// The entity is the number of a port whose transmitter is concerned.
+    #[inline]
+    pub const fn concerns_port(self) -> bool {
+        matches!(self.0 >> 28, 0 | 4)
+    }
+
     pub const fn entity(self) -> u32 {
         self.0 & Self::MAX_ENTITY
     }
@@ -194,6 +200,13 @@ impl EventQueue {
         }
     }
 
+    /// The event that comes `ahead` places after the next one, if that is known already.
+    #[inline]
+    pub fn upcoming(&self, ahead: usize) -> Option<Key> {
+        let last = self.current.len().checked_sub(ahead + 1)?;
+        self.current.get(last).map(|e| e.1)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.current.is_empty() && self.summary == 0 && self.far.is_empty()
     }
@@ -266,7 +279,7 @@ impl EventQueue {
 
     /// Narrows buckets that hold many events, widens them when too much lies beyond the horizon.
     fn review(&mut self) {
-        let dense = self.pops > 3 * self.advances;
+        let dense = self.pops > 12 * self.advances;
         let shallow = self.far_pushes > self.pops / 4;
         let shift = match (dense, shallow) {
             (_, true) if self.shift < 40 => self.shift + 1,

@@ -18,12 +18,8 @@ impl Sim<'_> {
             return;
         };
         let flow_total: Vec<u64> = self.receivers.iter().map(|r| r.delivered).collect();
-        let port_total: Vec<u64> = self
-            .queues
-            .chunks_exact(8)
-            .zip(&self.cold)
-            .map(|(q, c)| q.iter().map(|q| q.tx_bytes).sum::<u64>() + c.pause_bytes)
-            .collect();
+        let ports = 0..self.ports.len() as u32;
+        let port_total: Vec<u64> = ports.map(|port| self.bytes_sent(port)).collect();
         let base = &mut self.sample_base;
         base.flow_bytes.resize(flow_total.len(), 0);
         base.port_bytes.resize(port_total.len(), 0);

@@ -13,6 +13,7 @@ pub(crate) fn flow(src: NodeId, dst: NodeId, bytes: u64) -> FlowSpec {
         src,
         dst,
         src_port: None,
+        dst_port: None,
         start: SimTime::ZERO,
         bytes,
         message_bytes: bytes,

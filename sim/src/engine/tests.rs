@@ -37,6 +37,17 @@ fn one_flow_takes_exactly_the_ideal_time() {
 }
 
 #[test]
+fn a_run_ends_with_its_work_whatever_timers_are_left() {
+    let mut model = star(2, nic(PauseMode::Off), switch(PauseMode::Off));
+    model.flows = vec![flow(0, 1, 1_000_000)];
+    // The ACK timer would run out much later than this.
+    model.until = Some(SimTime::from_ns(1_000_000));
+    let results = simulate(&model);
+    assert_eq!(results.stop, Stop::Idle);
+    assert!(results.end < SimTime::from_ns(100_000), "{}", results.end);
+}
+
+#[test]
 fn incast_with_pfc_loses_nothing_and_fills_the_link() {
     let model = incast(8, 4_000_000, PauseMode::Pfc);
     let results = simulate(&model);
@@ -188,4 +199,22 @@ fn pause_lasts_its_quanta() {
     let results = simulate(&model);
     let paused = results.ports.iter().map(|p| p.priority[3].rx_pause_duration).max().unwrap();
     assert!(paused.ps() > 0);
+}
+
+#[test]
+fn a_flow_uses_the_ports_that_it_names() {
+    let mut model = star(2, nic(PauseMode::Off), switch(PauseMode::Off));
+    let parallel = model.links.clone();
+    model.links.extend(parallel);
+    let mut f = flow(0, 1, 1_024_000);
+    (f.src_port, f.dst_port) = (Some(0), Some(1));
+    model.flows = vec![f];
+    let results = simulate(&model);
+    let frames = |node, port| {
+        let found = results.ports.iter().find(|p| (p.node, p.port) == (node, port));
+        found.map(|p| (p.tx_frames, p.rx_frames)).unwrap()
+    };
+    assert_eq!(frames(0, 0), (1_000, 1_000));
+    assert_eq!(frames(1, 1), (1_000, 1_000));
+    assert_eq!((frames(0, 1), frames(1, 0)), ((0, 0), (0, 0)));
 }

@@ -74,7 +74,7 @@ impl Sim<'_> {
 
     fn join_ring_of(&mut self, port: PortId, queue: u8, qp: u32) {
         self.senders[qp as usize].next = u32::MAX;
-        let q = &mut self.queues[port as usize * 8 + usize::from(queue)];
+        let q = &mut self.queues[(port, queue)];
         if q.ring_head == u32::MAX {
             q.ring_head = qp;
         } else {
@@ -86,7 +86,7 @@ impl Sim<'_> {
 
     /// Takes a sender out of the ring that it stands in, if it does.
     pub(crate) fn remove_from_ring(&mut self, port: PortId, queue: u8, qp: u32) {
-        let q = &mut self.queues[port as usize * 8 + usize::from(queue)];
+        let q = &mut self.queues[(port, queue)];
         let mut at = std::mem::replace(&mut q.ring_head, u32::MAX);
         q.ring_tail = u32::MAX;
         self.ports[port as usize].rings &= !(1 << queue);
@@ -100,13 +100,21 @@ impl Sim<'_> {
     }
 
     fn leave_ring(&mut self, port: PortId, queue: u8) -> u32 {
-        let q = &mut self.queues[port as usize * 8 + usize::from(queue)];
+        let q = &mut self.queues[(port, queue)];
         let qp = q.ring_head;
         q.ring_head = self.senders[qp as usize].next;
         if q.ring_head == u32::MAX {
             self.ports[port as usize].rings &= !(1 << queue);
         }
         qp
+    }
+
+    /// A queue that has nothing to send keeps no credit (DWRR).
+    fn settle(&mut self, port: PortId, queue: u8) {
+        let out = &self.ports[port as usize];
+        if (out.ready | out.rings) & (1 << queue) == 0 {
+            self.queues[(port, queue)].deficit = 0;
+        }
     }
 
     /// Frame bytes of what a sender would send next (its ring must not be empty).
@@ -131,8 +139,8 @@ impl Sim<'_> {
         let bytes = u32::from(self.packets[id].frame);
         out.backlog += bytes;
         out.backlog_peak = out.backlog_peak.max(out.backlog);
-        let q = &mut self.queues[port as usize * 8 + usize::from(queue)];
-        q.fifo.push(&mut self.packets, id);
+        let q = &mut self.queues[(port, queue)];
+        q.push(&mut self.packets, id);
         q.bytes += bytes;
         q.peak = q.peak.max(q.bytes);
         self.kick_queue(port, queue);
@@ -195,33 +203,25 @@ impl Sim<'_> {
             if self.can_send(qp) && self.senders[qp as usize].not_before() <= self.now {
                 self.send_data(port, qp);
                 self.requeue(port, qp);
-                return self.clear_deficit(port, queue);
+                return self.settle(port, queue);
             }
             // Its window closed, or it failed, while it stood in line.
             self.activate_later(qp);
-        }
-    }
-
-    /// A queue that has run empty loses what it might still have sent in its turn. A queue pair
-    /// that goes back in line keeps its queue from being empty.
-    fn clear_deficit(&mut self, port: PortId, queue: u8) {
-        let out = &self.ports[port as usize];
-        if (out.ready | out.rings) & (1 << queue) == 0 {
-            self.queues[port as usize * 8 + usize::from(queue)].deficit = 0;
+            self.settle(port, queue);
         }
     }
 
     fn send_queued_control(&mut self, port: PortId, queue: u8) {
-        let q = &mut self.queues[port as usize * 8 + usize::from(queue)];
+        let q = &mut self.queues[(port, queue)];
         // The `ready` bit says that the list is not empty.
-        let id = q.fifo.pop(&self.packets).unwrap_or_default();
+        let id = q.pop(&self.packets).unwrap_or_default();
         let bytes = u32::from(self.packets[id].frame);
         q.bytes -= bytes;
         let out = &mut self.ports[port as usize];
         out.backlog -= bytes;
         if q.fifo.is_empty() {
             out.ready &= !(1 << queue);
-            self.clear_deficit(port, queue);
+            self.settle(port, queue);
         }
         self.send(port, queue, id);
     }

@@ -2,6 +2,7 @@
 
 use crate::engine::Sim;
 use crate::engine::packet::{PacketId, PacketKind, flag};
+use crate::engine::port::NEVER;
 use crate::engine::queue::Kind;
 use crate::model::PauseMode;
 use crate::results::DropCause;
@@ -88,50 +89,70 @@ impl Sim<'_> {
         self.deliver(port, id);
         if u64::from(self.nic_ports[p].rx_bytes) <= self.nic_profile(port).rx_xon.0 {
             self.nic_resume(port);
-        } else {
-            self.guard_storm(port);
         }
     }
 
     /// The receive buffer is filling: stop the network.
     fn nic_pause(&mut self, port: PortId) {
-        let profile = self.nic_profile(port);
-        let spec = profile.pfc;
+        let spec = self.nic_profile(port).pfc;
         if spec.mode == PauseMode::Off {
             return;
         }
-        let nic = &mut self.nic_ports[port as usize];
-        if nic.pausing_since == 0 {
-            nic.pausing_since = self.now.max(1);
-        }
-        self.guard_storm(port);
+        self.note_pausing(port);
         if !self.nic_ports[port as usize].guarded {
             self.set_xoff(port, spec.tx_mask, true);
         }
     }
 
-    /// Stops a pause that has lasted too long. Looked at whenever a frame moves and whenever the
-    /// pause is refreshed: a network at rest brings no more frames.
-    pub(crate) fn guard_storm(&mut self, port: PortId) {
-        let profile = self.nic_profile(port);
-        let (mask, guard) = (profile.pfc.tx_mask, profile.storm_guard);
+    /// The NIC pauses the network from now on, if it did not before: the storm guard's clock runs.
+    pub(crate) fn note_pausing(&mut self, port: PortId) {
         let nic = &mut self.nic_ports[port as usize];
-        if nic.pausing_since != 0
-            && !nic.guarded
-            && guard.is_some_and(|guard| self.now - nic.pausing_since >= guard.ps())
-        {
-            nic.guarded = true;
-            let mask = mask & !self.cold[port as usize].tx.forced;
-            self.set_xoff(port, mask, false);
+        if nic.pausing_since == 0 {
+            nic.pausing_since = self.now.max(1);
         }
     }
 
+    /// When the storm guard of a port will step in.
+    pub(crate) fn guard_due(&self, port: PortId) -> u64 {
+        let nic = &self.nic_ports[port as usize];
+        if nic.pausing_since == 0 || nic.guarded {
+            return NEVER;
+        }
+        let guard = self.nic_profile(port).storm_guard;
+        guard.map_or(NEVER, |span| nic.pausing_since.saturating_add(span.ps()))
+    }
+
+    /// The storm guard lets the network go, whatever the receive buffer needs.
+    pub(crate) fn guard_network(&mut self, port: PortId) {
+        self.nic_ports[port as usize].guarded = true;
+        self.set_xoff(port, u8::MAX, false);
+    }
+
     fn nic_resume(&mut self, port: PortId) {
+        let forced = self.cold[port as usize].tx.forced;
+        if forced == 0 {
+            self.rest_guard(port);
+        }
+        let mask = self.nic_profile(port).pfc.tx_mask & !forced;
+        self.set_xoff(port, mask, false);
+    }
+
+    /// Pause that was forced on the NIC ends; what its receive buffer demands stays.
+    pub(crate) fn storm_over(&mut self, port: PortId, mask: u8) {
+        let profile = self.nic_profile(port);
+        let (xoff, own) = (profile.rx_xoff.0, profile.pfc.tx_mask);
+        if u64::from(self.nic_ports[port as usize].rx_bytes) > xoff {
+            return self.set_xoff(port, mask & !own, false);
+        }
+        self.rest_guard(port);
+        self.set_xoff(port, mask, false);
+    }
+
+    /// Nothing makes the NIC pause any more.
+    pub(crate) fn rest_guard(&mut self, port: PortId) {
         let nic = &mut self.nic_ports[port as usize];
         nic.pausing_since = 0;
         nic.guarded = false;
-        let mask = self.nic_profile(port).pfc.tx_mask & !self.cold[port as usize].tx.forced;
-        self.set_xoff(port, mask, false);
     }
 
     /// A frame is in host memory: the transport takes it.

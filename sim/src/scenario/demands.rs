@@ -21,13 +21,22 @@ pub(super) struct Wanted {
     pub(super) name: Option<Sp<String>>,
     pub(super) path: Option<Vec<NodeId>>,
     pub(super) src_port: Option<u32>,
+    pub(super) dst_port: Option<u32>,
     pub(super) sport: Option<u16>,
 }
 
 impl Wanted {
     fn plain((index, demand): (usize, Demand)) -> Wanted {
-        let (span, name, path, src_port, sport) = (None, None, None, None, None);
-        Wanted { demand, index, span, name, path, src_port, sport }
+        Wanted {
+            demand,
+            index,
+            span: None,
+            name: None,
+            path: None,
+            src_port: None,
+            dst_port: None,
+            sport: None,
+        }
     }
 }
 
@@ -179,7 +188,8 @@ fn listed(t: &Sp<RawTraffic>, context: &Context<'_>, mistakes: &mut Mistakes) ->
             span: Some(flow.dst.span.clone()),
             name: flow.name.clone(),
             path: flow.path.as_ref().and_then(|p| path(p, src, dst, context, mistakes)),
-            src_port: src_port(flow, src, context, mistakes),
+            src_port: port(&flow.src_port, &flow.src, src, context, mistakes),
+            dst_port: port(&flow.dst_port, &flow.dst, dst, context, mistakes),
             sport: flow.sport.given(),
         });
     }
@@ -189,17 +199,19 @@ fn listed(t: &Sp<RawTraffic>, context: &Context<'_>, mistakes: &mut Mistakes) ->
     all
 }
 
-fn src_port(
-    flow: &RawFlow,
-    src: NodeId,
+/// A stated port of a host.
+fn port(
+    given: &Option<Sp<u32>>,
+    name: &str,
+    host: NodeId,
     context: &Context<'_>,
     mistakes: &mut Mistakes,
 ) -> Option<u32> {
-    let given = flow.src_port.as_ref()?;
+    let given = given.as_ref()?;
     let links = &context.network.links;
-    let ports = links.iter().filter(|l| l.a == src || l.b == src).count();
+    let ports = links.iter().filter(|l| l.a == host || l.b == host).count();
     if given.value as usize >= ports {
-        let message = format!("`{}` has {ports} ports, counted from 0", *flow.src);
+        let message = format!("`{name}` has {ports} ports, counted from 0");
         mistakes.at(given, message, "");
     }
     Some(given.value)

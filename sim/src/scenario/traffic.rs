@@ -239,6 +239,7 @@ fn flow(
         src: demand.src,
         dst: demand.dst,
         src_port: wanted.src_port,
+        dst_port: wanted.dst_port,
         start: demand.start + common.start,
         bytes: demand.bytes,
         message_bytes: message_bytes(traffic, common, wanted, nic, mistakes),

@@ -90,14 +90,14 @@ impl Sim<'_> {
             return false;
         }
         let queue = self.queue_of(port, priority);
-        let q = &self.queues[p * 8 + usize::from(queue)];
+        let q = &self.queues[(port, queue)];
         !q.fifo.is_empty() && self.now - q.last_tx >= idle
     }
 
     /// Whether an egress queue holds a packet that came in by `ingress`.
     fn holds_from(&self, egress: PortId, priority: u8, ingress: PortId) -> bool {
         let queue = self.queue_of(egress, priority);
-        let fifo = self.queues[egress as usize * 8 + usize::from(queue)].fifo;
+        let fifo = self.queues[(egress, queue)].fifo;
         let mut at = fifo.head;
         while at != NO_PACKET {
             if self.packets[at].ingress == ingress {

@@ -43,7 +43,7 @@ impl Sim<'_> {
     /// Marks a leaving packet by the length of the queue behind it.
     #[inline]
     pub(crate) fn mark(&mut self, port: PortId, queue: u8, id: PacketId) {
-        let slot = port as usize * 8 + usize::from(queue);
+        let slot = (port, queue);
         let Some(marking) = self.marking[slot] else {
             return;
         };

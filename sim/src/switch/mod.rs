@@ -15,7 +15,7 @@ use crate::engine::packet::{PacketId, PacketKind, flag};
 use crate::engine::port::port_flag;
 use crate::model::{Occupancy, PRIORITIES, SwitchProfile, TailDrop, Trust};
 use crate::results::DropCause;
-use crate::topology::fabric::PortId;
+use crate::topology::fabric::{Ends, PortId};
 use buffer::{Admission, Pool, Threshold};
 
 /// A switch in a simulation.
@@ -28,7 +28,6 @@ pub struct Switch {
     pub header_bytes: u32,
     /// Time of the pending watchdog poll is set while any queue is paused.
     pub watchdog_armed: bool,
-    pub tables: Tables,
 }
 
 /// Lookups of the packet path, from the profile.
@@ -76,8 +75,8 @@ impl Tables {
 
     /// Priority group of a priority.
     #[inline]
-    pub(crate) fn group(&self, priority: u8) -> usize {
-        usize::from(self.pg[usize::from(priority)])
+    pub(crate) fn group(&self, priority: u8) -> u8 {
+        self.pg[usize::from(priority)]
     }
 
     #[inline]
@@ -93,10 +92,14 @@ impl Tables {
 }
 
 impl Sim<'_> {
+    /// The lookups of a switch.
+    pub(crate) fn tables_of(&self, unit: usize) -> &Tables {
+        &self.tables[self.switches[unit].profile as usize]
+    }
+
     /// A frame has come in at a switch port: classify, find its egress, forward or queue it.
-    pub(crate) fn forward(&mut self, rx: PortId, id: PacketId) {
-        let unit = self.ports[rx as usize].unit as usize;
-        let tables = &self.switches[unit].tables;
+    pub(crate) fn forward(&mut self, rx: PortId, unit: usize, id: PacketId) {
+        let tables = &self.tables[self.switches[unit].profile as usize];
         let packet = &mut self.packets[id];
         if packet.has(flag::CORRUPT) && self.switches[unit].header_bytes == 0 {
             // Stored whole, it shows its FCS.
@@ -115,7 +118,9 @@ impl Sim<'_> {
                 None => return self.discard(rx, id, DropCause::NoRoute),
             }
         }
-        if self.cold[egress as usize].rx.discarded & (1 << priority) != 0 {
+        if self.ports[egress as usize].has(port_flag::DISCARDS)
+            && self.cold[egress as usize].rx.discarded & (1 << priority) != 0
+        {
             return self.discard(egress, id, DropCause::Watchdog);
         }
         let out = &self.ports[egress as usize];
@@ -137,16 +142,17 @@ impl Sim<'_> {
     /// Admits a frame to the buffer and its egress queue, or drops it.
     fn enqueue(&mut self, unit: usize, rx: PortId, egress: PortId, id: PacketId) {
         let switch = &mut self.switches[unit];
+        let tables = &self.tables[switch.profile as usize];
         let packet = &self.packets[id];
-        let (priority, queue) = (packet.priority, usize::from(packet.queue));
-        let bytes = switch.tables.occupancy(packet.frame);
-        let group_index = rx as usize * 8 + switch.tables.group(priority);
-        let group = &mut self.groups[group_index];
+        let (priority, queue) = (packet.priority, packet.queue);
+        let bytes = tables.occupancy(packet.frame);
+        let pg = tables.group(priority);
+        let group = &mut self.groups[(rx, pg)];
         let lossless = group.lossless;
         if !lossless {
-            let limit = switch.tables.egress[queue].bytes(switch.pool.free());
-            let limit = limit.max(switch.tables.egress_reserve[queue]);
-            let after = self.queues[egress as usize * 8 + queue].bytes.saturating_add(bytes);
+            let limit = tables.egress[usize::from(queue)].bytes(switch.pool.free());
+            let limit = limit.max(tables.egress_reserve[usize::from(queue)]);
+            let after = self.queues[(egress, queue)].bytes.saturating_add(bytes);
             if after > limit {
                 return self.tail_drop(unit, egress, id);
             }
@@ -160,8 +166,8 @@ impl Sim<'_> {
         if lossless {
             self.packets[id].flags |= flag::LOSSLESS;
         }
-        let q = &mut self.queues[egress as usize * 8 + queue];
-        q.fifo.push(&mut self.packets, id);
+        let q = &mut self.queues[(egress, queue)];
+        q.push(&mut self.packets, id);
         q.bytes += bytes;
         q.peak = q.peak.max(q.bytes);
         q.contenders = 1;
@@ -178,7 +184,7 @@ impl Sim<'_> {
             self.wake(egress, at);
         }
         if pause {
-            self.pause_group(rx, group_index);
+            self.pause_group(rx, pg);
         }
     }
 
@@ -186,10 +192,9 @@ impl Sim<'_> {
     /// the k-th contender takes it with probability 1/k, so each is equally likely to survive.
     fn tail_drop(&mut self, unit: usize, egress: PortId, id: PacketId) {
         let packet = self.packets[id];
-        let slot = egress as usize * 8 + usize::from(packet.queue);
-        let q = &mut self.queues[slot];
-        q.contenders += 1;
-        let tables = &self.switches[unit].tables;
+        let q = &mut self.queues[(egress, packet.queue)];
+        q.contenders = q.contenders.saturating_add(1);
+        let tables = &self.tables[self.switches[unit].profile as usize];
         if tables.fair && !q.fifo.is_empty() && q.contenders > 1 {
             let tail = self.packets[q.fifo.tail];
             let bytes = tables.occupancy(packet.frame);
@@ -199,13 +204,16 @@ impl Sim<'_> {
             let wins =
                 self.drop_rng[egress as usize].below(u64::from(q.contenders)) == 0;
             if exchangeable && wins {
-                let old = tail.ingress as usize * 8 + tables.group(tail.priority);
-                let new = packet.ingress as usize * 8 + tables.group(packet.priority);
+                let old = (tail.ingress, tables.group(tail.priority));
+                let new = (packet.ingress, tables.group(packet.priority));
                 let pool = &mut self.switches[unit].pool;
                 let before = (pool.clone(), self.groups[old].clone());
                 pool.release(&mut self.groups[old], bytes);
                 if pool.admit(&mut self.groups[new], bytes) == Admission::Admitted {
                     let loser = q.fifo.replace_tail(&mut self.packets, id);
+                    if q.fifo.head == q.fifo.tail {
+                        q.head_frame = packet.frame;
+                    }
                     let loser = self.packets.insert(loser);
                     return self.discard(egress, loser, DropCause::TailDrop);
                 }
@@ -237,10 +245,9 @@ impl Sim<'_> {
 
     /// Takes the first frame of a queue out of the buffer: marks it, and resumes its sender.
     pub(crate) fn dequeue(&mut self, port: PortId, queue: u8) -> PacketId {
-        let slot = port as usize * 8 + usize::from(queue);
-        let q = &mut self.queues[slot];
+        let q = &mut self.queues[(port, queue)];
         // Callers choose queues whose `ready` bit is set, that is, which are not empty.
-        let id = q.fifo.pop(&self.packets).unwrap_or_default();
+        let id = q.pop(&self.packets).unwrap_or_default();
         let out = &mut self.ports[port as usize];
         if q.fifo.is_empty() {
             out.ready &= !(1 << queue);
@@ -249,12 +256,13 @@ impl Sim<'_> {
         let unit = out.unit as usize;
         let switch = &mut self.switches[unit];
         let packet = &mut self.packets[id];
-        let bytes = switch.tables.occupancy(packet.frame);
-        let group_index = packet.ingress as usize * 8 + switch.tables.group(packet.priority);
+        let tables = &self.tables[switch.profile as usize];
+        let bytes = tables.occupancy(packet.frame);
+        let pg = tables.group(packet.priority);
         packet.flags &= !flag::LOSSLESS;
         q.bytes -= bytes;
         out.backlog -= bytes;
-        let group = &mut self.groups[group_index];
+        let group = &mut self.groups[(packet.ingress, pg)];
         switch.pool.release(group, bytes);
         let resume = group.paused && switch.pool.should_resume(group);
         let ingress = packet.ingress;
@@ -262,7 +270,7 @@ impl Sim<'_> {
             self.mark(port, queue, id);
         }
         if resume {
-            self.resume_group(ingress, group_index);
+            self.resume_group(ingress, pg);
         }
         id
     }
@@ -279,8 +287,10 @@ impl Sim<'_> {
     fn reroute(&mut self, rx: PortId, id: PacketId) -> Option<PortId> {
         let packet = self.packets[id];
         let from = self.fabric.ports[rx as usize].node;
-        let key = self.path_key(packet.qp, self.towards_receiver(&packet));
-        let path = self.fabric.path(from, key, None)?;
+        let data = self.towards_receiver(&packet);
+        let key = self.path_key(packet.qp, data);
+        let ends = Ends { first: None, ..self.stated_ports(packet.qp, data) };
+        let path = self.fabric.path(from, key, ends)?;
         let egress = *path.first()?;
         let start = self.routes.len() as u32;
         self.routes.extend(&path);

@@ -54,20 +54,19 @@ impl Sim<'_> {
     }
 
     /// A priority group at ingress `port` must pause its sender.
-    pub(crate) fn pause_group(&mut self, port: PortId, group: usize) {
-        self.groups[group].paused = true;
-        self.set_xoff(port, self.groups[group].pause_mask, true);
+    pub(crate) fn pause_group(&mut self, port: PortId, group: u8) {
+        self.groups[(port, group)].paused = true;
+        self.set_xoff(port, self.groups[(port, group)].pause_mask, true);
     }
 
-    pub(crate) fn resume_group(&mut self, port: PortId, group: usize) {
-        self.groups[group].paused = false;
+    pub(crate) fn resume_group(&mut self, port: PortId, group: u8) {
+        self.groups[(port, group)].paused = false;
         // With whole-port pause, groups share priorities: all of them must agree.
-        let first = port as usize * PRIORITIES;
-        let held = self.groups[first..first + PRIORITIES]
-            .iter()
+        let held = (0..PRIORITIES as u8)
+            .map(|g| &self.groups[(port, g)])
             .filter(|g| g.paused)
             .fold(self.cold[port as usize].tx.forced, |mask, g| mask | g.pause_mask);
-        let mask = self.groups[group].pause_mask & !held;
+        let mask = self.groups[(port, group)].pause_mask & !held;
         self.set_xoff(port, mask, false);
     }
 
@@ -149,29 +148,38 @@ impl Sim<'_> {
         }
     }
 
-    /// A standing pause is repeated at half of its time, well before it runs out.
+    /// A standing pause is repeated at half of its time, well before it runs out. A storm guard
+    /// looks at that time too, or earlier.
     fn schedule_refresh(&mut self, port: PortId, spec: &PauseSpec) {
-        let rate = self.cold[port as usize].rate;
-        let tx = &mut self.cold[port as usize].tx;
-        if spec.quanta.is_none() || tx.xoff == 0 || tx.refresh_at != NEVER {
+        let guard =
+            if self.ports[port as usize].has(port_flag::HOST) { self.guard_due(port) } else { NEVER };
+        let tx = &self.cold[port as usize].tx;
+        if tx.xoff == 0 {
             return;
         }
-        let at = self.now + (pause_time(spec, rate) / 2).max(1);
-        tx.refresh_at = at;
-        self.schedule(at, Kind::PauseRefresh, port);
+        let rate = self.cold[port as usize].rate;
+        let half = (pause_time(spec, rate) / 2).max(1);
+        let refresh = if spec.quanta.is_some() { self.now + half } else { NEVER };
+        let at = refresh.min(guard.max(self.now));
+        if at < tx.refresh_at {
+            self.cold[port as usize].tx.refresh_at = at;
+            self.schedule(at, Kind::PauseRefresh, port);
+        }
     }
 
     pub(crate) fn pause_refresh(&mut self, port: PortId) {
-        let alive = !self.finished();
-        if self.cold[port as usize].tx.refresh_at != self.now {
+        let tx = &mut self.cold[port as usize].tx;
+        if tx.refresh_at != self.now {
             return;
-        }
-        if self.ports[port as usize].has(port_flag::HOST) {
-            self.guard_storm(port);
         }
         let tx = &mut self.cold[port as usize].tx;
         tx.refresh_at = NEVER;
-        if tx.xoff != 0 && alive {
+        let host = self.ports[port as usize].has(port_flag::HOST);
+        if host && self.guard_due(port) <= self.now {
+            return self.guard_network(port);
+        }
+        let tx = &mut self.cold[port as usize].tx;
+        if tx.xoff != 0 {
             tx.pending |= tx.xoff;
             self.ports[port as usize].flags |= port_flag::PAUSE_PENDING;
             self.kick(port);
@@ -199,7 +207,11 @@ impl Sim<'_> {
         self.log_pause(port, content, &spec);
         let rate = self.cold[p].rate;
         let until = self.now.saturating_add(pause_time(&self.sender_spec(port), rate));
-        let sent_as = self.sender_spec(port).mode;
+        // A NIC that storms though pause is off there sends PFC frames.
+        let sent_as = match self.sender_spec(port).mode {
+            PauseMode::Off => PauseMode::Pfc,
+            mode => mode,
+        };
         if sent_as == PauseMode::Global {
             self.cold[p].rx.global_frames += 1;
         }
@@ -300,14 +312,31 @@ impl Sim<'_> {
         }
     }
 
+    /// Pauses that the peer upholds although it no longer repeats them: once all flows are done,
+    /// refreshes stop so that the run can end, which must not set free what is queued.
+    fn standing_pause(&self, port: PortId) -> u8 {
+        let peer = self.ports[port as usize].peer as usize;
+        if self.alive() || self.ports[peer].has(port_flag::DOWN) {
+            return 0;
+        }
+        self.cold[peer].tx.xoff
+    }
+
     pub(crate) fn pause_expire(&mut self, port: PortId) {
         if self.cold[port as usize].rx.expire_at != self.now {
             return;
         }
         self.cold[port as usize].rx.expire_at = NEVER;
+        let standing = self.standing_pause(port);
         for priority in 0..PRIORITIES as u8 {
-            let until = self.cold[port as usize].rx.until[usize::from(priority)];
-            if until != 0 && until <= self.now {
+            let i = usize::from(priority);
+            let until = self.cold[port as usize].rx.until[i];
+            if until == 0 || until > self.now {
+                continue;
+            }
+            if standing & 1 << priority != 0 {
+                self.cold[port as usize].rx.until[i] = NEVER;
+            } else {
                 self.end_pause(port, priority);
             }
         }
@@ -320,7 +349,7 @@ impl Sim<'_> {
         if out.has(port_flag::HOST) {
             priority
         } else {
-            self.switches[out.unit as usize].tables.queue(priority)
+            self.tables_of(out.unit as usize).queue(priority)
         }
     }
 }

@@ -21,11 +21,10 @@ impl Sim<'_> {
     }
 
     fn choose_shaped(&mut self, port: PortId, eligible: u8) -> Option<u8> {
-        let base = port as usize * 8;
         let mut open = 0u8;
         let mut first = u64::MAX;
-        for queue in (0..8).filter(|q| eligible & (1 << q) != 0) {
-            let next = self.queues[base + queue].shaper_next;
+        for queue in (0..8u8).filter(|q| eligible & (1 << q) != 0) {
+            let next = self.queues[(port, queue)].shaper_next;
             if next <= self.now {
                 open |= 1 << queue;
             } else {
@@ -37,7 +36,7 @@ impl Sim<'_> {
             return None;
         }
         let queue = self.choose_weighted(port, open);
-        let slot = base + usize::from(queue);
+        let slot = (port, queue);
         let scheduler = &self.schedulers[self.scheduler_of(port)];
         if let Some(rate) = scheduler.max[usize::from(queue)] {
             // A virtual clock that may lag by the burst: the classic leaky bucket.
@@ -62,7 +61,7 @@ impl Sim<'_> {
         let quantum = scheduler.quantum;
         let mut turn = self.ports[port as usize].turn;
         loop {
-            let slot = port as usize * 8 + usize::from(turn);
+            let slot = (port, turn);
             if eligible & (1 << turn) != 0 {
                 let wire = self.next_wire_bytes(port, turn) as i32;
                 if self.queues[slot].deficit >= wire {
@@ -76,18 +75,18 @@ impl Sim<'_> {
                 .map(|step| (turn + step) % 8)
                 .find(|q| eligible & (1 << q) != 0)
                 .unwrap_or(turn);
-            self.queues[port as usize * 8 + usize::from(turn)].deficit +=
+            self.queues[(port, turn)].deficit +=
                 quantum[usize::from(turn)].max(1);
         }
     }
 
     /// Wire bytes of the frame that a queue would send next.
     fn next_wire_bytes(&self, port: PortId, queue: u8) -> u32 {
-        let q = &self.queues[port as usize * 8 + usize::from(queue)];
+        let q = &self.queues[(port, queue)];
         let frame = if q.fifo.is_empty() {
             self.next_data_frame(q.ring_head)
         } else {
-            u32::from(self.packets[q.fifo.head].frame)
+            u32::from(q.head_frame)
         };
         frame + self.gap_bytes
     }

@@ -42,7 +42,7 @@ impl Sim<'_> {
                 busy |= self.watchdog_check(port, priority, &spec);
             }
         }
-        self.switches[unit as usize].watchdog_armed = busy && !self.finished();
+        self.switches[unit as usize].watchdog_armed = busy && self.alive();
         if self.switches[unit as usize].watchdog_armed {
             self.schedule(self.now + spec.poll.ps(), Kind::Watchdog, unit);
         }
@@ -59,6 +59,9 @@ impl Sim<'_> {
                 let rx = &mut self.cold[p].rx;
                 rx.ignored &= !bit;
                 rx.discarded &= !bit;
+                if rx.discarded == 0 {
+                    self.ports[p].flags &= !port_flag::DISCARDS;
+                }
                 self.log_watchdog(port, priority, false);
             }
             return true;
@@ -67,7 +70,7 @@ impl Sim<'_> {
             return false;
         }
         let queue = self.queue_of(port, priority);
-        let q = &self.queues[p * 8 + usize::from(queue)];
+        let q = &self.queues[(port, queue)];
         let stalled = self.now - since.max(q.last_tx);
         if !q.fifo.is_empty() && stalled >= spec.detect.ps() {
             self.cold[p].rx.ignored |= bit;
@@ -76,6 +79,7 @@ impl Sim<'_> {
             self.note_pause_seen(port, priority);
             if spec.action == WatchdogAction::Drop {
                 self.cold[p].rx.discarded |= bit;
+                self.ports[p].flags |= port_flag::DISCARDS;
                 self.flush_queue(port, queue, DropCause::Watchdog);
             }
             self.pauses_changed(port);

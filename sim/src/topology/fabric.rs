@@ -5,6 +5,7 @@ use crate::model::{EcmpHash, Model, NodeId, Role};
 use crate::rng::mix;
 use crate::time::SimDuration;
 use crate::units::BitRate;
+use std::collections::BTreeMap;
 
 /// Index of a port among all ports of all nodes; ports of a node are consecutive.
 pub type PortId = u32;
@@ -41,6 +42,14 @@ impl PathKey {
     }
 }
 
+/// Ports that a path must start and end with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    pub first: Option<PortId>,
+    /// Port of the destination.
+    pub last: Option<PortId>,
+}
+
 /// Ports, links and the distances between nodes.
 pub struct Fabric {
     pub ports: Vec<PortInfo>,
@@ -49,8 +58,8 @@ pub struct Fabric {
     is_switch: Vec<bool>,
     hash: EcmpHash,
     seed: u64,
-    /// Hops to a destination from every node, computed when first asked for.
-    distance: Vec<Option<Vec<u16>>>,
+    /// Hops to a destination, or to one port of it, from every node: computed when first asked for.
+    distance: BTreeMap<(NodeId, Option<PortId>), Vec<u16>>,
 }
 
 impl Fabric {
@@ -104,7 +113,7 @@ impl Fabric {
             is_switch: model.nodes.iter().map(|n| matches!(n.role, Role::Switch(_))).collect(),
             hash: model.ecmp,
             seed: model.seed,
-            distance: vec![None; model.nodes.len()],
+            distance: BTreeMap::new(),
         }
     }
 
@@ -133,53 +142,50 @@ impl Fabric {
                 port.up = up;
             }
         }
-        self.distance.fill(None);
+        self.distance.clear();
     }
 
-    /// Breadth-first distances to `dst`. Hosts do not forward.
-    fn distances(&mut self, dst: NodeId) -> &[u16] {
-        if self.distance[dst as usize].is_none() {
-            let mut dist = vec![UNREACHED; self.is_switch.len()];
-            dist[dst as usize] = 0;
-            let mut frontier = vec![dst];
-            let mut next = Vec::new();
-            let mut d = 0;
-            while !frontier.is_empty() {
-                d += 1;
-                for node in frontier.drain(..) {
-                    for port in self.node_ports(node) {
-                        let peer = self.neighbour(port);
-                        if self.ports[port as usize].up && dist[peer as usize] == UNREACHED {
-                            dist[peer as usize] = d;
-                            if self.is_switch(peer) {
-                                next.push(peer);
-                            }
+    /// Breadth-first distances to `dst`, by any port or by `last` only. Hosts do not forward.
+    fn measure(&mut self, dst: NodeId, last: Option<PortId>) {
+        if self.distance.contains_key(&(dst, last)) {
+            return;
+        }
+        let mut dist = vec![UNREACHED; self.is_switch.len()];
+        dist[dst as usize] = 0;
+        let mut frontier = vec![dst];
+        let mut next = Vec::new();
+        let mut d = 0;
+        while !frontier.is_empty() {
+            d += 1;
+            for node in frontier.drain(..) {
+                for port in self.node_ports(node) {
+                    let peer = self.neighbour(port);
+                    let usable = self.ports[port as usize].up
+                        && (node != dst || last.is_none_or(|last| last == port));
+                    if usable && dist[peer as usize] == UNREACHED {
+                        dist[peer as usize] = d;
+                        if self.is_switch(peer) {
+                            next.push(peer);
                         }
                     }
                 }
-                std::mem::swap(&mut frontier, &mut next);
             }
-            self.distance[dst as usize] = Some(dist);
+            std::mem::swap(&mut frontier, &mut next);
         }
-        self.distance[dst as usize].as_deref().unwrap_or_default()
+        self.distance.insert((dst, last), dist);
     }
 
     /// Egress ports from `from` to `key.dst`, starting with one of `from`; None if unreachable.
-    /// `first`: leave by this port.
-    pub fn path(
-        &mut self,
-        from: NodeId,
-        key: PathKey,
-        first: Option<PortId>,
-    ) -> Option<Vec<PortId>> {
-        self.distances(key.dst);
-        let dist = self.distance[key.dst as usize].as_deref()?;
+    pub fn path(&mut self, from: NodeId, key: PathKey, ends: Ends) -> Option<Vec<PortId>> {
+        self.measure(key.dst, ends.last);
+        let dist = self.distance.get(&(key.dst, ends.last))?;
         let mut path = Vec::with_capacity(8);
         let mut at = from;
-        if let Some(port) = first {
+        if let Some(port) = ends.first {
+            let info = self.ports[port as usize];
             let peer = self.neighbour(port);
-            let usable = self.is_switch(peer) || peer == key.dst;
-            if !self.ports[port as usize].up || !usable {
+            let arrives = peer == key.dst && ends.last.is_none_or(|last| last == info.peer);
+            if !info.up || !(self.is_switch(peer) || arrives) {
                 return None;
             }
             path.push(port);
@@ -189,7 +195,7 @@ impl Fabric {
             if dist[at as usize] == UNREACHED {
                 return None;
             }
-            let port = self.choose(at, dist, key)?;
+            let port = self.choose(at, dist, key, ends.last)?;
             path.push(port);
             at = self.neighbour(port);
         }
@@ -197,10 +203,18 @@ impl Fabric {
     }
 
     /// The egress port of `node` among those on a shortest path.
-    fn choose(&self, node: NodeId, dist: &[u16], key: PathKey) -> Option<PortId> {
+    fn choose(
+        &self,
+        node: NodeId,
+        dist: &[u16],
+        key: PathKey,
+        last: Option<PortId>,
+    ) -> Option<PortId> {
         let nearer = |&port: &PortId| {
             let peer = self.neighbour(port) as usize;
-            self.ports[port as usize].up
+            let info = &self.ports[port as usize];
+            info.up
+                && (dist[peer] != 0 || last.is_none_or(|last| last == info.peer))
                 && dist[peer] != UNREACHED
                 && dist[peer] + 1 == dist[node as usize]
                 && (self.is_switch[peer] || dist[peer] == 0)
@@ -231,21 +245,25 @@ impl Fabric {
         ports.get(pick as usize).copied()
     }
 
-    /// Egress ports along an explicit list of nodes from `src` to `dst`; None if two neighbours in
-    /// the list share no link. Parallel links are chosen by hash.
+    /// Egress ports along an explicit list of nodes from `key.src` to `key.dst`; None if two
+    /// neighbours in the list share no link. Parallel links are chosen by hash.
     pub fn explicit_path(
         &self,
-        src: NodeId,
         via: &[NodeId],
         key: PathKey,
-        first: Option<PortId>,
+        ends: Ends,
     ) -> Option<Vec<PortId>> {
         let mut path = Vec::with_capacity(via.len() + 1);
-        let mut at = src;
+        let mut at = key.src;
         for &next in via.iter().chain(std::iter::once(&key.dst)) {
             let links: Vec<PortId> = self
                 .node_ports(at)
-                .filter(|&p| self.neighbour(p) == next && (at != src || first.is_none_or(|f| f == p)))
+                .filter(|&p| self.neighbour(p) == next)
+                .filter(|&p| at != key.src || ends.first.is_none_or(|first| first == p))
+                .filter(|&p| {
+                    let arrival = self.ports[p as usize].peer;
+                    next != key.dst || ends.last.is_none_or(|last| last == arrival)
+                })
                 .collect();
             let ports = (u64::from(key.sport) << 16) | u64::from(key.dport);
             let pick = mix(self.seed ^ mix(ports ^ (u64::from(at) << 32)));

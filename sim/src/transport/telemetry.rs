@@ -64,10 +64,9 @@ impl Sim<'_> {
         if packet.telemetry == NO_RECORD || packet.kind != PacketKind::Data {
             return;
         }
-        let queues = &self.queues[port as usize * 8..port as usize * 8 + 8];
         let hop = IntHop {
             at: SimTime::from_ps(self.now),
-            tx_bytes: queues.iter().map(|q| q.tx_bytes).sum(),
+            tx_bytes: self.queues.of_port(port).map(|q| q.tx_bytes).sum(),
             queue_bytes: self.ports[port as usize].backlog,
             rate: self.cold[port as usize].rate,
         };

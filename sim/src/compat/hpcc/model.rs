@@ -404,6 +404,7 @@ impl Inputs<'_> {
             src,
             dst,
             src_port: None,
+            dst_port: None,
             start: SimTime::ZERO + row.start.since(base),
             bytes: row.bytes,
             message_bytes: match self.config.back_to_zero {

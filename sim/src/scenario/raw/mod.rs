@@ -199,7 +199,8 @@ pub(super) struct RawAgree {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawReport {
-    /// Metrics, one column each. Default: a selection that fits the scenario.
+    /// Metrics, one column each; "drops.total as drops" gives the column a heading of its own.
+    /// Default: a selection that fits the scenario.
     pub(super) metrics: Vec<String>,
     /// The axis whose labels become column groups. Default: one row per case.
     pub(super) pivot: Option<Sp<String>>,

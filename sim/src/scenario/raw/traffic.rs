@@ -159,6 +159,9 @@ pub(in crate::scenario) struct RawFlow {
     /// Port of a multi-port sender, from 0. Default: by hash.
     #[serde(default)]
     pub(in crate::scenario) src_port: Option<Sp<u32>>,
+    /// Port of a multi-port receiver, from 0. Default: by hash.
+    #[serde(default)]
+    pub(in crate::scenario) dst_port: Option<Sp<u32>>,
     /// UDP source port. Default: from the flow's number.
     #[serde(default)]
     pub(in crate::scenario) sport: Option<Sp<u16>>,

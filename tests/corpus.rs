@@ -1,0 +1,19 @@
+//! The committed fuzz corpora, replayed.
+
+use std::path::Path;
+use xoff_sim::fuzzing::TARGETS;
+
+#[test]
+fn corpora_pass() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/fuzz/corpus");
+    for (name, target) in TARGETS {
+        let files: Vec<_> = std::fs::read_dir(root.join(name))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        assert!(!files.is_empty(), "corpus {name} is empty");
+        for file in files {
+            target(&std::fs::read(file).unwrap());
+        }
+    }
+}

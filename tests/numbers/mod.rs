@@ -1,0 +1,9 @@
+//! Figures that follow from arithmetic, standards or published results.
+
+mod congestion;
+mod fabric;
+mod headroom;
+mod loss;
+mod pause;
+mod scheduling;
+mod transport;

@@ -1,0 +1,98 @@
+//! What the tests share: scenario text in, results and metrics out.
+
+use xoff_sim::engine;
+use xoff_sim::metrics::select::MetricRef;
+use xoff_sim::metrics::summary::Summary;
+use xoff_sim::model::Model;
+use xoff_sim::plan::{Diagnostic, Plan};
+use xoff_sim::results::{DropCause, FlowResult, FlowStatus, PortResult, Results};
+use xoff_sim::scenario::{self, Overrides};
+
+/// A model and what became of it.
+pub(crate) struct Run {
+    pub(crate) model: Model,
+    pub(crate) results: Results,
+}
+
+pub(crate) fn load(text: &str) -> Result<Plan, Vec<Diagnostic>> {
+    let read = |name: &str| Err(format!("{name}: not there"));
+    scenario::load("test.toml", text, &Overrides::default(), &read)
+}
+
+/// Runs the only case of a scenario.
+pub(crate) fn run(text: &str) -> Run {
+    let mut plan = load(text).unwrap_or_else(|e| panic!("{e:#?}\n{text}"));
+    assert_eq!(plan.cases.len(), 1, "one case");
+    Run::of(plan.cases.remove(0).model)
+}
+
+impl Run {
+    pub(crate) fn of(model: Model) -> Run {
+        let results = engine::run(&model, &mut |_| {});
+        Run { model, results }
+    }
+
+    /// The value of a metric such as `goodput.total[group=a]`, in its smallest unit.
+    pub(crate) fn get(&self, metric: &str) -> u64 {
+        let reference = MetricRef::parse(metric).unwrap_or_else(|e| panic!("{metric}: {e:?}"));
+        let summary = Summary::new(&self.model, &self.results);
+        match summary.eval(&reference) {
+            Ok(value) => value.raw(),
+            Err(why) => panic!("{metric}: {}", why.0),
+        }
+    }
+
+    /// Payload delivered to the flows of a group.
+    pub(crate) fn delivered(&self, group: &str) -> u64 {
+        self.flows(group).map(|f| f.bytes_delivered).sum()
+    }
+
+    pub(crate) fn flows<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a FlowResult> {
+        let of_group = move |f: &&FlowResult| self.model.flows[f.flow as usize].group == group;
+        self.results.flows.iter().filter(of_group)
+    }
+
+    pub(crate) fn drops(&self, cause: DropCause) -> u64 {
+        self.results
+            .ports
+            .iter()
+            .flat_map(|p| p.drops[cause as usize])
+            .sum()
+    }
+
+    pub(crate) fn all_drops(&self) -> u64 {
+        self.results
+            .ports
+            .iter()
+            .flat_map(|p| p.drops.iter().flatten())
+            .sum()
+    }
+
+    pub(crate) fn all_completed(&self) -> bool {
+        let done = |f: &FlowResult| f.status == FlowStatus::Completed;
+        self.results.flows.iter().all(done)
+    }
+
+    /// The port of `node` that leads to `peer`; the first of parallel ones.
+    pub(crate) fn port(&self, node: &str, peer: &str) -> &PortResult {
+        let id = |name: &str| {
+            let found = self.model.nodes.iter().position(|n| n.name == name);
+            found.unwrap_or_else(|| panic!("no node {name}")) as u32
+        };
+        let (node, peer) = (id(node), id(peer));
+        let mut ports = self.results.ports.iter();
+        ports
+            .find(|p| p.node == node && p.peer == peer)
+            .expect("the nodes are linked")
+    }
+}
+
+/// |actual - wanted| ≤ wanted × ppm / 10^6.
+#[track_caller]
+pub(crate) fn near(what: &str, actual: u64, wanted: u64, ppm: u64) {
+    let allowed = u128::from(wanted) * u128::from(ppm) / 1_000_000;
+    assert!(
+        u128::from(actual.abs_diff(wanted)) <= allowed,
+        "{what}: {actual}, wanted {wanted} within {ppm} ppm"
+    );
+}
