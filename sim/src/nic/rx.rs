@@ -89,6 +89,8 @@ impl Sim<'_> {
         self.deliver(port, id);
         if u64::from(self.nic_ports[p].rx_bytes) <= self.nic_profile(port).rx_xon.0 {
             self.nic_resume(port);
+        } else if self.guard_due(port) <= self.now {
+            self.guard_network(port);
         }
     }
 

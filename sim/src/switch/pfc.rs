@@ -62,8 +62,9 @@ impl Sim<'_> {
     pub(crate) fn resume_group(&mut self, port: PortId, group: u8) {
         self.groups[(port, group)].paused = false;
         // With whole-port pause, groups share priorities: all of them must agree.
-        let held = (0..PRIORITIES as u8)
-            .map(|g| &self.groups[(port, g)])
+        let held = self
+            .groups
+            .of_port(port)
             .filter(|g| g.paused)
             .fold(self.cold[port as usize].tx.forced, |mask, g| mask | g.pause_mask);
         let mask = self.groups[(port, group)].pause_mask & !held;
@@ -312,33 +313,18 @@ impl Sim<'_> {
         }
     }
 
-    /// Pauses that the peer upholds although it no longer repeats them: once all flows are done,
-    /// refreshes stop so that the run can end, which must not set free what is queued.
-    fn standing_pause(&self, port: PortId) -> u8 {
-        let peer = self.ports[port as usize].peer as usize;
-        if self.alive() || self.ports[peer].has(port_flag::DOWN) {
-            return 0;
-        }
-        self.cold[peer].tx.xoff
-    }
-
     pub(crate) fn pause_expire(&mut self, port: PortId) {
         if self.cold[port as usize].rx.expire_at != self.now {
             return;
         }
         self.cold[port as usize].rx.expire_at = NEVER;
-        let standing = self.standing_pause(port);
         for priority in 0..PRIORITIES as u8 {
             let i = usize::from(priority);
             let until = self.cold[port as usize].rx.until[i];
             if until == 0 || until > self.now {
                 continue;
             }
-            if standing & 1 << priority != 0 {
-                self.cold[port as usize].rx.until[i] = NEVER;
-            } else {
-                self.end_pause(port, priority);
-            }
+            self.end_pause(port, priority);
         }
         self.pauses_changed(port);
     }
