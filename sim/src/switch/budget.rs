@@ -1,11 +1,11 @@
 //! What the reserves and headrooms of a switch take of its buffer.
 
-use crate::headroom;
+use crate::headroom::{self, Frames};
 use crate::model::{
-    BufferSpec, Headroom, Limit, Model, NodeId, PRIORITIES, PauseMode, Role, SwitchProfile,
+    BufferSpec, Headroom, Limit, Model, NodeId, Occupancy, PRIORITIES, PauseMode, Role, SwitchProfile,
 };
 use crate::topology::fabric::{Fabric, PortId};
-use crate::units::{BitRate, Length};
+use crate::units::BitRate;
 use std::fmt;
 
 /// Division of a switch's buffer. All values in bytes.
@@ -115,6 +115,7 @@ fn headroom_bytes(
     profile: &SwitchProfile,
 ) -> u64 {
     let info = &fabric.ports[port as usize];
+    let (buffer, latency) = (&profile.buffer, profile.latency);
     match rule {
         Headroom::Bytes(bytes) => bytes.0,
         Headroom::HpccNs3 => {
@@ -129,22 +130,15 @@ fn headroom_bytes(
                 Role::Switch(p) => model.switches[p as usize].pfc.response,
             };
             let mtu = model.nics.iter().map(|n| n.mtu).max().unwrap_or(4_096);
-            let frame = model.framing.largest_frame(mtu);
-            let cell_bytes = profile.buffer.cell_bytes.max(1);
-            // Small frames waste most of their cells, so cells make the smallest frame the worst.
-            let input = headroom::Input {
-                phy_delay: info.delay,
-                mtu_frame_bytes: frame,
-                port_mtu: frame,
-                response: response + profile.latency,
-                cell_bytes,
-                ..headroom::Input::roce(info.rate, Length(0), mtu)
+            let gap = model.framing.gap();
+            let frames = Frames {
+                min: model.framing.smallest_frame(),
+                max: model.framing.largest_frame(mtu),
+                gap,
+                cell: buffer.cell_bytes.max(1),
+                extra: if buffer.occupancy == Occupancy::Wire { gap } else { 0 },
             };
-            match headroom::calculate(headroom::Profile::Xoff, &input) {
-                Ok(breakdown) => breakdown.total.0,
-                // Beyond what the calculator accepts: more than any buffer holds.
-                Err(_) => u64::MAX,
-            }
+            headroom::auto_in(info.rate, info.delay, frames, response + latency).0
         }
     }
 }
