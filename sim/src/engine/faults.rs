@@ -49,7 +49,11 @@ impl Sim<'_> {
         for port in self.ports_of(link) {
             // A storm outlasts the failure.
             let guarded = self.nic_ports[port as usize].guarded;
-            let forced = if guarded { 0 } else { self.cold[port as usize].tx.forced };
+            let forced = if guarded {
+                0
+            } else {
+                self.cold[port as usize].tx.forced
+            };
             self.set_xoff(port, forced, true);
             self.kick(port);
         }
@@ -116,8 +120,10 @@ impl Sim<'_> {
                 continue;
             }
             let node = |port: PortId| self.fabric.ports[port as usize].node;
-            let (from, to) =
-                (node(self.senders[qp as usize].port), node(self.receivers[qp as usize].port));
+            let (from, to) = (
+                node(self.senders[qp as usize].port),
+                node(self.receivers[qp as usize].port),
+            );
             if let Some(path) = self.find_path(qp, true) {
                 let (port, route) = self.store_path(Some(&path), from);
                 // Before the move, which may send at once.
@@ -141,7 +147,9 @@ impl Sim<'_> {
         }
         s.flags &= !sender_flag::QUEUED;
         let queue = s.queue;
-        self.nic_ports[old as usize].paced.retain(|&Reverse((_, other))| other != qp);
+        self.nic_ports[old as usize]
+            .paced
+            .retain(|&Reverse((_, other))| other != qp);
         self.remove_from_ring(old, queue, qp);
         self.activate(qp);
     }

@@ -33,16 +33,31 @@ fn leaf_spine(model: &mut Model, hosts: u32) {
     model.nodes.truncate(hosts as usize);
     model.links.clear();
     for s in 0..4 {
-        model.nodes.push(NodeSpec { name: format!("sw{s}"), role: Role::Switch(0) });
+        model.nodes.push(NodeSpec {
+            name: format!("sw{s}"),
+            role: Role::Switch(0),
+        });
     }
     for h in 0..hosts {
-        model.links.push(LinkSpec { a: h, b: hosts + h % 2, ..link.clone() });
+        model.links.push(LinkSpec {
+            a: h,
+            b: hosts + h % 2,
+            ..link.clone()
+        });
         if h < 2 {
-            model.links.push(LinkSpec { a: h, b: hosts + (h + 1) % 2, ..link.clone() });
+            model.links.push(LinkSpec {
+                a: h,
+                b: hosts + (h + 1) % 2,
+                ..link.clone()
+            });
         }
     }
     for (leaf, spine) in [(0, 2), (0, 3), (1, 2), (1, 3), (1, 3)] {
-        model.links.push(LinkSpec { a: hosts + leaf, b: hosts + spine, ..link.clone() });
+        model.links.push(LinkSpec {
+            a: hosts + leaf,
+            b: hosts + spine,
+            ..link.clone()
+        });
     }
 }
 
@@ -54,35 +69,53 @@ fn profiles(model: &mut Model, d: &mut Draw) {
     n.rc.ack_every = d.of(&[1, 1, 2, 7, 64]);
     n.rc.timeout = SimDuration::from_us(5_000);
     n.rc.retry_cnt = None;
-    n.rc.nak_delay = d.of(&[SimDuration::ZERO, SimDuration::from_us(1), SimDuration::from_us(30)]);
+    n.rc.nak_delay = d.of(&[
+        SimDuration::ZERO,
+        SimDuration::from_us(1),
+        SimDuration::from_us(30),
+    ]);
     n.rc.nak_repeat = d.of(&[None, Some(SimDuration::from_us(20))]);
     n.rc.retransmit_delay = d.of(&[SimDuration::ZERO, SimDuration::from_us(3)]);
     n.rc.max_outstanding = d.of(&[None, None, Some(1), Some(5), Some(33)]);
     n.rc.max_rd_atomic = d.of(&[1, 2, 16]);
-    n.rx_drain = d.of(&[None, None, Some(BitRate::from_gbps(20)), Some(BitRate::from_gbps(99))]);
+    n.rx_drain = d.of(&[
+        None,
+        None,
+        Some(BitRate::from_gbps(20)),
+        Some(BitRate::from_gbps(99)),
+    ]);
     n.storm_guard = d.of(&[None, None, Some(SimDuration::from_us(100))]);
     n.pfc.response = d.of(&[SimDuration::ZERO, SimDuration::from_ns(400)]);
     n.pfc.quanta = d.of(&[Some(u16::MAX), Some(4_000)]);
     n.np = NpSpec::Cnp {
         interval: SimDuration::from_us(4),
         scope: d.of(&[CnpScope::Qp, CnpScope::DestinationIp, CnpScope::Port]),
-        marking: Marking { priority: 6, dscp: 48, pcp: 6 },
+        marking: Marking {
+            priority: 6,
+            dscp: 48,
+            pcp: 6,
+        },
     };
     let s = &mut model.switches[0];
-    s.forwarding =
-        d.of(&[Forwarding::StoreAndForward, Forwarding::CutThrough { header_bytes: 64 }]);
+    s.forwarding = d.of(&[
+        Forwarding::StoreAndForward,
+        Forwarding::CutThrough { header_bytes: 64 },
+    ]);
     s.latency = d.of(&[SimDuration::ZERO, SimDuration::from_ns(500)]);
     s.pfc.quanta = d.of(&[Some(u16::MAX), Some(4_000)]);
     s.buffer.cell_bytes = d.of(&[1, 208]);
     s.buffer.size = Bytes(d.of(&[3 << 20, 8 << 20]));
-    s.ecn[3] = d.of(&[None, Some(EcnSpec {
-        by_rate: vec![EcnThresholds {
-            rate: BitRate::default(),
-            kmin: Bytes(20_000),
-            kmax: Bytes(80_000),
-            pmax: Probability::ratio(1, 5),
-        }],
-    })]);
+    s.ecn[3] = d.of(&[
+        None,
+        Some(EcnSpec {
+            by_rate: vec![EcnThresholds {
+                rate: BitRate::default(),
+                kmin: Bytes(20_000),
+                kmax: Bytes(80_000),
+                pmax: Probability::ratio(1, 5),
+            }],
+        }),
+    ]);
     s.buffer.pgs[2].limit = d.of(&[Limit::Unlimited, Limit::Dynamic { num: 1, den: 4 }]);
     if d.one_in(4) {
         s.watchdog = Some(WatchdogSpec {
@@ -108,7 +141,11 @@ fn profiles(model: &mut Model, d: &mut Draw) {
 }
 
 fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
-    let low = Marking { priority: 2, dscp: 16, pcp: 2 };
+    let low = Marking {
+        priority: 2,
+        dscp: 16,
+        pcp: 2,
+    };
     let dcqcn = CcSpec::Dcqcn(DcqcnSpec {
         g_q16: 256,
         alpha_interval: SimDuration::from_us(1),
@@ -120,7 +157,13 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
         rate_hai: BitRate::from_bps(2_000_000_000),
         rate_min: BitRate::from_gbps(1),
         clamp_target: false,
-        window: d.of(&[None, Some(Window { bytes: 60_000, variable: true })]),
+        window: d.of(&[
+            None,
+            Some(Window {
+                bytes: 60_000,
+                variable: true,
+            }),
+        ]),
     });
     for _ in 0..1 + d.below(8) {
         let src = d.below(u64::from(hosts)) as u32;
@@ -142,12 +185,28 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
         f.depth = d.of(&[None, Some(1), Some(4)]);
         if f.op == Op::Send && d.one_in(2) {
             let repost = SimDuration::from_us(d.below(10));
-            f.receives = Some(ReceiveQueue { posted: 1 + d.below(4) as u32, repost });
+            f.receives = Some(ReceiveQueue {
+                posted: 1 + d.below(4) as u32,
+                repost,
+            });
         }
         f.data = d.of(&[f.data, f.data, low]);
-        f.ack = d.of(&[f.ack, low, Marking { priority: 6, dscp: 48, pcp: 6 }]);
+        f.ack = d.of(&[
+            f.ack,
+            low,
+            Marking {
+                priority: 6,
+                dscp: 48,
+                pcp: 6,
+            },
+        ]);
         f.cc = d.of(&[CcSpec::None, CcSpec::None, dcqcn.clone()]);
-        f.pace = d.of(&[None, None, Some(BitRate::from_gbps(3)), Some(BitRate::from_gbps(60))]);
+        f.pace = d.of(&[
+            None,
+            None,
+            Some(BitRate::from_gbps(3)),
+            Some(BitRate::from_gbps(60)),
+        ]);
         model.flows.push(f);
     }
 }
@@ -161,7 +220,10 @@ fn faults(model: &mut Model, d: &mut Draw, hosts: u32) {
         let (from, to) = match d.below(4) {
             0 => (FaultKind::LinkDown(link), FaultKind::LinkUp(link)),
             1 => (
-                FaultKind::SlowReceiver { node, drain: Some(BitRate::from_bps(100_000_000)) },
+                FaultKind::SlowReceiver {
+                    node,
+                    drain: Some(BitRate::from_bps(100_000_000)),
+                },
                 FaultKind::SlowReceiver { node, drain: None },
             ),
             2 => (
@@ -169,11 +231,20 @@ fn faults(model: &mut Model, d: &mut Draw, hosts: u32) {
                 FaultKind::PauseStormEnd { node },
             ),
             _ => (
-                FaultKind::LinkLoss { link, loss: Probability::ratio(1, 50) },
-                FaultKind::LinkLoss { link, loss: Probability::ZERO },
+                FaultKind::LinkLoss {
+                    link,
+                    loss: Probability::ratio(1, 50),
+                },
+                FaultKind::LinkLoss {
+                    link,
+                    loss: Probability::ZERO,
+                },
             ),
         };
-        model.faults.push(Fault { at: start, kind: from });
+        model.faults.push(Fault {
+            at: start,
+            kind: from,
+        });
         model.faults.push(Fault { at: end, kind: to });
     }
     model.faults.sort_by_key(|f| f.at);
@@ -181,7 +252,12 @@ fn faults(model: &mut Model, d: &mut Draw, hosts: u32) {
 
 fn draw(seed: u64) -> Model {
     let mut d = Draw(Stream::new(seed, 0, 0, Purpose::Workload));
-    let pfc = d.of(&[PauseMode::Off, PauseMode::Pfc, PauseMode::Pfc, PauseMode::Global]);
+    let pfc = d.of(&[
+        PauseMode::Off,
+        PauseMode::Pfc,
+        PauseMode::Pfc,
+        PauseMode::Global,
+    ]);
     let hosts = 2 + d.below(5) as u32;
     let mut model = star(hosts, nic(pfc), switch(pfc));
     model.seed = seed;
@@ -211,7 +287,11 @@ fn draw(seed: u64) -> Model {
 }
 
 fn drops(results: &Results, cause: DropCause) -> u64 {
-    results.ports.iter().map(|p| p.drops[cause as usize].iter().sum::<u64>()).sum()
+    results
+        .ports
+        .iter()
+        .map(|p| p.drops[cause as usize].iter().sum::<u64>())
+        .sum()
 }
 
 fn check(seed: u64, model: &Model, r: &Results) {
@@ -225,15 +305,25 @@ fn check(seed: u64, model: &Model, r: &Results) {
     let calm = model.faults.is_empty();
     for (f, spec) in r.flows.iter().zip(&model.flows) {
         let reliable = spec.transport == Transport::Rc;
-        assert_eq!(f.status, FlowStatus::Completed, "seed {seed} {spec:?} {f:?}");
+        assert_eq!(
+            f.status,
+            FlowStatus::Completed,
+            "seed {seed} {spec:?} {f:?}"
+        );
         assert!(f.bytes_delivered <= spec.bytes);
         if reliable {
             assert_eq!(f.bytes_delivered, spec.bytes, "seed {seed} {f:?}");
             assert_eq!(f.messages_completed, f.messages, "seed {seed}");
         }
-        let dropless = r.ports.iter().all(|p| p.drops.iter().flatten().sum::<u64>() == 0);
+        let dropless = r
+            .ports
+            .iter()
+            .all(|p| p.drops.iter().flatten().sum::<u64>() == 0);
         if calm && dropless {
-            assert_eq!(f.counters.local_ack_timeout_err, 0, "seed {seed} {spec:?} {f:?}");
+            assert_eq!(
+                f.counters.local_ack_timeout_err, 0,
+                "seed {seed} {spec:?} {f:?}"
+            );
             assert_eq!(f.counters.packet_seq_err, 0, "seed {seed} {spec:?} {f:?}");
             if spec.receives.is_none() {
                 assert_eq!(f.retransmitted_packets, 0, "seed {seed} {spec:?} {f:?}");
@@ -265,7 +355,11 @@ fn one_queue_pair_per_class_gets_its_share() {
     let mut model = star(2, nic(PauseMode::Pfc), switch(PauseMode::Pfc));
     model.nics[0].scheduler.queues[3] = QueueSched::Dwrr(3);
     model.flows = vec![flow(0, 1, 30_000_000), flow(0, 1, 30_000_000)];
-    model.flows[1].data = Marking { priority: 2, dscp: 16, pcp: 2 };
+    model.flows[1].data = Marking {
+        priority: 2,
+        dscp: 16,
+        pcp: 2,
+    };
     model.until = Some(SimTime::from_ns(1_000_000));
     let results = run(&model, &mut |_| {});
     let sent: Vec<u64> = results.flows.iter().map(|f| f.bytes_delivered).collect();

@@ -129,9 +129,7 @@ impl Sim<'_> {
         let bit = 1 << queue;
         let idle = out.busy_until <= self.now && out.ready == 0 && out.rings == 0;
         let free = out.paused & bit == 0
-            && !out.has(
-                port_flag::PAUSE_PENDING | port_flag::SHAPED | port_flag::DOWN,
-            );
+            && !out.has(port_flag::PAUSE_PENDING | port_flag::SHAPED | port_flag::DOWN);
         if idle && free {
             return self.send(port, queue, id);
         }

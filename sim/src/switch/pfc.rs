@@ -32,7 +32,10 @@ impl Content {
     }
 
     fn unpack(arg: u32) -> Self {
-        Content { enabled: arg as u8, stop: (arg >> 8) as u8 }
+        Content {
+            enabled: arg as u8,
+            stop: (arg >> 8) as u8,
+        }
     }
 }
 
@@ -66,7 +69,9 @@ impl Sim<'_> {
             .groups
             .of_port(port)
             .filter(|g| g.paused)
-            .fold(self.cold[port as usize].tx.forced, |mask, g| mask | g.pause_mask);
+            .fold(self.cold[port as usize].tx.forced, |mask, g| {
+                mask | g.pause_mask
+            });
         let mask = self.groups[(port, group)].pause_mask & !held;
         self.set_xoff(port, mask, false);
     }
@@ -95,7 +100,10 @@ impl Sim<'_> {
         self.ports[p].flags &= !port_flag::PAUSE_PENDING;
         let tx = &mut self.cold[p].tx;
         let enabled = std::mem::take(&mut tx.pending);
-        let content = Content { enabled, stop: enabled & tx.xoff };
+        let content = Content {
+            enabled,
+            stop: enabled & tx.xoff,
+        };
         if enabled == 0 || self.ports[p].has(port_flag::DOWN) {
             return;
         }
@@ -152,15 +160,22 @@ impl Sim<'_> {
     /// A standing pause is repeated at half of its time, well before it runs out. A storm guard
     /// looks at that time too, or earlier.
     fn schedule_refresh(&mut self, port: PortId, spec: &PauseSpec) {
-        let guard =
-            if self.ports[port as usize].has(port_flag::HOST) { self.guard_due(port) } else { NEVER };
+        let guard = if self.ports[port as usize].has(port_flag::HOST) {
+            self.guard_due(port)
+        } else {
+            NEVER
+        };
         let tx = &self.cold[port as usize].tx;
         if tx.xoff == 0 {
             return;
         }
         let rate = self.cold[port as usize].rate;
         let half = (pause_time(spec, rate) / 2).max(1);
-        let refresh = if spec.quanta.is_some() { self.now + half } else { NEVER };
+        let refresh = if spec.quanta.is_some() {
+            self.now + half
+        } else {
+            NEVER
+        };
         let at = refresh.min(guard.max(self.now));
         if at < tx.refresh_at {
             self.cold[port as usize].tx.refresh_at = at;
@@ -207,7 +222,9 @@ impl Sim<'_> {
         let spec = *self.pause_spec(port);
         self.log_pause(port, content, &spec);
         let rate = self.cold[p].rate;
-        let until = self.now.saturating_add(pause_time(&self.sender_spec(port), rate));
+        let until = self
+            .now
+            .saturating_add(pause_time(&self.sender_spec(port), rate));
         // A NIC that storms though pause is off there sends PFC frames.
         let sent_as = match self.sender_spec(port).mode {
             PauseMode::Off => PauseMode::Pfc,
@@ -259,9 +276,18 @@ impl Sim<'_> {
         let info = self.fabric.ports[port as usize];
         let at = SimTime::from_ps(self.now) - spec.response;
         let (node, port) = (info.node, info.index);
-        for (mask, pause) in [(content.stop, true), (content.enabled & !content.stop, false)] {
+        for (mask, pause) in [
+            (content.stop, true),
+            (content.enabled & !content.stop, false),
+        ] {
             if mask != 0 {
-                self.pause_log.push(PauseLogEntry { at, node, port, mask, pause });
+                self.pause_log.push(PauseLogEntry {
+                    at,
+                    node,
+                    port,
+                    mask,
+                    pause,
+                });
             }
         }
     }

@@ -81,7 +81,11 @@ impl Framing {
 
     /// Preamble and inter-packet gap.
     pub(crate) fn gap(self) -> u32 {
-        if matches!(self, Framing::RoceV2 { .. }) { 20 } else { 0 }
+        if matches!(self, Framing::RoceV2 { .. }) {
+            20
+        } else {
+            0
+        }
     }
 }
 
@@ -116,7 +120,9 @@ impl Sim<'_> {
         }
         let flight = s.nxt - s.una;
         flight < s.max_flight
-            && s.cc.window().is_none_or(|w| u64::from(flight) * u64::from(s.layout.mtu) < w)
+            && s.cc
+                .window()
+                .is_none_or(|w| u64::from(flight) * u64::from(s.layout.mtu) < w)
     }
 
     /// Frame and payload bytes of one data packet, and whether it ends a message.
