@@ -77,7 +77,7 @@ fn traffic() -> impl Strategy<Value = String> {
         "kind = \"permutation\"\nbytes = \"BYTES\"",
         "kind = \"permutation\"\nbytes = \"BYTES\"\nshift = 1",
         "kind = \"all-to-all\"\nbytes = \"BYTES\"",
-        "kind = \"ring-allreduce\"\nbytes = \"BYTES\"",
+        "kind = \"ring-allreduce\"\nbytes = \"BYTES\"\nname = \"ring\"",
         "kind = \"poisson\"\nload = 0.4\nsizes = \"hadoop\"\nduration = \"100us\"",
         "kind = \"poisson\"\nload = 0.9\nsizes = \"fixed\"\nbytes = \"BYTES\"\nduration = \"30us\"",
     ]);
@@ -94,6 +94,7 @@ fn traffic() -> impl Strategy<Value = String> {
     let extras = pick(&["", "pace = \"2Gbps\"", "ecn = false", "start = \"7us\"", "cc = \"none\""]);
     (patterns, work, bytes, extras, 0..8u32).prop_map(|(pattern, work, bytes, extra, priority)| {
         let pattern = pattern.replace("BYTES", bytes);
+        let work = if pattern.contains("ring") { "op = \"write\"" } else { work };
         format!("[[traffic]]\n{pattern}\n{work}\n{extra}\npriority = {}\n", priority % 5)
     })
 }
@@ -106,7 +107,7 @@ fn fault() -> impl Strategy<Value = String> {
         "kind = \"link-down\"\nLINK",
         "kind = \"loss\"\nLINK\nloss = \"20%\"",
     ]);
-    let times = pick(&["", "until = \"60us\"", "until = \"400us\""]);
+    let times = pick(&["", "until = \"150us\"", "until = \"400us\""]);
     (kinds, times, 0..100u32).prop_map(|(kind, until, at)| {
         format!("[[fault]]\n{kind}\nat = \"{at}us\"\n{until}\n")
     })
@@ -219,8 +220,16 @@ fn damaged(text: &str, edits: &[(f64, u8, String)]) -> String {
     text
 }
 
+/// 100 cases, or as many as `PROPTEST_CASES` says.
+fn config() -> ProptestConfig {
+    let stated = std::env::var_os("PROPTEST_CASES").is_some();
+    let mut config = ProptestConfig { failure_persistence: None, ..Default::default() };
+    config.cases = if stated { config.cases } else { 100 };
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn random_scenarios_keep_the_books((text, faulty) in scenario_text()) {

@@ -101,20 +101,35 @@ pub fn auto_for_frames(
     frame_bytes: u32,
     response: SimDuration,
 ) -> Bytes {
-    let exact = Exact {
-        rate,
-        delay,
-        response,
-        frame: frame_bytes,
-        reverse: frame_bytes,
-        stored: Stored::bytes(frame_bytes),
-    };
-    Bytes(
-        exact
-            .terms()
-            .iter()
-            .fold(0, |sum, term| sum.saturating_add(term.bytes)),
-    )
+    let (min, max, gap) = (frame_bytes, frame_bytes, PREAMBLE_AND_GAP);
+    auto_in(rate, delay, Frames { min, max, gap, cell: 1, extra: 0 }, response)
+}
+
+/// The frames of a class, and what they take on the wire and in the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frames {
+    /// Bytes of the smallest and the largest, FCS included.
+    pub min: u32,
+    pub max: u32,
+    /// Bytes on the wire beyond the frame.
+    pub gap: u32,
+    /// Allocation unit of the buffer, at least 1.
+    pub cell: u32,
+    /// Bytes in the buffer beyond the frame, before rounding up to cells.
+    pub extra: u32,
+}
+
+/// [`auto`] for these frames in this buffer.
+pub fn auto_in(
+    rate: BitRate,
+    delay: SimDuration,
+    frames: Frames,
+    response: SimDuration,
+) -> Bytes {
+    let (frame, stored) = (frames.max, Stored::new(frames));
+    let exact = Exact { rate, delay, response, frame, reverse: frame, stored };
+    let add = |sum: u64, term: &Term| sum.saturating_add(term.bytes);
+    Bytes(exact.terms().iter().fold(0, add))
 }
 
 /// Whose rule computes the headroom.
@@ -290,39 +305,32 @@ struct Stored {
 }
 
 impl Stored {
-    /// A buffer of exact bytes.
-    fn bytes(frame: u32) -> Stored {
-        Stored::cells(frame, frame, 1)
-    }
-
-    /// Frames of `min` to `max` bytes in cells of `cell` > 0 bytes. The largest ratio is that of
-    /// `min`, of `max` or of a size that just needs one more cell; in a byte buffer of `max`.
-    fn cells(min: u32, max: u32, cell: u32) -> Stored {
-        let stored = |frame: u32| u128::from(frame).next_multiple_of(u128::from(cell));
-        let ratio = |frame: u32| {
-            (
-                stored(frame),
-                u128::from(frame) + u128::from(PREAMBLE_AND_GAP),
-            )
+    /// The largest ratio is that of the smallest frame, of the largest, or of a size that just
+    /// needs one more cell; in a byte buffer of the largest.
+    fn new(frames: Frames) -> Stored {
+        let Frames { min, max, gap, cell, extra } = frames;
+        let stored = |frame: u32| {
+            (u128::from(frame) + u128::from(extra)).next_multiple_of(u128::from(cell))
         };
+        let ratio = |frame: u32| (stored(frame), u128::from(frame) + u128::from(gap));
         let mut best = ratio(max);
-        let next_cell = (min / cell)
-            .saturating_add(1)
-            .saturating_mul(cell)
-            .saturating_add(1);
+        // A frame of one byte more than this fills whole cells.
+        let full = |cells: u32| cells.saturating_mul(cell).saturating_sub(extra);
+        let first = (min.saturating_add(extra) / cell).saturating_add(1);
         let end = if cell > 1 { max } else { 0 };
-        let steps = (next_cell..end).step_by(cell as usize);
+        let steps = (full(first).saturating_add(1)..end).step_by(cell as usize);
         for frame in std::iter::once(min).chain(steps) {
             let (num, den) = ratio(frame);
             if num * best.1 > best.0 * den {
                 best = (num, den);
             }
         }
-        Stored {
-            largest: stored(max) as u64,
-            numerator: best.0,
-            denominator: best.1,
-        }
+        Stored { largest: stored(max) as u64, numerator: best.0, denominator: best.1.max(1) }
+    }
+
+    #[cfg(test)]
+    fn cells(min: u32, max: u32, cell: u32) -> Stored {
+        Stored::new(Frames { min, max, gap: PREAMBLE_AND_GAP, cell, extra: 0 })
     }
 }
 
@@ -409,11 +417,13 @@ fn xoff_terms(input: &Input) -> Vec<Term> {
         response: input.response,
         frame: input.mtu_frame_bytes,
         reverse: input.port_mtu,
-        stored: Stored::cells(
-            input.min_frame_bytes,
-            input.mtu_frame_bytes,
-            input.cell_bytes,
-        ),
+        stored: Stored::new(Frames {
+            min: input.min_frame_bytes,
+            max: input.mtu_frame_bytes,
+            gap: PREAMBLE_AND_GAP,
+            cell: input.cell_bytes,
+            extra: 0,
+        }),
     };
     exact.terms()
 }
@@ -510,6 +520,12 @@ mod tests {
                 let occupied = u128::from(frame.next_multiple_of(cell));
                 assert!(occupied * stored.denominator <= stored.numerator * u128::from(frame + 20));
             }
+        }
+        let wire = Frames { min: 64, max: 1_102, gap: 20, cell: 208, extra: 20 };
+        let stored = Stored::new(wire);
+        for frame in 64..=1_102u32 {
+            let occupied = u128::from((frame + 20).next_multiple_of(208));
+            assert!(occupied * stored.denominator <= stored.numerator * u128::from(frame + 20));
         }
         let large = Stored::cells(1_102, 1_102, 208);
         assert_eq!(

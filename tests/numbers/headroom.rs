@@ -92,6 +92,59 @@ fn calculated_headroom_loses_nothing_and_one_frame_less_does() {
     }
 }
 
+/// Small frames in whole cells, or counted with preamble and gap, or without any on the wire.
+#[test]
+fn headroom_covers_what_frames_take_in_the_buffer() {
+    let run = |framing: &str, message: u32, buffer: &str, headroom: &str| {
+        let text = format!(
+            r#"
+until = "2ms"
+[simulation.framing]
+{framing}
+[topology]
+kind = "star"
+hosts = 3
+cable = "300m"
+[switch.default]
+pfc.mode = "pfc"
+buffer = {{ size = "64MiB", xoff = "50001B", headroom = "{headroom}", {buffer} }}
+[nic.default]
+mtu = 1024
+pfc.mode = "pfc"
+[[fault]]
+kind = "pause-storm"
+node = "h0"
+[[traffic]]
+kind = "flows"
+start = "100us"
+transport = "uc"
+message = "{message}B"
+flow = [{{ src = "h2", dst = "h0", bytes = "1MB" }}]
+[[traffic]]
+kind = "flows"
+start = "100us"
+transport = "uc"
+priority = 0
+message = "1024B"
+flow = [{{ src = "h1", dst = "h2", bytes = "100MB" }}]
+"#
+        );
+        let mut plan = load(&text).unwrap_or_else(|e| panic!("{e:#?}"));
+        Run::of(plan.cases.remove(0).model).drops(DropCause::HeadroomFull)
+    };
+    let bytes = format!("{}B", calculated(100, 300, 1_024));
+    let fixed = "kind = \"fixed\"\ndata_overhead = 1\ncontrol_bytes = 60";
+    for (framing, message, buffer) in [
+        ("", 64, "cell = \"208B\""),
+        ("vlan = true\nipv6 = true", 64, "cell = \"256B\""),
+        ("", 1_024, "occupancy = \"wire\""),
+        (fixed, 64, "cell = \"80B\""),
+    ] {
+        assert_eq!(run(framing, message, buffer, "auto"), 0, "{framing} {buffer}");
+        assert!(run(framing, message, buffer, &bytes) > 0, "{framing} {buffer}");
+    }
+}
+
 #[test]
 fn a_buffer_smaller_than_its_headrooms_is_refused_with_the_numbers() {
     let text = r#"

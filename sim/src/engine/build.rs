@@ -429,7 +429,7 @@ impl<'m> Sim<'m> {
         let spec = &self.model.flows[qp as usize];
         let framing = self.model.framing;
         let gap = u64::from(self.gap_bytes);
-        let overhead = u64::from(framing.data(0, 0).max(framing.data(4, 0) - 4)) + gap;
+        let overhead = u64::from(framing.data(1_024, 0) - 1_024) + gap;
         let padding = u64::from(layout.last) - spec.bytes.min(u64::from(layout.last));
         let wire = spec.bytes + padding + u64::from(layout.total) * overhead;
         let packet = u64::from(framing.data(layout.packet(0).0, 0)) + gap;

@@ -48,7 +48,8 @@ impl Sim<'_> {
         self.reroute_flows();
         for port in self.ports_of(link) {
             // A storm outlasts the failure.
-            let forced = self.cold[port as usize].tx.forced;
+            let guarded = self.nic_ports[port as usize].guarded;
+            let forced = if guarded { 0 } else { self.cold[port as usize].tx.forced };
             self.set_xoff(port, forced, true);
             self.kick(port);
         }

@@ -1,10 +1,9 @@
 //! What the reserves and headrooms of a switch take of its buffer.
 
-use crate::headroom;
+use crate::headroom::{self, Frames};
 use crate::model::{
-    BufferSpec, Headroom, Limit, Model, NodeId, PRIORITIES, PauseMode, Role, SwitchProfile,
+    BufferSpec, Headroom, Limit, Model, NodeId, Occupancy, PRIORITIES, PauseMode, Role, SwitchProfile,
 };
-use crate::time::SimDuration;
 use crate::topology::fabric::{Fabric, PortId};
 use crate::units::BitRate;
 use std::fmt;
@@ -93,7 +92,7 @@ pub fn of_switch(model: &Model, fabric: &Fabric, node: NodeId) -> Budget {
             let group = &profile.buffer.pgs[pg];
             budget.reserves = budget.reserves.saturating_add(group.reserve.0);
             if group.lossless && profile.pfc.mode != PauseMode::Off {
-                row[pg] = headroom_bytes(model, fabric, port, group.headroom, profile.latency);
+                row[pg] = headroom_bytes(model, fabric, port, group.headroom, profile);
             }
         }
         let row_total = row.iter().fold(0u64, |sum, &b| sum.saturating_add(b));
@@ -106,16 +105,17 @@ pub fn of_switch(model: &Model, fabric: &Fabric, node: NodeId) -> Budget {
     budget
 }
 
-/// `latency`: the switch's own. Frames in its pipeline are admitted only after it, so they are
-/// under way when the pause is decided just like those on the cable.
+/// Frames in the switch's own pipeline are admitted only after its latency, so they are under way
+/// when the pause is decided just like those on the cable.
 fn headroom_bytes(
     model: &Model,
     fabric: &Fabric,
     port: PortId,
     rule: Headroom,
-    latency: SimDuration,
+    profile: &SwitchProfile,
 ) -> u64 {
     let info = &fabric.ports[port as usize];
+    let (buffer, latency) = (&profile.buffer, profile.latency);
     match rule {
         Headroom::Bytes(bytes) => bytes.0,
         Headroom::HpccNs3 => {
@@ -130,8 +130,15 @@ fn headroom_bytes(
                 Role::Switch(p) => model.switches[p as usize].pfc.response,
             };
             let mtu = model.nics.iter().map(|n| n.mtu).max().unwrap_or(4_096);
-            let frame = model.framing.largest_frame(mtu);
-            headroom::auto_for_frames(info.rate, info.delay, frame, response + latency).0
+            let gap = model.framing.gap();
+            let frames = Frames {
+                min: model.framing.smallest_frame(),
+                max: model.framing.largest_frame(mtu),
+                gap,
+                cell: buffer.cell_bytes.max(1),
+                extra: if buffer.occupancy == Occupancy::Wire { gap } else { 0 },
+            };
+            headroom::auto_in(info.rate, info.delay, frames, response + latency).0
         }
     }
 }

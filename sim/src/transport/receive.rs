@@ -151,7 +151,8 @@ impl Sim<'_> {
             }
             return;
         }
-        let again = rc.nak_repeat.is_some_and(|span| self.now >= r.nak_at.saturating_add(span.ps()));
+        let again =
+            rc.nak_repeat.is_some_and(|span| self.now >= r.nak_at.saturating_add(span.ps()));
         if r.nak_sent && !again {
             return;
         }

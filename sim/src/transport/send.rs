@@ -66,6 +66,11 @@ impl Framing {
         u32::from(self.data(payload, extension(Op::Write, false, true, false)))
     }
 
+    /// Frame bytes that no packet is below.
+    pub(crate) fn smallest_frame(self) -> u32 {
+        u32::from(self.control(0).min(self.data(1, 0))).max(1)
+    }
+
     /// Frame bytes of a packet without payload.
     pub(crate) fn control(self, extension: u32) -> u16 {
         match self {
