@@ -115,6 +115,9 @@ fn hold<Q: Queue>(pending: u32) -> (f64, u64) {
     (start.elapsed().as_nanos() as f64 / f64::from(EVENTS), hash)
 }
 
+/// A queue's name, and its measurement for a number of pending events.
+type Row = (&'static str, fn(u32) -> (f64, u64));
+
 fn main() {
     let mut out = std::io::stdout().lock();
     let sizes = [1_000, 10_000, 100_000, 1_000_000];
@@ -123,7 +126,7 @@ fn main() {
         "{:<16}{:>9}{:>9}{:>9}{:>9}  ns per event",
         "pending", "1k", "10k", "100k", "1M"
     );
-    let rows: [(&str, fn(u32) -> (f64, u64)); 4] = [
+    let rows: [Row; 4] = [
         (Heap::NAME, hold::<Heap>),
         (Tree::NAME, hold::<Tree>),
         (FourAry::NAME, hold::<FourAry>),
