@@ -26,8 +26,11 @@ fn usage() -> (f64, u64) {
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hpcc");
-    let mut configs: Vec<std::path::PathBuf> =
-        std::env::args().skip(1).filter(|a| a.ends_with(".txt")).map(Into::into).collect();
+    let mut configs: Vec<std::path::PathBuf> = std::env::args()
+        .skip(1)
+        .filter(|a| a.ends_with(".txt"))
+        .map(Into::into)
+        .collect();
     if configs.is_empty() {
         configs.push(root.join("fat320_ws50_1ms_dcqcn/config.txt"));
     }

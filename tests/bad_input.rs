@@ -10,8 +10,16 @@ const STAR: &str = "[topology]\nkind = \"star\"\nhosts = 4\n\
 
 /// Text that makes the scenario bad, words of the message, and the line that it points at.
 const BAD: &[(&str, &[&str], usize)] = &[
-    ("[switch.default]\nlatenzy = \"1us\"\n", &["unknown key `latenzy`", "did you mean"], 8),
-    ("[nic.default]\nrx_buffer = 512\n", &["missing unit", "KiB"], 8),
+    (
+        "[switch.default]\nlatenzy = \"1us\"\n",
+        &["unknown key `latenzy`", "did you mean"],
+        8,
+    ),
+    (
+        "[nic.default]\nrx_buffer = 512\n",
+        &["missing unit", "KiB"],
+        8,
+    ),
     (
         "[[node]]\nname = \"lost\"\n[[traffic]]\nkind = \"flows\"\n\
          flow = [{ src = \"h0\", dst = \"lost\", bytes = \"1kB\" }]\n",
@@ -38,14 +46,26 @@ const BAD: &[(&str, &[&str], usize)] = &[
         &["too small", "4 ports", "headroom", "buffer.size"],
         9,
     ),
-    ("[[link]]\na = \"h0\"\nb = \"sw0\"\nrate = \"0Gbps\"\n", &["rate of zero"], 10),
+    (
+        "[[link]]\na = \"h0\"\nb = \"sw0\"\nrate = \"0Gbps\"\n",
+        &["rate of zero"],
+        10,
+    ),
     (
         "[[traffic]]\nkind = \"flows\"\nflow = [{ src = \"h1\", dst = \"h1\", bytes = \"1B\" }]\n",
         &["from `h1` to itself"],
         9,
     ),
-    ("[expect]\ncheck = [\"drops.losless == 0\"]\n", &["did you mean `drops.lossless`?"], 8),
-    ("[expect]\ncheck = [\"goodput.total >= 5\"]\n", &["unit", "Gbps"], 8),
+    (
+        "[expect]\ncheck = [\"drops.losless == 0\"]\n",
+        &["did you mean `drops.lossless`?"],
+        8,
+    ),
+    (
+        "[expect]\ncheck = [\"goodput.total >= 5\"]\n",
+        &["unit", "Gbps"],
+        8,
+    ),
     ("[nic.default]\nmtu = \"jumbo\"\n", &["mtu"], 8),
     ("[topology\n", &[], 7),
     ("seed = [1\n", &[], 0),
@@ -62,8 +82,15 @@ fn each_mistake_is_shown_with_its_place_and_a_hint() {
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{addition}\n{stderr}");
         assert!(output.stdout.is_empty(), "{addition}");
-        assert!(!Path::new(&csv).exists(), "{addition}: something was written");
-        let place = if *line == 0 { format!("{name}:") } else { format!("{name}:{line}:") };
+        assert!(
+            !Path::new(&csv).exists(),
+            "{addition}: something was written"
+        );
+        let place = if *line == 0 {
+            format!("{name}:")
+        } else {
+            format!("{name}:{line}:")
+        };
         assert!(stderr.contains(&place), "{place}\n{stderr}");
         for word in *words {
             assert!(stderr.contains(word), "{word}\n{stderr}");
@@ -116,7 +143,10 @@ fn bad_options_are_named() {
     ] {
         let output = xoff(&[&["run", &path], args].concat());
         assert_eq!(output.status.code(), Some(2), "{args:?}");
-        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}");
+        assert!(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "{args:?}"
+        );
     }
 }
 
@@ -127,8 +157,14 @@ fn files_that_cannot_be_read_or_written_are_named() {
                [[traffic]]\nkind = \"csv\"\nfile = \"flows.csv\"\n";
     let path = scratch.file("a.toml", csv);
     let stderr = text(&xoff(&["run", &path]).stderr);
-    assert!(stderr.contains("a.toml:6:") && stderr.contains("flows.csv"), "{stderr}");
-    scratch.file("flows.csv", "id,src,dst,bytes,start_ps\n1,h0,h1,1000,0\n2,h0,h1,many,0\n");
+    assert!(
+        stderr.contains("a.toml:6:") && stderr.contains("flows.csv"),
+        "{stderr}"
+    );
+    scratch.file(
+        "flows.csv",
+        "id,src,dst,bytes,start_ps\n1,h0,h1,1000,0\n2,h0,h1,many,0\n",
+    );
     let output = xoff(&["run", &path]);
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2));

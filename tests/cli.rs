@@ -239,12 +239,27 @@ fn options_change_the_run_and_are_in_the_command_that_repeats_it() {
     let path = scratch.file("a.toml", INCAST);
     let plain = text(&xoff(&["run", "-q", &path]).stdout);
     assert!(plain.contains("seed 1") && plain.contains("xoff run"));
-    let args = ["run", "-q", &path, "--set", "traffic.0.bytes=50kB", "--seed", "7"];
+    let args = [
+        "run",
+        "-q",
+        &path,
+        "--set",
+        "traffic.0.bytes=50kB",
+        "--seed",
+        "7",
+    ];
     let changed = text(&xoff(&[&args[..], &["--until", "1ms", "--case", "on"]].concat()).stdout);
     assert_ne!(plain, changed);
-    let repeat = changed.lines().find_map(|l| l.trim().strip_prefix("repeat with: xoff "));
+    let repeat = changed
+        .lines()
+        .find_map(|l| l.trim().strip_prefix("repeat with: xoff "));
     let repeat = repeat.expect("the report says how to repeat it");
-    for part in ["--set traffic.0.bytes=50kB", "--seed 7", "--until 1ms", "--case on"] {
+    for part in [
+        "--set traffic.0.bytes=50kB",
+        "--seed 7",
+        "--until 1ms",
+        "--case on",
+    ] {
         assert!(repeat.contains(part), "{repeat}");
     }
     let words: Vec<&str> = repeat.split(' ').collect();
@@ -272,7 +287,9 @@ fn standard_input_is_a_scenario_too() {
 fn a_run_cut_short_says_so() {
     let scratch = Scratch::new("until");
     let path = scratch.file("a.toml", INCAST);
-    let output = xoff(&["run", "-q", &path, "--until", "2us", "--case", "on", "--format", "json"]);
+    let output = xoff(&[
+        "run", "-q", &path, "--until", "2us", "--case", "on", "--format", "json",
+    ]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let case = &json["scenarios"][0]["cases"][0];
     assert!(case.to_string().contains("unfinished"), "{case}");
@@ -287,14 +304,22 @@ fn the_committed_schema_is_current() {
         std::fs::write(&path, &printed).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == printed, "run `xoff schema > topologies/scenario.schema.json`");
+    assert!(
+        committed == printed,
+        "run `xoff schema > topologies/scenario.schema.json`"
+    );
 }
 
 #[test]
 fn headroom_agrees_with_the_simulator_and_shows_its_terms() {
-    let args = ["headroom", "--rate", "100G", "--cable", "100m", "--mtu", "1024"];
+    let args = [
+        "headroom", "--rate", "100G", "--cable", "100m", "--mtu", "1024",
+    ];
     let human = text(&xoff(&args).stdout);
-    assert!(human.contains("crossing frame") && human.contains("pause response"), "{human}");
+    assert!(
+        human.contains("crossing frame") && human.contains("pause response"),
+        "{human}"
+    );
     let output = xoff(&[&args[..], &["--format", "json"]].concat());
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     // By hand in the calculator's own tests.

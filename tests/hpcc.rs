@@ -8,7 +8,9 @@ use xoff_sim::plan::Diagnostic;
 use xoff_sim::results::FlowStatus;
 
 fn folder(case: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hpcc").join(case)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/hpcc")
+        .join(case)
 }
 
 fn load_case(case: &str) -> HpccInput {
@@ -23,7 +25,11 @@ fn slowdowns(fct: &str) -> Vec<u64> {
     let mut all: Vec<u64> = fct
         .lines()
         .map(|line| {
-            let fields: Vec<u64> = line.split(' ').skip(6).map(|f| f.parse().unwrap()).collect();
+            let fields: Vec<u64> = line
+                .split(' ')
+                .skip(6)
+                .map(|f| f.parse().unwrap())
+                .collect();
             fields[0] * 1_000_000 / fields[1]
         })
         .collect();
@@ -63,7 +69,12 @@ fn slowdowns_are_those_of_the_reference() {
         let (_, run, ours, theirs) = run_case(case);
         assert_eq!(run.all_drops(), 0, "{case}");
         assert_eq!(ours.len(), theirs.len());
-        near(&format!("{case}: mean"), mean(&ours), mean(&theirs), mean_ppm);
+        near(
+            &format!("{case}: mean"),
+            mean(&ours),
+            mean(&theirs),
+            mean_ppm,
+        );
         near(&format!("{case}: p99"), p99(&ours), p99(&theirs), 150_000);
     }
 }
@@ -152,7 +163,12 @@ fn a_flow_may_exceed_32_bits() {
     assert_eq!(flow.status, FlowStatus::Completed);
     assert_eq!(flow.bytes_delivered, 5_000_000_000);
     assert_eq!(flow.data_packets, 5_000_000);
-    near("5 GB at 400G", run.get("fct.max"), 5_000_000 * 1_048 * 20, 100);
+    near(
+        "5 GB at 400G",
+        run.get("fct.max"),
+        5_000_000 * 1_048 * 20,
+        100,
+    );
 }
 
 #[test]
@@ -160,7 +176,14 @@ fn output_files_have_the_format_of_the_reference() {
     let scratch = Scratch::new("hpcc-format");
     let config = folder("incast16_nocc").join("config.txt");
     let out = scratch.path("out");
-    let output = xoff(&["run", "-q", "--hpcc", config.to_str().unwrap(), "--out", &out]);
+    let output = xoff(&[
+        "run",
+        "-q",
+        "--hpcc",
+        config.to_str().unwrap(),
+        "--out",
+        &out,
+    ]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     for (name, columns) in [("fct", 8), ("pfc", 5)] {
         let ours = std::fs::read_to_string(Path::new(&out).join(format!("{name}.txt"))).unwrap();
@@ -170,7 +193,10 @@ fn output_files_have_the_format_of_the_reference() {
         for line in ours.lines().chain(theirs.lines()) {
             let fields: Vec<&str> = line.split(' ').collect();
             assert_eq!(fields.len(), columns, "{line}");
-            assert!(fields.iter().all(|f| u64::from_str_radix(f, 16).is_ok()), "{line}");
+            assert!(
+                fields.iter().all(|f| u64::from_str_radix(f, 16).is_ok()),
+                "{line}"
+            );
         }
         // Times ascend; as many lines as theirs, within 5 % for pauses.
         let times = |text: &str| -> Vec<u64> {
@@ -178,7 +204,11 @@ fn output_files_have_the_format_of_the_reference() {
             let time = |line: &str| -> u64 {
                 let fields: Vec<&str> = line.split(' ').collect();
                 let of = |i: usize| fields[i].parse::<u64>().unwrap();
-                if column[0] == column[1] { of(0) } else { of(column[0]) + of(column[1]) }
+                if column[0] == column[1] {
+                    of(0)
+                } else {
+                    of(column[0]) + of(column[1])
+                }
             };
             text.lines().map(time).collect()
         };
@@ -215,7 +245,11 @@ fn empty_and_truncated_files_are_refused() {
     refused(CONFIG, topology, "", "flow.txt");
     // Each file cut off in the middle of what it announces.
     for keep in 1..topology.trim_end().lines().count() {
-        let cut: String = topology.lines().take(keep).map(|l| format!("{l}\n")).collect();
+        let cut: String = topology
+            .lines()
+            .take(keep)
+            .map(|l| format!("{l}\n"))
+            .collect();
         refused(CONFIG, &cut, flows, "topology.txt");
     }
     for keep in 1..flows.trim_end().lines().count() {
@@ -230,14 +264,24 @@ fn nonsense_is_refused_where_it_stands() {
     let topology = "3 1 2\n2\n0 2 100Gbps 1000ns 0\n1 2 100Gbps 1000ns 0\n";
     let flows = "1\n0 1 3 100 1000 2.0\n";
     for (bad, file) in [
-        (topology.replace("100Gbps 1000ns 0\n1", "0Gbps 1000ns 0\n1"), "topology.txt"),
+        (
+            topology.replace("100Gbps 1000ns 0\n1", "0Gbps 1000ns 0\n1"),
+            "topology.txt",
+        ),
         (topology.replace("0 2 100", "0 9 100"), "topology.txt"),
         (topology.replace("0 2 100", "2 2 100"), "topology.txt"),
-        (topology.replace("1000ns 0\n1", "1000parsec 0\n1"), "topology.txt"),
+        (
+            topology.replace("1000ns 0\n1", "1000parsec 0\n1"),
+            "topology.txt",
+        ),
     ] {
         refused(CONFIG, &bad, flows, file);
     }
-    for bad in ["1\n0 0 3 100 1000 2.0\n", "1\n0 7 3 100 1000 2.0\n", "1\n0 1 9 100 1000 2.0\n"] {
+    for bad in [
+        "1\n0 0 3 100 1000 2.0\n",
+        "1\n0 7 3 100 1000 2.0\n",
+        "1\n0 1 9 100 1000 2.0\n",
+    ] {
         let d = refused(CONFIG, topology, bad, "flow.txt");
         let line = 1 + bad[..d.span.start].matches('\n').count();
         assert_eq!(line, 2, "{d:?}");
@@ -256,5 +300,9 @@ fn nothing_is_written_when_the_input_is_bad() {
     let output = xoff(&["run", "--hpcc", &config, "--out", &out]);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty() && !Path::new(&out).exists());
-    assert!(text(&output.stderr).contains("topology.txt:"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("topology.txt:"),
+        "{}",
+        text(&output.stderr)
+    );
 }

@@ -16,7 +16,10 @@ fn topology() -> impl Strategy<Value = String> {
     let kinds = prop_oneof![
         (2..9u32).prop_map(|n| format!("kind = \"star\"\nhosts = {n}")),
         (1..4u32, 1..4u32, 1..4u32).prop_map(|(l, s, h)| {
-            format!("kind = \"leaf-spine\"\nleaves = {l}\nspines = {s}\nhosts_per_leaf = {}", h + 1)
+            format!(
+                "kind = \"leaf-spine\"\nleaves = {l}\nspines = {s}\nhosts_per_leaf = {}",
+                h + 1
+            )
         }),
         Just("kind = \"fat-tree\"\nk = 4".to_owned()),
         (1..4u32, 1..4u32)
@@ -43,9 +46,16 @@ fn profiles() -> impl Strategy<Value = String> {
         pick(&["store-and-forward", "cut-through"]),
         pick(&["1/64", "1/8", "1", "8"]),
         pick(&["1B", "208B", "256B"]),
-        pick(&["", "ecn = { kmin = \"10kB\", kmax = \"60kB\", pmax = \"50%\" }", "ecn.mode = \"on\""]),
+        pick(&[
+            "",
+            "ecn = { kmin = \"10kB\", kmax = \"60kB\", pmax = \"50%\" }",
+            "ecn.mode = \"on\"",
+        ]),
         pick(&["fair", "strict"]),
-        pick(&["", "ets = { shares = { \"3\" = 7, \"4\" = 2 }, max = { \"4\" = \"3Gbps\" } }"]),
+        pick(&[
+            "",
+            "ets = { shares = { \"3\" = 7, \"4\" = 2 }, max = { \"4\" = \"3Gbps\" } }",
+        ]),
     );
     let nic = (
         modes,
@@ -91,11 +101,24 @@ fn traffic() -> impl Strategy<Value = String> {
         "transport = \"ud\"\nop = \"send\"",
     ]);
     let bytes = pick(&["8B", "1kB", "4097B", "64kB", "400kB"]);
-    let extras = pick(&["", "pace = \"2Gbps\"", "ecn = false", "start = \"7us\"", "cc = \"none\""]);
+    let extras = pick(&[
+        "",
+        "pace = \"2Gbps\"",
+        "ecn = false",
+        "start = \"7us\"",
+        "cc = \"none\"",
+    ]);
     (patterns, work, bytes, extras, 0..8u32).prop_map(|(pattern, work, bytes, extra, priority)| {
         let pattern = pattern.replace("BYTES", bytes);
-        let work = if pattern.contains("ring") { "op = \"write\"" } else { work };
-        format!("[[traffic]]\n{pattern}\n{work}\n{extra}\npriority = {}\n", priority % 5)
+        let work = if pattern.contains("ring") {
+            "op = \"write\""
+        } else {
+            work
+        };
+        format!(
+            "[[traffic]]\n{pattern}\n{work}\n{extra}\npriority = {}\n",
+            priority % 5
+        )
     })
 }
 
@@ -108,9 +131,8 @@ fn fault() -> impl Strategy<Value = String> {
         "kind = \"loss\"\nLINK\nloss = \"20%\"",
     ]);
     let times = pick(&["", "until = \"150us\"", "until = \"400us\""]);
-    (kinds, times, 0..100u32).prop_map(|(kind, until, at)| {
-        format!("[[fault]]\n{kind}\nat = \"{at}us\"\n{until}\n")
-    })
+    (kinds, times, 0..100u32)
+        .prop_map(|(kind, until, at)| format!("[[fault]]\n{kind}\nat = \"{at}us\"\n{until}\n"))
 }
 
 /// A whole scenario, and whether it has faults.
@@ -133,7 +155,10 @@ fn scenario_text() -> impl Strategy<Value = (String, bool)> {
             let faulty = !faults.is_empty();
             let faults = faults.concat().replace("LINK", &link);
             let head = format!("seed = {seed}\nuntil = \"1ms\"\n");
-            (format!("{head}{topology}{profiles}{}{faults}", traffic.concat()), faulty)
+            (
+                format!("{head}{topology}{profiles}{}{faults}", traffic.concat()),
+                faulty,
+            )
         },
     )
 }
@@ -141,16 +166,25 @@ fn scenario_text() -> impl Strategy<Value = (String, bool)> {
 /// What holds for any run.
 fn check(run: &Run, text: &str) -> Result<(), TestCaseError> {
     let (model, results) = (&run.model, &run.results);
-    prop_assert!(model.until.is_none_or(|until| results.end <= until), "{}", text);
+    prop_assert!(
+        model.until.is_none_or(|until| results.end <= until),
+        "{}",
+        text
+    );
     for (spec, flow) in model.flows.iter().zip(&results.flows) {
         prop_assert!(flow.bytes_delivered <= spec.bytes, "{flow:?}\n{text}");
         prop_assert!(flow.bytes_completed <= spec.bytes, "{flow:?}\n{text}");
-        if flow.status == FlowStatus::Completed
-            && spec.transport == xoff_sim::model::Transport::Rc
+        if flow.status == FlowStatus::Completed && spec.transport == xoff_sim::model::Transport::Rc
         {
             prop_assert_eq!(flow.bytes_completed, spec.bytes, "{:?}\n{}", flow, text);
             prop_assert_eq!(flow.bytes_delivered, spec.bytes, "{:?}\n{}", flow, text);
-            prop_assert_eq!(flow.messages_completed, flow.messages, "{:?}\n{}", flow, text);
+            prop_assert_eq!(
+                flow.messages_completed,
+                flow.messages,
+                "{:?}\n{}",
+                flow,
+                text
+            );
         }
         if let Some(end) = flow.end {
             prop_assert!(end >= flow.start);
@@ -161,7 +195,12 @@ fn check(run: &Run, text: &str) -> Result<(), TestCaseError> {
     }
     for (node, result) in model.nodes.iter().zip(&results.nodes) {
         let fits = result.buffer_peak <= result.buffer_size;
-        prop_assert!(fits || matches!(node.role, Role::Host(_)), "{}\n{}", node.name, text);
+        prop_assert!(
+            fits || matches!(node.role, Role::Host(_)),
+            "{}\n{}",
+            node.name,
+            text
+        );
     }
     Ok(())
 }
@@ -181,7 +220,9 @@ fn paused_everywhere(run: &Run) -> bool {
 fn lossless_drops(run: &Run) -> u64 {
     let tail = |p: &xoff_sim::results::PortResult| -> u64 {
         let lossless = (0..8).filter(|q| p.priority[*q].lossless);
-        lossless.map(|q| p.drops[DropCause::TailDrop as usize][q]).sum()
+        lossless
+            .map(|q| p.drops[DropCause::TailDrop as usize][q])
+            .sum()
     };
     run.drops(DropCause::HeadroomFull) + run.results.ports.iter().map(tail).sum::<u64>()
 }
@@ -223,7 +264,10 @@ fn damaged(text: &str, edits: &[(f64, u8, String)]) -> String {
 /// 100 cases, or as many as `PROPTEST_CASES` says.
 fn config() -> ProptestConfig {
     let stated = std::env::var_os("PROPTEST_CASES").is_some();
-    let mut config = ProptestConfig { failure_persistence: None, ..Default::default() };
+    let mut config = ProptestConfig {
+        failure_persistence: None,
+        ..Default::default()
+    };
     config.cases = if stated { config.cases } else { 100 };
     config
 }

@@ -115,8 +115,14 @@ fn every_scenario_explains_itself_and_expects_something() {
     for name in names("topologies", ".toml") {
         let path = root().join(format!("topologies/{name}.toml"));
         let scenario = std::fs::read_to_string(path).unwrap();
-        assert!(scenario.starts_with('#'), "{name}: a comment says what it shows");
-        assert!(scenario.contains("[expect]") || scenario.contains("[[expect]]"), "{name}");
+        assert!(
+            scenario.starts_with('#'),
+            "{name}: a comment says what it shows"
+        );
+        assert!(
+            scenario.contains("[expect]") || scenario.contains("[[expect]]"),
+            "{name}"
+        );
         assert!(scenario.contains("title ="), "{name}");
     }
 }

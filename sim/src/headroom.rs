@@ -102,7 +102,18 @@ pub fn auto_for_frames(
     response: SimDuration,
 ) -> Bytes {
     let (min, max, gap) = (frame_bytes, frame_bytes, PREAMBLE_AND_GAP);
-    auto_in(rate, delay, Frames { min, max, gap, cell: 1, extra: 0 }, response)
+    auto_in(
+        rate,
+        delay,
+        Frames {
+            min,
+            max,
+            gap,
+            cell: 1,
+            extra: 0,
+        },
+        response,
+    )
 }
 
 /// The frames of a class, and what they take on the wire and in the buffer.
@@ -120,14 +131,16 @@ pub struct Frames {
 }
 
 /// [`auto`] for these frames in this buffer.
-pub fn auto_in(
-    rate: BitRate,
-    delay: SimDuration,
-    frames: Frames,
-    response: SimDuration,
-) -> Bytes {
+pub fn auto_in(rate: BitRate, delay: SimDuration, frames: Frames, response: SimDuration) -> Bytes {
     let (frame, stored) = (frames.max, Stored::new(frames));
-    let exact = Exact { rate, delay, response, frame, reverse: frame, stored };
+    let exact = Exact {
+        rate,
+        delay,
+        response,
+        frame,
+        reverse: frame,
+        stored,
+    };
     let add = |sum: u64, term: &Term| sum.saturating_add(term.bytes);
     Bytes(exact.terms().iter().fold(0, add))
 }
@@ -308,10 +321,15 @@ impl Stored {
     /// The largest ratio is that of the smallest frame, of the largest, or of a size that just
     /// needs one more cell; in a byte buffer of the largest.
     fn new(frames: Frames) -> Stored {
-        let Frames { min, max, gap, cell, extra } = frames;
-        let stored = |frame: u32| {
-            (u128::from(frame) + u128::from(extra)).next_multiple_of(u128::from(cell))
-        };
+        let Frames {
+            min,
+            max,
+            gap,
+            cell,
+            extra,
+        } = frames;
+        let stored =
+            |frame: u32| (u128::from(frame) + u128::from(extra)).next_multiple_of(u128::from(cell));
         let ratio = |frame: u32| (stored(frame), u128::from(frame) + u128::from(gap));
         let mut best = ratio(max);
         // A frame of one byte more than this fills whole cells.
@@ -325,12 +343,22 @@ impl Stored {
                 best = (num, den);
             }
         }
-        Stored { largest: stored(max) as u64, numerator: best.0, denominator: best.1.max(1) }
+        Stored {
+            largest: stored(max) as u64,
+            numerator: best.0,
+            denominator: best.1.max(1),
+        }
     }
 
     #[cfg(test)]
     fn cells(min: u32, max: u32, cell: u32) -> Stored {
-        Stored::new(Frames { min, max, gap: PREAMBLE_AND_GAP, cell, extra: 0 })
+        Stored::new(Frames {
+            min,
+            max,
+            gap: PREAMBLE_AND_GAP,
+            cell,
+            extra: 0,
+        })
     }
 }
 
@@ -521,7 +549,13 @@ mod tests {
                 assert!(occupied * stored.denominator <= stored.numerator * u128::from(frame + 20));
             }
         }
-        let wire = Frames { min: 64, max: 1_102, gap: 20, cell: 208, extra: 20 };
+        let wire = Frames {
+            min: 64,
+            max: 1_102,
+            gap: 20,
+            cell: 208,
+            extra: 20,
+        };
         let stored = Stored::new(wire);
         for frame in 64..=1_102u32 {
             let occupied = u128::from((frame + 20).next_multiple_of(208));

@@ -84,7 +84,11 @@ pub enum Framing {
     /// Every data packet is payload + `data_overhead` bytes and every control packet
     /// `control_bytes`, with nothing else on the wire. `pad_last`: the last packet of a message is
     /// full size whatever it carries.
-    Fixed { data_overhead: u32, control_bytes: u32, pad_last: bool },
+    Fixed {
+        data_overhead: u32,
+        control_bytes: u32,
+        pad_last: bool,
+    },
 }
 
 /// How equal-cost next hops are chosen.
@@ -124,7 +128,9 @@ pub struct SwitchProfile {
 pub enum Forwarding {
     StoreAndForward,
     /// Forwarding starts after this many bytes of the frame (preamble included).
-    CutThrough { header_bytes: u32 },
+    CutThrough {
+        header_bytes: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,10 +202,15 @@ pub enum Headroom {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// alpha × free shared bytes, alpha = num / den.
-    Dynamic { num: u32, den: u32 },
+    Dynamic {
+        num: u32,
+        den: u32,
+    },
     /// Dynamic with alpha = 2^-shift at the slowest host rate, doubled per doubling of the port's
     /// rate up to 1 (the HPCC simulator's rule).
-    DynamicByRate { shift: u32 },
+    DynamicByRate {
+        shift: u32,
+    },
     Static(Bytes),
     Unlimited,
 }
@@ -354,7 +365,11 @@ pub enum Recovery {
 pub enum NpSpec {
     Off,
     /// Real CNP packets, at most one per interval and scope.
-    Cnp { interval: SimDuration, scope: CnpScope, marking: Marking },
+    Cnp {
+        interval: SimDuration,
+        scope: CnpScope,
+        marking: Marking,
+    },
     /// A flag on the ACK of every marked packet (the HPCC simulator's way).
     EchoOnAck,
 }
@@ -526,10 +541,21 @@ pub enum FaultKind {
     LinkDown(u32),
     LinkUp(u32),
     /// A host takes received frames at this rate from now on. None: normal again.
-    SlowReceiver { node: NodeId, drain: Option<BitRate> },
+    SlowReceiver {
+        node: NodeId,
+        drain: Option<BitRate>,
+    },
     /// A NIC sends pause for these priorities without end, and stops.
-    PauseStormStart { node: NodeId, mask: u8 },
-    PauseStormEnd { node: NodeId },
+    PauseStormStart {
+        node: NodeId,
+        mask: u8,
+    },
+    PauseStormEnd {
+        node: NodeId,
+    },
     /// Loss probability of a link from now on, in both directions.
-    LinkLoss { link: u32, loss: Probability },
+    LinkLoss {
+        link: u32,
+        loss: Probability,
+    },
 }

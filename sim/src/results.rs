@@ -105,9 +105,15 @@ impl RdmaCounters {
             ("rnr_nak_retry_err", self.rnr_nak_retry_err),
             ("duplicate_request", self.duplicate_request),
             ("out_of_buffer", self.out_of_buffer),
-            ("req_transport_retries_exceeded", self.req_transport_retries_exceeded),
+            (
+                "req_transport_retries_exceeded",
+                self.req_transport_retries_exceeded,
+            ),
             ("req_rnr_retries_exceeded", self.req_rnr_retries_exceeded),
-            ("np_ecn_marked_roce_packets", self.np_ecn_marked_roce_packets),
+            (
+                "np_ecn_marked_roce_packets",
+                self.np_ecn_marked_roce_packets,
+            ),
             ("np_cnp_sent", self.np_cnp_sent),
             ("rp_cnp_handled", self.rp_cnp_handled),
             ("rp_cnp_ignored", self.rp_cnp_ignored),

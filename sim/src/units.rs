@@ -242,7 +242,10 @@ pub(crate) fn write_scaled(
     let text = if part == 0 {
         format!("{whole}{name}")
     } else {
-        format!("{whole}.{}{name}", format!("{part:03}").trim_end_matches('0'))
+        format!(
+            "{whole}.{}{name}",
+            format!("{part:03}").trim_end_matches('0')
+        )
     };
     f.pad(&text)
 }
@@ -301,7 +304,14 @@ mod tests {
 
     #[test]
     fn common_rates_have_whole_picoseconds_per_byte() {
-        for (gbps, ps) in [(10, 800), (25, 320), (40, 200), (100, 80), (400, 20), (1600, 5)] {
+        for (gbps, ps) in [
+            (10, 800),
+            (25, 320),
+            (40, 200),
+            (100, 80),
+            (400, 20),
+            (1600, 5),
+        ] {
             assert_eq!(BitRate::from_gbps(gbps).serialize_ceil(1).ps(), ps);
         }
     }
@@ -319,17 +329,32 @@ mod tests {
 
     #[test]
     fn a_bare_number_has_no_meaning() {
-        assert_eq!("100".parse::<BitRate>(), Err(QuantityError::MissingUnit(RATE_UNITS)));
-        assert!(matches!("9zz".parse::<Bytes>(), Err(QuantityError::UnknownUnit(..))));
-        assert!(matches!("us".parse::<SimDuration>(), Err(QuantityError::NotANumber(_))));
-        assert!(matches!("99999999TB".parse::<Bytes>(), Err(QuantityError::TooLarge(_))));
+        assert_eq!(
+            "100".parse::<BitRate>(),
+            Err(QuantityError::MissingUnit(RATE_UNITS))
+        );
+        assert!(matches!(
+            "9zz".parse::<Bytes>(),
+            Err(QuantityError::UnknownUnit(..))
+        ));
+        assert!(matches!(
+            "us".parse::<SimDuration>(),
+            Err(QuantityError::NotANumber(_))
+        ));
+        assert!(matches!(
+            "99999999TB".parse::<Bytes>(),
+            Err(QuantityError::TooLarge(_))
+        ));
     }
 
     #[test]
     fn probabilities_hit_their_share_of_draws() {
         assert!(!Probability::ZERO.hit(0));
         assert!(Probability::ONE.hit(u32::MAX));
-        assert_eq!(Probability::ratio(1, 2), Probability::from_fraction(0.5).unwrap());
+        assert_eq!(
+            Probability::ratio(1, 2),
+            Probability::from_fraction(0.5).unwrap()
+        );
         assert!(Probability::from_fraction(1.5).is_none());
     }
 }

@@ -143,10 +143,11 @@ impl Run<'_> {
 
     fn pause_mode(&self, node: NodeId) -> PauseMode {
         match self.model.nodes.get(node as usize).map(|n| n.role) {
-            Some(Role::Switch(profile)) => self.model.switches[profile as usize].pfc.mode,
-            Some(Role::Host(profile)) => self.model.nics[profile as usize].pfc.mode,
-            None => PauseMode::Off,
+            Some(Role::Switch(i)) => self.model.switches.get(i as usize).map(|s| s.pfc.mode),
+            Some(Role::Host(i)) => self.model.nics.get(i as usize).map(|n| n.pfc.mode),
+            None => None,
         }
+        .unwrap_or(PauseMode::Off)
     }
 
     /// What the losses cost.

@@ -260,7 +260,11 @@ fn pause_table(model: &Model, results: &Results) -> (Table, usize) {
             let cells = [
                 port_name(model, port),
                 node_name(model, port.peer).to_owned(),
-                if whole { "all".to_owned() } else { p.to_string() },
+                if whole {
+                    "all".to_owned()
+                } else {
+                    p.to_string()
+                },
                 grouped(q.rx_pause),
                 grouped(q.rx_pause_transitions),
                 time.to_string(),

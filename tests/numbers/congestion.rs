@@ -42,14 +42,21 @@ fn marks_follow_the_curve() {
     let (_, all, _) = standing_queue("kmin = \"10kB\", kmax = \"40kB\"");
     // The queue grows at the start and drains at the end.
     assert!(packets - all < 200, "{all} of {packets}");
-    for (kmin, kmax, pmax) in [(50_000, 150_000, 100), (20_000, 120_000, 20), (0, 200_000, 2)] {
+    for (kmin, kmax, pmax) in [
+        (50_000, 150_000, 100),
+        (20_000, 120_000, 20),
+        (0, 200_000, 2),
+    ] {
         let keys = format!("kmin = \"{kmin}B\", kmax = \"{kmax}B\", pmax = \"{pmax}%\"");
         let (queue, marked, packets) = standing_queue(&keys);
         let p = pmax as f64 / 100.0 * (queue - kmin) as f64 / (kmax - kmin) as f64;
         let mean = p * packets as f64;
         // Four standard deviations, and the ramps at both ends.
         let allowed = 4.0 * (mean * (1.0 - p)).sqrt() + 200.0 * p;
-        assert!((marked as f64 - mean).abs() <= allowed, "{keys}: {marked}, {mean} ± {allowed}");
+        assert!(
+            (marked as f64 - mean).abs() <= allowed,
+            "{keys}: {marked}, {mean} ± {allowed}"
+        );
     }
 }
 
@@ -93,13 +100,19 @@ stagger = "10us"
 "#,
         senders + 1
     ));
-    let late: Vec<_> = r.results.series.iter().filter(|s| s.at.ps() > 40_000_000_000).collect();
+    let late: Vec<_> = r
+        .results
+        .series
+        .iter()
+        .filter(|s| s.at.ps() > 40_000_000_000)
+        .collect();
     let bytes: Vec<f64> = (0..senders as usize)
         .map(|f| late.iter().map(|s| s.flow_bytes[f]).sum::<u64>() as f64)
         .collect();
     let sum: f64 = bytes.iter().sum();
     let jain = sum * sum / (bytes.len() as f64 * bytes.iter().map(|b| b * b).sum::<f64>());
-    let share = sum * 8.0 / (late.len() as f64 * 1e-3) / (100e9 * f64::from(mtu) / f64::from(mtu + 82));
+    let share =
+        sum * 8.0 / (late.len() as f64 * 1e-3) / (100e9 * f64::from(mtu) / f64::from(mtu + 82));
     (jain, share, r)
 }
 
@@ -107,9 +120,15 @@ stagger = "10us"
 fn late_queue(r: &Run) -> u64 {
     let ports = &r.results.ports;
     let name = |id: u32| r.model.nodes[id as usize].name.as_str();
-    let to_h0 = ports.iter().position(|p| name(p.node) == "sw0" && name(p.peer) == "h0");
+    let to_h0 = ports
+        .iter()
+        .position(|p| name(p.node) == "sw0" && name(p.peer) == "h0");
     let to_h0 = to_h0.expect("the receiver has a port");
-    let late = r.results.series.iter().filter(|s| s.at.ps() > 40_000_000_000);
+    let late = r
+        .results
+        .series
+        .iter()
+        .filter(|s| s.at.ps() > 40_000_000_000);
     late.map(|s| s.port_queue[to_h0]).max().expect("samples")
 }
 

@@ -81,8 +81,7 @@ fn spread(r: &Run, node: &str, prefix: &str) -> Vec<u64> {
 
 #[test]
 fn equal_cost_paths_share_the_flows() {
-    let r = run(
-        r#"
+    let r = run(r#"
 [topology]
 kind = "leaf-spine"
 leaves = 2
@@ -95,8 +94,7 @@ kind = "permutation"
 shift = 16
 bytes = "100kB"
 qps = 8
-"#,
-    );
+"#);
     assert!(r.all_completed());
     let uplinks = spread(&r, "leaf0", "spine");
     let total: u64 = uplinks.iter().sum();
@@ -107,13 +105,17 @@ qps = 8
         assert!((10..=40).contains(&share), "{uplinks:?}");
     }
     // A flow keeps its path: nothing arrives out of order.
-    assert!(r.results.flows.iter().all(|f| f.counters.out_of_sequence == 0));
+    assert!(
+        r.results
+            .flows
+            .iter()
+            .all(|f| f.counters.out_of_sequence == 0)
+    );
 }
 
 #[test]
 fn parallel_links_of_hosts_and_switches_all_carry() {
-    let r = run(
-        r#"
+    let r = run(r#"
 [topology]
 kind = "dumbbell"
 left = 4
@@ -125,8 +127,7 @@ kind = "permutation"
 shift = 4
 bytes = "1MB"
 qps = 16
-"#,
-    );
+"#);
     assert!(r.all_completed());
     for (node, prefix, links) in [("left", "right", 4), ("h0", "left", 2), ("right", "h4", 2)] {
         let bytes = spread(&r, node, prefix);
@@ -138,8 +139,7 @@ qps = 16
 
 #[test]
 fn an_explicit_port_of_a_host_is_used() {
-    let r = run(
-        r#"
+    let r = run(r#"
 [topology]
 kind = "star"
 hosts = 2
@@ -147,8 +147,7 @@ links_per_host = 2
 [[traffic]]
 kind = "flows"
 flow = [{ src = "h0", dst = "h1", bytes = "1MB", src_port = 1 }]
-"#,
-    );
+"#);
     let bytes = spread(&r, "h0", "sw0");
     assert!(bytes[0] == 0 && bytes[1] > 1_000_000, "{bytes:?}");
 }
@@ -187,7 +186,11 @@ qps = 4
     assert!(two.get("drops.link_down") > 0 && two.get("retransmits.packets") > 0);
     let one = run(&text(1));
     let failed = |s: FlowStatus| matches!(s, FlowStatus::RetryExceeded | FlowStatus::Unreachable);
-    assert!(one.results.flows.iter().all(|f| failed(f.status)), "{:?}", one.results.flows[0]);
+    assert!(
+        one.results.flows.iter().all(|f| failed(f.status)),
+        "{:?}",
+        one.results.flows[0]
+    );
 }
 
 #[test]
@@ -203,6 +206,9 @@ fn loss_and_bit_errors_hit_as_often_as_stated() {
         // Four standard deviations of a binomial distribution.
         let allowed = 4 * (wanted as f64).sqrt() as u64;
         let lost = r.get("drops.link_error");
-        assert!(lost.abs_diff(wanted) <= allowed, "{key}: {lost}, wanted {wanted} ± {allowed}");
+        assert!(
+            lost.abs_diff(wanted) <= allowed,
+            "{key}: {lost}, wanted {wanted} ± {allowed}"
+        );
     }
 }

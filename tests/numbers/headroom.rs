@@ -140,8 +140,15 @@ flow = [{{ src = "h1", dst = "h2", bytes = "100MB" }}]
         ("", 1_024, "occupancy = \"wire\""),
         (fixed, 64, "cell = \"80B\""),
     ] {
-        assert_eq!(run(framing, message, buffer, "auto"), 0, "{framing} {buffer}");
-        assert!(run(framing, message, buffer, &bytes) > 0, "{framing} {buffer}");
+        assert_eq!(
+            run(framing, message, buffer, "auto"),
+            0,
+            "{framing} {buffer}"
+        );
+        assert!(
+            run(framing, message, buffer, &bytes) > 0,
+            "{framing} {buffer}"
+        );
     }
 }
 

@@ -53,10 +53,14 @@ flow = [{{ src = "h0", dst = "h1", bytes = "{bytes}B" }}]
     ));
     let span = r.results.end.ps();
     let line = rate.bytes_in_floor(SimDuration::from_ps(span)) * MTU / WIRE;
-    (r.delivered("f") * 1_000_000 / line, r.get("messages.completed"), {
-        let busy = r.port("h0", "sw0").busy.ps();
-        busy * 1_000_000 / span
-    })
+    (
+        r.delivered("f") * 1_000_000 / line,
+        r.get("messages.completed"),
+        {
+            let busy = r.port("h0", "sw0").busy.ps();
+            busy * 1_000_000 / span
+        },
+    )
 }
 
 #[test]
@@ -121,7 +125,10 @@ op = "send"
 "#,
             senders + 1
         ));
-        let lost: Vec<u64> = r.flows("f").map(|f| 100_000_000 - f.bytes_delivered).collect();
+        let lost: Vec<u64> = r
+            .flows("f")
+            .map(|f| 100_000_000 - f.bytes_delivered)
+            .collect();
         let total: u64 = lost.iter().sum();
         assert!(r.drops(DropCause::TailDrop) > 10_000);
         for one in &lost {

@@ -70,7 +70,10 @@ fn a_pause_that_is_not_refreshed_expires_after_its_quanta() {
         assert_eq!(stats[3].rx_pause_transitions, 1);
         let free = flows("pfc", &[3], quanta, "off", "");
         let delay = end(&held, "p3") - end(&free, "p3");
-        assert!(delay.abs_diff(wanted) <= FRAME_PS, "{quanta} quanta: {delay} ps");
+        assert!(
+            delay.abs_diff(wanted) <= FRAME_PS,
+            "{quanta} quanta: {delay} ps"
+        );
     }
 }
 
@@ -96,7 +99,10 @@ fn whole_port_pause_stops_every_class() {
     let stats = &held.port("sw0", "h0").priority;
     for priority in [0, 3, 4, 7] {
         let paused = stats[priority].rx_pause_duration.ps();
-        assert!(paused.abs_diff(200_000_000) <= FRAME_PS, "priority {priority}: {paused}");
+        assert!(
+            paused.abs_diff(200_000_000) <= FRAME_PS,
+            "priority {priority}: {paused}"
+        );
     }
     assert!(held.port("sw0", "h0").rx_global_pause > 0);
     assert_eq!(held.get("drops.total"), 0);
@@ -166,7 +172,10 @@ fn a_watchdog_frees_the_victims_of_a_storm() {
     // Detected at the first poll after a stall of 1 ms.
     assert!(event.storm && event.at.ps() >= 1_000_000_000 && event.at.ps() <= 1_500_000_000);
     let restored = with.results.watchdog[1].at.ps();
-    assert!((15_900_000_000..=16_500_000_000).contains(&restored), "{restored}");
+    assert!(
+        (15_900_000_000..=16_500_000_000).contains(&restored),
+        "{restored}"
+    );
 }
 
 #[test]
@@ -214,7 +223,9 @@ flow = [{{ src = "h1", dst = "h3", bytes = "50MB" }}]
     let guarded = run(&text("1ms"));
     assert_eq!(status(&guarded), FlowStatus::Completed);
     assert!(guarded.drops(DropCause::RxBuffer) > 0);
-    let paused = guarded.port("right", "h2").priority[3].rx_pause_longest.ps();
+    let paused = guarded.port("right", "h2").priority[3]
+        .rx_pause_longest
+        .ps();
     assert!(paused.abs_diff(1_000_000_000) < 10_000_000, "{paused}");
 }
 
@@ -232,7 +243,10 @@ fn a_storm_needs_no_pause_configuration_at_the_nic() {
     for mode in ["off", "pfc"] {
         let r = run(&text(mode, "off"));
         let paused = r.port("sw0", "h0").priority[3].rx_pause_duration.ps();
-        assert!(paused.abs_diff(2_000_000_000) < 2 * FRAME_PS * 4, "{mode}: {paused}");
+        assert!(
+            paused.abs_diff(2_000_000_000) < 2 * FRAME_PS * 4,
+            "{mode}: {paused}"
+        );
     }
     // A guarded NIC stops its own storm.
     let r = run(&text("pfc", "500us"));
@@ -244,7 +258,9 @@ fn a_storm_needs_no_pause_configuration_at_the_nic() {
 fn ring(hops: usize, switch: &str) -> Run {
     let flows: Vec<String> = (0..4)
         .map(|i| {
-            let path: Vec<String> = (0..=hops).map(|k| format!("\"sw{}\"", (i + k) % 4)).collect();
+            let path: Vec<String> = (0..=hops)
+                .map(|k| format!("\"sw{}\"", (i + k) % 4))
+                .collect();
             format!(
                 "{{ src = \"h{i}\", dst = \"h{}\", bytes = \"50MB\", path = [{}] }}",
                 (i + hops) % 4,
@@ -280,7 +296,10 @@ fn a_cyclic_buffer_dependency_is_found() {
     let r = ring(2, "");
     assert_eq!(r.results.deadlocks.len(), 1, "{:?}", r.results.deadlocks);
     let deadlock = &r.results.deadlocks[0];
-    assert_eq!((deadlock.cycle.len(), deadlock.priority, deadlock.cured), (4, 3, None));
+    assert_eq!(
+        (deadlock.cycle.len(), deadlock.priority, deadlock.cured),
+        (4, 3, None)
+    );
     assert!(r.flows("f").all(|f| f.status == FlowStatus::Unfinished));
     assert_eq!(r.get("drops.lossless"), 0);
 }
@@ -294,7 +313,10 @@ fn without_a_cycle_there_is_no_deadlock() {
 
 #[test]
 fn a_watchdog_dissolves_a_deadlock() {
-    let r = ring(2, "watchdog = { poll = \"500us\", detect = \"2ms\", restore = \"2ms\" }");
+    let r = ring(
+        2,
+        "watchdog = { poll = \"500us\", detect = \"2ms\", restore = \"2ms\" }",
+    );
     assert!(r.results.deadlocks.iter().any(|d| d.cured.is_some()));
     assert!(r.get("watchdog.storms") > 0);
     assert!(r.delivered("f") > ring(2, "").delivered("f"));
@@ -302,8 +324,7 @@ fn a_watchdog_dissolves_a_deadlock() {
 
 #[test]
 fn heavy_pausing_is_no_deadlock() {
-    let r = run(
-        r#"
+    let r = run(r#"
 [topology]
 kind = "leaf-spine"
 leaves = 4
@@ -322,8 +343,7 @@ bytes = "500kB"
 [[traffic]]
 kind = "incast"
 bytes = "1MB"
-"#,
-    );
+"#);
     assert!(r.all_completed());
     assert!(r.get("pause.frames") > 1_000);
     assert_eq!((r.get("deadlocks"), r.get("drops.total")), (0, 0));

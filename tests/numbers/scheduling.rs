@@ -51,14 +51,21 @@ fn backlogged_classes_get_their_shares() {
         for (group, part) in [("p3", a), ("p4", b)] {
             let share = rate(&r, group) * 1_000_000 / total;
             let wanted = part * 1_000_000 / (a + b);
-            assert!(share.abs_diff(wanted) <= 10_000, "{a}:{b} {group}: {share} ppm");
+            assert!(
+                share.abs_diff(wanted) <= 10_000,
+                "{a}:{b} {group}: {share} ppm"
+            );
         }
     }
 }
 
 #[test]
 fn three_classes_share_by_weight() {
-    let r = classes(&[2, 3, 4], "shares = { \"2\" = 50, \"3\" = 30, \"4\" = 20 }", "");
+    let r = classes(
+        &[2, 3, 4],
+        "shares = { \"2\" = 50, \"3\" = 30, \"4\" = 20 }",
+        "",
+    );
     let total: u64 = ["p2", "p3", "p4"].iter().map(|g| rate(&r, g)).sum();
     for (group, wanted) in [("p2", 500_000), ("p3", 300_000), ("p4", 200_000)] {
         let share = rate(&r, group) * 1_000_000 / total;
@@ -92,8 +99,7 @@ fn shapers_hold_their_rate_and_leave_the_rest_to_others() {
 
 #[test]
 fn a_nic_schedules_its_queue_pairs_by_class() {
-    let r = run(
-        r#"
+    let r = run(r#"
 until = "5ms"
 [topology]
 kind = "star"
@@ -111,8 +117,7 @@ kind = "flows"
 priority = 4
 qps = 4
 flow = [{ src = "h0", dst = "h2", bytes = "1GB" }]
-"#,
-    );
+"#);
     let total = rate(&r, "p3") + rate(&r, "p4");
     near("the port is full", total, LINE, 5_000);
     near("class 3", rate(&r, "p3"), total * 8 / 10, 10_000);
@@ -125,8 +130,7 @@ flow = [{ src = "h0", dst = "h2", bytes = "1GB" }]
 
 #[test]
 fn pacing_limits_a_queue_pair() {
-    let r = run(
-        r#"
+    let r = run(r#"
 until = "5ms"
 [topology]
 kind = "star"
@@ -138,7 +142,6 @@ name = "f"
 kind = "flows"
 pace = "30Gbps"
 flow = [{ src = "h0", dst = "h1", bytes = "1GB" }]
-"#,
-    );
+"#);
     near("paced", rate(&r, "f"), LINE * 3 / 10, 5_000);
 }

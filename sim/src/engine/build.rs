@@ -45,7 +45,11 @@ impl<'m> Sim<'m> {
             queues: Grid::new(count, Queue::EMPTY),
             groups: Grid::new(count, Group::UNUSED),
             marking: Grid::new(count, None),
-            tables: model.switches.iter().map(|s| Tables::new(s, model.framing.gap())).collect(),
+            tables: model
+                .switches
+                .iter()
+                .map(|s| Tables::new(s, model.framing.gap()))
+                .collect(),
             cold: Vec::with_capacity(count),
             nic_ports: vec![NicPort::default(); count],
             switches: Vec::new(),
@@ -111,9 +115,7 @@ impl<'m> Sim<'m> {
                 let mask = match spec.pfc.mode {
                     PauseMode::Off => 0,
                     PauseMode::Global => u8::MAX,
-                    PauseMode::Pfc => {
-                        pauses.fold(0, |mask, p| mask | 1 << p) & spec.pfc.tx_mask
-                    }
+                    PauseMode::Pfc => pauses.fold(0, |mask, p| mask | 1 << p) & spec.pfc.tx_mask,
                 };
                 let doublings = budget::rate_doublings(self.model, &self.fabric, port);
                 self.groups[(port, pg as u8)] = Group {
@@ -187,7 +189,11 @@ impl<'m> Sim<'m> {
                 flight: Default::default(),
                 peer: info.peer,
                 unit: unit[info.node as usize],
-                ps_per_byte: if whole { exact.min(u64::from(u32::MAX)) as u32 } else { 0 },
+                ps_per_byte: if whole {
+                    exact.min(u64::from(u32::MAX)) as u32
+                } else {
+                    0
+                },
                 backlog: 0,
                 backlog_peak: 0,
                 ready: 0,
@@ -198,7 +204,10 @@ impl<'m> Sim<'m> {
                 turn: 0,
             });
             self.loss.push(loss);
-            let mut cold = PortCold { rate: info.rate, ..PortCold::default() };
+            let mut cold = PortCold {
+                rate: info.rate,
+                ..PortCold::default()
+            };
             cold.rx.expire_at = NEVER;
             cold.tx.refresh_at = NEVER;
             self.cold.push(cold);
@@ -300,7 +309,8 @@ impl<'m> Sim<'m> {
             (Some(path), Some(_)) => Some(self.ideal_of(qp, &layout, path)),
             _ => None,
         };
-        let (port, route) = self.store_path(data.as_deref(), if read { spec.dst } else { spec.src });
+        let (port, route) =
+            self.store_path(data.as_deref(), if read { spec.dst } else { spec.src });
         let (back_port, back_route) =
             self.store_path(back.as_deref(), if read { spec.src } else { spec.dst });
         let line = self.fabric.ports[port as usize].rate;
@@ -409,7 +419,17 @@ impl<'m> Sim<'m> {
         };
         let (src, dst) = (port(spec.src, spec.src_port), port(spec.dst, spec.dst_port));
         let forward = path_key(spec, data).src == spec.src;
-        if forward { Ends { first: src, last: dst } } else { Ends { first: dst, last: src } }
+        if forward {
+            Ends {
+                first: src,
+                last: dst,
+            }
+        } else {
+            Ends {
+                first: dst,
+                last: src,
+            }
+        }
     }
 
     /// Appends a path to the route table: its first port, and the index of what follows.
@@ -429,15 +449,17 @@ impl<'m> Sim<'m> {
         let spec = &self.model.flows[qp as usize];
         let framing = self.model.framing;
         let gap = u64::from(self.gap_bytes);
-        let overhead = u64::from(framing.data(0, 0).max(framing.data(4, 0) - 4)) + gap;
+        let overhead = u64::from(framing.data(1_024, 0) - 1_024) + gap;
         let padding = u64::from(layout.last) - spec.bytes.min(u64::from(layout.last));
         let wire = spec.bytes + padding + u64::from(layout.total) * overhead;
         let packet = u64::from(framing.data(layout.packet(0).0, 0)) + gap;
         let hops: Vec<_> = path
             .iter()
             .map(|&p| {
-                let info = &self.fabric.ports[p as usize];
-                (info.rate, info.delay.ps())
+                (
+                    self.fabric.ports[p as usize].rate,
+                    self.ports[p as usize].delay,
+                )
             })
             .collect();
         ideal_time(wire, packet, u64::from(framing.control(4)) + gap, &hops)
@@ -446,7 +468,8 @@ impl<'m> Sim<'m> {
     fn build_events(&mut self) {
         let model = self.model;
         self.start_order = (0..model.flows.len() as u32).collect();
-        self.start_order.sort_by_key(|&qp| (model.flows[qp as usize].start, qp));
+        self.start_order
+            .sort_by_key(|&qp| (model.flows[qp as usize].start, qp));
         if let Some(&first) = self.start_order.first() {
             self.schedule(model.flows[first as usize].start.ps(), Kind::FlowStart, 0);
         }
@@ -469,5 +492,9 @@ fn schedulers(model: &Model) -> Vec<Scheduler> {
 }
 
 fn shaped(scheduler: &Scheduler) -> u16 {
-    if scheduler.plain { 0 } else { port_flag::SHAPED }
+    if scheduler.plain {
+        0
+    } else {
+        port_flag::SHAPED
+    }
 }

@@ -16,8 +16,12 @@ impl Sim<'_> {
         self.close_pauses();
         self.check_conservation();
         let nodes = self.node_results();
-        let ports = (0..self.ports.len() as u32).map(|p| self.port_result(p)).collect();
-        let flows = (0..self.flows.len()).map(|qp| self.flow_result(qp)).collect();
+        let ports = (0..self.ports.len() as u32)
+            .map(|p| self.port_result(p))
+            .collect();
+        let flows = (0..self.flows.len())
+            .map(|qp| self.flow_result(qp))
+            .collect();
         Results {
             end: SimTime::from_ps(self.now),
             stop: self.stop,
@@ -61,12 +65,18 @@ impl Sim<'_> {
                 self.model.nodes[switch.node as usize].name
             );
             assert!(switch.pool.used <= switch.pool.size);
-            assert!(queued > 0 || switch.pool.used == 0, "an empty switch holds bytes");
+            assert!(
+                queued > 0 || switch.pool.used == 0,
+                "an empty switch holds bytes"
+            );
         }
     }
 
     fn frames_sent(&self, port: u32) -> u64 {
-        self.queues.of_port(port).map(|q| u64::from(q.tx_frames)).sum()
+        self.queues
+            .of_port(port)
+            .map(|q| u64::from(q.tx_frames))
+            .sum()
     }
 
     /// Wire bytes sent by a port, pause frames included.
@@ -80,7 +90,10 @@ impl Sim<'_> {
     }
 
     fn frames_queued(&self, port: u32) -> u64 {
-        self.queues.of_port(port).map(|q| self.list_length(q.fifo.head)).sum()
+        self.queues
+            .of_port(port)
+            .map(|q| self.list_length(q.fifo.head))
+            .sum()
     }
 
     fn list_length(&self, head: u32) -> u64 {
@@ -221,8 +234,11 @@ fn sides(c: &RdmaCounters, read: bool) -> (RdmaCounters, RdmaCounters) {
         out_of_buffer: c.out_of_buffer,
         ..RdmaCounters::default()
     };
-    let (source, sink) =
-        if read { (&mut responder, &mut requester) } else { (&mut requester, &mut responder) };
+    let (source, sink) = if read {
+        (&mut responder, &mut requester)
+    } else {
+        (&mut requester, &mut responder)
+    };
     source.rp_cnp_handled = c.rp_cnp_handled;
     source.rp_cnp_ignored = c.rp_cnp_ignored;
     sink.out_of_sequence = c.out_of_sequence;

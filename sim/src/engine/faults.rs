@@ -47,6 +47,14 @@ impl Sim<'_> {
         self.fabric.set_link(link, true);
         self.reroute_flows();
         for port in self.ports_of(link) {
+            // A storm outlasts the failure.
+            let guarded = self.nic_ports[port as usize].guarded;
+            let forced = if guarded {
+                0
+            } else {
+                self.cold[port as usize].tx.forced
+            };
+            self.set_xoff(port, forced, true);
             self.kick(port);
         }
     }
@@ -112,12 +120,15 @@ impl Sim<'_> {
                 continue;
             }
             let node = |port: PortId| self.fabric.ports[port as usize].node;
-            let (from, to) =
-                (node(self.senders[qp as usize].port), node(self.receivers[qp as usize].port));
+            let (from, to) = (
+                node(self.senders[qp as usize].port),
+                node(self.receivers[qp as usize].port),
+            );
             if let Some(path) = self.find_path(qp, true) {
                 let (port, route) = self.store_path(Some(&path), from);
-                self.move_sender(qp, port);
+                // Before the move, which may send at once.
                 self.senders[qp as usize].route = route;
+                self.move_sender(qp, port);
             }
             if let Some(path) = self.find_path(qp, false) {
                 let (port, route) = self.store_path(Some(&path), to);
@@ -136,7 +147,9 @@ impl Sim<'_> {
         }
         s.flags &= !sender_flag::QUEUED;
         let queue = s.queue;
-        self.nic_ports[old as usize].paced.retain(|&Reverse((_, other))| other != qp);
+        self.nic_ports[old as usize]
+            .paced
+            .retain(|&Reverse((_, other))| other != qp);
         self.remove_from_ring(old, queue, qp);
         self.activate(qp);
     }
@@ -145,7 +158,7 @@ impl Sim<'_> {
         for port in self.fabric.node_ports(node) {
             let normal = self.nic_at(port).rx_drain;
             let bps = drain.or(normal).map_or(0, BitRate::bps);
-            self.nic_ports[port as usize].drain_bps = bps;
+            self.set_drain(port, bps);
         }
     }
 

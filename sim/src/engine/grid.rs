@@ -15,18 +15,27 @@ pub struct Grid<T> {
 
 impl<T: Clone> Grid<T> {
     pub fn new(ports: usize, value: T) -> Self {
-        Grid { ports, cells: vec![value; ports * PRIORITIES] }
+        Grid {
+            ports,
+            cells: vec![value; ports * PRIORITIES],
+        }
     }
 }
 
 impl<T> Grid<T> {
     /// The eight values of a port.
     pub fn of_port(&self, port: u32) -> impl Iterator<Item = &T> {
-        self.cells.iter().skip(port as usize).step_by(self.ports.max(1))
+        self.cells
+            .iter()
+            .skip(port as usize)
+            .step_by(self.ports.max(1))
     }
 
     pub fn of_port_mut(&mut self, port: u32) -> impl Iterator<Item = &mut T> {
-        self.cells.iter_mut().skip(port as usize).step_by(self.ports.max(1))
+        self.cells
+            .iter_mut()
+            .skip(port as usize)
+            .step_by(self.ports.max(1))
     }
 }
 

@@ -30,7 +30,10 @@ impl Sim<'_> {
         if ps != 0 {
             u64::from(ps) * u64::from(bytes)
         } else {
-            self.cold[port as usize].rate.serialize_ceil(u64::from(bytes)).ps()
+            self.cold[port as usize]
+                .rate
+                .serialize_ceil(u64::from(bytes))
+                .ps()
         }
     }
 

@@ -11,6 +11,8 @@ mod link;
 pub mod packet;
 pub mod port;
 pub mod queue;
+#[cfg(test)]
+mod random_tests;
 mod sample;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -23,8 +25,8 @@ use crate::model::Model;
 use crate::nic::{Host, NicPort};
 use crate::results::{Deadlock, PauseLogEntry, Results, Sample, Stop, WatchdogEvent};
 use crate::rng::Stream;
-use crate::switch::{Marking, Switch, Tables};
 use crate::switch::buffer::Group;
+use crate::switch::{Marking, Switch, Tables};
 use crate::time::SimTime;
 use crate::topology::fabric::Fabric;
 use crate::transport::telemetry::TelemetryPool;
@@ -178,7 +180,8 @@ impl Sim<'_> {
 
     #[inline]
     pub(crate) fn schedule(&mut self, at: u64, kind: Kind, entity: u32) {
-        self.events.push(SimTime::from_ps(at), Key::new(kind, entity));
+        self.events
+            .push(SimTime::from_ps(at), Key::new(kind, entity));
     }
 
     /// Whether anything but periodic events can still happen.

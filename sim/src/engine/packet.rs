@@ -112,7 +112,10 @@ pub struct PacketPool {
 
 impl Default for PacketPool {
     fn default() -> Self {
-        PacketPool { slots: Vec::with_capacity(SLOTS), free: Vec::new() }
+        PacketPool {
+            slots: Vec::with_capacity(SLOTS),
+            free: Vec::new(),
+        }
     }
 }
 
@@ -173,7 +176,10 @@ impl Default for Fifo {
 }
 
 impl Fifo {
-    pub const EMPTY: Fifo = Fifo { head: NO_PACKET, tail: NO_PACKET };
+    pub const EMPTY: Fifo = Fifo {
+        head: NO_PACKET,
+        tail: NO_PACKET,
+    };
 
     #[inline]
     pub const fn is_empty(&self) -> bool {
@@ -227,7 +233,10 @@ mod tests {
         let ids: Vec<_> = (0..3).map(|_| pool.insert(Packet::EMPTY)).collect();
         ids.iter().for_each(|&id| fifo.push(&mut pool, id));
         pool[ids[2]].psn = 2;
-        let extra = pool.insert(Packet { psn: 9, ..Packet::EMPTY });
+        let extra = pool.insert(Packet {
+            psn: 9,
+            ..Packet::EMPTY
+        });
         assert_eq!(fifo.replace_tail(&mut pool, extra).psn, 2);
         assert_eq!(pool[ids[2]].psn, 9);
         assert_eq!(pool.insert(Packet::EMPTY), extra);

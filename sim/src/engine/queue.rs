@@ -70,7 +70,10 @@ const KINDS: [Kind; 13] = [
 impl Kind {
     /// Does not concern a packet.
     pub const fn is_timer(self) -> bool {
-        !matches!(self, Kind::Arrive | Kind::TxReady | Kind::PauseApply | Kind::RxDrain)
+        !matches!(
+            self,
+            Kind::Arrive | Kind::TxReady | Kind::PauseApply | Kind::RxDrain
+        )
     }
 }
 
@@ -172,7 +175,11 @@ impl EventQueue {
 
     #[inline]
     fn link(&mut self, slot: usize, time: u64, key: Key) {
-        let node = Node { time, key, next: self.heads[slot] };
+        let node = Node {
+            time,
+            key,
+            next: self.heads[slot],
+        };
         let index = self.free;
         if index == NONE {
             self.heads[slot] = self.nodes.len() as u32;
@@ -268,7 +275,11 @@ impl EventQueue {
             word * 64 + here.trailing_zeros() as usize
         } else {
             // Words after this one, then (wrapped) the words up to and including it.
-            let after = if word == 63 { 0 } else { self.summary & (!0u64 << (word + 1)) };
+            let after = if word == 63 {
+                0
+            } else {
+                self.summary & (!0u64 << (word + 1))
+            };
             let words = if after != 0 { after } else { self.summary };
             let w = words.trailing_zeros() as usize;
             w * 64 + self.occupied[w].trailing_zeros() as usize
@@ -351,7 +362,11 @@ mod tests {
         for step in 0..400_000u64 {
             let (now, key) = q.pop().unwrap();
             assert_eq!(model.pop_first(), Some((now, key)));
-            let span = if (step / 100_000).is_multiple_of(2) { 1 << 14 } else { 1 << 32 };
+            let span = if (step / 100_000).is_multiple_of(2) {
+                1 << 14
+            } else {
+                1 << 32
+            };
             let at = now + crate::time::SimDuration::from_ps(rng.below(span));
             q.push(at, key);
             model.insert((at, key));

@@ -24,7 +24,10 @@ impl Sim<'_> {
         base.flow_bytes.resize(flow_total.len(), 0);
         base.port_bytes.resize(port_total.len(), 0);
         let difference = |now: &[u64], before: &[u64]| -> Vec<u64> {
-            now.iter().zip(before).map(|(n, b)| n.saturating_sub(*b)).collect()
+            now.iter()
+                .zip(before)
+                .map(|(n, b)| n.saturating_sub(*b))
+                .collect()
         };
         self.series.push(Sample {
             at: SimTime::from_ps(self.now),

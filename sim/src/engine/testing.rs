@@ -4,7 +4,11 @@ use crate::model::*;
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Bytes, Length, Probability};
 
-pub(crate) const RDMA: Marking = Marking { priority: 3, dscp: 26, pcp: 3 };
+pub(crate) const RDMA: Marking = Marking {
+    priority: 3,
+    dscp: 26,
+    pcp: 3,
+};
 
 pub(crate) fn flow(src: NodeId, dst: NodeId, bytes: u64) -> FlowSpec {
     FlowSpec {
@@ -87,8 +91,16 @@ pub(crate) fn switch(pfc: PauseMode) -> SwitchProfile {
     let group = |pg: usize| PgSpec {
         lossless: on && pg == 3,
         reserve: Bytes(0),
-        headroom: if on && pg == 3 { Headroom::Auto } else { Headroom::Bytes(Bytes(0)) },
-        limit: if on && pg == 3 { Limit::Dynamic { num: 1, den: 8 } } else { Limit::Unlimited },
+        headroom: if on && pg == 3 {
+            Headroom::Auto
+        } else {
+            Headroom::Bytes(Bytes(0))
+        },
+        limit: if on && pg == 3 {
+            Limit::Dynamic { num: 1, den: 8 }
+        } else {
+            Limit::Unlimited
+        },
         xon_offset: Bytes(4_096),
     };
     SwitchProfile {
@@ -124,13 +136,22 @@ pub(crate) fn switch(pfc: PauseMode) -> SwitchProfile {
 /// Hosts 0..n on one switch (node n), 100G links of 1 us.
 pub(crate) fn star(hosts: u32, nic: NicProfile, switch: SwitchProfile) -> Model {
     let mut nodes: Vec<NodeSpec> = (0..hosts)
-        .map(|h| NodeSpec { name: format!("h{h}"), role: Role::Host(0) })
+        .map(|h| NodeSpec {
+            name: format!("h{h}"),
+            role: Role::Host(0),
+        })
         .collect();
-    nodes.push(NodeSpec { name: "sw0".into(), role: Role::Switch(0) });
+    nodes.push(NodeSpec {
+        name: "sw0".into(),
+        role: Role::Switch(0),
+    });
     Model {
         seed: 1,
         until: Some(SimTime::from_ps(1_000_000_000_000)),
-        framing: Framing::RoceV2 { vlan: false, ipv6: false },
+        framing: Framing::RoceV2 {
+            vlan: false,
+            ipv6: false,
+        },
         ecmp: EcmpHash::Mixed,
         nodes,
         nics: vec![nic],

@@ -12,7 +12,11 @@ fn simulate(model: &Model) -> Results {
 }
 
 fn drops(results: &Results, cause: DropCause) -> u64 {
-    results.ports.iter().map(|p| p.drops[cause as usize].iter().sum::<u64>()).sum()
+    results
+        .ports
+        .iter()
+        .map(|p| p.drops[cause as usize].iter().sum::<u64>())
+        .sum()
 }
 
 fn incast(senders: u32, bytes: u64, pfc: PauseMode) -> Model {
@@ -24,7 +28,11 @@ fn incast(senders: u32, bytes: u64, pfc: PauseMode) -> Model {
 #[test]
 fn one_flow_takes_exactly_the_ideal_time() {
     let mut model = star(2, nic(PauseMode::Off), switch(PauseMode::Off));
-    model.framing = Framing::Fixed { data_overhead: 48, control_bytes: 60, pad_last: false };
+    model.framing = Framing::Fixed {
+        data_overhead: 48,
+        control_bytes: 60,
+        pad_last: false,
+    };
     model.nics[0].mtu = 1_000;
     model.flows = vec![flow(0, 1, 1_000_000)];
     let results = simulate(&model);
@@ -52,8 +60,20 @@ fn incast_with_pfc_loses_nothing_and_fills_the_link() {
     let model = incast(8, 4_000_000, PauseMode::Pfc);
     let results = simulate(&model);
     assert_eq!(results.stop, Stop::Idle);
-    assert!(results.flows.iter().all(|f| f.status == FlowStatus::Completed));
-    assert_eq!(results.ports.iter().flat_map(|p| p.drops.iter().flatten()).sum::<u64>(), 0);
+    assert!(
+        results
+            .flows
+            .iter()
+            .all(|f| f.status == FlowStatus::Completed)
+    );
+    assert_eq!(
+        results
+            .ports
+            .iter()
+            .flat_map(|p| p.drops.iter().flatten())
+            .sum::<u64>(),
+        0
+    );
     let paused: u64 = results.ports.iter().map(|p| p.priority[3].rx_pause).sum();
     assert!(paused > 0);
     let last = results.flows.iter().filter_map(|f| f.end).max().unwrap();
@@ -87,9 +107,16 @@ fn every_recovery_survives_random_loss() {
             model.flows = vec![f];
             let results = simulate(&model);
             let flow = &results.flows[0];
-            assert_eq!(flow.status, FlowStatus::Completed, "{recovery:?} {op:?} {flow:?}");
+            assert_eq!(
+                flow.status,
+                FlowStatus::Completed,
+                "{recovery:?} {op:?} {flow:?}"
+            );
             assert_eq!(flow.bytes_completed, model.flows[0].bytes);
-            assert_eq!(flow.bytes_delivered, model.flows[0].bytes, "{recovery:?} {op:?}");
+            assert_eq!(
+                flow.bytes_delivered, model.flows[0].bytes,
+                "{recovery:?} {op:?}"
+            );
             assert!(drops(&results, DropCause::LinkError) > 0);
         }
     }
@@ -118,7 +145,10 @@ fn a_slow_receiver_pauses_the_network() {
     assert_eq!(f.status, FlowStatus::Completed);
     assert_eq!(drops(&results, DropCause::RxBuffer), 0);
     let goodput = BitRate::mean_floor(f.bytes_delivered, active_span(f));
-    assert!(goodput > BitRate::from_gbps(44) && goodput < BitRate::from_gbps(50), "{goodput}");
+    assert!(
+        goodput > BitRate::from_gbps(44) && goodput < BitRate::from_gbps(50),
+        "{goodput}"
+    );
 }
 
 #[test]
@@ -127,7 +157,10 @@ fn receives_that_run_out_cause_rnr_naks() {
     let mut f = flow(0, 1, 100_000);
     f.op = Op::Send;
     f.message_bytes = 1_000;
-    f.receives = Some(ReceiveQueue { posted: 4, repost: SimDuration::from_us(20) });
+    f.receives = Some(ReceiveQueue {
+        posted: 4,
+        repost: SimDuration::from_us(20),
+    });
     model.flows = vec![f];
     let results = simulate(&model);
     let f = &results.flows[0];
@@ -143,7 +176,11 @@ fn unreliable_transports_deliver_what_arrives_and_say_nothing() {
         model.links[1].loss = Probability::ratio(1, 50);
         let mut f = flow(0, 1, 1_024_000);
         f.transport = transport;
-        f.message_bytes = if transport == Transport::Ud { 1_024 } else { 10_240 };
+        f.message_bytes = if transport == Transport::Ud {
+            1_024
+        } else {
+            10_240
+        };
         f.op = Op::Send;
         model.flows = vec![f];
         let results = simulate(&model);
@@ -180,8 +217,11 @@ fn symmetric_senders_share_the_loss() {
         f.message_bytes = 1_024;
     }
     let results = simulate(&model);
-    let lost: Vec<u64> =
-        results.flows.iter().map(|f| 60_000_000 - f.bytes_delivered).collect();
+    let lost: Vec<u64> = results
+        .flows
+        .iter()
+        .map(|f| 60_000_000 - f.bytes_delivered)
+        .collect();
     let share = lost[0] as f64 / (lost[0] + lost[1]) as f64;
     assert!((share - 0.5).abs() < 0.005, "{lost:?}");
 }
@@ -193,11 +233,19 @@ fn pause_lasts_its_quanta() {
     model.nics[0].pfc.quanta = Some(1_000);
     model.faults = vec![Fault {
         at: SimTime::from_ns(20_000),
-        kind: FaultKind::PauseStormStart { node: 1, mask: 1 << 3 },
+        kind: FaultKind::PauseStormStart {
+            node: 1,
+            mask: 1 << 3,
+        },
     }];
     model.until = Some(SimTime::from_ns(24_000));
     let results = simulate(&model);
-    let paused = results.ports.iter().map(|p| p.priority[3].rx_pause_duration).max().unwrap();
+    let paused = results
+        .ports
+        .iter()
+        .map(|p| p.priority[3].rx_pause_duration)
+        .max()
+        .unwrap();
     assert!(paused.ps() > 0);
 }
 
@@ -211,7 +259,10 @@ fn a_flow_uses_the_ports_that_it_names() {
     model.flows = vec![f];
     let results = simulate(&model);
     let frames = |node, port| {
-        let found = results.ports.iter().find(|p| (p.node, p.port) == (node, port));
+        let found = results
+            .ports
+            .iter()
+            .find(|p| (p.node, p.port) == (node, port));
         found.map(|p| (p.tx_frames, p.rx_frames)).unwrap()
     };
     assert_eq!(frames(0, 0), (1_000, 1_000));

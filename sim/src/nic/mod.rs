@@ -31,6 +31,8 @@ pub struct NicPort {
     pub rx_peak: u32,
     /// Bit rate of the way to host memory; 0: faster than the port.
     pub drain_bps: u64,
+    /// Time of the pending RxDrain event.
+    pub drain_at: u64,
     /// The pause that this NIC imposes began then; 0: none.
     pub pausing_since: u64,
     /// The storm guard has stopped this NIC from pausing.
@@ -127,9 +129,7 @@ impl Sim<'_> {
         let bit = 1 << queue;
         let idle = out.busy_until <= self.now && out.ready == 0 && out.rings == 0;
         let free = out.paused & bit == 0
-            && !out.has(
-                port_flag::PAUSE_PENDING | port_flag::SHAPED | port_flag::DOWN,
-            );
+            && !out.has(port_flag::PAUSE_PENDING | port_flag::SHAPED | port_flag::DOWN);
         if idle && free {
             return self.send(port, queue, id);
         }
@@ -164,11 +164,13 @@ impl Sim<'_> {
         let out = &self.ports[p];
         if out.eligible() != 0 {
             let at = out.busy_until;
-            // Held by shapers only: the scheduler has set the time.
+            // Otherwise held by shapers only: the scheduler has set the time, but a paced queue
+            // pair of another class may be due before.
             if at > self.now {
-                self.wake(port, at);
+                return self.wake(port, at);
             }
-        } else if let Some(&Reverse((at, _))) = self.nic_ports[p].paced.peek() {
+        }
+        if let Some(&Reverse((at, _))) = self.nic_ports[p].paced.peek() {
             let at = at.max(self.ports[p].busy_until);
             self.wake(port, at);
         }
@@ -224,7 +226,8 @@ impl Sim<'_> {
 
     /// After a packet: back in line, to the pacing heap, or out until an event wakes the sender.
     fn requeue(&mut self, port: PortId, qp: u32) {
-        if !self.can_send(qp) {
+        // A completion may have put it in line already.
+        if self.senders[qp as usize].is(sender_flag::QUEUED) || !self.can_send(qp) {
             return;
         }
         let free = self.ports[port as usize].busy_until;

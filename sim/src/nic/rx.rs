@@ -59,11 +59,26 @@ impl Sim<'_> {
         };
         let frame = u64::from(self.packets[nic.rx.head].frame);
         let span = BitRate::from_bps(bps).serialize_ceil(frame).ps();
-        self.schedule(self.now + span, Kind::RxDrain, port);
+        let at = self.now.saturating_add(span);
+        self.nic_ports[port as usize].drain_at = at;
+        self.schedule(at, Kind::RxDrain, port);
+    }
+
+    /// The way to memory has another rate from now on; the frame on it starts anew.
+    pub(crate) fn set_drain(&mut self, port: PortId, bps: u64) {
+        let nic = &mut self.nic_ports[port as usize];
+        nic.drain_bps = bps;
+        if !nic.rx.is_empty() {
+            self.schedule_drain(port);
+        }
     }
 
     pub(crate) fn rx_drain(&mut self, port: PortId) {
         let p = port as usize;
+        // A change of the rate leaves the event of the former one behind.
+        if self.nic_ports[p].drain_at != self.now {
+            return;
+        }
         let Some(id) = self.nic_ports[p].rx.pop(&self.packets) else {
             return;
         };
@@ -74,6 +89,8 @@ impl Sim<'_> {
         self.deliver(port, id);
         if u64::from(self.nic_ports[p].rx_bytes) <= self.nic_profile(port).rx_xon.0 {
             self.nic_resume(port);
+        } else if self.guard_due(port) <= self.now {
+            self.guard_network(port);
         }
     }
 

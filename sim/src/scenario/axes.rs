@@ -29,13 +29,23 @@ pub(super) fn read<'a>(
     raw: &RawScenario,
     mistakes: &mut Mistakes,
 ) -> Vec<Axis<'a>> {
-    let tables = document.get_ref().get("axis").and_then(|v| v.get_ref().as_array());
-    let tables = tables.into_iter().flat_map(|a| a.iter()).filter_map(|v| v.get_ref().as_table());
+    let tables = document
+        .get_ref()
+        .get("axis")
+        .and_then(|v| v.get_ref().as_array());
+    let tables = tables
+        .into_iter()
+        .flat_map(|a| a.iter())
+        .filter_map(|v| v.get_ref().as_table());
     let mut names = BTreeSet::new();
     let mut axes = Vec::new();
     for (axis, table) in raw.axis.iter().zip(tables) {
         if !names.insert(axis.name.value.clone()) {
-            mistakes.at(&axis.name, format!("two axes are called `{}`", *axis.name), "");
+            mistakes.at(
+                &axis.name,
+                format!("two axes are called `{}`", *axis.name),
+                "",
+            );
         }
         let cases = match (&axis.path, &axis.values) {
             (None, None) => listed_cases(axis, table),
@@ -48,16 +58,28 @@ pub(super) fn read<'a>(
         };
         if cases.is_empty() {
             let help = "add an [[axis.case]] with a label and a set";
-            mistakes.at(&axis.name, format!("axis `{}` has no cases", *axis.name), help);
+            mistakes.at(
+                &axis.name,
+                format!("axis `{}` has no cases", *axis.name),
+                help,
+            );
         }
         let mut labels = BTreeSet::new();
         for case in cases.iter().filter(|c| !labels.insert(c.label.clone())) {
-            let message = format!("two cases of axis `{}` are called `{}`", *axis.name, case.label);
+            let message = format!(
+                "two cases of axis `{}` are called `{}`",
+                *axis.name, case.label
+            );
             mistakes.at(&axis.name, message, "");
         }
-        axes.push(Axis { name: axis.name.value.clone(), cases });
+        axes.push(Axis {
+            name: axis.name.value.clone(),
+            cases,
+        });
     }
-    let count = axes.iter().try_fold(1usize, |n, a| n.checked_mul(a.cases.len().max(1)));
+    let count = axes
+        .iter()
+        .try_fold(1usize, |n, a| n.checked_mul(a.cases.len().max(1)));
     if count.is_none_or(|n| n > MAX_CASES) {
         let message = format!("the axes have more than {MAX_CASES} combinations");
         let span = raw.axis.first().map_or(0..0, |a| a.span.clone());
@@ -68,7 +90,10 @@ pub(super) fn read<'a>(
 
 fn listed_cases<'a>(axis: &RawAxis, table: &DeTable<'a>) -> Vec<AxisCase<'a>> {
     let tables = table.get("case").and_then(|v| v.get_ref().as_array());
-    let tables = tables.into_iter().flat_map(|a| a.iter()).filter_map(|v| v.get_ref().as_table());
+    let tables = tables
+        .into_iter()
+        .flat_map(|a| a.iter())
+        .filter_map(|v| v.get_ref().as_table());
     let cases = axis.case.iter().zip(tables).map(|(case, table)| {
         let mut sets = Vec::new();
         if let Some(set) = table.get("set").and_then(|v| v.get_ref().as_table()) {
@@ -76,7 +101,10 @@ fn listed_cases<'a>(axis: &RawAxis, table: &DeTable<'a>) -> Vec<AxisCase<'a>> {
                 flatten(key.get_ref().to_string(), key.span(), value, &mut sets);
             }
         }
-        AxisCase { label: case.label.value.0.clone(), sets }
+        AxisCase {
+            label: case.label.value.0.clone(),
+            sets,
+        }
     });
     cases.collect()
 }
@@ -92,12 +120,19 @@ fn flatten<'a>(
         DeValue::Table(table) if !table.is_empty() => {
             for (key, value) in table {
                 let name = key.get_ref();
-                let quoted =
-                    if name.contains('.') { format!("\"{name}\"") } else { name.to_string() };
+                let quoted = if name.contains('.') {
+                    format!("\"{name}\"")
+                } else {
+                    name.to_string()
+                };
                 flatten(format!("{path}.{quoted}"), key.span(), value, sets);
             }
         }
-        _ => sets.push(Assignment { path, span, value: value.clone() }),
+        _ => sets.push(Assignment {
+            path,
+            span,
+            value: value.clone(),
+        }),
     }
 }
 
@@ -109,8 +144,15 @@ fn short_cases<'a>(axis: &RawAxis, table: &DeTable<'a>) -> Vec<AxisCase<'a>> {
     let stated = stated.into_iter().flat_map(|a| a.iter());
     let cases = values.iter().zip(stated).map(|(label, value)| {
         let (path, span) = (path.value.clone(), path.span.clone());
-        let set = Assignment { path, span, value: value.clone() };
-        AxisCase { label: label.value.0.clone(), sets: vec![set] }
+        let set = Assignment {
+            path,
+            span,
+            value: value.clone(),
+        };
+        AxisCase {
+            label: label.value.0.clone(),
+            sets: vec![set],
+        }
     });
     cases.collect()
 }
@@ -124,7 +166,9 @@ pub(super) fn without_rivals(
     for option in options {
         let path = segments(&option.path);
         let same = |set: &Assignment<'_>| path.is_some() && segments(&set.path) == path;
-        let rival = axes.iter().find(|a| a.cases.iter().flat_map(|c| &c.sets).any(same));
+        let rival = axes
+            .iter()
+            .find(|a| a.cases.iter().flat_map(|c| &c.sets).any(same));
         if let Some(axis) = rival {
             let message = format!("axis `{}` sets the same parameter", axis.name);
             let help = format!("change the axis: `axis.{}...`", axis.name);
@@ -141,10 +185,13 @@ pub(super) type Labels = Vec<(String, Vec<String>)>;
 pub(super) fn labels(axes: &[Axis<'_>], stated: &[Axis<'_>]) -> Labels {
     let mut all = Labels::new();
     for axis in axes.iter().chain(stated) {
-        let index = all.iter().position(|(name, _)| *name == axis.name).unwrap_or_else(|| {
-            all.push((axis.name.clone(), Vec::new()));
-            all.len() - 1
-        });
+        let index = all
+            .iter()
+            .position(|(name, _)| *name == axis.name)
+            .unwrap_or_else(|| {
+                all.push((axis.name.clone(), Vec::new()));
+                all.len() - 1
+            });
         let labels = &mut all[index].1;
         for case in &axis.cases {
             if !labels.contains(&case.label) {

@@ -79,7 +79,11 @@ pub(super) fn demands(
             }
         },
         RawPattern::AllToAll if count.saturating_mul(count.saturating_sub(1)) > room => {
-            mistakes.at(&t.kind, format!("more than {MAX_FLOWS} flows"), "use fewer hosts");
+            mistakes.at(
+                &t.kind,
+                format!("more than {MAX_FLOWS} flows"),
+                "use fewer hosts",
+            );
             Vec::new()
         }
         RawPattern::AllToAll => workload::all_to_all(&hosts, bytes),
@@ -87,7 +91,11 @@ pub(super) fn demands(
         RawPattern::RingAllreduce => workload::ring_all_reduce(&hosts, bytes),
     };
     if list.is_empty() && mistakes.list.len() == before && t.kind.value != RawPattern::Poisson {
-        mistakes.at(&t.kind, "this traffic has no flows", "it needs at least two hosts");
+        mistakes.at(
+            &t.kind,
+            "this traffic has no flows",
+            "it needs at least two hosts",
+        );
     }
     list.into_iter().enumerate().map(Wanted::plain).collect()
 }
@@ -103,15 +111,30 @@ fn check_keys(t: &Sp<RawTraffic>, mistakes: &mut Mistakes) {
     let sized = matches!(kind, Incast | Permutation | AllToAll | RingAllreduce);
     // Name, where it is given, whether the kind reads it, whether it must be there.
     let keys = [
-        ("bytes", span(&t.bytes), kind != Csv, sized || kind == Poisson && fixed),
+        (
+            "bytes",
+            span(&t.bytes),
+            kind != Csv,
+            sized || kind == Poisson && fixed,
+        ),
         ("file", span(&t.file), kind == Csv, kind == Csv),
         ("senders", span(&t.senders), kind == Incast, false),
-        ("receiver", span(&t.receiver), matches!(kind, Incast | Poisson), false),
+        (
+            "receiver",
+            span(&t.receiver),
+            matches!(kind, Incast | Poisson),
+            false,
+        ),
         ("stagger", span(&t.stagger), kind == Incast, false),
         ("shift", span(&t.shift), kind == Permutation, false),
         ("load", span(&t.load), kind == Poisson, kind == Poisson),
         ("sizes", span(&t.sizes), kind == Poisson, kind == Poisson),
-        ("duration", span(&t.duration), kind == Poisson, kind == Poisson),
+        (
+            "duration",
+            span(&t.duration),
+            kind == Poisson,
+            kind == Poisson,
+        ),
         ("hosts", span(&t.hosts), !matches!(kind, Flows | Csv), false),
         ("message", span(&t.message), kind != RingAllreduce, false),
     ];
@@ -146,7 +169,11 @@ fn hosts(t: &RawTraffic, context: &Context<'_>, mistakes: &mut Mistakes) -> Vec<
     let name = |id: &NodeId| context.network.name(*id);
     let mut chosen: Vec<NodeId> = Vec::new();
     for pattern in patterns.iter() {
-        let matching = context.network.hosts.iter().filter(|h| matches(pattern, name(h)));
+        let matching = context
+            .network
+            .hosts
+            .iter()
+            .filter(|h| matches(pattern, name(h)));
         let found: Vec<NodeId> = matching.copied().collect();
         if found.is_empty() {
             let help = context.network.suggest(pattern);
@@ -168,7 +195,10 @@ fn listed(t: &Sp<RawTraffic>, context: &Context<'_>, mistakes: &mut Mistakes) ->
         if let Some(name) = flow.name.as_ref().filter(|n| !valid_name(n)) {
             mistakes.at(name, format!("`{}` is no name", **name), NAME_HELP);
         }
-        let ends = (network.host(&flow.src, mistakes), network.host(&flow.dst, mistakes));
+        let ends = (
+            network.host(&flow.src, mistakes),
+            network.host(&flow.dst, mistakes),
+        );
         let bytes = flow.bytes.as_ref().or(t.bytes.as_ref());
         let (Some(src), Some(dst)) = ends else {
             continue;
@@ -187,7 +217,10 @@ fn listed(t: &Sp<RawTraffic>, context: &Context<'_>, mistakes: &mut Mistakes) ->
             index: all.len(),
             span: Some(flow.dst.span.clone()),
             name: flow.name.clone(),
-            path: flow.path.as_ref().and_then(|p| path(p, src, dst, context, mistakes)),
+            path: flow
+                .path
+                .as_ref()
+                .and_then(|p| path(p, src, dst, context, mistakes)),
             src_port: port(&flow.src_port, &flow.src, src, context, mistakes),
             dst_port: port(&flow.dst_port, &flow.dst, dst, context, mistakes),
             sport: flow.sport.given(),
@@ -228,28 +261,57 @@ fn path(
     let network = context.network;
     let mut nodes = Vec::new();
     for name in names.iter() {
-        let node = network.node(&Sp { value: name.clone(), span: names.span.clone() }, mistakes)?;
+        let node = network.node(
+            &Sp {
+                value: name.clone(),
+                span: names.span.clone(),
+            },
+            mistakes,
+        )?;
         if network.is_host(node) {
             let help = "list the switches between src and dst";
-            mistakes.at(names, format!("`{name}` is a host and forwards nothing"), help);
+            mistakes.at(
+                names,
+                format!("`{name}` is a host and forwards nothing"),
+                help,
+            );
             return None;
         }
         nodes.push(node);
     }
     let whole: Vec<NodeId> = [&[src], &nodes[..], &[dst]].concat();
-    for hop in whole.windows(2).filter(|hop| network.between(hop[0], hop[1]).is_empty()) {
+    for hop in whole
+        .windows(2)
+        .filter(|hop| network.between(hop[0], hop[1]).is_empty())
+    {
         let (a, b) = (network.name(hop[0]), network.name(hop[1]));
-        mistakes.at(names, format!("the path has no link between `{a}` and `{b}`"), "");
+        mistakes.at(
+            names,
+            format!("the path has no link between `{a}` and `{b}`"),
+            "",
+        );
     }
     Some(nodes)
 }
 
 /// Reports a mistake of another file at its line.
 fn file_mistake(file: &str, text: &str, e: CsvError, mistakes: &mut Mistakes) {
-    let before: usize = text.split_inclusive('\n').take(e.line - 1).map(str::len).sum();
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(e.line - 1)
+        .map(str::len)
+        .sum();
     let line = text[before..].lines().next().unwrap_or_default();
-    let skip: usize = line.chars().take(e.column.saturating_sub(1)).map(char::len_utf8).sum();
-    mistakes.in_file(file, before + skip..before + line.len().max(skip), e.message);
+    let skip: usize = line
+        .chars()
+        .take(e.column.saturating_sub(1))
+        .map(char::len_utf8)
+        .sum();
+    mistakes.in_file(
+        file,
+        before + skip..before + line.len().max(skip),
+        e.message,
+    );
 }
 
 fn read(file: &Sp<String>, context: &Context<'_>, mistakes: &mut Mistakes) -> Option<String> {
@@ -263,7 +325,10 @@ fn read(file: &Sp<String>, context: &Context<'_>, mistakes: &mut Mistakes) -> Op
 }
 
 fn csv(t: &RawTraffic, context: &Context<'_>, mistakes: &mut Mistakes) -> Vec<Demand> {
-    let Some((file, text)) = t.file.as_ref().and_then(|f| Some((f, read(f, context, mistakes)?)))
+    let Some((file, text)) = t
+        .file
+        .as_ref()
+        .and_then(|f| Some((f, read(f, context, mistakes)?)))
     else {
         return Vec::new();
     };
@@ -313,8 +378,14 @@ fn incast(
             others[..count.min(others.len())].to_vec()
         }
         None => {
-            let one = |n: &Label| Sp { value: n.0.clone(), span: given.span.clone() };
-            given.iter().filter_map(|n| context.network.host(&one(n), mistakes)).collect()
+            let one = |n: &Label| Sp {
+                value: n.0.clone(),
+                span: given.span.clone(),
+            };
+            given
+                .iter()
+                .filter_map(|n| context.network.host(&one(n), mistakes))
+                .collect()
         }
     };
     if senders.contains(&receiver) {
@@ -338,7 +409,11 @@ fn poisson(
     let sizes = match (sizes.as_str(), &t.bytes) {
         ("fixed", Some(bytes)) => Sizes::Fixed(bytes.0),
         (_, Some(bytes)) => {
-            mistakes.at(bytes, "sizes come from a distribution", "use sizes = \"fixed\"");
+            mistakes.at(
+                bytes,
+                "sizes come from a distribution",
+                "use sizes = \"fixed\"",
+            );
             return Vec::new();
         }
         (name, None) => match distribution(name, sizes, context, mistakes) {
@@ -351,11 +426,19 @@ fn poisson(
         Some(name) => context.network.host(name, mistakes).into_iter().collect(),
     };
     if hosts.len() < 2 || destinations.is_empty() {
-        mistakes.at(&t.kind, "this traffic has no flows", "it needs at least two hosts");
+        mistakes.at(
+            &t.kind,
+            "this traffic has no flows",
+            "it needs at least two hosts",
+        );
         return Vec::new();
     }
     if load.is_zero() || duration.is_zero() {
-        mistakes.at(load, "no flow would ever arrive", "give a positive load and duration");
+        mistakes.at(
+            load,
+            "no flow would ever arrive",
+            "give a positive load and duration",
+        );
         return Vec::new();
     }
     let spec = Poisson {
@@ -368,7 +451,10 @@ fn poisson(
         aggregate: t.receiver.is_some(),
     };
     if spec.expected_flows() > room {
-        let message = format!("about {} flows, more than {MAX_FLOWS}", spec.expected_flows());
+        let message = format!(
+            "about {} flows, more than {MAX_FLOWS}",
+            spec.expected_flows()
+        );
         mistakes.at(&t.kind, message, "use a shorter duration or fewer hosts");
         return Vec::new();
     }
@@ -390,5 +476,7 @@ fn distribution(
         return None;
     }
     let text = read(stated, context, mistakes)?;
-    Cdf::parse(&text).map_err(|e| file_mistake(name, &text, e, mistakes)).ok()
+    Cdf::parse(&text)
+        .map_err(|e| file_mistake(name, &text, e, mistakes))
+        .ok()
 }

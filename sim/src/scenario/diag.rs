@@ -69,12 +69,22 @@ pub(super) fn from_toml(error: &toml::de::Error, text_len: usize) -> Mistake {
             let wrong = words.next().unwrap_or_default();
             let allowed: Vec<&str> = words.collect();
             let help = suggest(wrong, &allowed);
-            return plain(format!("unknown {noun} `{wrong}`"), &format!("no such {noun}"), help);
+            return plain(
+                format!("unknown {noun} `{wrong}`"),
+                &format!("no such {noun}"),
+                help,
+            );
         }
     }
     if let Some(rest) = text.strip_prefix("invalid type: ") {
-        let (found, wanted) = rest.split_once(", expected ").unwrap_or((rest, "another type"));
-        return plain(format!("expected {wanted}, found {found}"), "wrong type", None);
+        let (found, wanted) = rest
+            .split_once(", expected ")
+            .unwrap_or((rest, "another type"));
+        return plain(
+            format!("expected {wanted}, found {found}"),
+            "wrong type",
+            None,
+        );
     }
     if let Some(rest) = text.strip_prefix("missing field ") {
         return plain(format!("missing key {rest}"), "in this table", None);
@@ -137,25 +147,54 @@ impl Source<'_> {
     /// Line of a byte, from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
         let end = offset.min(self.text.len());
-        1 + self.text.as_bytes()[..end].iter().filter(|b| **b == b'\n').count()
+        1 + self.text.as_bytes()[..end]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
     }
 
     pub(super) fn diagnostic(&self, m: Mistake) -> Diagnostic {
-        let Mistake { span, message, label, help, file } = m;
+        let Mistake {
+            span,
+            message,
+            label,
+            help,
+            file,
+        } = m;
         if let Some(file) = file {
-            return Diagnostic { file, span, message, label, help };
+            return Diagnostic {
+                file,
+                span,
+                message,
+                label,
+                help,
+            };
         }
         let file = self.file.to_owned();
-        let option = (0..self.sets.len()).rev().find(|i| self.set_base(*i) <= span.start);
+        let option = (0..self.sets.len())
+            .rev()
+            .find(|i| self.set_base(*i) <= span.start);
         match option {
             Some(i) => {
                 let (path, value) = &self.sets[i];
                 let message = format!("--set {path}={value}: {message}");
-                Diagnostic { file, span: 0..0, message, label: String::new(), help }
+                Diagnostic {
+                    file,
+                    span: 0..0,
+                    message,
+                    label: String::new(),
+                    help,
+                }
             }
             None => {
                 let end = span.end.min(self.text.len());
-                Diagnostic { file, span: span.start.min(end)..end, message, label, help }
+                Diagnostic {
+                    file,
+                    span: span.start.min(end)..end,
+                    message,
+                    label,
+                    help,
+                }
             }
         }
     }
@@ -168,15 +207,26 @@ mod tests {
     #[test]
     fn close_words_are_suggested_and_far_ones_listed() {
         let allowed = ["buffer", "headroom", "pfc"];
-        assert_eq!(suggest("bufer", &allowed).unwrap(), "did you mean `buffer`?");
+        assert_eq!(
+            suggest("bufer", &allowed).unwrap(),
+            "did you mean `buffer`?"
+        );
         assert_eq!(suggest("pcf", &allowed).unwrap(), "did you mean `pfc`?");
-        assert_eq!(suggest("zzzzzz", &allowed).unwrap(), "known here: buffer, headroom, pfc");
+        assert_eq!(
+            suggest("zzzzzz", &allowed).unwrap(),
+            "known here: buffer, headroom, pfc"
+        );
         assert_eq!(suggest("x", &[]), None);
     }
 
     #[test]
     fn distance_counts_edits() {
-        for (a, b, d) in [("", "abc", 3), ("abc", "abc", 0), ("abc", "acb", 1), ("abc", "abd", 1)] {
+        for (a, b, d) in [
+            ("", "abc", 3),
+            ("abc", "abc", 0),
+            ("abc", "acb", 1),
+            ("abc", "abd", 1),
+        ] {
             assert_eq!(distance(a, b), d, "{a} {b}");
         }
     }

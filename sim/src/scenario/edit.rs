@@ -16,8 +16,11 @@ const LISTS: [&str; 6] = ["axis", "assign", "fault", "link", "node", "traffic"];
 /// Tables of profiles at the top of a scenario.
 const PROFILES: [&str; 2] = ["nic", "switch"];
 /// Two spellings of one parameter: setting one takes the place of an inherited other.
-const RIVALS: [(&str, &str); 3] =
-    [("alpha", "xoff"), ("lossy_alpha", "lossy_limit"), ("alpha", "limit")];
+const RIVALS: [(&str, &str); 3] = [
+    ("alpha", "xoff"),
+    ("lossy_alpha", "lossy_limit"),
+    ("alpha", "limit"),
+];
 /// No parameter lies deeper.
 const MAX_DEPTH: usize = 12;
 
@@ -37,7 +40,10 @@ pub(super) fn parse<'a>(source: &Source<'a>, mistakes: &mut Mistakes) -> Option<
         return Some(document);
     }
     // One stray quote makes many follow-up errors.
-    let found = errors.iter().take(3).map(|e| from_toml(e, source.text.len()));
+    let found = errors
+        .iter()
+        .take(3)
+        .map(|e| from_toml(e, source.text.len()));
     mistakes.list.extend(found);
     None
 }
@@ -53,7 +59,11 @@ pub(super) fn options<'a>(source: &Source<'a>) -> Vec<Assignment<'a>> {
                 Ok(value) => shifted(value, base),
                 Err(_) => Spanned::new(span.clone(), DeValue::String(Cow::Borrowed(text.trim()))),
             };
-            Assignment { path: path.trim().to_owned(), span, value }
+            Assignment {
+                path: path.trim().to_owned(),
+                span,
+                value,
+            }
         })
         .collect()
 }
@@ -65,13 +75,18 @@ fn shifted(value: Value<'_>, base: usize) -> Value<'_> {
     let inner = match value.into_inner() {
         DeValue::Array(items) => {
             let mut array = DeArray::new();
-            items.into_iter().for_each(|item| array.push(shifted(item, base)));
+            items
+                .into_iter()
+                .for_each(|item| array.push(shifted(item, base)));
             DeValue::Array(array)
         }
         DeValue::Table(table) => {
             let entry = |(k, v): (Spanned<Cow<'_, str>>, _)| {
                 let key_span = moved(k.span());
-                (Spanned::new(key_span, Cow::Owned(k.into_inner().into_owned())), shifted(v, base))
+                (
+                    Spanned::new(key_span, Cow::Owned(k.into_inner().into_owned())),
+                    shifted(v, base),
+                )
             };
             DeValue::Table(table.into_iter().map(entry).collect())
         }
@@ -81,7 +96,13 @@ fn shifted(value: Value<'_>, base: usize) -> Value<'_> {
 }
 
 fn mistake(span: &Range<usize>, message: String, help: Option<String>) -> Mistake {
-    Mistake { span: span.clone(), message, label: String::new(), help, file: None }
+    Mistake {
+        span: span.clone(),
+        message,
+        label: String::new(),
+        help,
+        file: None,
+    }
 }
 
 /// Puts a value in its place.
@@ -137,9 +158,18 @@ fn existing_profile(
         return Ok(());
     }
     let mut known: Vec<&str> = vec!["default"];
-    known.extend(profiles.into_iter().flat_map(|p| p.keys()).map(|k| k.get_ref().as_ref()));
+    known.extend(
+        profiles
+            .into_iter()
+            .flat_map(|p| p.keys())
+            .map(|k| k.get_ref().as_ref()),
+    );
     known.dedup();
-    Err(mistake(span, format!("no {kind} profile `{name}`"), suggest(name, &known)))
+    Err(mistake(
+        span,
+        format!("no {kind} profile `{name}`"),
+        suggest(name, &known),
+    ))
 }
 
 fn put<'a>(
@@ -156,9 +186,17 @@ fn put<'a>(
         for rival in rivals(key) {
             table.remove(rival);
         }
-        match (table.get_mut(key.as_str()).map(Spanned::get_mut), assignment.value.get_ref()) {
+        match (
+            table.get_mut(key.as_str()).map(Spanned::get_mut),
+            assignment.value.get_ref(),
+        ) {
             (Some(DeValue::Table(old)), DeValue::Table(_)) => {
-                let mut merged = assignment.value.get_ref().as_table().cloned().unwrap_or_default();
+                let mut merged = assignment
+                    .value
+                    .get_ref()
+                    .as_table()
+                    .cloned()
+                    .unwrap_or_default();
                 fill(&mut merged, old);
                 *old = merged;
             }
@@ -168,7 +206,11 @@ fn put<'a>(
     }
     if !table.contains_key(key.as_str()) {
         if LISTS.contains(&key.as_str()) {
-            return Err(mistake(&assignment.span, format!("there is no `{key}` to change"), None));
+            return Err(mistake(
+                &assignment.span,
+                format!("there is no `{key}` to change"),
+                None,
+            ));
         }
         let empty = Spanned::new(assignment.span.clone(), DeValue::Table(DeTable::new()));
         table.insert(new_key, empty);
@@ -221,14 +263,26 @@ fn chosen(
         if i < items.len() {
             return Ok(vec![i]);
         }
-        let message = format!("there is no `{name}.{i}`: `{name}` has {} elements", items.len());
-        return Err(mistake(span, message, Some("elements count from 0".to_owned())));
+        let message = format!(
+            "there is no `{name}.{i}`: `{name}` has {} elements",
+            items.len()
+        );
+        return Err(mistake(
+            span,
+            message,
+            Some("elements count from 0".to_owned()),
+        ));
     }
     let named = |v: &Value<'_>, field: &str| {
         let table = v.get_ref().as_table();
-        table.and_then(|t| t.get(field)).and_then(|n| n.get_ref().as_str()) == Some(key)
+        table
+            .and_then(|t| t.get(field))
+            .and_then(|n| n.get_ref().as_str())
+            == Some(key)
     };
-    let position = items.iter().position(|v| named(v, "name") || named(v, "label"));
+    let position = items
+        .iter()
+        .position(|v| named(v, "name") || named(v, "label"));
     position.map(|i| vec![i]).ok_or_else(|| {
         let help = format!("use an index from 0, a name, or `*` for all of `{name}`");
         mistake(span, format!("`{name}` has no element `{key}`"), Some(help))
@@ -372,9 +426,15 @@ mod tests {
     use super::*;
 
     fn edited(text: &str, sets: &[(&str, &str)]) -> Result<RawScenario, String> {
-        let sets: Vec<(String, String)> =
-            sets.iter().map(|(p, v)| (p.to_string(), v.to_string())).collect();
-        let source = Source { file: "x.toml", text, sets: &sets };
+        let sets: Vec<(String, String)> = sets
+            .iter()
+            .map(|(p, v)| (p.to_string(), v.to_string()))
+            .collect();
+        let source = Source {
+            file: "x.toml",
+            text,
+            sets: &sets,
+        };
         let mut mistakes = Mistakes::default();
         let mut document = parse(&source, &mut mistakes).unwrap();
         for option in options(&source) {
@@ -413,7 +473,10 @@ mod tests {
             ("", "not a path"),
         ] {
             let error = edited(text, &[(path, "1")]).unwrap_err();
-            assert!(error.starts_with("--set") && error.contains(message), "{path}: {error}");
+            assert!(
+                error.starts_with("--set") && error.contains(message),
+                "{path}: {error}"
+            );
         }
     }
 
@@ -432,11 +495,20 @@ mod tests {
 
     #[test]
     fn circular_inheritance_is_refused() {
-        for text in
-            ["[nic.a]\ninherits='b'\n[nic.b]\ninherits='a'", "[nic.default]\ninherits='a'\n[nic.a]"]
-        {
-            assert!(edited(text, &[]).unwrap_err().contains("inherits from itself"));
+        for text in [
+            "[nic.a]\ninherits='b'\n[nic.b]\ninherits='a'",
+            "[nic.default]\ninherits='a'\n[nic.a]",
+        ] {
+            assert!(
+                edited(text, &[])
+                    .unwrap_err()
+                    .contains("inherits from itself")
+            );
         }
-        assert!(edited("[nic.a]\ninherits='z'", &[]).unwrap_err().contains("no profile `z`"));
+        assert!(
+            edited("[nic.a]\ninherits='z'", &[])
+                .unwrap_err()
+                .contains("no profile `z`")
+        );
     }
 }

@@ -24,10 +24,16 @@ pub(super) fn build(
             mistakes.at(end, format!("the fault ends before it begins at {at}"), "");
         }
         for (begin, reverse) in kinds {
-            faults.push(Fault { at: SimTime::ZERO + at, kind: begin });
+            faults.push(Fault {
+                at: SimTime::ZERO + at,
+                kind: begin,
+            });
             match (end, reverse) {
                 (Some(end), Some(kind)) => {
-                    faults.push(Fault { at: SimTime::ZERO + end.value, kind });
+                    faults.push(Fault {
+                        at: SimTime::ZERO + end.value,
+                        kind,
+                    });
                 }
                 (Some(end), None) => mistakes.at(end, "this kind of fault has no end", ""),
                 (None, _) => {}
@@ -54,8 +60,16 @@ fn check_keys(fault: &Sp<RawFault>, mistakes: &mut Mistakes) {
             span_of(fault.node.as_ref().map(|v| &v.span)),
             matches!(kind, SlowReceiver | PauseStorm | PauseStormEnd),
         ),
-        ("drain", span_of(fault.drain.as_ref().map(|v| &v.span)), kind == SlowReceiver),
-        ("loss", span_of(fault.loss.as_ref().map(|v| &v.span)), kind == Loss),
+        (
+            "drain",
+            span_of(fault.drain.as_ref().map(|v| &v.span)),
+            kind == SlowReceiver,
+        ),
+        (
+            "loss",
+            span_of(fault.loss.as_ref().map(|v| &v.span)),
+            kind == Loss,
+        ),
     ];
     for (name, given, wanted) in keys {
         match (given, wanted) {
@@ -63,14 +77,20 @@ fn check_keys(fault: &Sp<RawFault>, mistakes: &mut Mistakes) {
                 let message = format!("`{name}` has no meaning for this kind of fault");
                 mistakes.push(&span, message, "", "");
             }
-            (None, true) => {
-                mistakes.at(&fault.kind, format!("this kind of fault needs `{name}`"), "")
-            }
+            (None, true) => mistakes.at(
+                &fault.kind,
+                format!("this kind of fault needs `{name}`"),
+                "",
+            ),
             _ => {}
         }
     }
     if let Some(given) = fault.priorities.as_ref().filter(|_| kind != PauseStorm) {
-        mistakes.at(given, "`priorities` has no meaning for this kind of fault", "");
+        mistakes.at(
+            given,
+            "`priorities` has no meaning for this kind of fault",
+            "",
+        );
     }
 }
 
@@ -81,13 +101,21 @@ fn kinds(
     nics: &[&NicProfile],
     mistakes: &mut Mistakes,
 ) -> Vec<(FaultKind, Option<FaultKind>)> {
-    let links = fault.link.as_ref().map(|l| links(l, network, mistakes)).unwrap_or_default();
+    let links = fault
+        .link
+        .as_ref()
+        .map(|l| links(l, network, mistakes))
+        .unwrap_or_default();
     let node = fault.node.as_ref().and_then(|n| network.host(n, mistakes));
     match (fault.kind.value, node) {
-        (RawFaultKind::LinkDown, _) => {
-            links.iter().map(|&l| (FaultKind::LinkDown(l), Some(FaultKind::LinkUp(l)))).collect()
-        }
-        (RawFaultKind::LinkUp, _) => links.iter().map(|&l| (FaultKind::LinkUp(l), None)).collect(),
+        (RawFaultKind::LinkDown, _) => links
+            .iter()
+            .map(|&l| (FaultKind::LinkDown(l), Some(FaultKind::LinkUp(l))))
+            .collect(),
+        (RawFaultKind::LinkUp, _) => links
+            .iter()
+            .map(|&l| (FaultKind::LinkUp(l), None))
+            .collect(),
         (RawFaultKind::Loss, _) => {
             let Some(loss) = fault.loss.given() else {
                 return Vec::new();
@@ -125,7 +153,10 @@ fn storm_mask(fault: &RawFault, node: NodeId, network: &Network, nics: &[&NicPro
         Role::Switch(_) => None,
     };
     // A NIC can be sick whether or not pause is configured there.
-    profile.map(|n| n.pfc.tx_mask).filter(|mask| *mask != 0).unwrap_or(1 << 3)
+    profile
+        .map(|n| n.pfc.tx_mask)
+        .filter(|mask| *mask != 0)
+        .unwrap_or(1 << 3)
 }
 
 fn links(
@@ -150,14 +181,24 @@ fn links(
         return Vec::new();
     };
     let mut node = |name: &str| {
-        network.node(&Sp { value: name.trim().to_owned(), span: given.span.clone() }, mistakes)
+        network.node(
+            &Sp {
+                value: name.trim().to_owned(),
+                span: given.span.clone(),
+            },
+            mistakes,
+        )
     };
     let (Some(a), Some(b)) = (node(a), node(b)) else {
         return Vec::new();
     };
     let all = network.between(a, b);
     if all.is_empty() {
-        let message = format!("no link between `{}` and `{}`", network.name(a), network.name(b));
+        let message = format!(
+            "no link between `{}` and `{}`",
+            network.name(a),
+            network.name(b)
+        );
         mistakes.at(given, message, "");
     }
     match parallel {

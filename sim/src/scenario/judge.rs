@@ -30,8 +30,15 @@ pub(super) fn expectations(
             if table.check.is_empty() {
                 mistakes.at(&table.check, "nothing is expected", "");
             }
-            let checks = table.check.iter().filter_map(|c| check(c, source, mistakes)).collect();
-            Expected { when: when(&table.when, axes, mistakes), checks }
+            let checks = table
+                .check
+                .iter()
+                .filter_map(|c| check(c, source, mistakes))
+                .collect();
+            Expected {
+                when: when(&table.when, axes, mistakes),
+                checks,
+            }
         })
         .collect()
 }
@@ -44,7 +51,11 @@ fn check(
     match Expectation::parse(text) {
         Ok(value) => {
             let line = source.line(text.span.start);
-            Some(Located { value, text: text.value.clone(), line })
+            Some(Located {
+                value,
+                text: text.value.clone(),
+                line,
+            })
         }
         Err(e) => {
             let end = text.span.end;
@@ -64,10 +75,16 @@ pub(super) fn for_case(
 ) -> Vec<Located<Expectation>> {
     let holds = |e: &&Expected| {
         e.when.iter().all(|(axis, allowed)| {
-            labels.iter().any(|(name, label)| name == axis && allowed.contains(label))
+            labels
+                .iter()
+                .any(|(name, label)| name == axis && allowed.contains(label))
         })
     };
-    expected.iter().filter(holds).flat_map(|e| e.checks.iter().cloned()).collect()
+    expected
+        .iter()
+        .filter(holds)
+        .flat_map(|e| e.checks.iter().cloned())
+        .collect()
 }
 
 fn when(raw: &RawWhen, axes: &Labels, mistakes: &mut Mistakes) -> When {
@@ -80,7 +97,11 @@ fn when(raw: &RawWhen, axes: &Labels, mistakes: &mut Mistakes) -> When {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         for label in labels.iter().filter(|l| !known.contains(&l.0.as_str())) {
             let message = format!("axis `{name}` has no case `{}`", label.0);
-            mistakes.at(labels, message, &suggest(&label.0, &known).unwrap_or_default());
+            mistakes.at(
+                labels,
+                message,
+                &suggest(&label.0, &known).unwrap_or_default(),
+            );
         }
         all.push((name.clone(), labels.iter().map(|l| l.0.clone()).collect()));
     }
@@ -107,7 +128,11 @@ pub(super) fn agreements(
             }
             // A metric is all that stands before an operator.
             if let Err(e) = Expectation::parse(&format!("{} == {}", *table.metric, *table.metric)) {
-                mistakes.at(&table.metric, e.message, e.hint.as_deref().unwrap_or_default());
+                mistakes.at(
+                    &table.metric,
+                    e.message,
+                    e.hint.as_deref().unwrap_or_default(),
+                );
             }
             let within = table.within.get_or(Probability::ZERO).parts();
             Agreement {
@@ -122,8 +147,15 @@ pub(super) fn agreements(
 }
 
 pub(super) fn report(raw: &RawReport, axes: &Labels, mistakes: &mut Mistakes) -> ReportSpec {
-    if let Some(pivot) = raw.pivot.as_ref().filter(|p| axes.iter().all(|a| a.0 != ***p)) {
+    if let Some(pivot) = raw
+        .pivot
+        .as_ref()
+        .filter(|p| axes.iter().all(|a| a.0 != ***p))
+    {
         unknown_axis(pivot, &pivot.span, axes, mistakes);
     }
-    ReportSpec { metrics: raw.metrics.clone(), pivot: raw.pivot.given() }
+    ReportSpec {
+        metrics: raw.metrics.clone(),
+        pivot: raw.pivot.given(),
+    }
 }

@@ -57,7 +57,11 @@ pub fn load(
     over: &Overrides,
     read: ReadFile<'_>,
 ) -> Result<Plan, Vec<Diagnostic>> {
-    let source = Source { file: file_name, text, sets: &over.sets };
+    let source = Source {
+        file: file_name,
+        text,
+        sets: &over.sets,
+    };
     let mut mistakes = Mistakes::default();
     match plan(&source, over, read, &mut mistakes) {
         Some(plan) if mistakes.is_empty() => Ok(plan),
@@ -74,7 +78,9 @@ pub fn load(
 pub fn json_schema() -> schemars::Schema {
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_deserialize();
     let settings = settings.with_transform(schemars::transform::RecursiveTransform(without_null));
-    settings.into_generator().into_root_schema_for::<RawScenario>()
+    settings
+        .into_generator()
+        .into_root_schema_for::<RawScenario>()
 }
 
 /// TOML has no null: an optional key is simply left out.
@@ -151,9 +157,14 @@ fn plan(
     let mut found: Vec<Found> = Vec::new();
     for chosen in &combinations {
         let mut own = Mistakes::default();
-        let picked = axes.iter().zip(chosen).map(|(axis, i)| (axis, &axis.cases[*i]));
-        let labels: Vec<(String, String)> =
-            picked.clone().map(|(axis, case)| (axis.name.clone(), case.label.clone())).collect();
+        let picked = axes
+            .iter()
+            .zip(chosen)
+            .map(|(axis, i)| (axis, &axis.cases[*i]));
+        let labels: Vec<(String, String)> = picked
+            .clone()
+            .map(|(axis, case)| (axis.name.clone(), case.label.clone()))
+            .collect();
         let mut document = document.clone();
         for set in picked.flat_map(|(_, case)| &case.sets) {
             edit::assign(&mut document, set, &mut own);
@@ -161,7 +172,11 @@ fn plan(
         if let Some(raw) = typed(&document, source, &mut own) {
             let model = model(&raw, over, read, &mut own);
             let expectations = judge::for_case(&expected, &labels);
-            cases.push(Case { labels: labels.clone(), model, expectations });
+            cases.push(Case {
+                labels: labels.clone(),
+                model,
+                expectations,
+            });
         }
         collect(&mut found, own, &labels);
         // The same mistakes would come again and again.
@@ -169,11 +184,20 @@ fn plan(
             break;
         }
     }
-    mistakes.list.extend(found.into_iter().map(|f| f.named(combinations.len())));
+    mistakes
+        .list
+        .extend(found.into_iter().map(|f| f.named(combinations.len())));
     let path = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
     let name = path.strip_suffix(".toml").unwrap_or(path).to_owned();
     let title = raw.title.given().unwrap_or_else(|| name.clone());
-    Some(Plan { name, title, cases, report, agreements, hash: hash(source, over) })
+    Some(Plan {
+        name,
+        title,
+        cases,
+        report,
+        agreements,
+        hash: hash(source, over),
+    })
 }
 
 fn typed(
@@ -198,7 +222,11 @@ impl Found {
     fn named(self, cases: usize) -> Mistake {
         let mut mistake = self.mistake;
         if self.count < cases {
-            let labels: Vec<String> = self.labels.iter().map(|(a, l)| format!("{a}={l}")).collect();
+            let labels: Vec<String> = self
+                .labels
+                .iter()
+                .map(|(a, l)| format!("{a}={l}"))
+                .collect();
             mistake.message = format!("{} (case {})", mistake.message, labels.join(", "));
         }
         mistake
@@ -209,7 +237,11 @@ fn collect(found: &mut Vec<Found>, own: Mistakes, labels: &[(String, String)]) {
     for mistake in own.list {
         match found.iter_mut().find(|f| f.mistake == mistake) {
             Some(known) => known.count += 1,
-            None => found.push(Found { mistake, count: 1, labels: labels.to_vec() }),
+            None => found.push(Found {
+                mistake,
+                count: 1,
+                labels: labels.to_vec(),
+            }),
         }
     }
 }
@@ -227,16 +259,29 @@ fn model(
     let names = ProfileNames::new(raw);
     let network = network::build(raw, &names, mistakes);
     let (nics, switches) = profiles(raw, &names, &network, framing, mistakes);
-    let context = traffic::Context { network: &network, nics: &nics, seed, read };
+    let context = traffic::Context {
+        network: &network,
+        nics: &nics,
+        seed,
+        read,
+    };
     let flows = traffic::build(raw, &context, mistakes);
     let nics: Vec<NicProfile> = nics.into_iter().map(|n| n.profile).collect();
     let faults = faults::build(raw, &network, &nics.iter().collect::<Vec<_>>(), mistakes);
-    let pauses = nics.iter().map(|n| &n.pfc).chain(switches.iter().map(|s| &s.pfc));
+    let pauses = nics
+        .iter()
+        .map(|n| &n.pfc)
+        .chain(switches.iter().map(|s| &s.pfc));
     let can_pause = pauses.into_iter().any(|p| p.mode != PauseMode::Off);
     let simulation = &raw.simulation;
-    let until = over.until.or(raw.until.get_or(OrOff(Some(DEFAULT_UNTIL))).0);
+    let until = over
+        .until
+        .or(raw.until.get_or(OrOff(Some(DEFAULT_UNTIL))).0);
     let scan = can_pause.then_some(SimDuration::from_ms(1));
-    for given in [&simulation.sample, &simulation.deadlock_scan].into_iter().flatten() {
+    for given in [&simulation.sample, &simulation.deadlock_scan]
+        .into_iter()
+        .flatten()
+    {
         if given.0.is_some_and(SimDuration::is_zero) {
             mistakes.at(given, "an interval of zero", "use \"off\" for none");
         }
@@ -275,10 +320,18 @@ fn framing(raw: &RawFraming, mistakes: &mut Mistakes) -> Framing {
     for (span, for_roce) in spans {
         if let Some(span) = span.filter(|_| for_roce != roce) {
             let kind = if roce { "rocev2" } else { "fixed" };
-            mistakes.push(span, format!("this key has no meaning for {kind} framing"), "", "");
+            mistakes.push(
+                span,
+                format!("this key has no meaning for {kind} framing"),
+                "",
+                "",
+            );
         }
     }
-    for given in [&raw.data_overhead, &raw.control_bytes].into_iter().flatten() {
+    for given in [&raw.data_overhead, &raw.control_bytes]
+        .into_iter()
+        .flatten()
+    {
         if given.value > 65_536 {
             mistakes.at(given, "more than 65536 bytes", "");
         }
@@ -287,7 +340,10 @@ fn framing(raw: &RawFraming, mistakes: &mut Mistakes) -> Framing {
         mistakes.at(zero, "control packets of zero bytes", "use at least 1");
     }
     match roce {
-        true => Framing::RoceV2 { vlan: raw.vlan.get_or(false), ipv6: raw.ipv6.get_or(false) },
+        true => Framing::RoceV2 {
+            vlan: raw.vlan.get_or(false),
+            ipv6: raw.ipv6.get_or(false),
+        },
         false => Framing::Fixed {
             data_overhead: raw.data_overhead.get_or(64),
             control_bytes: raw.control_bytes.get_or(64),
@@ -319,11 +375,15 @@ fn profiles(
         nics::nic(name, raw, &rates, framing, mistakes)
     });
     let nics = nics.collect();
-    let switches = names.switches.iter().zip(switch_rates).map(|(name, rates)| {
-        let rates = validate::rates_or(rates, network.rate);
-        let raw = raw.switch.get(name).map_or(&no_switch, |s| &s.value);
-        profiles::switch(name, raw, &rates, mistakes)
-    });
+    let switches = names
+        .switches
+        .iter()
+        .zip(switch_rates)
+        .map(|(name, rates)| {
+            let rates = validate::rates_or(rates, network.rate);
+            let raw = raw.switch.get(name).map_or(&no_switch, |s| &s.value);
+            profiles::switch(name, raw, &rates, mistakes)
+        });
     let switches = switches.collect();
     (nics, switches)
 }

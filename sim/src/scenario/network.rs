@@ -24,21 +24,34 @@ impl ProfileNames {
     pub(super) fn new(raw: &RawScenario) -> Self {
         fn names<T>(given: &BTreeMap<String, T>) -> Vec<String> {
             let others = given.keys().filter(|n| *n != "default").cloned();
-            std::iter::once("default".to_owned()).chain(others).collect()
+            std::iter::once("default".to_owned())
+                .chain(others)
+                .collect()
         }
-        ProfileNames { nics: names(&raw.nic), switches: names(&raw.switch) }
+        ProfileNames {
+            nics: names(&raw.nic),
+            switches: names(&raw.switch),
+        }
     }
 
     /// The role of a node with this profile.
     fn role(&self, switch: bool, name: &Sp<String>, mistakes: &mut Mistakes) -> Role {
-        let (names, kind) = if switch { (&self.switches, "switch") } else { (&self.nics, "nic") };
+        let (names, kind) = if switch {
+            (&self.switches, "switch")
+        } else {
+            (&self.nics, "nic")
+        };
         let index = names.iter().position(|n| *n == **name).unwrap_or_else(|| {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
             let help = suggest(name, &known).unwrap_or_default();
             mistakes.at(name, format!("no {kind} profile `{}`", **name), &help);
             0
         }) as u32;
-        if switch { Role::Switch(index) } else { Role::Host(index) }
+        if switch {
+            Role::Switch(index)
+        } else {
+            Role::Host(index)
+        }
     }
 }
 
@@ -68,12 +81,20 @@ impl Network {
     }
 
     pub(super) fn is_host(&self, id: NodeId) -> bool {
-        matches!(self.nodes.get(id as usize), Some(NodeSpec { role: Role::Host(_), .. }))
+        matches!(
+            self.nodes.get(id as usize),
+            Some(NodeSpec {
+                role: Role::Host(_),
+                ..
+            })
+        )
     }
 
     /// The links between two nodes, in order.
     pub(super) fn between(&self, a: NodeId, b: NodeId) -> &[u32] {
-        self.bundles.get(&(a.min(b), a.max(b))).map_or(&[], Vec::as_slice)
+        self.bundles
+            .get(&(a.min(b), a.max(b)))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// Rates of the ports of each node.
@@ -121,13 +142,19 @@ impl Network {
         if matches!(role, Role::Host(_)) {
             self.hosts.push(id);
         }
-        self.nodes.push(NodeSpec { name: name.to_owned(), role });
+        self.nodes.push(NodeSpec {
+            name: name.to_owned(),
+            role,
+        });
         true
     }
 
     fn add_link(&mut self, link: LinkSpec) {
         let key = (link.a.min(link.b), link.a.max(link.b));
-        self.bundles.entry(key).or_default().push(self.links.len() as u32);
+        self.bundles
+            .entry(key)
+            .or_default()
+            .push(self.links.len() as u32);
         self.links.push(link);
     }
 }
@@ -172,21 +199,30 @@ pub(super) fn build(raw: &RawScenario, names: &ProfileNames, mistakes: &mut Mist
         add_or_change(link, &mut stated, &mut network, mistakes);
     }
     if network.hosts.len() as u64 > MAX_HOSTS {
-        mistakes.push(&network.span, format!("more than {MAX_HOSTS} hosts"), "", "");
+        mistakes.push(
+            &network.span,
+            format!("more than {MAX_HOSTS} hosts"),
+            "",
+            "",
+        );
     }
     network
 }
 
 /// What links have unless they say otherwise.
 fn set_defaults(t: Option<&Sp<RawTopology>>, network: &mut Network) {
-    network.rate = t.and_then(|t| t.rate.given()).unwrap_or(BitRate::from_gbps(100));
+    network.rate = t
+        .and_then(|t| t.rate.given())
+        .unwrap_or(BitRate::from_gbps(100));
     network.span = t.map_or(0..0, |t| t.span.clone());
     network.defaults = Some(LinkSpec {
         a: 0,
         b: 0,
         rate: network.rate,
         cable: t.and_then(|t| t.cable.given()).unwrap_or(Length(3_000)),
-        phy_delay: t.and_then(|t| t.phy_delay.given()).unwrap_or(SimDuration::from_ns(200)),
+        phy_delay: t
+            .and_then(|t| t.phy_delay.given())
+            .unwrap_or(SimDuration::from_ns(200)),
         loss: t.and_then(|t| t.loss.given()).unwrap_or(Probability::ZERO),
         drop_every: t.and_then(|t| t.drop_every.given()).unwrap_or(0),
         ber_e18: t.and_then(|t| t.ber.given()).unwrap_or(BitErrors(0)).0,
@@ -199,7 +235,14 @@ fn from_topology(t: &Sp<RawTopology>, network: &mut Network, mistakes: &mut Mist
         return;
     };
     for node in &layout.nodes {
-        network.add_node(&node.name, if node.switch { Role::Switch(0) } else { Role::Host(0) });
+        network.add_node(
+            &node.name,
+            if node.switch {
+                Role::Switch(0)
+            } else {
+                Role::Host(0)
+            },
+        );
     }
     let fabric = LinkSpec {
         rate: t.fabric_rate.get_or(base.rate),
@@ -211,7 +254,11 @@ fn from_topology(t: &Sp<RawTopology>, network: &mut Network, mistakes: &mut Mist
             LinkTier::Host => &base,
             LinkTier::Fabric => &fabric,
         };
-        network.add_link(LinkSpec { a: link.a, b: link.b, ..base.clone() });
+        network.add_link(LinkSpec {
+            a: link.a,
+            b: link.b,
+            ..base.clone()
+        });
     }
 }
 
@@ -264,7 +311,11 @@ fn sizes(t: &Sp<RawTopology>, mistakes: &mut Mistakes) -> Option<Vec<u32>> {
 }
 
 fn list_or_nothing(words: &[&str]) -> String {
-    if words.is_empty() { "no sizes".to_owned() } else { words.join(", ") }
+    if words.is_empty() {
+        "no sizes".to_owned()
+    } else {
+        words.join(", ")
+    }
 }
 
 fn layout(t: &Sp<RawTopology>, mistakes: &mut Mistakes) -> Option<Layout> {
@@ -272,7 +323,11 @@ fn layout(t: &Sp<RawTopology>, mistakes: &mut Mistakes) -> Option<Layout> {
     let (per_host, fabric) = (t.links_per_host.get_or(1), t.fabric_links.get_or(1));
     for given in [&t.links_per_host, &t.fabric_links].into_iter().flatten() {
         if !(1..=1_024).contains(&given.value) {
-            mistakes.at(given, format!("{} parallel links", **given), "use 1 to 1024");
+            mistakes.at(
+                given,
+                format!("{} parallel links", **given),
+                "use 1 to 1024",
+            );
             return None;
         }
     }
@@ -317,7 +372,10 @@ fn add_nodes(
     mistakes: &mut Mistakes,
 ) {
     let switch = node.role.get_or(RawRole::Host) == RawRole::Switch;
-    let default = Sp { value: "default".to_owned(), span: node.span.clone() };
+    let default = Sp {
+        value: "default".to_owned(),
+        span: node.span.clone(),
+    };
     let role = names.role(switch, node.profile.as_ref().unwrap_or(&default), mistakes);
     for name in node.name.iter() {
         if !valid_name(name) {
@@ -338,7 +396,11 @@ fn assign_profile(
         let mut found = false;
         // One mistake is enough, however many nodes match.
         let mut roles = [None, None];
-        for node in network.nodes.iter_mut().filter(|n| matches(pattern, &n.name)) {
+        for node in network
+            .nodes
+            .iter_mut()
+            .filter(|n| matches(pattern, &n.name))
+        {
             let switch = matches!(node.role, Role::Switch(_));
             let role = &mut roles[usize::from(switch)];
             node.role = *role.get_or_insert_with(|| names.role(switch, &assign.profile, mistakes));
@@ -357,7 +419,10 @@ fn add_or_change(
     network: &mut Network,
     mistakes: &mut Mistakes,
 ) {
-    let ends = (network.node(&link.a, mistakes), network.node(&link.b, mistakes));
+    let ends = (
+        network.node(&link.a, mistakes),
+        network.node(&link.b, mistakes),
+    );
     let ((Some(a), Some(b)), Some(defaults)) = (ends, network.defaults.clone()) else {
         return;
     };
@@ -371,14 +436,22 @@ fn add_or_change(
         return;
     }
     let count = link.count.get_or(1);
-    if let Some(given) = link.count.as_ref().filter(|_| !(1..=1_024).contains(&count)) {
+    if let Some(given) = link
+        .count
+        .as_ref()
+        .filter(|_| !(1..=1_024).contains(&count))
+    {
         mistakes.at(given, format!("{count} parallel links"), "use 1 to 1024");
         return;
     }
     let built = network.between(a, b).to_vec();
     if let (false, Some(count)) = (built.is_empty(), &link.count) {
         let message = format!("the topology has already built {} links here", built.len());
-        mistakes.at(count, message, "use `links_per_host` or `fabric_links` of the topology");
+        mistakes.at(
+            count,
+            message,
+            "use `links_per_host` or `fabric_links` of the topology",
+        );
         return;
     }
     let base = built.first().map(|l| network.links[*l as usize].clone());
@@ -394,7 +467,9 @@ fn add_or_change(
     };
     match built.is_empty() {
         true => (0..count).for_each(|_| network.add_link(spec.clone())),
-        false => built.iter().for_each(|l| network.links[*l as usize] = spec.clone()),
+        false => built
+            .iter()
+            .for_each(|l| network.links[*l as usize] = spec.clone()),
     }
 }
 
@@ -403,8 +478,10 @@ fn agreed_rate(link: &RawLink, base: BitRate, mistakes: &mut Mistakes) -> BitRat
     let rate = link.rate.get_or(base);
     let (at_a, at_b) = (link.rate_a.get_or(rate), link.rate_b.get_or(rate));
     if at_a != at_b {
-        let message =
-            format!("the ends disagree: `{}` is set to {at_a}, `{}` to {at_b}", *link.a, *link.b);
+        let message = format!(
+            "the ends disagree: `{}` is set to {at_a}, `{}` to {at_b}",
+            *link.a, *link.b
+        );
         let help = "two ports with different rates bring up no link: give both the same";
         if let Some(given) = link.rate_b.as_ref().or(link.rate_a.as_ref()) {
             mistakes.at(given, message, help);

@@ -44,11 +44,10 @@ pub(super) fn nic(
     let rx_xon = raw.rx_xon.get_or(Bytes(rx_xoff.0 / 2));
     check_order(&raw.rx_xoff, rx_xoff, "rx_buffer", rx_buffer, mistakes);
     check_order(&raw.rx_xon, rx_xon, "rx_xoff", rx_xoff, mistakes);
-    let window = raw
-        .window
-        .get_or(OrOff(None))
-        .0
-        .map(|w| Window { bytes: w.0, variable: raw.window_variable.get_or(false) });
+    let window = raw.window.get_or(OrOff(None)).0.map(|w| Window {
+        bytes: w.0,
+        variable: raw.window_variable.get_or(false),
+    });
     if let Some(zero) = raw.window.as_ref().filter(|w| w.0 == Some(Bytes(0))) {
         mistakes.at(zero, "a window of zero bytes", "use \"off\" for no window");
     }
@@ -109,7 +108,11 @@ fn check_order(
     mistakes: &mut Mistakes,
 ) {
     if let (true, Some(given)) = (value > bound, given) {
-        mistakes.at(given, format!("{value} is above {bound_name} ({bound})"), "");
+        mistakes.at(
+            given,
+            format!("{value} is above {bound_name} ({bound})"),
+            "",
+        );
     }
 }
 
@@ -128,18 +131,37 @@ fn rnr_time(code: u8) -> SimDuration {
 fn reliability(raw: &RawNic, mistakes: &mut Mistakes) -> RcSpec {
     let rnr_retry = raw.rnr_retry.get_or(7);
     if let Some(given) = raw.rnr_retry.as_ref().filter(|r| r.value > 7) {
-        mistakes.at(given, format!("rnr_retry is {}", **given), "use 0 to 7; 7 means no limit");
+        mistakes.at(
+            given,
+            format!("rnr_retry is {}", **given),
+            "use 0 to 7; 7 means no limit",
+        );
     }
     let retry_cnt = raw.retry_cnt.get_or(OrOff(Some(7))).0;
-    if let Some(given) = raw.retry_cnt.as_ref().filter(|_| retry_cnt.is_some_and(|r| r > 7)) {
-        mistakes.at(given, "retry_cnt above 7", "use 0 to 7, or \"off\" for no limit");
+    if let Some(given) = raw
+        .retry_cnt
+        .as_ref()
+        .filter(|_| retry_cnt.is_some_and(|r| r > 7))
+    {
+        mistakes.at(
+            given,
+            "retry_cnt above 7",
+            "use 0 to 7, or \"off\" for no limit",
+        );
     }
-    for zero in [&raw.ack_every, &raw.max_rd_atomic].into_iter().flatten().filter(|v| v.value == 0)
+    for zero in [&raw.ack_every, &raw.max_rd_atomic]
+        .into_iter()
+        .flatten()
+        .filter(|v| v.value == 0)
     {
         mistakes.at(zero, "a count of zero", "use at least 1");
     }
     if let Some(zero) = raw.max_outstanding.as_ref().filter(|v| v.0 == Some(0)) {
-        mistakes.at(zero, "no packet may be in flight", "use \"off\" for no limit");
+        mistakes.at(
+            zero,
+            "no packet may be in flight",
+            "use \"off\" for no limit",
+        );
     }
     RcSpec {
         recovery: match raw.recovery.get_or(RawRecovery::GoBackN) {
@@ -162,7 +184,11 @@ fn reliability(raw: &RawNic, mistakes: &mut Mistakes) -> RcSpec {
         nak_delay: raw.nak_delay.get_or(SimDuration::from_us(1)),
         nak_repeat: raw.nak_repeat.get_or(OrOff(None)).0,
         retransmit_delay: raw.retransmit_delay.get_or(SimDuration::from_us(1)),
-        max_outstanding: raw.max_outstanding.get_or(OrOff(None)).0.map(|m| m.min(1 << 23)),
+        max_outstanding: raw
+            .max_outstanding
+            .get_or(OrOff(None))
+            .0
+            .map(|m| m.min(1 << 23)),
         max_rd_atomic: raw.max_rd_atomic.get_or(16),
     }
 }
@@ -195,10 +221,21 @@ const fn mbps(rate: u64) -> BitRate {
 }
 
 fn dcqcn(raw: &RawDcqcn, window: Option<Window>, mistakes: &mut Mistakes) -> DcqcnSpec {
-    positive(&[&raw.alpha_interval, &raw.decrease_interval, &raw.increase_timer], mistakes);
+    positive(
+        &[
+            &raw.alpha_interval,
+            &raw.decrease_interval,
+            &raw.increase_timer,
+        ],
+        mistakes,
+    );
     let byte_counter = raw.byte_counter.get_or(OrOff(Some(Bytes(10_000_000)))).0;
     if let Some(zero) = raw.byte_counter.as_ref().filter(|c| c.0 == Some(Bytes(0))) {
-        mistakes.at(zero, "a byte counter of zero", "use \"off\" for the timer alone");
+        mistakes.at(
+            zero,
+            "a byte counter of zero",
+            "use \"off\" for the timer alone",
+        );
     }
     DcqcnSpec {
         g_q16: raw.g.get_or(Gain(256)).0,
@@ -217,10 +254,16 @@ fn dcqcn(raw: &RawDcqcn, window: Option<Window>, mistakes: &mut Mistakes) -> Dcq
 
 fn timely(raw: &RawTimely, window: Option<Window>, mistakes: &mut Mistakes) -> TimelySpec {
     positive(&[&raw.min_rtt], mistakes);
-    let (t_low, t_high) =
-        (raw.t_low.get_or(SimDuration::from_us(50)), raw.t_high.get_or(SimDuration::from_us(500)));
+    let (t_low, t_high) = (
+        raw.t_low.get_or(SimDuration::from_us(50)),
+        raw.t_high.get_or(SimDuration::from_us(500)),
+    );
     if let (true, Some(given)) = (t_low > t_high, raw.t_low.as_ref().or(raw.t_high.as_ref())) {
-        mistakes.at(given, format!("t_low ({t_low}) is above t_high ({t_high})"), "");
+        mistakes.at(
+            given,
+            format!("t_low ({t_low}) is above t_high ({t_high})"),
+            "",
+        );
     }
     TimelySpec {
         ewma_q16: raw.ewma.get_or(Gain(57_344)).0,

@@ -14,7 +14,11 @@ fn slot<T>(key: &str, v: &Sp<T>, what: &str, max: u8, mistakes: &mut Mistakes) -
     match key.parse::<u8>() {
         Ok(n) if n <= max => Some(usize::from(n)),
         _ => {
-            mistakes.at(v, format!("`{key}` is no {what}"), &format!("use \"0\" to \"{max}\""));
+            mistakes.at(
+                v,
+                format!("`{key}` is no {what}"),
+                &format!("use \"0\" to \"{max}\""),
+            );
             None
         }
     }
@@ -29,7 +33,11 @@ fn fill_map<const N: usize>(
 ) {
     for (key, value) in given {
         let (from, to) = key.split_once('-').unwrap_or((key, key));
-        let bounds = from.trim().parse::<usize>().ok().zip(to.trim().parse::<usize>().ok());
+        let bounds = from
+            .trim()
+            .parse::<usize>()
+            .ok()
+            .zip(to.trim().parse::<usize>().ok());
         match bounds {
             Some((from, to)) if from <= to && to < N => map[from..=to].fill(value.value.0),
             _ => {
@@ -61,13 +69,21 @@ pub(super) fn marking(raw: &RawMarking, base: Marking) -> Marking {
             dscp: dscp.unwrap_or(default_dscp(p.0)),
             pcp: pcp.unwrap_or(p.0),
         },
-        None => Marking { dscp: dscp.unwrap_or(base.dscp), pcp: pcp.unwrap_or(base.pcp), ..base },
+        None => Marking {
+            dscp: dscp.unwrap_or(base.dscp),
+            pcp: pcp.unwrap_or(base.pcp),
+            ..base
+        },
     }
 }
 
 /// The marking that a priority has unless told otherwise.
 pub(super) fn default_marking(priority: u8) -> Marking {
-    Marking { priority, dscp: default_dscp(priority), pcp: priority }
+    Marking {
+        priority,
+        dscp: default_dscp(priority),
+        pcp: priority,
+    }
 }
 
 fn default_dscp(priority: u8) -> u8 {
@@ -132,7 +148,11 @@ pub(super) fn scheduler(raw: &RawEts, mistakes: &mut Mistakes) -> SchedulerSpec 
             shapers[i] = Some(rate.value);
         }
     }
-    SchedulerSpec { queues, shapers, shaper_burst: raw.burst.get_or(Bytes(16 << 10)) }
+    SchedulerSpec {
+        queues,
+        shapers,
+        shaper_burst: raw.burst.get_or(Bytes(16 << 10)),
+    }
 }
 
 /// Builds a switch profile whose ports have the given rates.
@@ -143,7 +163,12 @@ pub(super) fn switch(
     mistakes: &mut Mistakes,
 ) -> SwitchProfile {
     let mut dscp_to_priority = default_dscp_map();
-    fill_map(&mut dscp_to_priority, &raw.dscp_to_priority, "DSCP", mistakes);
+    fill_map(
+        &mut dscp_to_priority,
+        &raw.dscp_to_priority,
+        "DSCP",
+        mistakes,
+    );
     let mut maps = [std::array::from_fn(|i| i as u8); 3];
     for (map, given, what) in [
         (0, &raw.pcp_to_priority, "PCP"),
@@ -158,9 +183,9 @@ pub(super) fn switch(
         name: name.to_owned(),
         forwarding: match raw.forwarding.get_or(RawForwarding::StoreAndForward) {
             RawForwarding::StoreAndForward => Forwarding::StoreAndForward,
-            RawForwarding::CutThrough => {
-                Forwarding::CutThrough { header_bytes: raw.cut_through_bytes.get_or(64) }
-            }
+            RawForwarding::CutThrough => Forwarding::CutThrough {
+                header_bytes: raw.cut_through_bytes.get_or(64),
+            },
         },
         latency: raw.latency.get_or(SimDuration::from_ns(600)),
         trust: match raw.trust.get_or(RawTrust::Dscp) {
@@ -194,11 +219,17 @@ fn limit(
 ) -> Option<Limit> {
     match (alpha, fixed) {
         (Some(_), Some(fixed)) => {
-            let message = format!("both `{}` and `{}` limit the same thing", names[0], names[1]);
+            let message = format!(
+                "both `{}` and `{}` limit the same thing",
+                names[0], names[1]
+            );
             mistakes.at(fixed, message, "keep one of them");
             None
         }
-        (Some(a), None) => Some(Limit::Dynamic { num: a.num, den: a.den }),
+        (Some(a), None) => Some(Limit::Dynamic {
+            num: a.num,
+            den: a.den,
+        }),
         (None, Some(fixed)) => Some(Limit::Static(fixed.value)),
         (None, None) => None,
     }
@@ -218,15 +249,29 @@ fn lossless_groups(
         return lossless;
     }
     let paused = |p: &usize| pfc.tx_mask >> p & 1 == 1;
-    (0..PRIORITIES).filter(paused).for_each(|p| lossless[usize::from(map[p])] = true);
+    (0..PRIORITIES)
+        .filter(paused)
+        .for_each(|p| lossless[usize::from(map[p])] = true);
     for p in (0..PRIORITIES).filter(|p| !paused(p) && lossless[usize::from(map[*p])]) {
         let pg = map[p];
-        let stated = raw.priority_to_pg.values().find(|v| v.value.0 == pg).map(|v| &v.span);
+        let stated = raw
+            .priority_to_pg
+            .values()
+            .find(|v| v.value.0 == pg)
+            .map(|v| &v.span);
         let span = stated.or(raw.pfc.priorities.as_ref().map(|v| &v.span));
-        let span = span.or(raw.pfc.mode.as_ref().map(|v| &v.span)).cloned().unwrap_or(0..0);
+        let span = span
+            .or(raw.pfc.mode.as_ref().map(|v| &v.span))
+            .cloned()
+            .unwrap_or(0..0);
         let message =
             format!("priority group {pg} holds lossless priorities and lossy priority {p}");
-        mistakes.push(&span, message, "", "give lossy priorities a group of their own");
+        mistakes.push(
+            &span,
+            message,
+            "",
+            "give lossy priorities a group of their own",
+        );
     }
     lossless
 }
@@ -243,13 +288,20 @@ fn buffer(
     let names = ["alpha", "xoff"];
     let pause_limit =
         limit(&b.alpha, &b.xoff, names, mistakes).unwrap_or(Limit::Dynamic { num: 1, den: 8 });
-    let lossy_ingress = b
-        .lossy_ingress_alpha
-        .given()
-        .map_or(Limit::Unlimited, |a| Limit::Dynamic { num: a.num, den: a.den });
+    let lossy_ingress =
+        b.lossy_ingress_alpha
+            .given()
+            .map_or(Limit::Unlimited, |a| Limit::Dynamic {
+                num: a.num,
+                den: a.den,
+            });
     let mut pgs = lossless.map(|lossless| PgSpec {
         lossless,
-        reserve: if lossless { b.reserve.get_or(Bytes(0)) } else { Bytes(0) },
+        reserve: if lossless {
+            b.reserve.get_or(Bytes(0))
+        } else {
+            Bytes(0)
+        },
         headroom: headroom_of(&b.headroom, lossless),
         limit: if lossless { pause_limit } else { lossy_ingress },
         xon_offset: b.xon_offset.get_or(Bytes(8 << 10)),
@@ -269,7 +321,12 @@ fn buffer(
     let cell = b.cell.get_or(Bytes(1));
     if !(1..=65_536).contains(&cell.0) {
         let span = b.cell.as_ref().map_or(0..0, |c| c.span.clone());
-        mistakes.push(&span, format!("a cell of {cell}"), "", "cells have 1 byte to 64 KiB");
+        mistakes.push(
+            &span,
+            format!("a cell of {cell}"),
+            "",
+            "cells have 1 byte to 64 KiB",
+        );
     }
     BufferSpec {
         size: b.size.get_or(Bytes(16 << 20)),
@@ -297,7 +354,10 @@ fn egress(b: &RawBuffer, mistakes: &mut Mistakes) -> [EgressSpec; PRIORITIES] {
     let names = ["lossy_alpha", "lossy_limit"];
     let base = limit(&b.lossy_alpha, &b.lossy_limit, names, mistakes)
         .unwrap_or(Limit::Dynamic { num: 1, den: 1 });
-    let mut queues = [EgressSpec { reserve: Bytes(0), limit: base }; PRIORITIES];
+    let mut queues = [EgressSpec {
+        reserve: Bytes(0),
+        limit: base,
+    }; PRIORITIES];
     for (key, over) in &b.queue {
         if let Some(i) = slot(key, over, "queue", 7, mistakes) {
             let given = limit(&over.alpha, &over.limit, ["alpha", "limit"], mistakes);
@@ -321,14 +381,21 @@ fn ecn(raw: &RawEcn, mistakes: &mut Mistakes) -> [Option<EcnSpec>; PRIORITIES] {
         pmax: raw.pmax.get_or(Probability::ONE),
     };
     if base.kmin > base.kmax {
-        let span = raw.kmin.as_ref().or(raw.kmax.as_ref()).map_or(0..0, |v| v.span.clone());
+        let span = raw
+            .kmin
+            .as_ref()
+            .or(raw.kmax.as_ref())
+            .map_or(0..0, |v| v.span.clone());
         kmin_above_kmax(&span, &base, mistakes);
     }
     let mut by_rate = Vec::new();
     for (key, over) in &raw.by_rate {
         match key.parse::<BitRate>() {
             Ok(rate) if rate.bps() > 0 => {
-                by_rate.push(EcnThresholds { rate, ..thresholds(over, base, mistakes) });
+                by_rate.push(EcnThresholds {
+                    rate,
+                    ..thresholds(over, base, mistakes)
+                });
             }
             Ok(_) => mistakes.at(over, "a rate of zero", ""),
             Err(e) => mistakes.at(over, format!("`{key}`: {e}"), ""),
@@ -342,7 +409,9 @@ fn ecn(raw: &RawEcn, mistakes: &mut Mistakes) -> [Option<EcnSpec>; PRIORITIES] {
         || raw.pmax.is_some();
     let marking = raw.queues.as_ref().map_or(0xff, |q| bits(q));
     let mut queues: [Option<EcnSpec>; PRIORITIES] = std::array::from_fn(|i| {
-        (marking >> i & 1 == 1).then(|| EcnSpec { by_rate: by_rate.clone() })
+        (marking >> i & 1 == 1).then(|| EcnSpec {
+            by_rate: by_rate.clone(),
+        })
     });
     for (key, over) in &raw.queue {
         let own = thresholds(over, base, mistakes);
@@ -375,7 +444,12 @@ fn thresholds(
 
 fn kmin_above_kmax(span: &std::ops::Range<usize>, t: &EcnThresholds, mistakes: &mut Mistakes) {
     let message = format!("kmin ({}) is above kmax ({})", t.kmin, t.kmax);
-    mistakes.push(span, message, "", "marking begins at kmin and is certain above kmax");
+    mistakes.push(
+        span,
+        message,
+        "",
+        "marking begins at kmin and is certain above kmax",
+    );
 }
 
 fn watchdog(raw: &RawWatchdog, mistakes: &mut Mistakes) -> Option<WatchdogSpec> {

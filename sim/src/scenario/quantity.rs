@@ -29,7 +29,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Sp<T> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let spanned = toml::Spanned::<T>::deserialize(d)?;
         let span = spanned.span();
-        Ok(Sp { value: spanned.into_inner(), span })
+        Ok(Sp {
+            value: spanned.into_inner(),
+            span,
+        })
     }
 }
 
@@ -222,9 +225,11 @@ impl Scalar for Probability {
     const EXPECTED: &'static str = "a probability such as 0.001 or \"0.1%\"";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        fraction(text).and_then(Probability::from_fraction).ok_or_else(|| {
-            format!("`{text}` is no probability: expected 0 to 1, or \"0%\" to \"100%\"")
-        })
+        fraction(text)
+            .and_then(Probability::from_fraction)
+            .ok_or_else(|| {
+                format!("`{text}` is no probability: expected 0 to 1, or \"0%\" to \"100%\"")
+            })
     }
 
     fn schema() -> Schema {
@@ -340,7 +345,10 @@ impl Scalar for TimerCode {
     fn from_number(text: &str) -> Result<Self, String> {
         match text.parse() {
             Ok(code @ 0..=31) => Ok(TimerCode::Code(code)),
-            _ => Err(format!("`{text}` is no timer code: expected {}", Self::EXPECTED)),
+            _ => Err(format!(
+                "`{text}` is no timer code: expected {}",
+                Self::EXPECTED
+            )),
         }
     }
 
@@ -361,7 +369,10 @@ impl Scalar for Quanta {
             "infinite" => Ok(Quanta(None)),
             _ => match text.parse::<u16>() {
                 Ok(q) if q > 0 => Ok(Quanta(Some(q))),
-                _ => Err(format!("`{text}` is no pause time: expected {}", Self::EXPECTED)),
+                _ => Err(format!(
+                    "`{text}` is no pause time: expected {}",
+                    Self::EXPECTED
+                )),
             },
         }
     }
@@ -425,7 +436,8 @@ impl Scalar for u32 {
     const EXPECTED: &'static str = "a whole number";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| format!("`{text}` is no count: expected {}", Self::EXPECTED))
+        text.parse()
+            .map_err(|_| format!("`{text}` is no count: expected {}", Self::EXPECTED))
     }
 
     fn schema() -> Schema {
@@ -573,7 +585,13 @@ mod tests {
     fn alpha_is_a_ratio() {
         assert_eq!(Alpha::from_text("1/8"), Ok(Alpha { num: 1, den: 8 }));
         assert_eq!(Alpha::from_text("8"), Ok(Alpha { num: 8, den: 1 }));
-        assert_eq!(Alpha::from_text("0.125"), Ok(Alpha { num: 512, den: 4096 }));
+        assert_eq!(
+            Alpha::from_text("0.125"),
+            Ok(Alpha {
+                num: 512,
+                den: 4096
+            })
+        );
         for bad in ["0", "1/0", "-1", "x", "inf"] {
             assert!(Alpha::from_text(bad).is_err(), "{bad}");
         }
@@ -582,7 +600,10 @@ mod tests {
     #[test]
     fn words_stand_beside_values() {
         assert_eq!(OrOff::<Bytes>::from_text("off"), Ok(OrOff(None)));
-        assert_eq!(OrOff::<Bytes>::from_text("1kB"), Ok(OrOff(Some(Bytes(1_000)))));
+        assert_eq!(
+            OrOff::<Bytes>::from_text("1kB"),
+            Ok(OrOff(Some(Bytes(1_000))))
+        );
         assert_eq!(Auto::<Bytes>::from_text("auto"), Ok(Auto::Auto));
         assert!(Auto::<Bytes>::from_number("5").is_err());
         assert_eq!(TimerCode::from_number("14"), Ok(TimerCode::Code(14)));
@@ -595,6 +616,10 @@ mod tests {
     #[test]
     fn a_link_without_rate_is_refused() {
         assert!(BitRate::from_text("0Gbps").is_err());
-        assert!(BitRate::from_text("5").unwrap_err().contains("missing unit"));
+        assert!(
+            BitRate::from_text("5")
+                .unwrap_err()
+                .contains("missing unit")
+        );
     }
 }

@@ -15,18 +15,36 @@ fn files(name: &str) -> Result<String, String> {
 }
 
 fn loaded(text: &str, sets: &[(&str, &str)]) -> Result<Plan, Vec<Diagnostic>> {
-    let sets = sets.iter().map(|(p, v)| (p.to_string(), v.to_string())).collect();
-    load("dir/x.toml", text, &Overrides { sets, ..Overrides::default() }, &files)
+    let sets = sets
+        .iter()
+        .map(|(p, v)| (p.to_string(), v.to_string()))
+        .collect();
+    load(
+        "dir/x.toml",
+        text,
+        &Overrides {
+            sets,
+            ..Overrides::default()
+        },
+        &files,
+    )
 }
 
 fn model_of(text: &str) -> Model {
-    loaded(text, &[]).unwrap_or_else(|e| panic!("{e:#?}\n{text}")).cases.remove(0).model
+    loaded(text, &[])
+        .unwrap_or_else(|e| panic!("{e:#?}\n{text}"))
+        .cases
+        .remove(0)
+        .model
 }
 
 #[test]
 fn a_small_scenario_has_sound_defaults() {
     let plan = loaded(STAR, &[]).unwrap();
-    assert_eq!((plan.name.as_str(), plan.title.as_str(), plan.hash.len()), ("x", "x", 16));
+    assert_eq!(
+        (plan.name.as_str(), plan.title.as_str(), plan.hash.len()),
+        ("x", "x", 16)
+    );
     let m = &plan.cases[0].model;
     assert_eq!((m.nodes.len(), m.links.len(), m.flows.len()), (5, 4, 3));
     assert_eq!(m.until, Some(SimTime::from_ps(10_000_000_000_000)));
@@ -39,25 +57,51 @@ fn a_small_scenario_has_sound_defaults() {
     assert_eq!(m.switches[0].dscp_to_priority[26], 3);
     assert_eq!(m.switches[0].scheduler.queues[6], QueueSched::Strict);
     let f = &m.flows[0];
-    assert_eq!((f.name.as_str(), f.group.as_str(), f.src, f.dst), ("incast-0", "incast", 1, 0));
-    assert_eq!(f.data, Marking { priority: 3, dscp: 26, pcp: 3 });
-    assert_eq!((f.ack, f.message_bytes, f.cc.clone()), (f.data, 1_000_000, CcSpec::None));
+    assert_eq!(
+        (f.name.as_str(), f.group.as_str(), f.src, f.dst),
+        ("incast-0", "incast", 1, 0)
+    );
+    assert_eq!(
+        f.data,
+        Marking {
+            priority: 3,
+            dscp: 26,
+            pcp: 3
+        }
+    );
+    assert_eq!(
+        (f.ack, f.message_bytes, f.cc.clone()),
+        (f.data, 1_000_000, CcSpec::None)
+    );
 }
 
 #[test]
 fn pfc_makes_groups_lossless() {
-    let sets = [("switch.default.pfc.mode", "pfc"), ("nic.default.pfc.mode", "pfc")];
+    let sets = [
+        ("switch.default.pfc.mode", "pfc"),
+        ("nic.default.pfc.mode", "pfc"),
+    ];
     let plan = loaded(STAR, &sets).unwrap();
     let m = &plan.cases[0].model;
     let pgs = &m.switches[0].buffer.pgs;
-    assert_eq!(pgs.map(|pg| pg.lossless), [false, false, false, true, false, false, false, false]);
+    assert_eq!(
+        pgs.map(|pg| pg.lossless),
+        [false, false, false, true, false, false, false, false]
+    );
     assert_eq!(pgs[3].headroom, Headroom::Auto);
     assert_eq!(pgs[3].limit, Limit::Dynamic { num: 1, den: 8 });
-    assert_eq!(m.switches[0].pfc.response, crate::headroom::response_time(BitRate::from_gbps(100)));
+    assert_eq!(
+        m.switches[0].pfc.response,
+        crate::headroom::response_time(BitRate::from_gbps(100))
+    );
     assert_eq!((m.nics[0].pfc.tx_mask, m.nics[0].pfc.rx_mask), (8, 8));
     assert_eq!(m.deadlock_scan, Some(SimDuration::from_ms(1)));
 
-    let m = loaded(STAR, &[("switch.default.pfc.mode", "802.3x")]).unwrap().cases.remove(0).model;
+    let m = loaded(STAR, &[("switch.default.pfc.mode", "802.3x")])
+        .unwrap()
+        .cases
+        .remove(0)
+        .model;
     assert!(m.switches[0].buffer.per_port && m.switches[0].buffer.pgs[0].lossless);
     assert_eq!(m.switches[0].pfc.tx_mask, 0xff);
 }
@@ -79,7 +123,13 @@ fn axes_multiply_and_select_expectations() {
     let labels: Vec<String> = plan
         .cases
         .iter()
-        .map(|c| c.labels.iter().map(|(_, l)| l.as_str()).collect::<Vec<_>>().join(" "))
+        .map(|c| {
+            c.labels
+                .iter()
+                .map(|(_, l)| l.as_str())
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
         .collect();
     assert_eq!(labels, ["off 1024", "off 4096", "on 1024", "on 4096"]);
     let checks: Vec<usize> = plan.cases.iter().map(|c| c.expectations.len()).collect();
@@ -94,7 +144,12 @@ fn axes_multiply_and_select_expectations() {
     assert_eq!(one.cases.len(), 2);
     assert_ne!(one.hash, plan.hash);
     let rival = loaded(&text, &[("nic.default.mtu", "512")]).unwrap_err();
-    assert!(rival[0].message.contains("axis `mtu` sets the same parameter"), "{rival:#?}");
+    assert!(
+        rival[0]
+            .message
+            .contains("axis `mtu` sets the same parameter"),
+        "{rival:#?}"
+    );
 }
 
 #[test]
@@ -102,12 +157,21 @@ fn every_traffic_kind_builds() {
     for (traffic, flows) in [
         ("kind = 'csv'\nfile = 'flows.csv'", 2),
         ("kind = 'incast'\nsenders = 2\nbytes = '1kB'\nqps = 3", 6),
-        ("kind = 'incast'\nsenders = ['h0', 'h2']\nreceiver = 'h3'\nbytes = '1kB'", 2),
+        (
+            "kind = 'incast'\nsenders = ['h0', 'h2']\nreceiver = 'h3'\nbytes = '1kB'",
+            2,
+        ),
         ("kind = 'permutation'\nbytes = '1kB'", 4),
-        ("kind = 'permutation'\nbytes = '1kB'\nshift = 1\nhosts = ['h0', 'h1']", 2),
+        (
+            "kind = 'permutation'\nbytes = '1kB'\nshift = 1\nhosts = ['h0', 'h1']",
+            2,
+        ),
         ("kind = 'all-to-all'\nbytes = '1kB'\nop = 'read'", 12),
         ("kind = 'ring-allreduce'\nbytes = '1MB'", 4),
-        ("kind = 'flows'\nbytes = '1kB'\nflow = [{ src = 'h0', dst = 'h1', path = ['sw0'] }]", 1),
+        (
+            "kind = 'flows'\nbytes = '1kB'\nflow = [{ src = 'h0', dst = 'h1', path = ['sw0'] }]",
+            1,
+        ),
     ] {
         let text = format!("[topology]\nkind = 'star'\nhosts = 4\n[[traffic]]\n{traffic}\n");
         assert_eq!(model_of(&text).flows.len(), flows, "{traffic}");
@@ -124,7 +188,19 @@ fn rings_depend_on_their_predecessors_in_every_round() {
                 [[traffic]]\nkind = 'ring-allreduce'\nbytes = '3kB'\nqps = 2\n";
     let flows = model_of(text).flows;
     let after: Vec<Option<FlowId>> = flows.iter().map(|f| f.after).collect();
-    assert_eq!(after, [None, None, Some(4), Some(2), Some(3), Some(7), Some(5), Some(6)]);
+    assert_eq!(
+        after,
+        [
+            None,
+            None,
+            Some(4),
+            Some(2),
+            Some(3),
+            Some(7),
+            Some(5),
+            Some(6)
+        ]
+    );
     assert_eq!(flows[2].message_bytes, 1_000);
 }
 
@@ -171,37 +247,125 @@ const BAD: &[(&str, &str, usize)] = &[
     ("[nic.default]\ntimeout = 32", "no timer code", 8),
     ("[nic.x]\ninherits = 'y'", "no profile `y`", 8),
     ("[switch.default]\nlatency = '5'", "missing unit", 8),
-    ("[switch.default]\nlatency = '5parsec'", "unknown unit `parsec`", 8),
+    (
+        "[switch.default]\nlatency = '5parsec'",
+        "unknown unit `parsec`",
+        8,
+    ),
     ("[switch.default.pfc]\npriorities = [8]", "priority 8", 8),
     ("[switch.default]\ntrust = 'pcp'", "no VLAN tag", 8),
     ("[switch.default.ecn]\nkmin = '9MB'", "above kmax", 8),
-    ("[switch.default.ets]\nshares = { '0' = 0 }", "never served", 8),
-    ("[switch.default.ets]\nshares = { '9' = 1 }", "`9` is no queue", 8),
-    ("[switch.default]\ndscp_to_priority = { '70' = 1 }", "`70` is no DSCP", 8),
-    ("[switch.default]\ndscp_to_priority = { '7' = 9 }", "priority 9", 8),
-    ("[switch.default.buffer]\nalpha = 1\nxoff = '1kB'", "both `alpha` and `xoff`", 9),
-    ("[switch.default]\npfc.mode = 'pfc'\nbuffer.size = '50kB'", "too small", 9),
-    ("[switch.default]\npfc.mode = 'pfc'\npriority_to_pg = { '0' = 3 }", "lossy priority 0", 9),
+    (
+        "[switch.default.ets]\nshares = { '0' = 0 }",
+        "never served",
+        8,
+    ),
+    (
+        "[switch.default.ets]\nshares = { '9' = 1 }",
+        "`9` is no queue",
+        8,
+    ),
+    (
+        "[switch.default]\ndscp_to_priority = { '70' = 1 }",
+        "`70` is no DSCP",
+        8,
+    ),
+    (
+        "[switch.default]\ndscp_to_priority = { '7' = 9 }",
+        "priority 9",
+        8,
+    ),
+    (
+        "[switch.default.buffer]\nalpha = 1\nxoff = '1kB'",
+        "both `alpha` and `xoff`",
+        9,
+    ),
+    (
+        "[switch.default]\npfc.mode = 'pfc'\nbuffer.size = '50kB'",
+        "too small",
+        9,
+    ),
+    (
+        "[switch.default]\npfc.mode = 'pfc'\npriority_to_pg = { '0' = 3 }",
+        "lossy priority 0",
+        9,
+    ),
     ("[[link]]\na = 'h0'\nb = 'h9'", "no node `h9`", 9),
-    ("[[link]]\na = 'h0'\nb = 'sw0'\nrate = '0Gbps'", "rate of zero", 10),
-    ("[[link]]\na = 'h0'\nb = 'sw0'\nrate_b = '25Gbps'", "ends disagree", 10),
+    (
+        "[[link]]\na = 'h0'\nb = 'sw0'\nrate = '0Gbps'",
+        "rate of zero",
+        10,
+    ),
+    (
+        "[[link]]\na = 'h0'\nb = 'sw0'\nrate_b = '25Gbps'",
+        "ends disagree",
+        10,
+    ),
     ("[[link]]\na = 'h0'\nb = 'h0'", "linked to itself", 9),
     ("[[node]]\nname = 'h0'", "two nodes are called `h0`", 8),
     ("[[node]]\nname = 'a b'", "is no name", 8),
-    ("[[assign]]\nnodes = 'x*'\nprofile = 'default'", "no node matches", 8),
-    ("[[assign]]\nnodes = 'h*'\nprofile = 'quick'", "no nic profile `quick`", 9),
+    (
+        "[[assign]]\nnodes = 'x*'\nprofile = 'default'",
+        "no node matches",
+        8,
+    ),
+    (
+        "[[assign]]\nnodes = 'h*'\nprofile = 'quick'",
+        "no nic profile `quick`",
+        9,
+    ),
     ("[[traffic]]\nkind = 'incast'", "needs `bytes`", 8),
     ("[[traffic]]\nbytes = '1MB'", "missing key `kind`", 7),
-    ("[[traffic]]\nkind = 'incast'\nbytes = '0B'", "zero bytes", 9),
-    ("[[traffic]]\nkind = 'incast'\nbytes = '1B'\nload = 0.5", "no meaning", 10),
-    ("[[traffic]]\nkind = 'incast'\nbytes = '1B'\nsenders = 9", "9 senders", 10),
-    ("[[traffic]]\nkind = 'incast'\nbytes = '1B'\nsenders = ['h0']", "sends to itself", 10),
-    ("[[traffic]]\nkind = 'incast'\nbytes = '1B'\npriority = 8", "priority 8", 10),
-    ("[[traffic]]\nkind = 'incast'\nbytes = '1B'\ntransport = 'ud'", "lacks the operation", 10),
-    ("[[traffic]]\nkind = 'incast'\nbytes = '1B'\nmessage = '0B'", "messages of 0B", 10),
-    ("[[traffic]]\nkind = 'incast'\nbytes = '1B'\nreceiver = 'sw0'", "is a switch", 10),
-    ("[[traffic]]\nkind = 'permutation'\nbytes = '1B'\nshift = 4", "to itself", 10),
-    ("[[traffic]]\nkind = 'csv'\nfile = 'none.csv'", "cannot read `none.csv`", 9),
+    (
+        "[[traffic]]\nkind = 'incast'\nbytes = '0B'",
+        "zero bytes",
+        9,
+    ),
+    (
+        "[[traffic]]\nkind = 'incast'\nbytes = '1B'\nload = 0.5",
+        "no meaning",
+        10,
+    ),
+    (
+        "[[traffic]]\nkind = 'incast'\nbytes = '1B'\nsenders = 9",
+        "9 senders",
+        10,
+    ),
+    (
+        "[[traffic]]\nkind = 'incast'\nbytes = '1B'\nsenders = ['h0']",
+        "sends to itself",
+        10,
+    ),
+    (
+        "[[traffic]]\nkind = 'incast'\nbytes = '1B'\npriority = 8",
+        "priority 8",
+        10,
+    ),
+    (
+        "[[traffic]]\nkind = 'incast'\nbytes = '1B'\ntransport = 'ud'",
+        "lacks the operation",
+        10,
+    ),
+    (
+        "[[traffic]]\nkind = 'incast'\nbytes = '1B'\nmessage = '0B'",
+        "messages of 0B",
+        10,
+    ),
+    (
+        "[[traffic]]\nkind = 'incast'\nbytes = '1B'\nreceiver = 'sw0'",
+        "is a switch",
+        10,
+    ),
+    (
+        "[[traffic]]\nkind = 'permutation'\nbytes = '1B'\nshift = 4",
+        "to itself",
+        10,
+    ),
+    (
+        "[[traffic]]\nkind = 'csv'\nfile = 'none.csv'",
+        "cannot read `none.csv`",
+        9,
+    ),
     (
         "[[traffic]]\nkind = 'poisson'\nload = 2\nsizes = 'hadoop'\nduration = '1ms'",
         "probability",
@@ -212,23 +376,59 @@ const BAD: &[(&str, &str, usize)] = &[
         "distribution `x`",
         10,
     ),
-    ("[[traffic]]\nkind='flows'\nbytes='1B'\nflow=[{src='h0',dst='h0'}]", "to itself", 10),
-    ("[[traffic]]\nkind='flows'\nflow=[{src='h0',dst='h1'}]", "missing key `bytes`", 9),
+    (
+        "[[traffic]]\nkind='flows'\nbytes='1B'\nflow=[{src='h0',dst='h0'}]",
+        "to itself",
+        10,
+    ),
+    (
+        "[[traffic]]\nkind='flows'\nflow=[{src='h0',dst='h1'}]",
+        "missing key `bytes`",
+        9,
+    ),
     (
         "[[node]]\nname='x'\n[[traffic]]\nkind='incast'\nbytes='1B'\nreceiver='x'",
         "cannot reach",
         10,
     ),
-    ("[[fault]]\nkind = 'link-down'\nlink = 'h0:h1'", "no link between", 9),
-    ("[[fault]]\nkind = 'link-down'\nlink = 'h0'", "not a link", 9),
+    (
+        "[[fault]]\nkind = 'link-down'\nlink = 'h0:h1'",
+        "no link between",
+        9,
+    ),
+    (
+        "[[fault]]\nkind = 'link-down'\nlink = 'h0'",
+        "not a link",
+        9,
+    ),
     ("[[fault]]\nkind = 'link-down'", "needs `link`", 8),
-    ("[[fault]]\nkind='pause-storm'\nnode='h0'\nat='2ms'\nuntil='1ms'", "before it begins", 11),
+    (
+        "[[fault]]\nkind='pause-storm'\nnode='h0'\nat='2ms'\nuntil='1ms'",
+        "before it begins",
+        11,
+    ),
     ("[[axis]]\nname = 'a'", "has no cases", 8),
     ("[[axis]]\nname = 'a'\npath = 'seed'", "incomplete", 7),
-    ("[[axis]]\nname='a'\npath='nic.default.mut'\nvalues=[1]", "unknown key `mut`", 9),
-    ("[[axis]]\nname='a'\npath='nic.default.mtu'\nvalues=[1024, 5]", "case a=5", 10),
-    ("[expect]\ncheck = ['goodput.total == 1Gbps']\nwhen = { x = '1' }", "no axis `x`", 9),
-    ("[[agree]]\nmetric = 'goodput.total'\nacross = 'x'", "no axis `x`", 9),
+    (
+        "[[axis]]\nname='a'\npath='nic.default.mut'\nvalues=[1]",
+        "unknown key `mut`",
+        9,
+    ),
+    (
+        "[[axis]]\nname='a'\npath='nic.default.mtu'\nvalues=[1024, 5]",
+        "case a=5",
+        10,
+    ),
+    (
+        "[expect]\ncheck = ['goodput.total == 1Gbps']\nwhen = { x = '1' }",
+        "no axis `x`",
+        9,
+    ),
+    (
+        "[[agree]]\nmetric = 'goodput.total'\nacross = 'x'",
+        "no axis `x`",
+        9,
+    ),
     ("[report]\npivot = 'x'", "no axis `x`", 8),
     ("[report\npivot = 'x'", "", 7),
     ("[topology]\nkind = 'ring'", "", 7),
@@ -245,9 +445,14 @@ fn mistakes_are_found_where_they_are() {
         let good = found
             .iter()
             .any(|d| d.file == "dir/x.toml" && d.message.contains(message) && line_of(d) == *line);
-        let list: Vec<String> =
-            found.iter().map(|d| format!("{}: {}", line_of(d), d.message)).collect();
-        assert!(good, "wanted {line}: {message}\nfound {list:#?}\nin\n{text}");
+        let list: Vec<String> = found
+            .iter()
+            .map(|d| format!("{}: {}", line_of(d), d.message))
+            .collect();
+        assert!(
+            good,
+            "wanted {line}: {message}\nfound {list:#?}\nin\n{text}"
+        );
     }
 }
 
@@ -261,12 +466,18 @@ fn topologies_need_their_own_sizes() {
         ("kind = 'star'\nhosts = 2\nk = 4", "`k` has no meaning here"),
         ("kind = 'fat-tree'\nk = 5", "odd"),
         ("kind = 'fat-tree'\nk = 65536", "hosts"),
-        ("kind = 'leaf-spine'\nleaves = 60000\nspines = 60000\nhosts_per_leaf = 1", "links"),
+        (
+            "kind = 'leaf-spine'\nleaves = 60000\nspines = 60000\nhosts_per_leaf = 1",
+            "links",
+        ),
         ("hosts = 2", "missing key `kind`"),
     ] {
         let text = format!("[topology]\n{text}\n[[traffic]]\nkind = 'incast'\nbytes = '1kB'");
         let found = loaded(&text, &[]).unwrap_err();
-        assert!(found.iter().any(|d| d.message.contains(message)), "{message}: {found:#?}");
+        assert!(
+            found.iter().any(|d| d.message.contains(message)),
+            "{message}: {found:#?}"
+        );
     }
 }
 
@@ -285,7 +496,9 @@ fn mistakes_in_other_files_point_there() {
         "[topology]\nkind = 'star'\nhosts = 4\n[[traffic]]\nkind = 'csv'\nfile = 'bad.csv'\n";
     let found = loaded(text, &[]).unwrap_err();
     assert_eq!((found.len(), found[0].file.as_str()), (1, "bad.csv"));
-    let line = 1 + files("bad.csv").unwrap()[..found[0].span.start].matches('\n').count();
+    let line = 1 + files("bad.csv").unwrap()[..found[0].span.start]
+        .matches('\n')
+        .count();
     assert_eq!(line, 3);
 }
 
@@ -426,9 +639,18 @@ fn a_rich_scenario_builds() {
     assert_eq!((plan.cases.len(), plan.cases[1].expectations.len()), (2, 0));
     let m = &plan.cases[0].model;
     let ecn = m.switches[0].ecn[3].as_ref().unwrap();
-    assert_eq!((ecn.by_rate.len(), ecn.by_rate[0].kmax), (2, Bytes(1_600_000)));
-    assert_eq!(m.switches[0].buffer.pgs[4].limit, Limit::Static(Bytes(96 << 10)));
-    assert_eq!(m.switches[0].buffer.pgs[3].limit, Limit::Dynamic { num: 1, den: 4 });
+    assert_eq!(
+        (ecn.by_rate.len(), ecn.by_rate[0].kmax),
+        (2, Bytes(1_600_000))
+    );
+    assert_eq!(
+        m.switches[0].buffer.pgs[4].limit,
+        Limit::Static(Bytes(96 << 10))
+    );
+    assert_eq!(
+        m.switches[0].buffer.pgs[3].limit,
+        Limit::Dynamic { num: 1, den: 4 }
+    );
     assert_eq!(m.switches[0].scheduler.queues[6], QueueSched::Dwrr(1));
 }
 
@@ -475,9 +697,19 @@ fn no_change_of_a_value_makes_it_panic() {
 
 #[test]
 fn seed_and_stop_can_be_overridden() {
-    let over = Overrides { seed: Some(7), until: Some(SimDuration::from_us(1)), sets: Vec::new() };
+    let over = Overrides {
+        seed: Some(7),
+        until: Some(SimDuration::from_us(1)),
+        sets: Vec::new(),
+    };
     let plan = load("x.toml", STAR, &over, &files).unwrap();
-    assert_eq!((plan.cases[0].model.seed, plan.cases[0].model.until.unwrap().ns()), (7, 1_000));
+    assert_eq!(
+        (
+            plan.cases[0].model.seed,
+            plan.cases[0].model.until.unwrap().ns()
+        ),
+        (7, 1_000)
+    );
     assert_ne!(plan.hash, loaded(STAR, &[]).unwrap().hash);
 }
 
@@ -485,7 +717,10 @@ fn seed_and_stop_can_be_overridden() {
 fn the_schema_describes_every_key() {
     let schema = json_schema();
     let object = schema.as_object().unwrap();
-    assert_eq!(object["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(
+        object["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
     let definitions = object["$defs"].as_object().unwrap();
     let tables = definitions.values().chain([schema.as_value()]);
     let mut keys = 0;
@@ -493,7 +728,10 @@ fn the_schema_describes_every_key() {
         assert_ne!(table["type"], "null");
         for (key, property) in table["properties"].as_object().into_iter().flatten() {
             let described = property.get("description").is_some();
-            assert!(described || property.get("$ref").is_some(), "{key}: {property:#?}");
+            assert!(
+                described || property.get("$ref").is_some(),
+                "{key}: {property:#?}"
+            );
             keys += 1;
         }
     }

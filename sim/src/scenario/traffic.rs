@@ -58,7 +58,11 @@ pub(super) fn build(
         let qps = qps(traffic, mistakes);
         if (wanted.len() as u64).saturating_mul(qps.into()) > room {
             let message = format!("more than {MAX_FLOWS} flows");
-            mistakes.at(&traffic.kind, message, "use fewer hosts, QPs, or a shorter duration");
+            mistakes.at(
+                &traffic.kind,
+                message,
+                "use fewer hosts, QPs, or a shorter duration",
+            );
             continue;
         }
         let base = flows.len();
@@ -126,7 +130,11 @@ pub(super) fn kind_name(kind: RawPattern) -> &'static str {
 
 fn qps(traffic: &RawTraffic, mistakes: &mut Mistakes) -> u32 {
     let qps = traffic.qps.get_or(1);
-    if let Some(given) = traffic.qps.as_ref().filter(|_| !(1..=65_536).contains(&qps)) {
+    if let Some(given) = traffic
+        .qps
+        .as_ref()
+        .filter(|_| !(1..=65_536).contains(&qps))
+    {
         mistakes.at(given, format!("{qps} QPs per pair"), "use 1 to 65536");
         return 1;
     }
@@ -174,13 +182,24 @@ fn common(traffic: &Sp<RawTraffic>, group: String, mistakes: &mut Mistakes) -> C
 fn receives(traffic: &RawTraffic, op: Op, mistakes: &mut Mistakes) -> Option<ReceiveQueue> {
     let given = traffic.receives.as_ref()?;
     if op != Op::Send {
-        mistakes.at(given, "only SEND consumes receive buffers", "set op = \"send\"");
+        mistakes.at(
+            given,
+            "only SEND consumes receive buffers",
+            "set op = \"send\"",
+        );
     }
     if given.posted.value == 0 {
-        mistakes.at(&given.posted, "no receive buffer is ever posted", "post at least 1");
+        mistakes.at(
+            &given.posted,
+            "no receive buffer is ever posted",
+            "post at least 1",
+        );
     }
     let repost = given.repost.get_or(SimDuration::ZERO);
-    Some(ReceiveQueue { posted: given.posted.value, repost })
+    Some(ReceiveQueue {
+        posted: given.posted.value,
+        repost,
+    })
 }
 
 /// Reports flows that cannot be: to themselves, without bytes, without a path.
@@ -199,7 +218,12 @@ fn check_wanted(
         if src == dst {
             mistakes.push(span, format!("a flow from `{from}` to itself"), "", "");
         } else if one.demand.bytes == 0 {
-            mistakes.push(span, format!("a flow of zero bytes, `{from}` to `{to}`"), "", "");
+            mistakes.push(
+                span,
+                format!("a flow of zero bytes, `{from}` to `{to}`"),
+                "",
+                "",
+            );
         } else if !reach.connected(src, dst) {
             let message = format!("`{from}` cannot reach `{to}`: no path of links and switches");
             mistakes.push(span, message, "", "hosts do not forward: add a [[link]]");
@@ -222,7 +246,12 @@ fn flow(
 ) -> FlowSpec {
     let demand = &wanted.demand;
     let id = base + number;
-    let nic = match context.network.nodes.get(demand.src as usize).map(|n| n.role) {
+    let nic = match context
+        .network
+        .nodes
+        .get(demand.src as usize)
+        .map(|n| n.role)
+    {
         Some(Role::Host(i)) => &context.nics[i as usize],
         _ => &context.nics[0],
     };
@@ -254,7 +283,9 @@ fn flow(
         sport: wanted.sport.unwrap_or(0xc000 | spread),
         dport: ROCE_PORT,
         path: wanted.path.clone(),
-        after: demand.after.map(|i| (base + number - wanted.index + i) as FlowId),
+        after: demand
+            .after
+            .map(|i| (base + number - wanted.index + i) as FlowId),
         free_messages: demand.free_messages,
         receives: common.receives,
     }
@@ -263,7 +294,11 @@ fn flow(
 fn depth(traffic: &RawTraffic, mistakes: &mut Mistakes) -> Option<u32> {
     let depth = traffic.depth.as_ref()?;
     if depth.0 == Some(0) {
-        mistakes.at(depth, "no message may be posted", "use \"off\" for no limit");
+        mistakes.at(
+            depth,
+            "no message may be posted",
+            "use \"off\" for no limit",
+        );
     }
     depth.0
 }
@@ -277,8 +312,16 @@ fn message_bytes(
 ) -> u64 {
     let bytes = wanted.demand.bytes;
     let mtu = u64::from(nic.profile.mtu);
-    let largest = if common.transport == Transport::Ud { mtu } else { MAX_MESSAGE };
-    if let Some(given) = traffic.message.as_ref().filter(|m| m.0 == 0 || m.0 > largest) {
+    let largest = if common.transport == Transport::Ud {
+        mtu
+    } else {
+        MAX_MESSAGE
+    };
+    if let Some(given) = traffic
+        .message
+        .as_ref()
+        .filter(|m| m.0 == 0 || m.0 > largest)
+    {
         let help = format!("use 1B to {} here", Bytes(largest));
         mistakes.at(given, format!("messages of {}", given.value), &help);
         return 1;
@@ -291,8 +334,13 @@ fn message_bytes(
         }
         return 8;
     }
-    let stated = wanted.demand.message_bytes.or(traffic.message.given().map(|m| m.0));
-    stated.unwrap_or(bytes.min(DEFAULT_MESSAGE).min(largest)).max(1)
+    let stated = wanted
+        .demand
+        .message_bytes
+        .or(traffic.message.given().map(|m| m.0));
+    stated
+        .unwrap_or(bytes.min(DEFAULT_MESSAGE).min(largest))
+        .max(1)
 }
 
 /// Start of a flow within its traffic.

@@ -76,7 +76,10 @@ pub(super) fn budgets(
         return;
     };
     let profile = &model.switches[index as usize];
-    let size = raw.switch.get(&profile.name).and_then(|s| s.buffer.size.as_ref());
+    let size = raw
+        .switch
+        .get(&profile.name)
+        .and_then(|s| s.buffer.size.as_ref());
     let span = size.map_or(network.span.clone(), |s| s.span.clone());
     let message = format!("the buffer of switch `{}` is too small", node.name);
     let help = "enlarge `buffer.size`, shorten the headroom, or share it in a `headroom_pool`";
@@ -98,5 +101,9 @@ pub(super) fn trust(raw: &RawScenario, framing: Framing, mistakes: &mut Mistakes
 
 /// The fastest rate among ports, for defaults of profiles that nothing uses.
 pub(super) fn rates_or(rates: Vec<BitRate>, default: BitRate) -> Vec<BitRate> {
-    if rates.is_empty() { vec![default] } else { rates }
+    if rates.is_empty() {
+        vec![default]
+    } else {
+        rates
+    }
 }

@@ -2,7 +2,8 @@
 
 use crate::headroom::{self, Frames};
 use crate::model::{
-    BufferSpec, Headroom, Limit, Model, NodeId, Occupancy, PRIORITIES, PauseMode, Role, SwitchProfile,
+    BufferSpec, Headroom, Limit, Model, NodeId, Occupancy, PRIORITIES, PauseMode, Role,
+    SwitchProfile,
 };
 use crate::topology::fabric::{Fabric, PortId};
 use crate::units::BitRate;
@@ -27,7 +28,9 @@ impl Budget {
 
     /// What is left to share; None if nothing is.
     pub fn shared(&self) -> Option<u64> {
-        self.size.checked_sub(self.taken()).filter(|shared| *shared > 0)
+        self.size
+            .checked_sub(self.taken())
+            .filter(|shared| *shared > 0)
     }
 }
 
@@ -56,7 +59,10 @@ pub fn exceeded(model: &Model) -> Option<Exceeded> {
     let fabric = Fabric::new(model);
     (0..model.nodes.len() as NodeId)
         .filter(|&node| fabric.is_switch(node))
-        .map(|node| Exceeded { node, budget: of_switch(model, &fabric, node) })
+        .map(|node| Exceeded {
+            node,
+            budget: of_switch(model, &fabric, node),
+        })
         .filter(|e| e.budget.shared().is_none())
         .max_by_key(|e| (e.budget.taken() - e.budget.size, std::cmp::Reverse(e.node)))
 }
@@ -76,7 +82,12 @@ fn used_groups(profile: &SwitchProfile) -> [bool; PRIORITIES] {
 /// The budget of a switch in a model. `node` must be a switch.
 pub fn of_switch(model: &Model, fabric: &Fabric, node: NodeId) -> Budget {
     let Role::Switch(profile) = model.nodes[node as usize].role else {
-        return Budget { size: 0, reserves: 0, headroom_total: 0, headrooms: Vec::new() };
+        return Budget {
+            size: 0,
+            reserves: 0,
+            headroom_total: 0,
+            headrooms: Vec::new(),
+        };
     };
     let profile = &model.switches[profile as usize];
     let used = used_groups(profile);
@@ -136,7 +147,11 @@ fn headroom_bytes(
                 max: model.framing.largest_frame(mtu),
                 gap,
                 cell: buffer.cell_bytes.max(1),
-                extra: if buffer.occupancy == Occupancy::Wire { gap } else { 0 },
+                extra: if buffer.occupancy == Occupancy::Wire {
+                    gap
+                } else {
+                    0
+                },
             };
             headroom::auto_in(info.rate, info.delay, frames, response + latency).0
         }
@@ -146,7 +161,10 @@ fn headroom_bytes(
 /// How often a port's rate doubles that of the slowest host port, rounded up.
 pub fn rate_doublings(model: &Model, fabric: &Fabric, port: PortId) -> u32 {
     let by_rate = model.switches.iter().any(|s| {
-        s.buffer.pgs.iter().any(|g| matches!(g.limit, Limit::DynamicByRate { .. }))
+        s.buffer
+            .pgs
+            .iter()
+            .any(|g| matches!(g.limit, Limit::DynamicByRate { .. }))
     });
     if !by_rate {
         return 0;

@@ -18,26 +18,40 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    pub const UNLIMITED: Threshold = Threshold { mul: 0, shift: 0, fixed: u32::MAX };
+    pub const UNLIMITED: Threshold = Threshold {
+        mul: 0,
+        shift: 0,
+        fixed: u32::MAX,
+    };
 
     /// `rate_doublings`: how often the port's rate doubles that of the slowest host.
     pub fn new(limit: Limit, rate_doublings: u32) -> Self {
         match limit {
             Limit::Unlimited => Self::UNLIMITED,
-            Limit::Static(bytes) => {
-                Threshold { mul: 0, shift: 0, fixed: bytes.0.min(u64::from(u32::MAX)) as u32 }
-            }
-            Limit::Dynamic { num, den } if den.is_power_of_two() => {
-                Threshold { mul: num, shift: den.trailing_zeros(), fixed: 0 }
-            }
+            Limit::Static(bytes) => Threshold {
+                mul: 0,
+                shift: 0,
+                fixed: bytes.0.min(u64::from(u32::MAX)) as u32,
+            },
+            Limit::Dynamic { num, den } if den.is_power_of_two() => Threshold {
+                mul: num,
+                shift: den.trailing_zeros(),
+                fixed: 0,
+            },
             // Other denominators are rounded to 2^-16 of the free bytes.
             Limit::Dynamic { num, den } => {
                 let scaled = (u64::from(num) << 16) / u64::from(den.max(1));
-                Threshold { mul: scaled.min(u64::from(u32::MAX)) as u32, shift: 16, fixed: 0 }
+                Threshold {
+                    mul: scaled.min(u64::from(u32::MAX)) as u32,
+                    shift: 16,
+                    fixed: 0,
+                }
             }
-            Limit::DynamicByRate { shift } => {
-                Threshold { mul: 1, shift: shift.saturating_sub(rate_doublings), fixed: 0 }
-            }
+            Limit::DynamicByRate { shift } => Threshold {
+                mul: 1,
+                shift: shift.saturating_sub(rate_doublings),
+                fixed: 0,
+            },
         }
     }
 
@@ -243,8 +257,12 @@ mod tests {
 
     #[test]
     fn faster_ports_get_a_larger_share() {
-        let at = |doublings| Threshold::new(Limit::DynamicByRate { shift: 3 }, doublings).bytes(8_000);
-        assert_eq!([at(0), at(1), at(2), at(3), at(4)], [1_000, 2_000, 4_000, 8_000, 8_000]);
+        let at =
+            |doublings| Threshold::new(Limit::DynamicByRate { shift: 3 }, doublings).bytes(8_000);
+        assert_eq!(
+            [at(0), at(1), at(2), at(3), at(4)],
+            [1_000, 2_000, 4_000, 8_000, 8_000]
+        );
     }
 
     proptest! {

@@ -26,7 +26,9 @@ impl Sim<'_> {
         let (deadlocks, open) = (&mut self.deadlocks, &mut self.open_deadlocks);
         open.retain(|&i| {
             let known = &mut deadlocks[i];
-            let stands = cycles.iter().any(|c| c.1.iter().any(|hop| known.cycle.contains(hop)));
+            let stands = cycles
+                .iter()
+                .any(|c| c.1.iter().any(|hop| known.cycle.contains(hop)));
             if !stands {
                 known.cured = Some(at);
             }
@@ -36,7 +38,12 @@ impl Sim<'_> {
             let known = |&i: &usize| deadlocks[i].cycle.iter().any(|hop| cycle.contains(hop));
             if !open.iter().any(known) {
                 open.push(deadlocks.len());
-                deadlocks.push(Deadlock { at, priority, cycle, cured: None });
+                deadlocks.push(Deadlock {
+                    at,
+                    priority,
+                    cycle,
+                    cured: None,
+                });
             }
         }
         // A deadlock that nothing but time could dissolve does not keep the run going.
@@ -114,7 +121,11 @@ impl Sim<'_> {
         graph: &DiGraph<Blocked, ()>,
         set: &[NodeIndex],
     ) -> (u8, Vec<(u32, u32)>) {
-        let start = set.iter().copied().min_by_key(|&n| graph[n]).unwrap_or_default();
+        let start = set
+            .iter()
+            .copied()
+            .min_by_key(|&n| graph[n])
+            .unwrap_or_default();
         let mut order = vec![start];
         let mut at = start;
         while let Some(next) = graph

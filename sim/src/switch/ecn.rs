@@ -20,10 +20,18 @@ impl Marking {
     /// The thresholds that a specification gives for a port's rate, if any.
     pub(crate) fn new(spec: &EcnSpec, rate: BitRate) -> Option<Self> {
         let any = BitRate::default();
-        let of = |wanted| spec.by_rate.iter().find(|t: &&EcnThresholds| t.rate == wanted);
+        let of = |wanted| {
+            spec.by_rate
+                .iter()
+                .find(|t: &&EcnThresholds| t.rate == wanted)
+        };
         let t = of(rate).or_else(|| of(any))?;
         let clamp = |bytes: u64| bytes.min(u64::from(u32::MAX)) as u32;
-        Some(Marking { kmin: clamp(t.kmin.0), kmax: clamp(t.kmax.0), pmax: t.pmax.parts() })
+        Some(Marking {
+            kmin: clamp(t.kmin.0),
+            kmax: clamp(t.kmax.0),
+            pmax: t.pmax.parts(),
+        })
     }
 
     /// Probability of a mark at a queue length, in parts of 2^32.
@@ -76,7 +84,11 @@ mod tests {
         };
         let m = Marking::new(&spec, BitRate::from_gbps(100)).unwrap();
         assert_eq!(m.probability(100_000), 0);
-        assert!(m.probability(200_000).abs_diff(Probability::ratio(1, 10).parts()) <= 1);
+        assert!(
+            m.probability(200_000)
+                .abs_diff(Probability::ratio(1, 10).parts())
+                <= 1
+        );
         assert_eq!(m.probability(300_000), Probability::ratio(1, 5).parts());
         assert_eq!(m.probability(300_001), Probability::ONE.parts());
     }

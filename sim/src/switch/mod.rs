@@ -56,13 +56,23 @@ impl Tables {
         Tables {
             by_pcp: profile.trust == Trust::Pcp,
             class,
-            pg: if buffer.per_port { [0; PRIORITIES] } else { profile.priority_to_pg },
+            pg: if buffer.per_port {
+                [0; PRIORITIES]
+            } else {
+                profile.priority_to_pg
+            },
             queue: profile.priority_to_queue,
-            extra_bytes: if buffer.occupancy == Occupancy::Wire { gap_bytes } else { 0 },
+            extra_bytes: if buffer.occupancy == Occupancy::Wire {
+                gap_bytes
+            } else {
+                0
+            },
             cell_bytes: buffer.cell_bytes.max(1),
             fair: profile.tail_drop == TailDrop::Fair,
             egress: buffer.queues.map(|q| Threshold::new(q.limit, 0)),
-            egress_reserve: buffer.queues.map(|q| q.reserve.0.min(u64::from(u32::MAX)) as u32),
+            egress_reserve: buffer
+                .queues
+                .map(|q| q.reserve.0.min(u64::from(u32::MAX)) as u32),
         }
     }
 
@@ -70,7 +80,11 @@ impl Tables {
     #[inline]
     pub(crate) fn occupancy(&self, frame: u16) -> u32 {
         let bytes = u32::from(frame) + self.extra_bytes;
-        if self.cell_bytes == 1 { bytes } else { bytes.next_multiple_of(self.cell_bytes) }
+        if self.cell_bytes == 1 {
+            bytes
+        } else {
+            bytes.next_multiple_of(self.cell_bytes)
+        }
     }
 
     /// Priority group of a priority.
@@ -101,6 +115,10 @@ impl Sim<'_> {
     pub(crate) fn forward(&mut self, rx: PortId, unit: usize, id: PacketId) {
         let tables = &self.tables[self.switches[unit].profile as usize];
         let packet = &mut self.packets[id];
+        if packet.has(flag::CORRUPT) && self.switches[unit].header_bytes == 0 {
+            // Stored whole, it shows its FCS.
+            return self.discard(rx, id, DropCause::LinkError);
+        }
         let priority = tables.classify(packet.dscp, packet.pcp);
         let queue = tables.queue(priority);
         packet.priority = priority;
@@ -120,6 +138,10 @@ impl Sim<'_> {
             return self.discard(egress, id, DropCause::Watchdog);
         }
         let out = &self.ports[egress as usize];
+        debug_assert_eq!(
+            out.unit as usize, unit,
+            "a route leads through the ports of its nodes"
+        );
         let bit = 1 << queue;
         let cuts = out.busy_until <= self.now
             && out.ready == 0
@@ -196,12 +218,12 @@ impl Sim<'_> {
             let exchangeable = !tail.has(flag::LOSSLESS)
                 && tables.occupancy(tail.frame) == bytes
                 && tail.ingress != packet.ingress;
-            let wins =
-                self.drop_rng[egress as usize].below(u64::from(q.contenders)) == 0;
+            let wins = self.drop_rng[egress as usize].below(u64::from(q.contenders)) == 0;
             if exchangeable && wins {
                 let old = (tail.ingress, tables.group(tail.priority));
                 let new = (packet.ingress, tables.group(packet.priority));
                 let pool = &mut self.switches[unit].pool;
+                let before = (pool.clone(), self.groups[old].clone());
                 pool.release(&mut self.groups[old], bytes);
                 if pool.admit(&mut self.groups[new], bytes) == Admission::Admitted {
                     let loser = q.fifo.replace_tail(&mut self.packets, id);
@@ -211,8 +233,8 @@ impl Sim<'_> {
                     let loser = self.packets.insert(loser);
                     return self.discard(egress, loser, DropCause::TailDrop);
                 }
-                let restored = pool.admit(&mut self.groups[old], bytes);
-                assert_eq!(restored, Admission::Admitted, "bytes just released fit again");
+                // Not by a new admission: the limit may have fallen below what the group holds.
+                (*pool, self.groups[old]) = before;
             }
         }
         self.discard(egress, id, DropCause::TailDrop);
@@ -283,7 +305,10 @@ impl Sim<'_> {
         let from = self.fabric.ports[rx as usize].node;
         let data = self.towards_receiver(&packet);
         let key = self.path_key(packet.qp, data);
-        let ends = Ends { first: None, ..self.stated_ports(packet.qp, data) };
+        let ends = Ends {
+            first: None,
+            ..self.stated_ports(packet.qp, data)
+        };
         let path = self.fabric.path(from, key, ends)?;
         let egress = *path.first()?;
         let start = self.routes.len() as u32;

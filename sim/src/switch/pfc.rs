@@ -5,7 +5,7 @@
 //! response time, blocks the queues of its priorities, and expires unless refreshed.
 
 use crate::engine::Sim;
-use crate::engine::packet::{Packet, PacketKind};
+use crate::engine::packet::{NO_PACKET, Packet, PacketKind};
 use crate::engine::port::{NEVER, port_flag};
 use crate::engine::queue::Kind;
 use crate::model::{PRIORITIES, PauseMode, PauseSpec, Role};
@@ -32,7 +32,10 @@ impl Content {
     }
 
     fn unpack(arg: u32) -> Self {
-        Content { enabled: arg as u8, stop: (arg >> 8) as u8 }
+        Content {
+            enabled: arg as u8,
+            stop: (arg >> 8) as u8,
+        }
     }
 }
 
@@ -61,7 +64,15 @@ impl Sim<'_> {
 
     pub(crate) fn resume_group(&mut self, port: PortId, group: u8) {
         self.groups[(port, group)].paused = false;
-        let mask = self.groups[(port, group)].pause_mask & !self.cold[port as usize].tx.forced;
+        // With whole-port pause, groups share priorities: all of them must agree.
+        let held = self
+            .groups
+            .of_port(port)
+            .filter(|g| g.paused)
+            .fold(self.cold[port as usize].tx.forced, |mask, g| {
+                mask | g.pause_mask
+            });
+        let mask = self.groups[(port, group)].pause_mask & !held;
         self.set_xoff(port, mask, false);
     }
 
@@ -89,7 +100,10 @@ impl Sim<'_> {
         self.ports[p].flags &= !port_flag::PAUSE_PENDING;
         let tx = &mut self.cold[p].tx;
         let enabled = std::mem::take(&mut tx.pending);
-        let content = Content { enabled, stop: enabled & tx.xoff };
+        let content = Content {
+            enabled,
+            stop: enabled & tx.xoff,
+        };
         if enabled == 0 || self.ports[p].has(port_flag::DOWN) {
             return;
         }
@@ -146,15 +160,22 @@ impl Sim<'_> {
     /// A standing pause is repeated at half of its time, well before it runs out. A storm guard
     /// looks at that time too, or earlier.
     fn schedule_refresh(&mut self, port: PortId, spec: &PauseSpec) {
-        let guard =
-            if self.ports[port as usize].has(port_flag::HOST) { self.guard_due(port) } else { NEVER };
+        let guard = if self.ports[port as usize].has(port_flag::HOST) {
+            self.guard_due(port)
+        } else {
+            NEVER
+        };
         let tx = &self.cold[port as usize].tx;
         if tx.xoff == 0 {
             return;
         }
         let rate = self.cold[port as usize].rate;
         let half = (pause_time(spec, rate) / 2).max(1);
-        let refresh = if spec.quanta.is_some() { self.now + half } else { NEVER };
+        let refresh = if spec.quanta.is_some() {
+            self.now + half
+        } else {
+            NEVER
+        };
         let at = refresh.min(guard.max(self.now));
         if at < tx.refresh_at {
             self.cold[port as usize].tx.refresh_at = at;
@@ -167,6 +188,7 @@ impl Sim<'_> {
         if tx.refresh_at != self.now {
             return;
         }
+        let tx = &mut self.cold[port as usize].tx;
         tx.refresh_at = NEVER;
         let host = self.ports[port as usize].has(port_flag::HOST);
         if host && self.guard_due(port) <= self.now {
@@ -183,6 +205,11 @@ impl Sim<'_> {
     /// A received pause frame takes effect.
     pub(crate) fn pause_apply(&mut self, port: PortId) {
         let p = port as usize;
+        let head = self.cold[p].rx.pending.head;
+        // After a link failure the event may be about a frame that is gone.
+        if head == NO_PACKET || self.packets[head].due != self.now {
+            return;
+        }
         let Some(id) = self.cold[p].rx.pending.pop(&self.packets) else {
             return;
         };
@@ -195,7 +222,9 @@ impl Sim<'_> {
         let spec = *self.pause_spec(port);
         self.log_pause(port, content, &spec);
         let rate = self.cold[p].rate;
-        let until = self.now.saturating_add(pause_time(&self.sender_spec(port), rate));
+        let until = self
+            .now
+            .saturating_add(pause_time(&self.sender_spec(port), rate));
         // A NIC that storms though pause is off there sends PFC frames.
         let sent_as = match self.sender_spec(port).mode {
             PauseMode::Off => PauseMode::Pfc,
@@ -247,9 +276,18 @@ impl Sim<'_> {
         let info = self.fabric.ports[port as usize];
         let at = SimTime::from_ps(self.now) - spec.response;
         let (node, port) = (info.node, info.index);
-        for (mask, pause) in [(content.stop, true), (content.enabled & !content.stop, false)] {
+        for (mask, pause) in [
+            (content.stop, true),
+            (content.enabled & !content.stop, false),
+        ] {
             if mask != 0 {
-                self.pause_log.push(PauseLogEntry { at, node, port, mask, pause });
+                self.pause_log.push(PauseLogEntry {
+                    at,
+                    node,
+                    port,
+                    mask,
+                    pause,
+                });
             }
         }
     }
@@ -301,33 +339,18 @@ impl Sim<'_> {
         }
     }
 
-    /// Pauses that the peer upholds although it no longer repeats them: once all flows are done,
-    /// refreshes stop so that the run can end, which must not set free what is queued.
-    fn standing_pause(&self, port: PortId) -> u8 {
-        let peer = self.ports[port as usize].peer as usize;
-        if self.alive() || self.ports[peer].has(port_flag::DOWN) {
-            return 0;
-        }
-        self.cold[peer].tx.xoff
-    }
-
     pub(crate) fn pause_expire(&mut self, port: PortId) {
         if self.cold[port as usize].rx.expire_at != self.now {
             return;
         }
         self.cold[port as usize].rx.expire_at = NEVER;
-        let standing = self.standing_pause(port);
         for priority in 0..PRIORITIES as u8 {
             let i = usize::from(priority);
             let until = self.cold[port as usize].rx.until[i];
             if until == 0 || until > self.now {
                 continue;
             }
-            if standing & 1 << priority != 0 {
-                self.cold[port as usize].rx.until[i] = NEVER;
-            } else {
-                self.end_pause(port, priority);
-            }
+            self.end_pause(port, priority);
         }
         self.pauses_changed(port);
     }

@@ -42,7 +42,9 @@ impl Sim<'_> {
             // A virtual clock that may lag by the burst: the classic leaky bucket.
             let burst = rate.serialize_ceil(scheduler.burst).ps();
             let wire = self.next_wire_bytes(port, queue);
-            let from = self.queues[slot].shaper_next.max(self.now.saturating_sub(burst));
+            let from = self.queues[slot]
+                .shaper_next
+                .max(self.now.saturating_sub(burst));
             self.queues[slot].shaper_next = from + rate.serialize_ceil(u64::from(wire)).ps();
         }
         Some(queue)
@@ -75,8 +77,7 @@ impl Sim<'_> {
                 .map(|step| (turn + step) % 8)
                 .find(|q| eligible & (1 << q) != 0)
                 .unwrap_or(turn);
-            self.queues[(port, turn)].deficit +=
-                quantum[usize::from(turn)].max(1);
+            self.queues[(port, turn)].deficit += quantum[usize::from(turn)].max(1);
         }
     }
 

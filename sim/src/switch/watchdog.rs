@@ -42,7 +42,7 @@ impl Sim<'_> {
                 busy |= self.watchdog_check(port, priority, &spec);
             }
         }
-        self.switches[unit as usize].watchdog_armed = busy && self.alive();
+        self.switches[unit as usize].watchdog_armed = busy;
         if self.switches[unit as usize].watchdog_armed {
             self.schedule(self.now + spec.poll.ps(), Kind::Watchdog, unit);
         }

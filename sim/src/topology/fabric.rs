@@ -38,7 +38,12 @@ pub struct PathKey {
 impl PathKey {
     /// The key of packets in the other direction.
     pub fn reversed(self) -> PathKey {
-        PathKey { src: self.dst, dst: self.src, sport: self.dport, dport: self.sport }
+        PathKey {
+            src: self.dst,
+            dst: self.src,
+            sport: self.dport,
+            dport: self.sport,
+        }
     }
 }
 
@@ -110,7 +115,11 @@ impl Fabric {
         Fabric {
             ports,
             first_port,
-            is_switch: model.nodes.iter().map(|n| matches!(n.role, Role::Switch(_))).collect(),
+            is_switch: model
+                .nodes
+                .iter()
+                .map(|n| matches!(n.role, Role::Switch(_)))
+                .collect(),
             hash: model.ecmp,
             seed: model.seed,
             distance: BTreeMap::new(),
@@ -247,12 +256,7 @@ impl Fabric {
 
     /// Egress ports along an explicit list of nodes from `key.src` to `key.dst`; None if two
     /// neighbours in the list share no link. Parallel links are chosen by hash.
-    pub fn explicit_path(
-        &self,
-        via: &[NodeId],
-        key: PathKey,
-        ends: Ends,
-    ) -> Option<Vec<PortId>> {
+    pub fn explicit_path(&self, via: &[NodeId], key: PathKey, ends: Ends) -> Option<Vec<PortId>> {
         let mut path = Vec::with_capacity(via.len() + 1);
         let mut at = key.src;
         for &next in via.iter().chain(std::iter::once(&key.dst)) {

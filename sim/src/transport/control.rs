@@ -1,7 +1,7 @@
 //! Control packets of the receiving side: ACK, NAK, RNR NAK, CNP, READ requests.
 
-use super::sender_flag;
 use super::send::header;
+use super::sender_flag;
 use crate::engine::Sim;
 use crate::engine::packet::{Packet, PacketKind, flag};
 use crate::engine::port::NEVER;
@@ -82,13 +82,25 @@ impl Sim<'_> {
 
     /// DCQCN notification point: a marked packet has arrived.
     pub(crate) fn congestion_seen(&mut self, port: u32, qp: u32) {
-        self.flows[qp as usize].result.counters.np_ecn_marked_roce_packets += 1;
-        let NpSpec::Cnp { interval, scope, marking } = self.nic_at(port).np else {
+        self.flows[qp as usize]
+            .result
+            .counters
+            .np_ecn_marked_roce_packets += 1;
+        let NpSpec::Cnp {
+            interval,
+            scope,
+            marking,
+        } = self.nic_at(port).np
+        else {
             return;
         };
         let unit = self.ports[port as usize].unit as usize;
         let peer = &self.model.flows[qp as usize];
-        let peer = if peer.op == Op::Read { peer.dst } else { peer.src };
+        let peer = if peer.op == Op::Read {
+            peer.dst
+        } else {
+            peer.src
+        };
         let next = match scope {
             CnpScope::Qp => &mut self.receivers[qp as usize].cnp_next,
             CnpScope::DestinationIp => self.hosts[unit].cnp_next.entry(peer).or_insert(0),
@@ -174,15 +186,26 @@ impl Sim<'_> {
         }
         if r.op != Op::Read {
             r.deadline = NEVER;
-            let data = Packet { qp, psn: r.nak_for, sent_at: self.now, ..Packet::EMPTY };
+            let data = Packet {
+                qp,
+                psn: r.nak_for,
+                sent_at: self.now,
+                ..Packet::EMPTY
+            };
             return self.send_nak(&data);
         }
-        self.flows[qp as usize].result.counters.local_ack_timeout_err += 1;
+        self.flows[qp as usize]
+            .result
+            .counters
+            .local_ack_timeout_err += 1;
         let limit = self.nic_of(qp).rc.retry_cnt;
         let r = &mut self.receivers[qp as usize];
         r.retries = r.retries.saturating_add(1);
         if limit.is_some_and(|limit| r.retries > limit) {
-            self.flows[qp as usize].result.counters.req_transport_retries_exceeded += 1;
+            self.flows[qp as usize]
+                .result
+                .counters
+                .req_transport_retries_exceeded += 1;
             return self.finish(qp, FlowStatus::RetryExceeded);
         }
         self.repeat_read(qp);
@@ -196,7 +219,10 @@ impl Sim<'_> {
         }
         if packet.psn < s.nxt {
             // A repeated request restarts the responses where it says.
-            self.flows[packet.qp as usize].result.counters.duplicate_request += 1;
+            self.flows[packet.qp as usize]
+                .result
+                .counters
+                .duplicate_request += 1;
             s.nxt = packet.psn;
         } else if packet.psn > s.limit {
             // An earlier request is lost: the requester will ask again from there.

@@ -41,7 +41,11 @@ impl Layout {
         let per_message = message.div_ceil(mtu);
         let total = (messages - 1) * per_message + rest.div_ceil(mtu).max(1);
         let tail = |bytes: u64| {
-            if pad_last { mtu } else { bytes - (bytes.div_ceil(mtu).max(1) - 1) * mtu }
+            if pad_last {
+                mtu
+            } else {
+                bytes - (bytes.div_ceil(mtu).max(1) - 1) * mtu
+            }
         };
         Layout {
             per_message: per_message.min(u64::from(u32::MAX)) as u32,
@@ -64,7 +68,11 @@ impl Layout {
     /// First packet of the message that holds `psn`.
     #[inline]
     pub fn message_start(&self, psn: u32) -> u32 {
-        if self.messages == 1 { 0 } else { psn - psn % self.per_message }
+        if self.messages == 1 {
+            0
+        } else {
+            psn - psn % self.per_message
+        }
     }
 
     /// End (exclusive) of the message that starts at `start`.
@@ -98,10 +106,17 @@ impl Sim<'_> {
         let spec = &self.model.flows[qp as usize];
         let cold = &self.flows[qp as usize];
         let messages = self.senders[qp as usize].layout.messages;
-        let by_depth = spec.depth.map_or(messages, |d| cold.completed.saturating_add(d.max(1)));
-        let by_release = if spec.after.is_some() { cold.released } else { messages };
+        let by_depth = spec
+            .depth
+            .map_or(messages, |d| cold.completed.saturating_add(d.max(1)));
+        let by_release = if spec.after.is_some() {
+            cold.released
+        } else {
+            messages
+        };
         let by_atomics = if spec.op == Op::Atomic || spec.op == Op::Read {
-            cold.completed.saturating_add(self.nic_of(qp).rc.max_rd_atomic.max(1))
+            cold.completed
+                .saturating_add(self.nic_of(qp).rc.max_rd_atomic.max(1))
         } else {
             messages
         };
@@ -120,6 +135,9 @@ impl Sim<'_> {
 
     /// Hands newly posted messages to the transport.
     pub(crate) fn post(&mut self, qp: u32) {
+        if self.flows[qp as usize].done {
+            return;
+        }
         let postable = self.postable(qp);
         let layout = self.senders[qp as usize].layout;
         let cold = &mut self.flows[qp as usize];
@@ -229,8 +247,12 @@ pub(crate) fn latency_histogram() -> Option<Histogram<u32>> {
 /// p50, p99 and maximum of a histogram.
 pub(crate) fn latency_quantiles(hist: &Histogram<u32>) -> Option<[SimDuration; 3]> {
     (!hist.is_empty()).then(|| {
-        [hist.value_at_quantile(0.5), hist.value_at_quantile(0.99), hist.max()]
-            .map(SimDuration::from_ns)
+        [
+            hist.value_at_quantile(0.5),
+            hist.value_at_quantile(0.99),
+            hist.max(),
+        ]
+        .map(SimDuration::from_ns)
     })
 }
 

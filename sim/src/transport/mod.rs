@@ -18,8 +18,8 @@ use crate::results::FlowResult;
 use crate::topology::fabric::{PathKey, PortId};
 use hdrhistogram::Histogram;
 pub(crate) use messages::{Layout, latency_histogram, latency_quantiles};
-pub(crate) use send::ideal_time;
 use selective::{Arrived, Resend};
+pub(crate) use send::ideal_time;
 use std::collections::VecDeque;
 
 /// Bits of [`Sender::flags`].
@@ -151,8 +151,17 @@ pub struct FlowCold {
 
 /// The ECMP key of a flow, in the direction of its data or against it.
 pub(crate) fn path_key(spec: &FlowSpec, data: bool) -> PathKey {
-    let key = PathKey { src: spec.src, dst: spec.dst, sport: spec.sport, dport: spec.dport };
-    if data == (spec.op == Op::Read) { key.reversed() } else { key }
+    let key = PathKey {
+        src: spec.src,
+        dst: spec.dst,
+        sport: spec.sport,
+        dport: spec.dport,
+    };
+    if data == (spec.op == Op::Read) {
+        key.reversed()
+    } else {
+        key
+    }
 }
 
 impl crate::engine::Sim<'_> {

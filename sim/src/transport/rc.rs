@@ -33,7 +33,10 @@ impl Sim<'_> {
         let now = SimTime::from_ps(self.now);
         if packet.has(flag::CE_ECHO) {
             s.cc.on_cnp(now);
-            self.flows[packet.qp as usize].result.counters.rp_cnp_handled += 1;
+            self.flows[packet.qp as usize]
+                .result
+                .counters
+                .rp_cnp_handled += 1;
         }
         if s.cc.needs_rtt() || s.cc.needs_int() {
             let mtu = u64::from(s.layout.mtu);
@@ -62,7 +65,11 @@ impl Sim<'_> {
         if let Some(resend) = &mut s.resend {
             resend.acknowledge(psn);
         }
-        s.rto_at = if s.una == s.max || s.timeout == 0 { NEVER } else { self.now + s.timeout };
+        s.rto_at = if s.una == s.max || s.timeout == 0 {
+            NEVER
+        } else {
+            self.now + s.timeout
+        };
         let at = s.rto_at;
         if at != NEVER {
             self.arm_sender(qp, at);
@@ -126,7 +133,10 @@ impl Sim<'_> {
         s.rto_at = NEVER;
         s.rnr_retries = s.rnr_retries.saturating_add(1);
         if rc.rnr_retry.is_some_and(|limit| s.rnr_retries > limit) {
-            self.flows[qp as usize].result.counters.req_rnr_retries_exceeded += 1;
+            self.flows[qp as usize]
+                .result
+                .counters
+                .req_rnr_retries_exceeded += 1;
             return self.finish(qp, FlowStatus::RnrRetryExceeded);
         }
         self.hold_back(qp, rc.rnr_timer.ps());
@@ -146,7 +156,10 @@ impl Sim<'_> {
         let s = &mut self.senders[qp as usize];
         s.retries = s.retries.saturating_add(1);
         if limit.is_some_and(|limit| s.retries > limit) {
-            self.flows[qp as usize].result.counters.req_transport_retries_exceeded += 1;
+            self.flows[qp as usize]
+                .result
+                .counters
+                .req_transport_retries_exceeded += 1;
             self.finish(qp, FlowStatus::RetryExceeded);
             return true;
         }
@@ -178,7 +191,10 @@ impl Sim<'_> {
 
     fn ack_timeout(&mut self, qp: u32) {
         let floor = self.model_message_floor(qp);
-        self.flows[qp as usize].result.counters.local_ack_timeout_err += 1;
+        self.flows[qp as usize]
+            .result
+            .counters
+            .local_ack_timeout_err += 1;
         if self.retry_exceeded(qp) {
             return;
         }

@@ -104,6 +104,7 @@ impl Sim<'_> {
                 if r.transport == Transport::Rc {
                     // The rest of the burst is dropped silently until this packet comes again.
                     r.nak_sent = true;
+                    r.nak_at = crate::engine::port::NEVER;
                     self.send_rnr_nak(qp);
                 }
                 return false;
@@ -118,7 +119,9 @@ impl Sim<'_> {
 
     /// The message being received is whole.
     fn close_message(&mut self, qp: u32) {
-        let repost = self.model.flows[qp as usize].receives.map(|spec| spec.repost.ps());
+        let repost = self.model.flows[qp as usize]
+            .receives
+            .map(|spec| spec.repost.ps());
         let now = self.now;
         let r = &mut self.receivers[qp as usize];
         if let Some(after) = repost {
@@ -126,7 +129,9 @@ impl Sim<'_> {
         }
         if r.recovery == Recovery::GoBack0 {
             let packets = r.message_start..r.message_end;
-            r.delivered += packets.map(|p| u64::from(r.layout.packet(p).0)).sum::<u64>();
+            r.delivered += packets
+                .map(|p| u64::from(r.layout.packet(p).0))
+                .sum::<u64>();
         }
         self.message_delivered(qp);
     }
@@ -139,14 +144,22 @@ impl Sim<'_> {
         counters.out_of_sequence += 1;
         let r = &mut self.receivers[qp as usize];
         if r.recovery == Recovery::Selective && r.op != Op::Read {
+            if r.nak_sent {
+                // After an RNR NAK the rest of the burst is dropped: it will all come again.
+                return;
+            }
             let epsn = r.epsn;
-            let arrived = r.arrived.get_or_insert_with(|| Box::new(Arrived::default()));
+            let arrived = r
+                .arrived
+                .get_or_insert_with(|| Box::new(Arrived::default()));
             if arrived.insert(epsn, packet.psn) {
                 self.send_nak(packet);
             }
             return;
         }
-        let again = rc.nak_repeat.is_some_and(|span| self.now >= r.nak_at + span.ps());
+        let again = rc
+            .nak_repeat
+            .is_some_and(|span| self.now >= r.nak_at.saturating_add(span.ps()));
         if r.nak_sent && !again {
             return;
         }
@@ -200,6 +213,15 @@ impl Sim<'_> {
             self.flows[qp as usize].result.counters.out_of_sequence += 1;
         }
         let broken = packet.psn != r.epsn;
+        let half_received = !r.broken && r.epsn != r.message_end;
+        if broken
+            && half_received
+            && let Some(spec) = self.model.flows[qp as usize].receives
+        {
+            // The receive of a message that is given up serves the next one.
+            r.receives = (r.receives + 1).min(spec.posted);
+            r.broken = true;
+        }
         if packet.psn == start {
             let refused = !self.open_message(packet);
             self.receivers[qp as usize].broken = refused;
@@ -210,7 +232,9 @@ impl Sim<'_> {
         let r = &mut self.receivers[qp as usize];
         r.epsn = packet.psn + 1;
         if !r.broken && r.epsn == r.layout.message_end(start) {
-            r.delivered += (start..r.epsn).map(|p| u64::from(r.layout.packet(p).0)).sum::<u64>();
+            r.delivered += (start..r.epsn)
+                .map(|p| u64::from(r.layout.packet(p).0))
+                .sum::<u64>();
             self.flows[qp as usize].result.messages_completed += 1;
             self.close_message(qp);
         }

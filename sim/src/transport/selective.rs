@@ -28,7 +28,9 @@ impl Arrived {
         let Some(offset) = psn.checked_sub(self.base) else {
             return false;
         };
-        self.words.get(offset as usize / 64).is_some_and(|w| w & (1 << (offset % 64)) != 0)
+        self.words
+            .get(offset as usize / 64)
+            .is_some_and(|w| w & (1 << (offset % 64)) != 0)
     }
 
     fn trim(&mut self, epsn: u32) {

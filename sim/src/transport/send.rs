@@ -6,7 +6,6 @@ use crate::engine::packet::{Packet, PacketKind, flag};
 use crate::engine::port::NEVER;
 use crate::engine::queue::Kind;
 use crate::model::{Framing, Op};
-use crate::results::FlowStatus;
 use crate::topology::fabric::PortId;
 use crate::units::BitRate;
 
@@ -82,7 +81,11 @@ impl Framing {
 
     /// Preamble and inter-packet gap.
     pub(crate) fn gap(self) -> u32 {
-        if matches!(self, Framing::RoceV2 { .. }) { 20 } else { 0 }
+        if matches!(self, Framing::RoceV2 { .. }) {
+            20
+        } else {
+            0
+        }
     }
 }
 
@@ -117,7 +120,9 @@ impl Sim<'_> {
         }
         let flight = s.nxt - s.una;
         flight < s.max_flight
-            && s.cc.window().is_none_or(|w| u64::from(flight) * u64::from(s.layout.mtu) < w)
+            && s.cc
+                .window()
+                .is_none_or(|w| u64::from(flight) * u64::from(s.layout.mtu) < w)
     }
 
     /// Frame and payload bytes of one data packet, and whether it ends a message.
@@ -190,8 +195,10 @@ impl Sim<'_> {
         let id = self.packets.insert(packet);
         self.send(port, queue, id);
         let s = &self.senders[qp as usize];
-        if s.is(sender_flag::UNRELIABLE) && s.nxt == s.layout.total {
-            self.finish(qp, FlowStatus::Completed);
+        if last && s.is(sender_flag::UNRELIABLE) {
+            // Nobody will answer: a message is complete for its sender once it is sent.
+            let sent = s.nxt;
+            self.complete_up_to(qp, sent);
         }
     }
 

@@ -40,12 +40,19 @@ impl TelemetryPool {
             queue_bytes: 0,
             rate: crate::units::BitRate::default(),
         };
-        self.insert(Record { hops: [hop; HOPS], len: 0 })
+        self.insert(Record {
+            hops: [hop; HOPS],
+            len: 0,
+        })
     }
 
     /// A second record with the same content, for the ACK.
     pub fn copy(&mut self, id: u32) -> u32 {
-        if id == NO_RECORD { NO_RECORD } else { self.insert(self.records[id as usize]) }
+        if id == NO_RECORD {
+            NO_RECORD
+        } else {
+            self.insert(self.records[id as usize])
+        }
     }
 
     pub fn hops(&self, id: u32) -> &[IntHop] {

@@ -4,9 +4,9 @@ use super::config::{CcMode, Config};
 use super::files::{FlowRow, Topology};
 use super::paths::{Path, Paths};
 use super::text::Source;
-use crate::switch::budget;
 use crate::model::*;
 use crate::plan::Diagnostic;
+use crate::switch::budget;
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Bytes, Length};
 use std::collections::BTreeMap;
@@ -527,7 +527,12 @@ impl Inputs<'_> {
         let mib = (worst.budget.taken() >> 20) + 1;
         let help = format!("set BUFFER_SIZE (MiB) to more than {mib}, or shorten the links");
         let span = self.config.buffer_span.clone();
-        Err(vec![self.config_source.error(span, message, "too small", Some(help))])
+        Err(vec![self.config_source.error(
+            span,
+            message,
+            "too small",
+            Some(help),
+        )])
     }
 
     fn faults(&self, base: SimTime, errors: &mut Vec<Diagnostic>) -> Vec<Fault> {

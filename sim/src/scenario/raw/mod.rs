@@ -137,7 +137,10 @@ pub(super) struct RawAxisCase {
     /// Dotted path to value, such as "switch.default.pfc.mode" = "off".
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, AnyValue>")]
-    #[expect(dead_code, reason = "read from the document, which keeps the place of each value")]
+    #[expect(
+        dead_code,
+        reason = "read from the document, which keeps the place of each value"
+    )]
     pub(super) set: BTreeMap<String, AnyValue>,
 }
 

@@ -1,0 +1,367 @@
+//! Random small networks: whatever is combined, books close and reliable flows finish.
+
+use super::run;
+use super::testing::{flow, nic, star, switch};
+use crate::model::*;
+use crate::results::{DropCause, FlowStatus, Results, Stop};
+use crate::rng::{Purpose, Stream};
+use crate::time::{SimDuration, SimTime};
+use crate::units::{BitRate, Bytes, Probability};
+
+const SEEDS: u64 = 2_000;
+
+/// Draws from a seeded stream.
+struct Draw(Stream);
+
+impl Draw {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0.below(n)
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u64) as usize].clone()
+    }
+}
+
+/// Two leaves and two spines instead of one switch; the first hosts have a port at each leaf.
+fn leaf_spine(model: &mut Model, hosts: u32) {
+    let link = model.links[0].clone();
+    model.nodes.truncate(hosts as usize);
+    model.links.clear();
+    for s in 0..4 {
+        model.nodes.push(NodeSpec {
+            name: format!("sw{s}"),
+            role: Role::Switch(0),
+        });
+    }
+    for h in 0..hosts {
+        model.links.push(LinkSpec {
+            a: h,
+            b: hosts + h % 2,
+            ..link.clone()
+        });
+        if h < 2 {
+            model.links.push(LinkSpec {
+                a: h,
+                b: hosts + (h + 1) % 2,
+                ..link.clone()
+            });
+        }
+    }
+    for (leaf, spine) in [(0, 2), (0, 3), (1, 2), (1, 3), (1, 3)] {
+        model.links.push(LinkSpec {
+            a: hosts + leaf,
+            b: hosts + spine,
+            ..link.clone()
+        });
+    }
+}
+
+fn profiles(model: &mut Model, d: &mut Draw) {
+    let n = &mut model.nics[0];
+    n.mtu = d.of(&[256, 1_024, 4_096]);
+    n.control_first = d.one_in(2);
+    n.rc.recovery = d.of(&[Recovery::GoBackN, Recovery::GoBack0, Recovery::Selective]);
+    n.rc.ack_every = d.of(&[1, 1, 2, 7, 64]);
+    n.rc.timeout = SimDuration::from_us(5_000);
+    n.rc.retry_cnt = None;
+    n.rc.nak_delay = d.of(&[
+        SimDuration::ZERO,
+        SimDuration::from_us(1),
+        SimDuration::from_us(30),
+    ]);
+    n.rc.nak_repeat = d.of(&[None, Some(SimDuration::from_us(20))]);
+    n.rc.retransmit_delay = d.of(&[SimDuration::ZERO, SimDuration::from_us(3)]);
+    n.rc.max_outstanding = d.of(&[None, None, Some(1), Some(5), Some(33)]);
+    n.rc.max_rd_atomic = d.of(&[1, 2, 16]);
+    n.rx_drain = d.of(&[
+        None,
+        None,
+        Some(BitRate::from_gbps(20)),
+        Some(BitRate::from_gbps(99)),
+    ]);
+    n.storm_guard = d.of(&[None, None, Some(SimDuration::from_us(100))]);
+    n.pfc.response = d.of(&[SimDuration::ZERO, SimDuration::from_ns(400)]);
+    n.pfc.quanta = d.of(&[Some(u16::MAX), Some(4_000)]);
+    n.np = NpSpec::Cnp {
+        interval: SimDuration::from_us(4),
+        scope: d.of(&[CnpScope::Qp, CnpScope::DestinationIp, CnpScope::Port]),
+        marking: Marking {
+            priority: 6,
+            dscp: 48,
+            pcp: 6,
+        },
+    };
+    let s = &mut model.switches[0];
+    s.forwarding = d.of(&[
+        Forwarding::StoreAndForward,
+        Forwarding::CutThrough { header_bytes: 64 },
+    ]);
+    s.latency = d.of(&[SimDuration::ZERO, SimDuration::from_ns(500)]);
+    s.pfc.quanta = d.of(&[Some(u16::MAX), Some(4_000)]);
+    s.buffer.cell_bytes = d.of(&[1, 208]);
+    s.buffer.size = Bytes(d.of(&[3 << 20, 8 << 20]));
+    s.ecn[3] = d.of(&[
+        None,
+        Some(EcnSpec {
+            by_rate: vec![EcnThresholds {
+                rate: BitRate::default(),
+                kmin: Bytes(20_000),
+                kmax: Bytes(80_000),
+                pmax: Probability::ratio(1, 5),
+            }],
+        }),
+    ]);
+    s.buffer.pgs[2].limit = d.of(&[Limit::Unlimited, Limit::Dynamic { num: 1, den: 4 }]);
+    if d.one_in(4) {
+        s.watchdog = Some(WatchdogSpec {
+            poll: SimDuration::from_us(10),
+            detect: SimDuration::from_us(100),
+            restore: SimDuration::from_us(100),
+            action: d.of(&[WatchdogAction::Drop, WatchdogAction::Forward]),
+        });
+    }
+    if d.one_in(3) {
+        n.scheduler.shapers[3] = Some(BitRate::from_gbps(30));
+        n.scheduler.shaper_burst = Bytes(d.of(&[0, 10_000]));
+    }
+    if d.one_in(3) {
+        s.scheduler.shapers[2] = Some(BitRate::from_gbps(7));
+        s.scheduler.shapers[3] = Some(BitRate::from_gbps(40));
+    }
+    for queue in 0..PRIORITIES {
+        let kind = d.of(&[QueueSched::Strict, QueueSched::Dwrr(1), QueueSched::Dwrr(5)]);
+        s.scheduler.queues[queue] = kind;
+        n.scheduler.queues[queue] = kind;
+    }
+}
+
+fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
+    let low = Marking {
+        priority: 2,
+        dscp: 16,
+        pcp: 2,
+    };
+    let dcqcn = CcSpec::Dcqcn(DcqcnSpec {
+        g_q16: 256,
+        alpha_interval: SimDuration::from_us(1),
+        decrease_interval: SimDuration::from_us(4),
+        increase_timer: SimDuration::from_us(50),
+        byte_counter: None,
+        fast_recovery: 1,
+        rate_ai: BitRate::from_bps(200_000_000),
+        rate_hai: BitRate::from_bps(2_000_000_000),
+        rate_min: BitRate::from_gbps(1),
+        clamp_target: false,
+        window: d.of(&[
+            None,
+            Some(Window {
+                bytes: 60_000,
+                variable: true,
+            }),
+        ]),
+    });
+    for _ in 0..1 + d.below(8) {
+        let src = d.below(u64::from(hosts)) as u32;
+        let dst = (src + 1 + d.below(u64::from(hosts) - 1) as u32) % hosts;
+        let mut f = flow(src, dst, 1 + d.below(400_000));
+        f.start = SimTime::from_ns(d.below(100_000));
+        f.sport = 40_000 + d.below(20_000) as u16;
+        f.op = d.of(&[Op::Write, Op::Write, Op::Send, Op::Read, Op::Atomic]);
+        let rc = Transport::Rc;
+        f.transport = d.of(&[rc, rc, rc, Transport::Uc, Transport::Ud]);
+        if f.transport != Transport::Rc {
+            f.op = Op::Send;
+        }
+        f.message_bytes = d.of(&[f.bytes, 1_000, 4_096, 9_999, 30_000]).min(f.bytes);
+        if f.op == Op::Atomic {
+            f.bytes = 8 * (1 + d.below(500));
+            f.message_bytes = 8;
+        }
+        f.depth = d.of(&[None, Some(1), Some(4)]);
+        if f.op == Op::Send && d.one_in(2) {
+            let repost = SimDuration::from_us(d.below(10));
+            f.receives = Some(ReceiveQueue {
+                posted: 1 + d.below(4) as u32,
+                repost,
+            });
+        }
+        f.data = d.of(&[f.data, f.data, low]);
+        f.ack = d.of(&[
+            f.ack,
+            low,
+            Marking {
+                priority: 6,
+                dscp: 48,
+                pcp: 6,
+            },
+        ]);
+        f.cc = d.of(&[CcSpec::None, CcSpec::None, dcqcn.clone()]);
+        f.pace = d.of(&[
+            None,
+            None,
+            Some(BitRate::from_gbps(3)),
+            Some(BitRate::from_gbps(60)),
+        ]);
+        model.flows.push(f);
+    }
+}
+
+fn faults(model: &mut Model, d: &mut Draw, hosts: u32) {
+    for _ in 0..d.below(4) {
+        let start = SimTime::from_ns(d.below(150_000));
+        let end = start + SimDuration::from_ns(1 + d.below(200_000));
+        let node = d.below(u64::from(hosts)) as u32;
+        let link = d.below(model.links.len() as u64) as u32;
+        let (from, to) = match d.below(4) {
+            0 => (FaultKind::LinkDown(link), FaultKind::LinkUp(link)),
+            1 => (
+                FaultKind::SlowReceiver {
+                    node,
+                    drain: Some(BitRate::from_bps(100_000_000)),
+                },
+                FaultKind::SlowReceiver { node, drain: None },
+            ),
+            2 => (
+                FaultKind::PauseStormStart { node, mask: 1 << 3 },
+                FaultKind::PauseStormEnd { node },
+            ),
+            _ => (
+                FaultKind::LinkLoss {
+                    link,
+                    loss: Probability::ratio(1, 50),
+                },
+                FaultKind::LinkLoss {
+                    link,
+                    loss: Probability::ZERO,
+                },
+            ),
+        };
+        model.faults.push(Fault {
+            at: start,
+            kind: from,
+        });
+        model.faults.push(Fault { at: end, kind: to });
+    }
+    model.faults.sort_by_key(|f| f.at);
+}
+
+fn draw(seed: u64) -> Model {
+    let mut d = Draw(Stream::new(seed, 0, 0, Purpose::Workload));
+    let pfc = d.of(&[
+        PauseMode::Off,
+        PauseMode::Pfc,
+        PauseMode::Pfc,
+        PauseMode::Global,
+    ]);
+    let hosts = 2 + d.below(5) as u32;
+    let mut model = star(hosts, nic(pfc), switch(pfc));
+    model.seed = seed;
+    if d.one_in(2) {
+        leaf_spine(&mut model, hosts);
+    }
+    if pfc == PauseMode::Global {
+        for spec in [&mut model.nics[0].pfc, &mut model.switches[0].pfc] {
+            (spec.tx_mask, spec.rx_mask) = (u8::MAX, u8::MAX);
+        }
+    }
+    for link in &mut model.links {
+        link.rate = BitRate::from_gbps(d.of(&[100, 100, 25, 10]));
+        link.phy_delay = SimDuration::from_ns(10 + d.below(2_000));
+    }
+    profiles(&mut model, &mut d);
+    traffic(&mut model, &mut d, hosts);
+    if d.one_in(2) {
+        faults(&mut model, &mut d, hosts);
+    }
+    if d.one_in(3) {
+        model.sample = Some(SimDuration::from_us(50));
+        model.deadlock_scan = Some(SimDuration::from_us(70));
+    }
+    model.until = Some(SimTime::from_ns(20_000_000_000));
+    model
+}
+
+fn drops(results: &Results, cause: DropCause) -> u64 {
+    results
+        .ports
+        .iter()
+        .map(|p| p.drops[cause as usize].iter().sum::<u64>())
+        .sum()
+}
+
+fn check(seed: u64, model: &Model, r: &Results) {
+    let open: Vec<_> = r
+        .flows
+        .iter()
+        .zip(&model.flows)
+        .filter(|(f, _)| f.status != FlowStatus::Completed)
+        .collect();
+    assert_eq!(r.stop, Stop::Idle, "seed {seed} end {} {open:?}", r.end);
+    let calm = model.faults.is_empty();
+    for (f, spec) in r.flows.iter().zip(&model.flows) {
+        let reliable = spec.transport == Transport::Rc;
+        assert_eq!(
+            f.status,
+            FlowStatus::Completed,
+            "seed {seed} {spec:?} {f:?}"
+        );
+        assert!(f.bytes_delivered <= spec.bytes);
+        if reliable {
+            assert_eq!(f.bytes_delivered, spec.bytes, "seed {seed} {f:?}");
+            assert_eq!(f.messages_completed, f.messages, "seed {seed}");
+        }
+        let dropless = r
+            .ports
+            .iter()
+            .all(|p| p.drops.iter().flatten().sum::<u64>() == 0);
+        if calm && dropless {
+            assert_eq!(
+                f.counters.local_ack_timeout_err, 0,
+                "seed {seed} {spec:?} {f:?}"
+            );
+            assert_eq!(f.counters.packet_seq_err, 0, "seed {seed} {spec:?} {f:?}");
+            if spec.receives.is_none() {
+                assert_eq!(f.retransmitted_packets, 0, "seed {seed} {spec:?} {f:?}");
+                assert_eq!(f.bytes_delivered, spec.bytes, "seed {seed} {spec:?} {f:?}");
+            }
+        }
+    }
+    if calm && model.nics[0].pfc.mode == PauseMode::Pfc && model.switches[0].watchdog.is_none() {
+        let full = drops(r, DropCause::HeadroomFull) + drops(r, DropCause::RxBuffer);
+        if model.nics[0].storm_guard.is_none() {
+            assert_eq!(full, 0, "seed {seed}");
+        }
+    }
+    assert!(r.deadlocks.is_empty(), "seed {seed}: {:?}", r.deadlocks);
+}
+
+#[test]
+fn reliable_flows_finish_whatever_is_combined() {
+    for seed in 0..SEEDS {
+        let model = draw(seed);
+        if crate::switch::budget::exceeded(&model).is_none() {
+            check(seed, &model, &run(&model, &mut |_| {}));
+        }
+    }
+}
+
+#[test]
+fn one_queue_pair_per_class_gets_its_share() {
+    let mut model = star(2, nic(PauseMode::Pfc), switch(PauseMode::Pfc));
+    model.nics[0].scheduler.queues[3] = QueueSched::Dwrr(3);
+    model.flows = vec![flow(0, 1, 30_000_000), flow(0, 1, 30_000_000)];
+    model.flows[1].data = Marking {
+        priority: 2,
+        dscp: 16,
+        pcp: 2,
+    };
+    model.until = Some(SimTime::from_ns(1_000_000));
+    let results = run(&model, &mut |_| {});
+    let sent: Vec<u64> = results.flows.iter().map(|f| f.bytes_delivered).collect();
+    assert!(sent[0].abs_diff(3 * sent[1]) < sent[0] / 100, "{sent:?}");
+}
