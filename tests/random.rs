@@ -89,7 +89,7 @@ fn traffic() -> impl Strategy<Value = String> {
         "kind = \"all-to-all\"\nbytes = \"BYTES\"",
         "kind = \"ring-allreduce\"\nbytes = \"BYTES\"\nname = \"ring\"",
         "kind = \"poisson\"\nload = 0.4\nsizes = \"hadoop\"\nduration = \"100us\"",
-        "kind = \"poisson\"\nload = 0.9\nsizes = \"fixed\"\nbytes = \"BYTES\"\nduration = \"30us\"",
+        "kind = \"poisson\"\nload = 0.9\nsizes = \"fixed\"\nbytes = \"20kB\"\nduration = \"30us\"",
     ]);
     let work = pick(&[
         "op = \"write\"",
