@@ -33,8 +33,6 @@ pub mod flag {
     pub const CE_ECHO: u8 = 0x10;
     /// Was accounted in the switch buffer as part of a lossless group.
     pub const LOSSLESS: u8 = 0x20;
-    /// Sent before.
-    pub const RETRANSMIT: u8 = 0x40;
 }
 
 /// One frame. 64 bytes: one cache line.
@@ -134,15 +132,6 @@ impl PacketPool {
     #[inline]
     pub fn remove(&mut self, id: PacketId) {
         self.free.push(id);
-    }
-
-    /// Packets in use.
-    pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

@@ -159,9 +159,6 @@ impl Sim<'_> {
         let (frame, payload, last) = self.data_frame(s, psn);
         let repeated = psn < s.max;
         let mut flags = if s.is(sender_flag::ECT) { flag::ECT } else { 0 };
-        if repeated {
-            flags |= flag::RETRANSMIT;
-        }
         let mut packet = Packet {
             sent_at: self.now,
             route: s.route,
