@@ -6,7 +6,10 @@
 use serde::Serialize;
 use std::fmt;
 
+pub mod capture;
+pub mod finding;
 mod run;
+pub mod trace;
 
 pub use run::{judge_agreements, judge_expectations};
 

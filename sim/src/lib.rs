@@ -11,11 +11,13 @@
 //! - [`switch`], [`nic`], [`transport`], [`cc`]: the models
 //! - [`metrics`]: named figures of a result, and assertions about them
 //! - [`headroom`]: the PFC headroom calculator
+//! - [`wire`]: the bytes of frames; [`dcbx`]: how two ends of a link agree on DCB settings
 //!
 //! Nothing here touches files, sockets or wall clocks.
 
 pub mod cc;
 pub mod compat;
+pub mod dcbx;
 pub mod engine;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -32,4 +34,5 @@ pub mod time;
 pub mod topology;
 pub mod transport;
 pub mod units;
+pub mod wire;
 pub mod workload;

@@ -1,0 +1,14 @@
+//! Explains a capture: follows every connection and every priority, and says what went wrong.
+//!
+//! - [`report`]: what comes out
+//! - `rc`: reliable, unreliable and datagram queue pairs; `pause`: PFC and 802.3x; `links`: LLDP and
+//!   DCBX; `tcp`, `smb`, `iwarp`: streams and what they carry; `timeline`: activity over time
+
+pub mod iwarp;
+pub mod links;
+pub mod pause;
+pub mod rc;
+pub mod report;
+pub mod smb;
+pub mod tcp;
+pub mod timeline;

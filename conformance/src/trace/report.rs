@@ -1,0 +1,278 @@
+//! What the analysis of a capture gives.
+
+use super::timeline::Timeline;
+use crate::capture::{Interface, InterfaceStats};
+use crate::finding::Finding;
+use serde::Serialize;
+use std::net::IpAddr;
+use xoff_sim::dcbx;
+use xoff_sim::results::RdmaCounters;
+
+/// Everything that was found in one capture.
+#[derive(Clone, Debug, Default)]
+pub struct TraceReport {
+    pub capture: CaptureSummary,
+    pub connections: Vec<Connection>,
+    pub pauses: Vec<PausePort>,
+    pub links: Vec<Link>,
+    pub smb: super::smb::SmbReport,
+    pub iwarp: Vec<super::iwarp::IwarpConnection>,
+    pub timeline: Option<Timeline>,
+    /// By severity, then ID, then subject.
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct CaptureSummary {
+    pub frames: u64,
+    /// Captured bytes.
+    pub bytes: u64,
+    pub first_ns: u64,
+    pub last_ns: u64,
+    /// Frames shorter in the file than on the wire.
+    pub cut_frames: u64,
+    /// Frames whose headers are not what they say, and the first of them with the error.
+    pub malformed: u64,
+    pub malformed_examples: Vec<(u64, String)>,
+    pub interfaces: Vec<(Interface, InterfaceStats, u64)>,
+    /// Frames by protocol name, most frequent first.
+    pub protocols: Vec<(String, u64)>,
+    /// Why reading stopped before the end, with the byte offset.
+    pub partial: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    #[default]
+    Rc,
+    Uc,
+    Ud,
+    Rd,
+    Xrc,
+}
+
+/// Where a capture point stands relative to a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Vantage {
+    /// At the port of `a`.
+    AtA,
+    /// At the port of `b`.
+    AtB,
+    #[default]
+    Between,
+}
+
+/// A pair of queue pairs, as one interface saw it. `a` is the first that sent a request.
+///
+/// Both ends may send requests: every figure is kept per direction, 0 for requests of `a`.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    pub service: Service,
+    pub interface: u32,
+    pub vantage: Vantage,
+    /// Set on the view that speaks for the connection when several interfaces saw it: for figures
+    /// of the sender, the one nearest the sender; see [`Connection::speaks_for_receiver`].
+    pub speaks_for_sender: [bool; 2],
+    pub speaks_for_receiver: [bool; 2],
+    pub a: Endpoint,
+    pub b: Endpoint,
+    pub first_ns: u64,
+    pub last_ns: u64,
+    /// RoCEv1 (GRH) rather than v2.
+    pub v1: bool,
+    pub vlan: Option<u16>,
+    pub mtu: u32,
+    /// Requests of a and what b answers; requests of b and what a answers.
+    pub directions: [DirectionReport; 2],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    pub address: IpAddr,
+    /// 0 if not seen: nothing was sent to it.
+    pub qpn: u32,
+    pub mac: xoff_sim::wire::Mac,
+}
+
+/// How traffic of one kind was marked; `mixed` if it changed under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Marking {
+    pub dscp: u8,
+    pub pcp: Option<u8>,
+    pub ecn_capable: bool,
+    pub mixed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Operation {
+    Send,
+    Write,
+    Read,
+    Atomic,
+}
+
+/// Why a packet was sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// NAK, PSN sequence error.
+    Nak,
+    /// Nothing came back for a while.
+    Timeout,
+    /// A gap among READ responses or atomic answers: the requester asks again by itself.
+    ImpliedNak,
+    Rnr,
+    /// It had been acknowledged already, or nothing asked for it.
+    Spurious,
+}
+
+/// One retransmission episode: the sender went back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Episode {
+    pub cause: Cause,
+    pub at_ns: u64,
+    pub frame: u64,
+    /// The frame that triggered it (NAK), if one was seen.
+    pub trigger: Option<u64>,
+    pub psn: u32,
+    pub packets: u64,
+    pub bytes: u64,
+    /// From the first transmission of the PSN until it went out again, ns.
+    pub delay_ns: u64,
+}
+
+/// How a sender repeats after a gap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recovery {
+    #[default]
+    Unknown,
+    GoBackN,
+    GoBack0,
+    Selective,
+}
+
+/// A message: one work request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub operation: Operation,
+    pub bytes: u64,
+    /// First packet, last packet's first transmission, and the ACK (or last READ response).
+    pub start_ns: u64,
+    pub sent_ns: Option<u64>,
+    pub done_ns: Option<u64>,
+}
+
+/// Messages of one size, posted in a row; a run-length list keeps memory flat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageRun {
+    pub operation: Operation,
+    pub bytes: u64,
+    pub count: u64,
+    pub start_ns: u64,
+    /// Completion of the last.
+    pub done_ns: Option<u64>,
+}
+
+/// The greatest number of episodes and message runs that a direction keeps; the totals count all.
+pub const DETAILS_KEPT: usize = 256;
+
+#[derive(Clone, Debug, Default)]
+pub struct DirectionReport {
+    pub data: Marking,
+    /// ACKs and NAKs.
+    pub answers: Marking,
+    pub sport: Option<u16>,
+    pub first_psn: Option<u32>,
+    pub first_data_ns: Option<u64>,
+    pub last_data_ns: Option<u64>,
+    /// Request packets with payload, READ responses for READs; and those sent again.
+    pub data_packets: u64,
+    pub retransmitted_packets: u64,
+    pub retransmitted_bytes: u64,
+    /// Payload that was seen for the first time, and payload accepted in order by the receiver.
+    pub new_bytes: u64,
+    pub delivered_bytes: u64,
+    /// Packets missing from the sequence here (lost before this interface).
+    pub gaps: u64,
+    /// Bytes of complete frames, FCS counted, preamble and gap not.
+    pub wire_bytes: u64,
+    pub acks: u64,
+    pub naks: u64,
+    pub rnr_naks: u64,
+    /// NAK codes 1 to 3: invalid request, remote access, remote operational error.
+    pub error_naks: [u64; 3],
+    pub read_requests: u64,
+    /// READ requests that ask again for something.
+    pub read_restarts: u64,
+    pub duplicates: u64,
+    pub ce_marked: u64,
+    pub ect_packets: u64,
+    pub cnps: u64,
+    /// Least time between two CNPs of this queue pair, ns.
+    pub cnp_spacing_min_ns: Option<u64>,
+    pub bad_icrc: u64,
+    /// ICRC could not be verified: the frame was cut.
+    pub unverified_icrc: u64,
+    /// From a packet that asked for an ACK to the ACK, ns: least, mean, greatest.
+    pub ack_latency_ns: Option<[u64; 3]>,
+    pub timeouts: u64,
+    /// Greatest number of packets sent and not acknowledged.
+    pub window_max: u32,
+    pub recovery: Recovery,
+    pub messages: u64,
+    pub messages_completed: u64,
+    pub message_runs: Vec<MessageRun>,
+    pub completion_ns: Option<[u64; 3]>,
+    pub episodes: Vec<Episode>,
+    pub causes: Vec<(Cause, u64)>,
+    /// The same under the names of mlx5's counters.
+    pub counters: RdmaCounters,
+}
+
+/// Pause frames in one direction of an interface.
+#[derive(Clone, Debug)]
+pub struct PausePort {
+    pub interface: u32,
+    /// Who sent the frames: it asks its link partner to be silent.
+    pub sender: xoff_sim::wire::Mac,
+    pub direction: crate::capture::Direction,
+    pub frames: u64,
+    /// 802.3x frames.
+    pub global: u64,
+    /// PFC frames per priority with time > 0, and = 0.
+    pub pause: [u64; 8],
+    pub resume: [u64; 8],
+    pub paused_ns: [u64; 8],
+    pub longest_ns: [u64; 8],
+    pub transitions: [u64; 8],
+    /// Rate by which quanta were turned into time, bit/s, and whether it was given or guessed.
+    pub rate: Option<u64>,
+    pub rate_inferred: bool,
+    pub first_frame: u64,
+}
+
+/// What LLDP said on one link, and what both ends make of it.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub interface: u32,
+    pub ends: Vec<LinkEnd>,
+    /// Present if both ends were heard.
+    pub negotiated: Option<[dcbx::Operational; 2]>,
+}
+
+#[derive(Clone, Debug)]
+pub struct LinkEnd {
+    pub mac: xoff_sim::wire::Mac,
+    pub chassis: String,
+    pub port: String,
+    pub system: Option<String>,
+    pub ttl_s: u16,
+    pub frames: u64,
+    pub first_frame: u64,
+    pub last_ns: u64,
+    pub advertised: dcbx::Advertised,
+}
