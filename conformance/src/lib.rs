@@ -8,6 +8,7 @@ use std::fmt;
 
 pub mod capture;
 pub mod finding;
+pub mod replay;
 mod run;
 pub mod trace;
 

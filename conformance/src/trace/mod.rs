@@ -7,6 +7,7 @@
 pub mod iwarp;
 pub mod links;
 pub mod pause;
+pub mod rate;
 pub mod rc;
 pub mod report;
 pub mod smb;
