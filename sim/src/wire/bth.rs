@@ -802,3 +802,145 @@ pub const fn ack_timeout_ns(code: u8) -> Option<u64> {
         code => Some(4096 << code),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// RC, UC, RD, UD, CNP, XRC.
+    #[test]
+    fn number_of_opcodes_per_service() {
+        let mut known = [0; 8];
+        for opcode in (0..=255).map(Opcode).filter(|opcode| opcode.is_known()) {
+            known[usize::from(opcode.0 >> 5)] += 1;
+        }
+        assert_eq!(known, [25, 12, 22, 2, 1, 23, 0, 0]);
+    }
+
+    #[test]
+    fn names() {
+        let name = |opcode| Opcode(opcode).name();
+        assert_eq!(name(0x06), "RC RDMA WRITE First");
+        assert_eq!(name(0x25), "UC SEND Only with Immediate");
+        assert_eq!(name(0x55), "RD RESYNC");
+        assert_eq!(name(0x64), "UD SEND Only");
+        assert_eq!(name(0x81), "CNP");
+        assert_eq!(name(0xb7), "XRC SEND Only with Invalidate");
+        assert_eq!(name(0x80), "opcode 0x80");
+        assert_eq!(name(0x0f), "RC RDMA READ response Last");
+    }
+
+    #[test]
+    fn lengths_of_extension_headers() {
+        let len = |opcode| Extensions::len(Opcode(opcode));
+        assert_eq!(
+            [0x00, 0x03, 0x06, 0x0a, 0x0b, 0x0c].map(len),
+            [0, 4, 16, 16, 20, 16]
+        );
+        assert_eq!(
+            [0x0d, 0x0e, 0x11, 0x12, 0x13, 0x16].map(len),
+            [4, 0, 4, 12, 28, 4]
+        );
+        assert_eq!([0x1c, 0x1d, 0x64, 0x65, 0x81].map(len), [20, 16, 8, 12, 0]);
+        assert_eq!(
+            [0x40, 0x4c, 0x4d, 0x51, 0x53, 0x55].map(len),
+            [12, 28, 8, 8, 40, 12]
+        );
+        assert_eq!([0xa0, 0xa6, 0xad, 0xb1, 0xb3].map(len), [4, 20, 4, 4, 32]);
+        assert_eq!((0..=255).map(len).max(), Some(MAX_EXTENSIONS));
+    }
+
+    #[test]
+    fn every_message_has_a_first_and_a_last_packet() {
+        for opcode in (0..=255).map(Opcode) {
+            let Some(operation) = opcode.operation() else {
+                assert!(
+                    !opcode.starts_message() && !opcode.ends_message(),
+                    "{opcode}"
+                );
+                continue;
+            };
+            let position = [opcode.is_first(), opcode.is_middle(), opcode.is_last()];
+            let parts = position.iter().filter(|part| **part).count();
+            assert!(parts <= usize::from(!opcode.is_only()), "{opcode}");
+            assert_eq!(
+                opcode.starts_message() && opcode.is_middle(),
+                false,
+                "{opcode}"
+            );
+            let packets = opcode.is_only() || is_single_request(operation);
+            assert_eq!(
+                opcode.starts_message() && opcode.ends_message(),
+                packets,
+                "{opcode}"
+            );
+            assert_ne!(opcode.is_request(), opcode.is_response(), "{opcode}");
+            let service = opcode.service().unwrap();
+            assert_eq!(Opcode::new(service, operation), opcode);
+        }
+    }
+
+    #[test]
+    fn syndromes_round_trip() {
+        for bits in 0..=255 {
+            assert_eq!(Syndrome::from_bits(bits).bits(), bits);
+        }
+        let kind = |syndrome| Aeth { syndrome, msn: 7 }.kind();
+        assert_eq!(
+            kind(0x1f),
+            Syndrome::Ack {
+                credits: UNLIMITED_CREDITS
+            }
+        );
+        assert_eq!(kind(0x2e), Syndrome::RnrNak { timer: 14 });
+        assert_eq!(kind(0x60), Syndrome::Nak(NakCode::PsnSequenceError));
+        assert_eq!(kind(0x63), Syndrome::Nak(NakCode::RemoteOperationalError));
+        assert_eq!(kind(0x40), Syndrome::Reserved(0x40));
+        assert_eq!(kind(0xe0), Syndrome::Reserved(0xe0));
+    }
+
+    #[test]
+    fn codes_of_times_and_credits() {
+        assert_eq!(
+            [0, 1, 14, 25, 31].map(rnr_timer_ns),
+            [655_360_000, 10_000, 1_280_000, 61_440_000, 491_520_000]
+        );
+        // Each code from 5 on waits twice as long as the one before the last.
+        assert!((6..32).all(|code| rnr_timer_ns(code) == 2 * rnr_timer_ns(code - 2)));
+        assert_eq!(ack_timeout_ns(0), None);
+        assert_eq!(ack_timeout_ns(14), Some(67_108_864));
+        assert_eq!(ack_timeout_ns(31), Some(8_796_093_022_208));
+        let counts = [0, 1, 2, 3, 4, 5, 6, 7, 30].map(credit_count);
+        assert_eq!(counts, [0, 1, 2, 3, 4, 6, 8, 12, 32768].map(Some));
+        assert_eq!(credit_count(UNLIMITED_CREDITS), None);
+    }
+
+    #[test]
+    fn padding() {
+        assert_eq!([0, 1, 2, 3, 4, u32::MAX].map(pad), [0, 3, 2, 1, 0, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn bth_is_what_its_bytes_say(bytes in any::<[u8; BTH_LEN]>()) {
+            let (bth, len) = Bth::parse(&bytes).unwrap();
+            prop_assert_eq!(len, BTH_LEN);
+            let mut again = [0; BTH_LEN];
+            bth.emit(&mut again);
+            prop_assert_eq!(again, bytes);
+        }
+
+        #[test]
+        fn extensions_round_trip(opcode: u8, bytes in any::<[u8; MAX_EXTENSIONS]>()) {
+            let opcode = Opcode(opcode);
+            let (extensions, len) = Extensions::parse(opcode, &bytes).unwrap();
+            let mut written = [0; MAX_EXTENSIONS];
+            prop_assert_eq!(extensions.emit(opcode, &mut written), len);
+            prop_assert_eq!(Extensions::parse(opcode, &written).unwrap(), (extensions, len));
+            for short in 0..len {
+                prop_assert!(Extensions::parse(opcode, &bytes[..short]).is_err());
+            }
+        }
+    }
+}
