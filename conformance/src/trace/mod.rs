@@ -4,6 +4,7 @@
 //! - `rc`: reliable, unreliable and datagram queue pairs; `pause`: PFC and 802.3x; `links`: LLDP and
 //!   DCBX; `tcp`, `smb`, `iwarp`: streams and what they carry; `timeline`: activity over time
 
+pub mod analyzer;
 pub mod iwarp;
 pub mod links;
 pub mod pause;
