@@ -7,6 +7,7 @@ use serde::Serialize;
 use std::fmt;
 
 pub mod capture;
+pub mod catalogue;
 pub mod finding;
 pub mod replay;
 mod run;

@@ -5,6 +5,7 @@
 //!   DCBX; `tcp`, `smb`, `iwarp`: streams and what they carry; `timeline`: activity over time,
 //!   in `buckets`
 
+pub mod analyzer;
 pub mod buckets;
 pub mod iwarp;
 pub mod links;
