@@ -77,6 +77,7 @@ impl<'m> Sim<'m> {
             series: Vec::new(),
             sample_base: Default::default(),
             faults_left: model.faults.len(),
+            tap: None,
             fabric,
         };
         sim.build_nodes();
