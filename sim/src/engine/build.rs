@@ -334,6 +334,7 @@ impl<'m> Sim<'m> {
             nxt: 0,
             max: 0,
             limit: 0,
+            restart: u32::MAX,
             layout,
             port,
             route,

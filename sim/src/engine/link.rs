@@ -137,14 +137,25 @@ impl Sim<'_> {
     /// The oldest frame in flight from `tx` arrives.
     #[inline]
     pub(super) fn arrive(&mut self, tx: PortId) {
-        let out = &mut self.ports[tx as usize];
-        if out.has(port_flag::STALE_ARRIVAL | port_flag::PEER_TAPPED) {
-            if out.has(port_flag::STALE_ARRIVAL) {
-                return self.stale_arrival(tx);
-            }
-            let id = out.flight.head;
-            self.tap_in(tx, id);
+        if self.ports[tx as usize].has(port_flag::STALE_ARRIVAL | port_flag::PEER_TAPPED) {
+            return self.arrive_seen(tx);
         }
+        self.land(tx);
+    }
+
+    /// An arrival that is not plain: about nothing, or one that a tap sees.
+    #[cold]
+    fn arrive_seen(&mut self, tx: PortId) {
+        let out = &self.ports[tx as usize];
+        if out.has(port_flag::STALE_ARRIVAL) {
+            return self.stale_arrival(tx);
+        }
+        self.tap_in(tx, out.flight.head);
+        self.land(tx);
+    }
+
+    #[inline(always)]
+    fn land(&mut self, tx: PortId) {
         let out = &mut self.ports[tx as usize];
         let id = out.flight.head;
         let (next, next_due) = (self.packets[id].next, self.packets[id].next_due);
