@@ -9,10 +9,8 @@ use crate::topology::fabric::PortId;
 use crate::units::Probability;
 
 /// Ports with any of these do more than send a frame.
-const NOT_PLAIN: u16 = port_flag::DOWN
-    | port_flag::LOSSY
-    | port_flag::PEER_CUTS_THROUGH
-    | port_flag::TAPPED;
+const NOT_PLAIN: u16 =
+    port_flag::DOWN | port_flag::LOSSY | port_flag::PEER_CUTS_THROUGH | port_flag::TAPPED;
 
 /// How a link loses frames, in the direction away from a port.
 #[derive(Clone, Copy, Debug, Default)]
