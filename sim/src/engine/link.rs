@@ -135,25 +135,10 @@ impl Sim<'_> {
     /// The oldest frame in flight from `tx` arrives.
     #[inline]
     pub(super) fn arrive(&mut self, tx: PortId) {
-        if self.ports[tx as usize].has(port_flag::STALE_ARRIVAL | port_flag::PEER_TAPPED) {
-            return self.arrive_seen(tx);
+        let unusual = port_flag::STALE_ARRIVAL | port_flag::PEER_TAPPED;
+        if self.ports[tx as usize].has(unusual) && !self.lands(tx) {
+            return;
         }
-        self.land(tx);
-    }
-
-    /// An arrival that is not plain: about nothing, or one that a tap sees.
-    #[cold]
-    fn arrive_seen(&mut self, tx: PortId) {
-        let out = &self.ports[tx as usize];
-        if out.has(port_flag::STALE_ARRIVAL) {
-            return self.stale_arrival(tx);
-        }
-        self.tap_in(tx, out.flight.head);
-        self.land(tx);
-    }
-
-    #[inline(always)]
-    fn land(&mut self, tx: PortId) {
         let out = &mut self.ports[tx as usize];
         let id = out.flight.head;
         let (next, next_due) = (self.packets[id].next, self.packets[id].next_due);
@@ -167,6 +152,18 @@ impl Sim<'_> {
         } else {
             self.forward(rx, unit as usize, id);
         }
+    }
+
+    /// Whether an arrival is about a frame; a tap sees it.
+    #[cold]
+    fn lands(&mut self, tx: PortId) -> bool {
+        let out = &self.ports[tx as usize];
+        if out.has(port_flag::STALE_ARRIVAL) {
+            self.stale_arrival(tx);
+            return false;
+        }
+        self.tap_in(tx, out.flight.head);
+        true
     }
 
     /// An Arrive event about a frame that a link failure took.
