@@ -94,10 +94,12 @@ pub enum Violation {
     DuplicateApplication,
     /// Bits that should be zero are not.
     ReservedBits,
+    /// CEE: a feature occurs twice; the first counts.
+    DuplicateFeature,
 }
 
 impl Violation {
-    pub const ALL: [Violation; 10] = [
+    pub const ALL: [Violation; 11] = [
         Violation::BandwidthSum,
         Violation::BandwidthWithoutEts,
         Violation::ReservedAlgorithm,
@@ -108,6 +110,7 @@ impl Violation {
         Violation::DscpRange,
         Violation::DuplicateApplication,
         Violation::ReservedBits,
+        Violation::DuplicateFeature,
     ];
 
     /// Whether receivers may work with the TLV all the same.
@@ -134,6 +137,7 @@ impl fmt::Display for Violation {
             Violation::DscpRange => "a DSCP is above 63",
             Violation::DuplicateApplication => "an application is listed twice",
             Violation::ReservedBits => "reserved bits are set",
+            Violation::DuplicateFeature => "a feature occurs twice",
         })
     }
 }
@@ -147,10 +151,14 @@ impl Violations {
         self.0 |= 1 << violation as u16;
     }
 
-    fn insert_if(&mut self, condition: bool, violation: Violation) {
+    pub(crate) fn insert_if(&mut self, condition: bool, violation: Violation) {
         if condition {
             self.insert(violation);
         }
+    }
+
+    pub fn merge(&mut self, other: Violations) {
+        self.0 |= other.0;
     }
 
     pub fn contains(self, violation: Violation) -> bool {
@@ -168,7 +176,7 @@ impl Violations {
 }
 
 /// A TLV must be as long as its standard says: longer ones are malformed too.
-fn exactly<const N: usize>(
+pub(crate) fn exactly<const N: usize>(
     body: &[u8],
     layer: &'static str,
     expected: &'static str,
