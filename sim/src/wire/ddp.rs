@@ -56,7 +56,14 @@ impl Repr {
             let d = take::<14>(data, "DDP", "14 octets of a tagged header")?;
             let stag = u32::from_be_bytes([d[2], d[3], d[4], d[5]]);
             let offset = u64::from_be_bytes([d[6], d[7], d[8], d[9], d[10], d[11], d[12], d[13]]);
-            (Kind::Tagged { ulp: d[1], stag, offset }, 14)
+            (
+                Kind::Tagged {
+                    ulp: d[1],
+                    stag,
+                    offset,
+                },
+                14,
+            )
         } else {
             let d = take::<18>(data, "DDP", "18 octets of an untagged header")?;
             let kind = Kind::Untagged {
@@ -97,7 +104,12 @@ impl Repr {
                 buffer[2..6].copy_from_slice(&stag.to_be_bytes());
                 buffer[6..14].copy_from_slice(&offset.to_be_bytes());
             }
-            Kind::Untagged { ulp, queue, msn, offset } => {
+            Kind::Untagged {
+                ulp,
+                queue,
+                msn,
+                offset,
+            } => {
                 buffer[1..6].copy_from_slice(&ulp);
                 buffer[6..10].copy_from_slice(&queue.to_be_bytes());
                 buffer[10..14].copy_from_slice(&msn.to_be_bytes());
@@ -110,7 +122,9 @@ impl Repr {
     pub fn rdmap_control(&self) -> u8 {
         match self.kind {
             Kind::Tagged { ulp, .. } => ulp,
-            Kind::Untagged { ulp: [control, ..], .. } => control,
+            Kind::Untagged {
+                ulp: [control, ..], ..
+            } => control,
         }
     }
 }
@@ -130,7 +144,15 @@ mod tests {
         assert!(repr.last);
         assert_eq!(repr.version, VERSION);
         let ulp = [0x43, 0, 0, 0, 0];
-        assert_eq!(repr.kind, Kind::Untagged { ulp, queue: QUEUE_SEND, msn: 7, offset: 1500 });
+        assert_eq!(
+            repr.kind,
+            Kind::Untagged {
+                ulp,
+                queue: QUEUE_SEND,
+                msn: 7,
+                offset: 1500
+            }
+        );
         assert_eq!(repr.rdmap_control(), 0x43);
     }
 
@@ -149,7 +171,12 @@ mod tests {
                 offset
             }),
             any::<([u8; 5], u32, u32, u32)>().prop_map(|(ulp, queue, msn, offset)| {
-                Kind::Untagged { ulp, queue, msn, offset }
+                Kind::Untagged {
+                    ulp,
+                    queue,
+                    msn,
+                    offset,
+                }
             }),
         ]
     }

@@ -118,7 +118,10 @@ impl<'a> Startup<'a> {
 
     /// The read depths, if this is enhanced set-up.
     pub fn read_depths(&self) -> Option<ReadDepths> {
-        let [a, b, c, d] = *self.private_data.first_chunk::<4>().filter(|_| self.enhanced)?;
+        let [a, b, c, d] = *self
+            .private_data
+            .first_chunk::<4>()
+            .filter(|_| self.enhanced)?;
         let (inbound, outbound) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
         Some(ReadDepths {
             peer_to_peer: inbound & 0x8000 != 0,
@@ -301,7 +304,11 @@ impl Deframer {
         if self.taken == 0 {
             self.start = self.position;
         }
-        let crc_at = if self.taken < 2 { usize::MAX } else { self.crc_at() };
+        let crc_at = if self.taken < 2 {
+            usize::MAX
+        } else {
+            self.crc_at()
+        };
         if self.taken < 2 {
             for octet in data {
                 self.length[self.taken] = *octet;
@@ -349,7 +356,10 @@ impl Deframer {
             () if !self.use_crc => Crc::Unused,
             () if self.holes => Crc::Unknown,
             () if found == self.crc => Crc::Good,
-            () => Crc::Bad { found, computed: self.crc },
+            () => Crc::Bad {
+                found,
+                computed: self.crc,
+            },
         };
         let fpdu = Fpdu {
             ulpdu_len: u16::from_be_bytes(self.length),
@@ -372,7 +382,11 @@ pub struct Framer {
 
 impl Framer {
     pub fn new(markers: bool, use_crc: bool) -> Self {
-        Self { markers, use_crc, position: 0 }
+        Self {
+            markers,
+            use_crc,
+            position: 0,
+        }
     }
 
     /// Appends one FPDU; a ULPDU has at most 65,535 octets, the rest is cut off.
@@ -385,7 +399,11 @@ impl Framer {
         self.append(ulpdu, &mut start, out);
         self.append(&[0; 3][..padding(len)], &mut start, out);
         self.marker(&mut start, out);
-        let crc = if self.use_crc { crc32c::crc32c(&out[begin..]) } else { 0 };
+        let crc = if self.use_crc {
+            crc32c::crc32c(&out[begin..])
+        } else {
+            0
+        };
         self.append(&crc.to_le_bytes(), &mut start, out);
     }
 
@@ -395,7 +413,11 @@ impl Framer {
             self.marker(start, out);
             start.get_or_insert(self.position);
             let room = MARKER_INTERVAL - self.position % MARKER_INTERVAL;
-            let len = if self.markers { data.len().min(room as usize) } else { data.len() };
+            let len = if self.markers {
+                data.len().min(room as usize)
+            } else {
+                data.len()
+            };
             out.extend_from_slice(&data[..len]);
             self.position += len as u64;
             data = &data[len..];
@@ -449,7 +471,14 @@ mod tests {
         assert_eq!(&buffer[..20], b"MPA ID Rep Frame\x50\x02\x00\x05");
         assert_eq!(Startup::parse(&buffer), Ok((startup, 25)));
         let depths = startup.read_depths().unwrap();
-        assert_eq!(depths, ReadDepths { peer_to_peer: true, inbound: 32, outbound: 16 });
+        assert_eq!(
+            depths,
+            ReadDepths {
+                peer_to_peer: true,
+                inbound: 32,
+                outbound: 16
+            }
+        );
     }
 
     #[test]
@@ -457,7 +486,10 @@ mod tests {
         assert_eq!(Startup::parse(b"MPA ID Req").unwrap_err().field, "length");
         assert_eq!(Startup::parse(&[b'x'; 20]).unwrap_err().field, "key");
         let long = b"MPA ID Req Frame\x40\x01\x02\x01";
-        assert_eq!(Startup::parse(long).unwrap_err().field, "private data length");
+        assert_eq!(
+            Startup::parse(long).unwrap_err().field,
+            "private data length"
+        );
         let cut = b"MPA ID Req Frame\x40\x01\x00\x04abc";
         assert_eq!(Startup::parse(cut).unwrap_err().field, "private data");
     }

@@ -44,13 +44,19 @@ impl Opcode {
     /// From the low four bits.
     pub fn from_bits(bits: u8) -> Opcode {
         let bits = bits & 0xf;
-        NAMED.get(usize::from(bits)).copied().unwrap_or(Opcode::Reserved(bits))
+        NAMED
+            .get(usize::from(bits))
+            .copied()
+            .unwrap_or(Opcode::Reserved(bits))
     }
 
     pub fn bits(self) -> u8 {
         match self {
             Opcode::Reserved(bits) => bits & 0xf,
-            named => NAMED.iter().position(|o| *o == named).map_or(0xf, |i| i as u8),
+            named => NAMED
+                .iter()
+                .position(|o| *o == named)
+                .map_or(0xf, |i| i as u8),
         }
     }
 
@@ -113,9 +119,10 @@ impl Control {
             opcode: Opcode::from_bits(octet),
             invalidate: match header.kind {
                 ddp::Kind::Tagged { .. } => None,
-                ddp::Kind::Untagged { ulp: [_, a, b, c, d], .. } => {
-                    Some(u32::from_be_bytes([a, b, c, d]))
-                }
+                ddp::Kind::Untagged {
+                    ulp: [_, a, b, c, d],
+                    ..
+                } => Some(u32::from_be_bytes([a, b, c, d])),
             },
         }
     }
