@@ -110,10 +110,6 @@ impl Half {
         self.origin.get_or_insert(seq);
     }
 
-    pub(super) fn began(&self) -> bool {
-        self.origin.is_some()
-    }
-
     /// Bytes held back, with what it costs to hold them.
     pub(super) fn held_cost(&self) -> usize {
         self.held_cost
