@@ -211,6 +211,11 @@ impl Deframer {
         self.holes = false;
     }
 
+    /// Whether there are markers in the stream.
+    pub fn marked(&self) -> bool {
+        self.markers
+    }
+
     /// Whether the next octet is the first of an FPDU.
     pub fn at_boundary(&self) -> bool {
         self.taken == 0
