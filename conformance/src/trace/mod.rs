@@ -2,8 +2,10 @@
 //!
 //! - [`report`]: what comes out
 //! - `rc`: reliable, unreliable and datagram queue pairs; `pause`: PFC and 802.3x; `links`: LLDP and
-//!   DCBX; `tcp`, `smb`, `iwarp`: streams and what they carry; `timeline`: activity over time
+//!   DCBX; `tcp`, `smb`, `iwarp`: streams and what they carry; `timeline`: activity over time,
+//!   in `buckets`
 
+pub mod buckets;
 pub mod iwarp;
 pub mod links;
 pub mod pause;
