@@ -233,9 +233,12 @@ mod tests {
         m.acked(20, 60);
         let runs = m.take_runs();
         assert_eq!(runs.len(), 2);
-        assert_eq!((runs[0].bytes, runs[0].count, runs[0].done_ns), (2148, 3, Some(60)));
+        assert_eq!(
+            (runs[0].bytes, runs[0].count, runs[0].done_ns),
+            (2148, 3, Some(60))
+        );
         assert_eq!((runs[1].bytes, runs[1].count, runs[1].start_ns), (7, 1, 9));
-        assert_eq!(m.completion.get(), Some([49, 53, 58]));
+        assert_eq!(m.completion.get(), Some([49, 52, 58]));
     }
 
     #[test]

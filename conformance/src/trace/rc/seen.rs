@@ -33,9 +33,7 @@ impl Seen {
     /// Index of the first segment that ends after `psn`.
     fn find(&self, psn: u64) -> usize {
         match self.segments.back() {
-            Some(last) if last.start <= psn => {
-                self.segments.len() - usize::from(last.end > psn)
-            }
+            Some(last) if last.start <= psn => self.segments.len() - usize::from(last.end > psn),
             _ => self.segments.partition_point(|s| s.end <= psn),
         }
     }
@@ -68,7 +66,10 @@ impl Seen {
             return false;
         }
         let at = self.find(start);
-        let end = self.segments.get(at).map_or(end, |next| end.min(next.start));
+        let end = self
+            .segments
+            .get(at)
+            .map_or(end, |next| end.min(next.start));
         let joins_next = self
             .segments
             .get(at)
@@ -83,7 +84,11 @@ impl Seen {
             }
             _ if joins_next => self.segments[at].start = start,
             _ => {
-                let segment = Segment { start, end, payload };
+                let segment = Segment {
+                    start,
+                    end,
+                    payload,
+                };
                 self.segments.insert(at, segment);
                 self.trim();
             }

@@ -87,7 +87,9 @@ impl Sent {
     /// When `psn` went out, or the nearest packet before it that was noted.
     pub(super) fn at(&self, psn: u64) -> Option<u64> {
         let i = self.moments.partition_point(|m| m.0 <= psn);
-        let i = i.checked_sub(1).or((!self.moments.is_empty()).then_some(0))?;
+        let i = i
+            .checked_sub(1)
+            .or((!self.moments.is_empty()).then_some(0))?;
         self.moments.get(i).map(|m| m.1)
     }
 }
