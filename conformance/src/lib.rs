@@ -7,7 +7,9 @@ use serde::Serialize;
 use std::fmt;
 
 pub mod capture;
+pub mod catalogue;
 pub mod finding;
+pub mod replay;
 mod run;
 pub mod trace;
 

@@ -5,10 +5,12 @@
 //!   DCBX; `tcp`, `smb`, `iwarp`: streams and what they carry; `timeline`: activity over time,
 //!   in `buckets`
 
+pub mod analyzer;
 pub mod buckets;
 pub mod iwarp;
 pub mod links;
 pub mod pause;
+pub mod rate;
 pub mod rc;
 pub mod report;
 pub mod smb;

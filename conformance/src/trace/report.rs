@@ -15,6 +15,8 @@ pub struct TraceReport {
     pub connections: Vec<Connection>,
     pub pauses: Vec<PausePort>,
     pub links: Vec<Link>,
+    /// Rates that the spacing of frames shows, by interface and sender.
+    pub rates: Vec<super::rate::ObservedRate>,
     pub smb: super::smb::SmbReport,
     pub iwarp: Vec<super::iwarp::IwarpConnection>,
     pub timeline: Option<Timeline>,
@@ -223,6 +225,8 @@ pub struct DirectionReport {
     /// Greatest number of packets sent and not acknowledged.
     pub window_max: u32,
     pub recovery: Recovery,
+    /// Greatest number of messages begun and not completed.
+    pub outstanding_max: u32,
     pub messages: u64,
     pub messages_completed: u64,
     pub message_runs: Vec<MessageRun>,

@@ -77,6 +77,7 @@ impl<'m> Sim<'m> {
             series: Vec::new(),
             sample_base: Default::default(),
             faults_left: model.faults.len(),
+            tap: None,
             fabric,
         };
         sim.build_nodes();
@@ -333,6 +334,7 @@ impl<'m> Sim<'m> {
             nxt: 0,
             max: 0,
             limit: 0,
+            restart: u32::MAX,
             layout,
             port,
             route,

@@ -8,6 +8,10 @@ use crate::results::DropCause;
 use crate::topology::fabric::PortId;
 use crate::units::Probability;
 
+/// Ports with any of these do more than send a frame.
+const NOT_PLAIN: u16 =
+    port_flag::DOWN | port_flag::LOSSY | port_flag::PEER_CUTS_THROUGH | port_flag::TAPPED;
+
 /// How a link loses frames, in the direction away from a port.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LinkLoss {
@@ -51,7 +55,10 @@ impl Sim<'_> {
         let out = &mut self.ports[p];
         out.busy_until = end;
         let mut due = end + out.delay;
-        if out.flags & (port_flag::DOWN | port_flag::LOSSY | port_flag::PEER_CUTS_THROUGH) != 0 {
+        if out.flags & NOT_PLAIN != 0 {
+            if self.ports[p].has(port_flag::TAPPED) {
+                self.tap_out(port, id);
+            }
             if !self.survives(port, id, wire) {
                 return;
             }
@@ -115,7 +122,7 @@ impl Sim<'_> {
 
     /// How much earlier than its end a frame may be forwarded by a cut-through switch: as soon as
     /// the header is in, but never so early that a faster egress would run dry.
-    fn cut_through_gain(&self, port: PortId, id: PacketId, wire: u32) -> u64 {
+    pub(super) fn cut_through_gain(&self, port: PortId, id: PacketId, wire: u32) -> u64 {
         let switch = self.ports[port as usize].peer_unit as usize;
         let header = self.switches[switch].header_bytes;
         let gain = self.wire_time(port, wire.saturating_sub(header));
@@ -128,10 +135,11 @@ impl Sim<'_> {
     /// The oldest frame in flight from `tx` arrives.
     #[inline]
     pub(super) fn arrive(&mut self, tx: PortId) {
-        let out = &mut self.ports[tx as usize];
-        if out.has(port_flag::STALE_ARRIVAL) {
-            return self.stale_arrival(tx);
+        let unusual = port_flag::STALE_ARRIVAL | port_flag::PEER_TAPPED;
+        if self.ports[tx as usize].has(unusual) && !self.lands(tx) {
+            return;
         }
+        let out = &mut self.ports[tx as usize];
         let id = out.flight.head;
         let (next, next_due) = (self.packets[id].next, self.packets[id].next_due);
         out.flight.head = next;
@@ -144,6 +152,18 @@ impl Sim<'_> {
         } else {
             self.forward(rx, unit as usize, id);
         }
+    }
+
+    /// Whether an arrival is about a frame; a tap sees it.
+    #[cold]
+    fn lands(&mut self, tx: PortId) -> bool {
+        let out = &self.ports[tx as usize];
+        if out.has(port_flag::STALE_ARRIVAL) {
+            self.stale_arrival(tx);
+            return false;
+        }
+        self.tap_in(tx, out.flight.head);
+        true
     }
 
     /// An Arrive event about a frame that a link failure took.

@@ -14,12 +14,14 @@ pub mod queue;
 #[cfg(test)]
 mod random_tests;
 mod sample;
+pub mod tap;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use collect::active_span;
+pub use tap::run_tapped;
 
 use crate::model::Model;
 use crate::nic::{Host, NicPort};
@@ -103,6 +105,7 @@ pub struct Sim<'m> {
     pub(crate) series: Vec<Sample>,
     pub(crate) sample_base: sample::Base,
     pub(crate) faults_left: usize,
+    tap: Option<tap::Tap<'m>>,
 }
 
 impl Sim<'_> {

@@ -33,6 +33,8 @@ pub mod flag {
     pub const CE_ECHO: u8 = 0x10;
     /// Was accounted in the switch buffer as part of a lossless group.
     pub const LOSSLESS: u8 = 0x20;
+    /// READ response: the first that answers a request for the rest of a message.
+    pub const RESTART: u8 = 0x40;
 }
 
 /// One frame. 64 bytes: one cache line.

@@ -29,6 +29,9 @@ pub mod port_flag {
     pub const DISCARDS: u16 = 0x100;
     /// The pending Arrive event is about frames that a link failure took.
     pub const STALE_ARRIVAL: u16 = 0x200;
+    /// What is sent is reported, and what the other end receives.
+    pub const TAPPED: u16 = 0x400;
+    pub const PEER_TAPPED: u16 = 0x800;
 }
 
 /// A port: its transmitter and the link that leads away from it.

@@ -8,6 +8,7 @@ use crate::engine::Sim;
 use crate::engine::packet::{NO_PACKET, Packet, PacketKind};
 use crate::engine::port::{NEVER, port_flag};
 use crate::engine::queue::Kind;
+use crate::engine::tap::Direction;
 use crate::model::{PRIORITIES, PauseMode, PauseSpec, Role};
 use crate::results::PauseLogEntry;
 use crate::time::{SimDuration, SimTime};
@@ -116,6 +117,7 @@ impl Sim<'_> {
             self.cold[p].pause_frames += 1;
             self.cold[p].pause_bytes += u64::from(bytes);
             self.hops += 1;
+            self.tap_pause(port, Direction::Out, (content.enabled, content.stop));
         }
         self.schedule_refresh(port, &spec);
         let loss = self.loss[p].frame;
@@ -221,6 +223,7 @@ impl Sim<'_> {
         }
         let spec = *self.pause_spec(port);
         self.log_pause(port, content, &spec);
+        self.tap_pause(port, Direction::In, (content.enabled, content.stop));
         let rate = self.cold[p].rate;
         let until = self
             .now

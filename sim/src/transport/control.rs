@@ -122,16 +122,20 @@ impl Sim<'_> {
     /// READ: asks for everything up to `end` that was not asked for yet.
     pub(crate) fn request_reads(&mut self, qp: u32, end: u32) {
         let r = &self.receivers[qp as usize];
-        let layout = r.layout;
-        let mut from = r.requested;
-        // One request packet per message, as the wire has it.
+        let from = r.requested;
+        self.send_read_requests(qp, from, end);
+        self.receivers[qp as usize].requested = from.max(end);
+        self.arm_read_timeout(qp);
+    }
+
+    /// One request packet per message, as the wire has it.
+    fn send_read_requests(&mut self, qp: u32, mut from: u32, end: u32) {
+        let layout = self.receivers[qp as usize].layout;
         while from < end {
             let to = layout.message_end(layout.message_start(from)).min(end);
             self.send_read_request(qp, from, to);
             from = to;
         }
-        self.receivers[qp as usize].requested = from;
-        self.arm_read_timeout(qp);
     }
 
     fn send_read_request(&mut self, qp: u32, from: u32, to: u32) {
@@ -144,9 +148,7 @@ impl Sim<'_> {
     pub(crate) fn repeat_read(&mut self, qp: u32) {
         let r = &self.receivers[qp as usize];
         let (from, to) = (r.epsn, r.requested);
-        if from < to {
-            self.send_read_request(qp, from, to);
-        }
+        self.send_read_requests(qp, from, to);
         self.arm_read_timeout(qp);
     }
 
@@ -224,6 +226,7 @@ impl Sim<'_> {
                 .counters
                 .duplicate_request += 1;
             s.nxt = packet.psn;
+            s.restart = packet.psn;
         } else if packet.psn > s.limit {
             // An earlier request is lost: the requester will ask again from there.
             return;

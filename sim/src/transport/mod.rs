@@ -50,6 +50,8 @@ pub struct Sender {
     pub max: u32,
     /// First packet that may not be sent yet.
     pub limit: u32,
+    /// READ: packet at which a repeated request made the responses start again.
+    pub restart: u32,
     pub layout: Layout,
     pub port: PortId,
     pub route: u32,

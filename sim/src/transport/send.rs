@@ -96,7 +96,8 @@ pub(crate) fn extension(op: Op, datagram: bool, first: bool, last: bool) -> u32 
         + match op {
             Op::Write if first => header::RETH,
             Op::Read if first || last => header::AETH,
-            Op::Atomic => header::ATOMIC_ETH,
+            // The eight bytes that count as payload are operands in this header.
+            Op::Atomic => header::ATOMIC_ETH - 8,
             _ => 0,
         }
 }
@@ -135,7 +136,7 @@ impl Sim<'_> {
             }
             framing => {
                 let extra = if s.is(sender_flag::READ) {
-                    extension(Op::Read, false, first, last)
+                    extension(Op::Read, false, first || psn == s.restart, last)
                 } else {
                     s.layout.extension(first)
                 };
@@ -172,6 +173,9 @@ impl Sim<'_> {
             queue: s.queue,
             ..Packet::EMPTY
         };
+        if psn == s.restart {
+            flags |= flag::RESTART;
+        }
         let (queue, telemetry) = (s.queue, s.is(sender_flag::TELEMETRY));
         self.after_data(qp, psn, frame);
         // The receiver must answer when nothing else will come to make it answer.

@@ -370,3 +370,184 @@ fn ethertype_name(ethertype: u16) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::icrc::hex;
+    use super::super::roce::tests::{any_repr, emitted, write_only};
+    use super::*;
+    use proptest::prelude::*;
+
+    // scapy 2.8.0:
+    //   Ether(dst='02:00:00:00:00:02', src='02:00:00:00:00:01')/
+    //       IP(src='10.0.0.1', dst='10.0.0.2', id=1)/
+    //       TCP(sport=445, dport=50000, seq=0x01020304, ack=0x05060708, flags='SAEC',
+    //           options=[('MSS', 1460)])/Raw(b'abc')
+    const TCP: &str = "02000000000202000000000108004500002f00010000400666c60a0000010a00000201bdc350\
+        010203040506070860d22000c9cc0000020405b4616263";
+
+    fn ethernet(frame: &[u8]) -> Body<'_> {
+        dissect(Link::Ethernet, frame, frame.len() as u32).body
+    }
+
+    /// A UDP packet of 10.0.0.1 to 10.0.0.2 without payload.
+    fn udp(src_port: u16, dst_port: u16, fragment: u8) -> Vec<u8> {
+        let mut packet = hex("4500001c00000000401100000a0000010a000002");
+        packet[7] = fragment;
+        packet.extend_from_slice(&src_port.to_be_bytes());
+        packet.extend_from_slice(&dst_port.to_be_bytes());
+        packet.extend_from_slice(&[0, 8, 0, 0]);
+        packet
+    }
+
+    fn other(body: Body<'_>) -> Other {
+        match body {
+            Body::Other(other) => other,
+            body => panic!("{body:?}"),
+        }
+    }
+
+    #[test]
+    fn tcp_with_options() {
+        let frame = hex(TCP);
+        let Body::Tcp(network, segment) = ethernet(&frame) else {
+            panic!("not TCP")
+        };
+        assert_eq!(network.payload_len, 27);
+        let want = Segment {
+            src_port: 445,
+            dst_port: 50000,
+            seq: 0x0102_0304,
+            ack: 0x0506_0708,
+            syn: true,
+            fin: false,
+            rst: false,
+            has_ack: true,
+            ece: true,
+            cwr: true,
+            payload: b"abc",
+            payload_len: 3,
+        };
+        assert_eq!(segment, want);
+        // Cut within the options.
+        let cut = dissect(Link::Ethernet, &frame[..56], frame.len() as u32);
+        let Body::Tcp(_, segment) = cut.body else {
+            panic!("not TCP")
+        };
+        assert_eq!(
+            segment,
+            Segment {
+                payload: &[],
+                ..want
+            }
+        );
+    }
+
+    #[test]
+    fn tcp_with_a_header_that_cannot_be() {
+        for offset in [0x40, 0xf0] {
+            let mut frame = hex(TCP);
+            frame[46] = offset;
+            let Body::Malformed(error) = ethernet(&frame) else {
+                panic!("not refused")
+            };
+            assert_eq!((error.field, error.offset), ("data offset", 46));
+        }
+    }
+
+    #[test]
+    fn roce_by_destination_port_only() {
+        let raw = |packet: &[u8]| other(dissect(Link::RawIp, packet, 28).body);
+        let back = raw(&udp(roce::UDP_PORT, 53, 0));
+        assert_eq!((back.port, back.name().as_ref()), (Some(53), "DNS"));
+        assert_eq!(raw(&udp(4000, 7000, 0)).name(), "UDP port 4000");
+        assert_eq!(raw(&udp(4000, roce::UDP_PORT, 1)).name(), "UDP fragment");
+    }
+
+    #[test]
+    fn the_same_packet_on_every_link() {
+        let repr = write_only();
+        let frame = emitted(&repr);
+        let packet = &frame[18..];
+        let mut sll = hex("0000 0001 0006 020000000001 0000 0800");
+        sll.extend_from_slice(packet);
+        let mut sll2 = hex("0800 0000 00000002 0001 00 06 020000000001 0000");
+        sll2.extend_from_slice(packet);
+        let want = ethernet(&frame);
+        for (link, frame) in [
+            (Link::RawIp, packet),
+            (Link::LinuxSll, &sll),
+            (Link::LinuxSll2, &sll2),
+        ] {
+            let found = dissect(link, frame, frame.len() as u32);
+            assert_eq!(found.body, want);
+            let src = if link == Link::RawIp {
+                Mac::default()
+            } else {
+                repr.ethernet.src
+            };
+            assert_eq!(found.ethernet.src, src);
+            assert_eq!(found.ethernet.ethertype, ethertype::IPV4);
+        }
+    }
+
+    #[test]
+    fn other_frames_have_names() {
+        let name = |ethertype, protocol, port| {
+            Other {
+                ethertype,
+                protocol,
+                port,
+            }
+            .name()
+        };
+        assert_eq!(name(0x0806, None, None), "ARP");
+        assert_eq!(name(0x0027, None, None), "802.3 LLC");
+        assert_eq!(name(0x88b5, None, None), "ethertype 0x88b5");
+        assert_eq!(name(0x86dd, Some(58), None), "ICMPv6");
+        assert_eq!(name(0x0800, Some(200), None), "IP protocol 200");
+        assert_eq!(name(0x0800, Some(17), Some(67)), "DHCP");
+    }
+
+    #[test]
+    fn control_frames() {
+        let pfc = "0180c2000001 020000000001 8808 0101 0008 0000 0000 0000 ffff";
+        let mut pfc = hex(pfc);
+        pfc.resize(60, 0);
+        let Body::Pause(mac_control::Repr::Pfc { enable, quanta }) = ethernet(&pfc) else {
+            panic!("not PFC");
+        };
+        assert_eq!((enable, quanta[3]), (8, 0xffff));
+        let lldp = hex("0180c200000e 020000000001 88cc 0000");
+        assert_eq!(ethernet(&lldp), Body::Lldp(&[0, 0]));
+    }
+
+    #[test]
+    fn a_cut_frame_is_told_from_a_short_one() {
+        assert!(is_cut(100, 64));
+        assert!(!is_cut(64, 64));
+        assert!(!is_cut(0, 64));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(data in proptest::collection::vec(any::<u8>(), 0..160), original_len: u32) {
+            for link in [Link::Ethernet, Link::RawIp, Link::LinuxSll, Link::LinuxSll2] {
+                dissect(link, &data, original_len);
+            }
+        }
+
+        #[test]
+        fn never_panics_on_spoilt_frames(
+            repr in any_repr(), at in 0..90usize, value: u8, len in 0..400usize,
+        ) {
+            let mut frame = emitted(&repr);
+            if let Some(byte) = frame.get_mut(at) {
+                *byte = value;
+            }
+            let original_len = frame.len() as u32;
+            frame.truncate(len);
+            dissect(Link::Ethernet, &frame, original_len);
+        }
+    }
+}

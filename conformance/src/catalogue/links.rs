@@ -1,0 +1,163 @@
+//! Link discovery, counters, SMB and traces.
+
+use super::Check;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "X-01",
+        name: "tlv-round-trip",
+        title: "DCBX TLVs are decoded as they were meant",
+        why: "A misread TLV sets wrong classes.",
+        cure: "Update the end that encodes it wrong.",
+    },
+    Check {
+        id: "X-02",
+        name: "tlv-sanity",
+        title: "TLVs have the right length, known algorithms, and shares that add up to 100",
+        why: "Receivers may drop the whole exchange.",
+        cure: "Correct the ETS shares; update the sender.",
+    },
+    Check {
+        id: "X-03",
+        name: "ets-willing",
+        title: "A willing end takes the recommended ETS",
+        why: "An end that is not willing keeps its own.",
+        cure: "Make exactly one end willing, usually the host.",
+    },
+    Check {
+        id: "X-04",
+        name: "pfc-agreement",
+        title: "Both ends use PFC on the same priorities",
+        why: "Where only one end pauses or obeys, data are lost.",
+        cure: "Enable the same priorities on both ends, or make the host willing.",
+    },
+    Check {
+        id: "X-05",
+        name: "ttl",
+        title: "Neighbours are heard before their TTL expires",
+        why: "After that the settings fall back to the local ones.",
+        cure: "Check that the LLDP agent runs and that nothing filters its frames.",
+    },
+    Check {
+        id: "X-06",
+        name: "dialect",
+        title: "Both ends speak the same DCBX dialect",
+        why: "IEEE and CEE do not understand each other.",
+        cure: "Configure the IEEE dialect on both ends.",
+    },
+    Check {
+        id: "X-07",
+        name: "cee-handshake",
+        title: "The CEE sequence numbers are acknowledged, without error bits",
+        why: "Settings take effect only then.",
+        cure: "Restart the exchange on both ends; compare their configurations.",
+    },
+    Check {
+        id: "X-08",
+        name: "app-priority",
+        title: "RoCE has an application entry whose priority is lossless",
+        why: "A host that learns its priority from the switch would otherwise use class 0.",
+        cure: "Announce UDP 4791 (or the DSCP) with the priority that has PFC.",
+    },
+    Check {
+        id: "X-09",
+        name: "tlv-set",
+        title: "All TLVs that management needs are there",
+        why: "Tools verify the wiring by them.",
+        cure: "Enable the missing TLVs on the switch port.",
+    },
+    Check {
+        id: "X-10",
+        name: "mismatch-loud",
+        title: "A mismatch that turns PFC off does not go unnoticed",
+        why: "Some switches disable PFC silently when the exchange fails.",
+        cure: "Compare the operational state at both ends; correct the configuration, or force PFC \
+               on.",
+    },
+    Check {
+        id: "X-11",
+        name: "convergence",
+        title: "The exchange settles after a few frames",
+        why: "Ends that alternate never become operational.",
+        cure: "Make only one end willing.",
+    },
+    Check {
+        id: "N-01",
+        name: "counter-exact",
+        title: "Counters equal what is on the wire",
+        why: "They are all that an operator sees.",
+        cure: "Update the driver.",
+    },
+    Check {
+        id: "N-02",
+        name: "counter-moves",
+        title: "Every counter moves when its event happens",
+        why: "A stuck counter hides the fault.",
+        cure: "Update the firmware.",
+    },
+    Check {
+        id: "N-03",
+        name: "host-discards",
+        title: "Hosts do not discard frames",
+        why: "A host that discards lossless traffic should have paused.",
+        cure: "Check ring sizes, PCIe and flow control of the host.",
+    },
+    Check {
+        id: "S-01",
+        name: "rdma-used",
+        title: "Where both ends offer RDMA, SMB Direct is used",
+        why: "SMB falls back to TCP without a word.",
+        cure: "Enable Multichannel and RDMA on both ends; check the RDMA capability of each \
+               interface.",
+    },
+    Check {
+        id: "S-02",
+        name: "channels",
+        title: "As many channels are open as the interfaces allow",
+        why: "Unused interfaces are lost bandwidth.",
+        cure: "Check speeds and capabilities: a client uses only the best kind of interface.",
+    },
+    Check {
+        id: "S-03",
+        name: "channel-loss",
+        title: "Sessions bind their channels, and survive the loss of one",
+        why: "A refused binding leaves the session on one path.",
+        cure: "Look at the status of the session setup; check that signing keys and dialect \
+               agree.",
+    },
+    Check {
+        id: "S-04",
+        name: "smbd-credits",
+        title: "SMB Direct keeps to its credits and sizes",
+        why: "A peer that sends without credit is disconnected.",
+        cure: "Update the end that breaks the rule.",
+    },
+    Check {
+        id: "S-05",
+        name: "rdma-share",
+        title: "Most bytes go over RDMA",
+        why: "A single RDMA packet proves nothing.",
+        cure: "Find the shares or clients that use TCP.",
+    },
+    Check {
+        id: "S-06",
+        name: "bandwidth-limit",
+        title: "Configured bandwidth limits are kept",
+        why: "Migration must leave room for storage.",
+        cure: "Check the limits per category.",
+    },
+    Check {
+        id: "T-01",
+        name: "trace-complete",
+        title: "The trace is complete: nothing lost in capture, times monotone",
+        why: "Conclusions from what is missing would be wrong.",
+        cure: "Capture with a larger ring, a smaller snaplen, or hardware mirroring.",
+    },
+    Check {
+        id: "T-02",
+        name: "trace-sufficient",
+        title: "The trace has what the checks need: both directions, whole headers",
+        why: "One direction, or cut frames, leave questions open.",
+        cure: "Capture at the host, both directions, with at least 128 bytes of each frame.",
+    },
+];

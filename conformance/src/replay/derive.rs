@@ -1,0 +1,439 @@
+//! Hosts, flows and causes of trouble, from the report of a capture.
+
+use super::{Flow, Host, RateSource, Replay, ReplayError};
+use crate::trace::report::{
+    Cause, Connection, DirectionReport, Marking, MessageRun, Operation, PausePort, Recovery,
+    Service, TraceReport,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use xoff_sim::wire::Mac;
+
+/// A pause between messages longer than this, and longer than ten messages take, ends a burst.
+const IDLE_NS: u64 = 1_000_000;
+/// Messages from this size on fill the path by themselves: their number in flight says little.
+const LARGE_MESSAGE: u64 = 65_536;
+
+/// Derives a scenario. `link_rate`: what the user says that links run at, bit/s.
+pub fn derive(
+    report: &TraceReport,
+    name: &str,
+    link_rate: Option<u64>,
+) -> Result<Replay, ReplayError> {
+    let mut replay = Replay {
+        title: format!("Replay of {name}"),
+        mtu: 256,
+        duration_ns: report.capture.last_ns - report.capture.first_ns,
+        ..Replay::default()
+    };
+    find_hosts(report, link_rate, &mut replay)?;
+    find_pauses(report, &mut replay);
+    find_flows(report, &mut replay);
+    find_behaviour(report, &mut replay);
+    find_losses(report, &mut replay);
+    if replay.flows.is_empty() {
+        return Err(ReplayError::NoData);
+    }
+    Ok(replay)
+}
+
+/// Connections and directions that carry data, each from the view that speaks for its sender.
+fn speaking(
+    report: &TraceReport,
+) -> impl Iterator<Item = (usize, usize, &Connection, &DirectionReport)> {
+    let all = report.connections.iter().enumerate();
+    all.flat_map(|(i, c)| [(i, 0, c), (i, 1, c)])
+        .filter(|&(_, d, c)| c.speaks_for_sender[d] && c.directions[d].new_bytes > 0)
+        .map(|(i, d, c)| (i, d, c, &c.directions[d]))
+}
+
+fn find_hosts(
+    report: &TraceReport,
+    link_rate: Option<u64>,
+    replay: &mut Replay,
+) -> Result<(), ReplayError> {
+    let mut addresses: BTreeMap<IpAddr, Mac> = BTreeMap::new();
+    for (_, _, c, _) in speaking(report) {
+        if c.a.address == c.b.address {
+            return Err(ReplayError::Loop(c.a.address));
+        }
+        for end in [c.a, c.b] {
+            addresses.entry(end.address).or_insert(end.mac);
+        }
+    }
+    let names = host_names(report, &addresses);
+    for ((&address, &mac), name) in addresses.iter().zip(names) {
+        let (rate, rate_source) = host_rate(report, address, mac, link_rate);
+        replay.hosts.push(Host {
+            name,
+            address,
+            mac,
+            rate,
+            rate_source,
+        });
+    }
+    for source in [RateSource::Given, RateSource::Inferred] {
+        let hosts: Vec<&str> = replay
+            .hosts
+            .iter()
+            .filter(|h| h.rate_source == source)
+            .map(|h| h.name.as_str())
+            .collect();
+        if hosts.is_empty() {
+            continue;
+        }
+        replay.notes.push(match source {
+            RateSource::Given => format!("link rate of {}: as given", some(&hosts)),
+            _ => format!(
+                "link rate of {}: inferred from the spacing of frames; --link-rate states it",
+                some(&hosts)
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// The first names of a list.
+fn some(names: &[&str]) -> String {
+    match names {
+        [a, b, c, _, ..] => format!("{a}, {b}, {c} and {} more", names.len() - 3),
+        _ => names.join(", "),
+    }
+}
+
+/// What LLDP calls a host, if each name is said of one address only; else the address.
+fn host_names(report: &TraceReport, addresses: &BTreeMap<IpAddr, Mac>) -> Vec<String> {
+    let said = |mac: Mac| {
+        let ends = report.links.iter().flat_map(|l| &l.ends);
+        let system = ends
+            .filter(|e| e.mac == mac)
+            .find_map(|e| e.system.clone())?;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        (system.len() <= 40 && !system.is_empty() && system.chars().all(allowed)).then_some(system)
+    };
+    let names: Vec<Option<String>> = addresses.values().map(|&mac| said(mac)).collect();
+    let unique: BTreeSet<&String> = names.iter().flatten().collect();
+    let all = unique.len() == names.len();
+    let plain = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => v6.to_string().replace("::", "--").replace(':', "-"),
+    };
+    addresses
+        .keys()
+        .zip(&names)
+        .map(|(address, name)| match name {
+            Some(name) if all => name.clone(),
+            _ => plain(address),
+        })
+        .collect()
+}
+
+/// The interface at which a host was captured: its own port.
+pub(super) fn interface_of(report: &TraceReport, address: IpAddr) -> Option<u32> {
+    use crate::trace::report::Vantage;
+    report.connections.iter().find_map(|c| {
+        let here = match c.vantage {
+            Vantage::AtA => c.a.address,
+            Vantage::AtB => c.b.address,
+            Vantage::Between => return None,
+        };
+        (here == address).then_some(c.interface)
+    })
+}
+
+fn host_rate(
+    report: &TraceReport,
+    address: IpAddr,
+    mac: Mac,
+    given: Option<u64>,
+) -> (u64, RateSource) {
+    if let Some(rate) = given {
+        return (rate, RateSource::Given);
+    }
+    let own = interface_of(report, address);
+    let stated = own.and_then(|i| report.capture.interfaces.get(i as usize)?.0.speed);
+    if let Some(rate) = stated.filter(|&r| r > 0) {
+        return (rate, RateSource::Stated);
+    }
+    let observed = report.rates.iter().filter(|r| r.mac == mac);
+    let fastest = observed.map(|r| r.rate).max();
+    // A host that only receives is as fast as what is sent to it.
+    let sent_to_it = || {
+        let senders = speaking(report).filter_map(|(_, _, c, _)| match address {
+            x if x == c.a.address => Some(c.b.mac),
+            x if x == c.b.address => Some(c.a.mac),
+            _ => None,
+        });
+        let senders: BTreeSet<Mac> = senders.collect();
+        let rates = report.rates.iter().filter(|r| senders.contains(&r.mac));
+        rates.map(|r| r.rate).max()
+    };
+    let receives_mostly = fastest.is_none_or(|rate| sent_to_it().is_some_and(|r| r > rate));
+    let rate = if receives_mostly {
+        sent_to_it()
+    } else {
+        fastest
+    };
+    (rate.unwrap_or(100_000_000_000), RateSource::Inferred)
+}
+
+/// The priority of marked traffic, by the tag or by xoff's default DSCP map.
+fn priority_of(marking: &Marking) -> u8 {
+    match (marking.pcp, marking.dscp) {
+        (Some(pcp), _) => pcp,
+        (None, 26) => 3,
+        (None, 48) => 6,
+        (None, dscp) => dscp / 8,
+    }
+}
+
+fn find_flows(report: &TraceReport, replay: &mut Replay) {
+    let only_lossless = match replay.lossless.iter().collect::<Vec<_>>()[..] {
+        [&one] => Some(one),
+        _ => None,
+    };
+    let mut map = BTreeMap::new();
+    for (connection, direction, c, d) in speaking(report) {
+        let (from, to) = if direction == 0 {
+            (c.a, c.b)
+        } else {
+            (c.b, c.a)
+        };
+        let index = |address: IpAddr| replay.hosts.iter().position(|h| h.address == address);
+        let (Some(src), Some(dst)) = (index(from.address), index(to.address)) else {
+            continue;
+        };
+        let mut priority = priority_of(&d.data);
+        if let Some(one) = only_lossless.filter(|&p| p != priority && d.data.pcp.is_none()) {
+            // The only class that is paused is the class of RDMA.
+            map.insert(d.data.dscp, one);
+            priority = one;
+        }
+        replay.mtu = replay.mtu.max(c.mtu);
+        let model = Flow {
+            name: String::new(),
+            src,
+            dst,
+            connection,
+            direction,
+            service: c.service,
+            operation: Operation::Write,
+            bytes: 0,
+            message: 0,
+            depth: None,
+            start_ns: 0,
+            data: d.data,
+            answers: d.answers,
+            priority,
+            sport: d.sport,
+            pace: None,
+        };
+        let flows = bursts(report.capture.first_ns, c, d, &model);
+        replay.flows.extend(flows);
+    }
+    for (i, flow) in replay.flows.iter_mut().enumerate() {
+        let (src, dst) = (&replay.hosts[flow.src].name, &replay.hosts[flow.dst].name);
+        flow.name = format!("{i}.{src}-{dst}");
+        flow.name.truncate(64);
+    }
+    replay.dscp_map = map.into_iter().collect();
+    for &(dscp, priority) in &replay.dscp_map {
+        replay.notes.push(format!(
+            "DSCP {dscp} is taken for priority {priority}, the only one that was paused"
+        ));
+    }
+}
+
+/// A direction as one flow per burst of messages: work that was posted with a break between.
+fn bursts(base: u64, c: &Connection, d: &DirectionReport, model: &Flow) -> Vec<Flow> {
+    let start = d.first_data_ns.unwrap_or(c.first_ns).saturating_sub(base);
+    let known: u64 = d.message_runs.iter().map(|r| r.bytes * r.count).sum();
+    let kept: u64 = d.message_runs.iter().map(|r| r.count).sum();
+    let pace = idle_pace(d);
+    let depth = |bytes: u64| match d.outstanding_max {
+        1 => Some(1),
+        n if n > 0 && bytes < LARGE_MESSAGE => Some(n),
+        _ => None,
+    };
+    // Lists are cut at a length, and a capture may begin in the middle of a message.
+    if kept < d.messages || known < d.new_bytes - d.new_bytes / 8 {
+        let message = d.new_bytes.div_ceil(d.messages.max(1));
+        return vec![Flow {
+            operation: d
+                .message_runs
+                .first()
+                .map_or(Operation::Write, |r| r.operation),
+            bytes: d.new_bytes,
+            message,
+            depth: depth(message),
+            start_ns: start,
+            pace,
+            ..model.clone()
+        }];
+    }
+    let mut flows: Vec<Flow> = Vec::new();
+    let mut done = 0;
+    let mean = d.completion_ns.map_or(0, |[_, mean, _]| mean);
+    for run in d.message_runs.iter().filter(|r| r.bytes > 0) {
+        let breaks = run.start_ns > done + IDLE_NS.max(10 * mean);
+        match flows.last_mut() {
+            Some(last) if !breaks && last.operation == run.operation => add_run(last, run),
+            _ => flows.push(Flow {
+                operation: run.operation,
+                bytes: run.bytes * run.count,
+                message: run.bytes,
+                depth: depth(run.bytes),
+                start_ns: run.start_ns.saturating_sub(base),
+                pace,
+                ..model.clone()
+            }),
+        }
+        done = run.done_ns.unwrap_or(u64::MAX - IDLE_NS - 10 * mean);
+    }
+    flows
+}
+
+/// More messages of a burst; the size that carries most bytes stands for all.
+fn add_run(flow: &mut Flow, run: &MessageRun) {
+    let bytes = run.bytes * run.count;
+    if bytes > flow.bytes {
+        flow.message = run.bytes;
+    }
+    flow.bytes += bytes;
+}
+
+/// The mean rate of an application that leaves its queue pair idle most of the time.
+fn idle_pace(d: &DirectionReport) -> Option<u64> {
+    let (first, last) = (d.first_data_ns?, d.last_data_ns?);
+    let [_, mean, _] = d.completion_ns?;
+    let span = last.checked_sub(first).filter(|&s| s > 0)?;
+    let busy = u128::from(mean) * u128::from(d.messages_completed);
+    let quiet = d.retransmitted_packets == 0 && d.cnps == 0 && d.messages_completed > 8;
+    (quiet && busy * 2 < u128::from(span))
+        .then(|| (u128::from(d.wire_bytes) * 8_000_000_000 / u128::from(span)) as u64)
+        .filter(|&bps| bps > 0)
+}
+
+/// Classes that were paused, by whom; or that LLDP says may be.
+fn find_pauses(report: &TraceReport, replay: &mut Replay) {
+    for port in &report.pauses {
+        replay.global_pause |= port.global > 0;
+        let paused = (0..8u8).filter(|&p| port.pause[usize::from(p)] > 0);
+        replay.lossless.extend(paused);
+        if let Some(slow) = slow_receiver(report, replay, port) {
+            replay.slow.push(slow);
+        }
+    }
+    if !replay.lossless.is_empty() {
+        return;
+    }
+    let links = report.links.iter();
+    let agreed = links.flat_map(|l| l.negotiated.iter().flatten());
+    for pfc in agreed.filter_map(|o| o.pfc) {
+        replay.lossless.extend((0..8).filter(|p| pfc & 1 << p != 0));
+    }
+    replay.notes.push(if replay.lossless.is_empty() {
+        "no pause frame and no PFC in LLDP was seen: PFC is taken to be off".to_owned()
+    } else {
+        "no pause frame was seen: lossless priorities are those that LLDP agreed on".to_owned()
+    });
+}
+
+/// A host that sent pause frames, and the rate at which it took data all the same.
+fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Option<(usize, u64)> {
+    let host = replay.hosts.iter().position(|h| h.mac == port.sender)?;
+    if replay.slow.iter().any(|&(h, _)| h == host) || port.pause.iter().all(|&n| n == 0) {
+        return None;
+    }
+    let address = replay.hosts[host].address;
+    let (mut bytes, mut first, mut last) = (0u128, u64::MAX, 0);
+    for (_, direction, c, d) in speaking(report) {
+        let to = if direction == 0 {
+            c.b.address
+        } else {
+            c.a.address
+        };
+        if to == address {
+            bytes += u128::from(d.wire_bytes);
+            first = first.min(d.first_data_ns.unwrap_or(u64::MAX));
+            last = last.max(d.last_data_ns.unwrap_or(0));
+        }
+    }
+    let span = last.checked_sub(first).filter(|&s| s > 0)?;
+    let rate = (bytes * 8_000_000_000 / u128::from(span)) as u64;
+    (rate > 0 && rate < replay.hosts[host].rate).then_some((host, rate))
+}
+
+fn find_behaviour(report: &TraceReport, replay: &mut Replay) {
+    let mut recovery = BTreeMap::new();
+    let mut shortest = u64::MAX;
+    for (_, _, c, d) in speaking(report) {
+        replay.vlan |= c.vlan.is_some();
+        replay.ipv6 |= c.a.address.is_ipv6();
+        replay.marking |= d.ce_marked > 0;
+        replay.dcqcn |= d.cnps > 0;
+        if d.recovery != Recovery::Unknown {
+            *recovery
+                .entry(format!("{:?}", d.recovery))
+                .or_insert((0, d.recovery)) = (d.retransmitted_packets, d.recovery);
+        }
+        let timeouts = d.episodes.iter().filter(|e| e.cause == Cause::Timeout);
+        let delays = timeouts.map(|e| e.delay_ns).filter(|&ns| ns >= 4_096);
+        shortest = shortest.min(delays.min().unwrap_or(u64::MAX));
+    }
+    for c in &report.connections {
+        for d in &c.directions {
+            replay.marking |= d.ce_marked > 0;
+            replay.dcqcn |= d.cnps > 0;
+        }
+    }
+    let most = recovery.values().max_by_key(|(packets, _)| *packets);
+    replay.recovery = most.map_or(Recovery::Unknown, |&(_, r)| r);
+    if shortest != u64::MAX {
+        let code = (shortest / 4_096).ilog2().min(31) as u8;
+        replay.timeout = Some(code);
+        replay.notes.push(format!(
+            "ACK timeout code {code}: the shortest wait for a timeout was {:.3} ms",
+            shortest as f64 / 1e6
+        ));
+    } else {
+        let note = "ACK timeout: none was seen, 67 ms (code 14) is assumed";
+        replay.notes.push(note.to_owned());
+    }
+    if replay.ipv6 && replay.hosts.iter().any(|h| h.address.is_ipv4()) {
+        let note = "IPv4 and IPv6 are mixed: all frames are replayed as IPv6";
+        replay.notes.push(note.to_owned());
+    }
+    let datagrams = |c: &&Connection| c.service != Service::Rc && c.service != Service::Uc;
+    let others = report.connections.iter().filter(datagrams).count();
+    if others > 0 {
+        replay.notes.push(format!(
+            "{others} views of UD, RD or XRC queue pairs: only UD with data is replayed"
+        ));
+    }
+}
+
+/// The share of a receiver's packets that were missing on their way to it.
+fn find_losses(report: &TraceReport, replay: &mut Replay) {
+    let mut totals: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+    for (_, direction, c, d) in speaking(report) {
+        let to = if direction == 0 {
+            c.b.address
+        } else {
+            c.a.address
+        };
+        let Some(host) = replay.hosts.iter().position(|h| h.address == to) else {
+            continue;
+        };
+        let total = totals.entry(host).or_default();
+        // Each report of a gap stands for at least one packet.
+        total.0 += d.naks.max(d.gaps) + d.timeouts;
+        total.1 += d.data_packets;
+    }
+    let lossy = totals
+        .into_iter()
+        .filter(|(_, (lost, sent))| *lost > 0 && *sent > 0);
+    replay.losses = lossy
+        .map(|(host, (lost, sent))| (host, (lost as f64 / sent as f64).min(0.5)))
+        .collect();
+}

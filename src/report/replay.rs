@@ -1,0 +1,137 @@
+//! A capture and its simulation side by side.
+
+use super::table::{Align, Table};
+use crate::replay::Replayed;
+use serde::Serialize;
+use std::io::{self, Write};
+use xoff_conformance::replay::figures::{Figures, FlowFigures};
+use xoff_sim::metrics::value::{Unit, grouped};
+
+/// Flows that the table shows.
+const ROWS: usize = 20;
+
+/// The report for people. `changes`: the what-if, as given.
+pub(crate) fn write(
+    out: &mut dyn Write,
+    replayed: &Replayed,
+    changes: &[(String, String)],
+) -> io::Result<()> {
+    let replay = &replayed.replay;
+    let (hosts, flows) = (replay.hosts.len(), replay.flows.len());
+    writeln!(out, "\nreplay: {hosts} hosts around one switch, {flows} flows")?;
+    for note in &replay.notes {
+        writeln!(out, "  - {note}")?;
+    }
+    let mut columns = vec![("captured", &replayed.captured), ("replay", &replayed.simulated)];
+    if let Some(changed) = &replayed.changed {
+        columns.push(("what if", changed));
+        let sets: Vec<String> = changes.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        writeln!(out, "  what if: {}", sets.join(", "))?;
+    }
+    writeln!(out)?;
+    write!(out, "{}", totals(&columns).render(2))?;
+    writeln!(out)?;
+    write!(out, "{}", by_flow(&columns).render(2))?;
+    let count = replayed.captured.flows.len();
+    if count > ROWS {
+        writeln!(out, "  and {} more flows", count - ROWS)?;
+    }
+    Ok(())
+}
+
+fn totals(columns: &[(&str, &Figures)]) -> Table {
+    let mut table = Table::new(&[("", Align::Left)]);
+    for (name, _) in columns {
+        table.column(name, Align::Right);
+    }
+    let mut row = |name: &str, value: &dyn Fn(&Figures) -> String| {
+        let cells = columns.iter().map(|(_, f)| value(f));
+        table.row(std::iter::once(name.to_owned()).chain(cells));
+    };
+    row("delivered", &|f| show(Unit::Bytes, f.delivered_bytes));
+    row("first to last data", &|f| time(f.span_ns));
+    row("goodput", &|f| show(Unit::Rate, f.goodput_bps));
+    row("data packets", &|f| grouped(f.data_packets));
+    row("retransmitted packets", &|f| grouped(f.retransmitted_packets));
+    row("NAKs received", &|f| grouped(f.naks));
+    row("timeouts", &|f| grouped(f.timeouts));
+    row("RNR NAKs", &|f| grouped(f.rnr_naks));
+    row("CE marks", &|f| grouped(f.ce_marked));
+    row("CNPs", &|f| grouped(f.cnps));
+    for priority in 0..8 {
+        let any = |pick: fn(&Figures) -> &[u64; 8]| {
+            columns.iter().any(|(_, f)| pick(f)[priority] > 0)
+        };
+        if any(|f| &f.hosts_paused_ns) {
+            let name = format!("hosts paused, priority {priority}");
+            row(&name, &|f| time(f.hosts_paused_ns[priority]));
+        }
+        if any(|f| &f.hosts_pausing_ns) {
+            let name = format!("hosts pausing, priority {priority}");
+            row(&name, &|f| time(f.hosts_pausing_ns[priority]));
+        }
+    }
+    table
+}
+
+/// Flows that were sent again most, then the longest.
+fn by_flow(columns: &[(&str, &Figures)]) -> Table {
+    let mut table = Table::new(&[("flow", Align::Left), ("bytes", Align::Right)]);
+    table.span("", 2);
+    for (name, _) in columns {
+        table.span(name, 2);
+        table.column("time", Align::Right);
+        table.column("sent again", Align::Right);
+    }
+    let captured = columns[0].1;
+    let mut order: Vec<usize> = (0..captured.flows.len()).collect();
+    order.sort_by_key(|&i| {
+        let f = &captured.flows[i];
+        std::cmp::Reverse((f.retransmitted_packets, f.span_ns))
+    });
+    for &i in order.iter().take(ROWS) {
+        let flow = &captured.flows[i];
+        let mut cells = vec![flow.name.clone(), show(Unit::Bytes, flow.delivered_bytes)];
+        for (_, figures) in columns {
+            cells.extend(figures.flows.get(i).map_or(Default::default(), cells_of));
+        }
+        table.row(cells);
+    }
+    table
+}
+
+fn cells_of(flow: &FlowFigures) -> [String; 2] {
+    let unfinished = if flow.completed { "" } else { "*" };
+    [
+        format!("{}{unfinished}", time(flow.span_ns)),
+        grouped(flow.retransmitted_packets),
+    ]
+}
+
+fn show(unit: Unit, raw: u64) -> String {
+    unit.value(raw).to_string()
+}
+
+fn time(ns: u64) -> String {
+    show(Unit::Duration, ns.saturating_mul(1_000))
+}
+
+/// The same for programs.
+#[derive(Serialize)]
+pub(crate) struct ReplayJson<'a> {
+    scenario: &'a str,
+    notes: &'a [String],
+    captured: &'a Figures,
+    simulated: &'a Figures,
+    what_if: Option<&'a Figures>,
+}
+
+pub(crate) fn json(replayed: &Replayed) -> ReplayJson<'_> {
+    ReplayJson {
+        scenario: &replayed.toml,
+        notes: &replayed.replay.notes,
+        captured: &replayed.captured,
+        simulated: &replayed.simulated,
+        what_if: replayed.changed.as_ref(),
+    }
+}
