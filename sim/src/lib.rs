@@ -11,6 +11,7 @@
 //! - [`switch`], [`nic`], [`transport`], [`cc`]: the models
 //! - [`metrics`]: named figures of a result, and assertions about them
 //! - [`headroom`]: the PFC headroom calculator
+//! - [`frames`]: what passes a port, as real frames
 //! - [`wire`]: the bytes of frames; [`dcbx`]: how two ends of a link agree on DCB settings
 //!
 //! Nothing here touches files, sockets or wall clocks.
@@ -19,6 +20,7 @@ pub mod cc;
 pub mod compat;
 pub mod dcbx;
 pub mod engine;
+pub mod frames;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod headroom;

@@ -19,7 +19,8 @@ use crate::switch::{Marking, Switch, Tables, budget};
 use crate::time::SimDuration;
 use crate::topology::fabric::{Ends, Fabric, PortId};
 use crate::transport::{
-    FlowCold, Layout, Receiver, Sender, ideal_time, latency_histogram, path_key, sender_flag,
+    FlowCold, Layout, Receiver, Sender, flow_path, ideal_time, latency_histogram, sender_flag,
+    stated_ports,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -399,39 +400,12 @@ impl<'m> Sim<'m> {
 
     /// Egress ports of a flow's data, or of what answers it.
     pub(super) fn find_path(&mut self, qp: FlowId, data: bool) -> Option<Vec<PortId>> {
-        let spec = &self.model.flows[qp as usize];
-        let key = path_key(spec, data);
-        let forward = key.src == spec.src;
-        let ends = self.stated_ports(qp, data);
-        match &spec.path {
-            Some(via) if forward => self.fabric.explicit_path(via, key, ends),
-            Some(via) => {
-                let via: Vec<u32> = via.iter().rev().copied().collect();
-                self.fabric.explicit_path(&via, key, ends)
-            }
-            None => self.fabric.path(key.src, key, ends),
-        }
+        flow_path(&mut self.fabric, &self.model.flows[qp as usize], data)
     }
 
     /// The ports by which a flow's data, or what answers it, must leave and arrive.
     pub(crate) fn stated_ports(&self, qp: FlowId, data: bool) -> Ends {
-        let spec = &self.model.flows[qp as usize];
-        let port = |node: u32, index: Option<u32>| {
-            index.map(|index| self.fabric.node_ports(node).start + index)
-        };
-        let (src, dst) = (port(spec.src, spec.src_port), port(spec.dst, spec.dst_port));
-        let forward = path_key(spec, data).src == spec.src;
-        if forward {
-            Ends {
-                first: src,
-                last: dst,
-            }
-        } else {
-            Ends {
-                first: dst,
-                last: src,
-            }
-        }
+        stated_ports(&self.fabric, &self.model.flows[qp as usize], data)
     }
 
     /// Appends a path to the route table: its first port, and the index of what follows.

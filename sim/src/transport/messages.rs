@@ -94,6 +94,36 @@ impl Layout {
         }
     }
 
+    /// Payload bytes before a packet.
+    pub(crate) fn offset(&self, psn: u32) -> u64 {
+        let (mtu, tail) = (u64::from(self.mtu), u64::from(self.tail));
+        let full = u64::from(self.per_message.max(1));
+        let message = (full - 1) * mtu + tail;
+        let before = match psn {
+            _ if psn >= self.total => self.messages - 1,
+            _ if self.messages == 1 => 0,
+            _ => psn / self.per_message,
+        };
+        let packets = u64::from(psn.min(self.total)) - u64::from(before) * full;
+        let rest = if psn >= self.total {
+            (packets - 1) * mtu + u64::from(self.last)
+        } else {
+            packets * mtu
+        };
+        u64::from(before) * message + rest
+    }
+
+    /// Messages that end at or before a packet's beginning.
+    pub(crate) fn whole_before(&self, psn: u32) -> u32 {
+        if psn >= self.total {
+            self.messages
+        } else if self.messages == 1 {
+            0
+        } else {
+            psn / self.per_message
+        }
+    }
+
     /// First packet after the first `messages` messages.
     pub fn end_of(&self, messages: u32) -> u32 {
         (u64::from(messages) * u64::from(self.per_message)).min(u64::from(self.total)) as u32
@@ -276,6 +306,22 @@ mod tests {
         assert_eq!(l.packet(4), (1_024, true, false));
         assert_eq!(l.packet(9), (976, false, true));
         assert_eq!(l.message_end(8), 10);
+    }
+
+    #[test]
+    fn offsets_add_up() {
+        for (bytes, message, mtu) in [(10_000, 4_000, 1_024), (1_500, 9_999, 1_024), (64, 8, 512)] {
+            let l = layout(bytes, message, mtu, false);
+            let mut at = 0;
+            for psn in 0..l.total {
+                assert_eq!(l.offset(psn), at, "{psn}");
+                let ends = (0..psn).filter(|&p| l.packet(p).2).count();
+                assert_eq!(l.whole_before(psn) as usize, ends);
+                at += u64::from(l.packet(psn).0);
+            }
+            assert_eq!((l.offset(l.total), at), (bytes, bytes));
+            assert_eq!(l.whole_before(l.total), l.messages);
+        }
     }
 
     #[test]
