@@ -1,13 +1,16 @@
 //! One pass over a capture: every frame to the follower that it concerns.
 
+use super::buckets::{Buckets, Merge, STEPS};
 use super::report::{CaptureSummary, TraceReport};
+use super::timeline::{FlowCell, FlowRow, Timeline};
 use super::{links, pause, rate, rc, tcp};
 use crate::capture::{Frame, Interface, InterfaceStats, LinkType};
+use crate::finding::Finding;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use xoff_sim::units::BitRate;
+use xoff_sim::wire::WireError;
 use xoff_sim::wire::dissect::{self, Body, Dissected, Link};
-use xoff_sim::wire::{WireError, roce};
 
 /// Malformed frames that the report shows.
 const EXAMPLES: usize = 5;
@@ -23,6 +26,7 @@ pub struct Options {
 
 /// Analyses a capture frame by frame. Memory grows with the flows, not with the frames.
 pub struct Analyzer {
+    options: Options,
     interfaces: Vec<InterfaceState>,
     summary: CaptureSummary,
     roce: [u64; 2],
@@ -33,7 +37,7 @@ pub struct Analyzer {
     rc: rc::Follower,
     pause: pause::Follower,
     links: links::Follower,
-    tcp: tcp::Follower,
+    tcp: tcp::TcpFollower,
     rates: rate::Observer,
 }
 
@@ -48,6 +52,7 @@ struct InterfaceState {
 impl Analyzer {
     pub fn new(options: Options) -> Analyzer {
         Analyzer {
+            options,
             interfaces: Vec::new(),
             summary: CaptureSummary::default(),
             roce: [0; 2],
@@ -58,9 +63,9 @@ impl Analyzer {
             rc: rc::Follower::new(rc::Options {
                 timeline: options.timeline,
             }),
-            pause: pause::Follower::new(options.link_rate),
-            links: links::Follower::default(),
-            tcp: tcp::Follower::default(),
+            pause: pause::Follower::new(options.link_rate.map(BitRate::bps)),
+            links: links::Follower::new(),
+            tcp: tcp::TcpFollower::new(),
             rates: rate::Observer::default(),
         }
     }
@@ -117,9 +122,6 @@ impl Analyzer {
             Body::Roce(packet) => {
                 self.roce[usize::from(packet.sport.is_none())] += 1;
                 self.rc.packet(f, eth, packet);
-                if packet.icrc != roce_invalid(packet) {
-                    self.tcp.roce(f, packet);
-                }
                 self.pause.traffic(f, eth);
             }
             Body::Pause(pause) => {
@@ -162,36 +164,126 @@ impl Analyzer {
     pub fn finish(mut self, stats: &[InterfaceStats], partial: Option<String>) -> TraceReport {
         self.summary.partial = partial;
         self.summary.protocols = self.protocols();
-        let ends: Vec<u64> = self.ends(stats);
+        let ends = self.ends(stats);
         let end_of = |interface: u32| ends.get(interface as usize).copied().unwrap_or(0);
-        let mut report = TraceReport::default();
-        let of = |i: usize| stats.get(i).copied().unwrap_or_default();
+        let stats_of = |i: usize| stats.get(i).copied().unwrap_or_default();
         let states = self.interfaces.into_iter().enumerate();
         self.summary.interfaces = states
-            .map(|(i, state)| (state.interface, of(i), state.frames))
+            .map(|(i, state)| (state.interface, stats_of(i), state.frames))
             .collect();
-        let last_ns = self.summary.last_ns;
-        report.capture = self.summary;
-        report.rates = self.rates.finish();
-        let (pauses, mut findings) = self.pause.finish(&end_of);
-        report.pauses = pauses;
-        let (links, more) = self.links.finish(last_ns);
-        report.links = links;
-        findings.extend(more);
-        let followed = self.rc.finish(&report, &end_of);
-        report.connections = followed.connections;
-        findings.extend(followed.findings);
-        let streams = self.tcp.finish();
-        report.smb = streams.smb;
-        report.iwarp = streams.iwarp;
-        findings.extend(streams.findings);
-        findings.sort_by(|a, b| {
-            let rank = |f: &crate::finding::Finding| {
-                (f.inconclusive.is_some(), std::cmp::Reverse(f.severity))
-            };
-            (rank(a), a.id, &a.subject).cmp(&(rank(b), b.id, &b.subject))
-        });
-        report.findings = findings;
-        report
+        let pauses = self.pause.finish(end_of);
+        let links = self.links.finish(self.summary.last_ns);
+        let context = context(&pauses, stats);
+        let queue_pairs = self.rc.finish(&end_of, &context);
+        let (smb, iwarp, tcp, stream_findings) = self.tcp.finish();
+        let timeline = self
+            .options
+            .timeline
+            .then(|| timeline(&queue_pairs, &pauses));
+        let mut findings = pauses.findings;
+        findings.extend(links.findings);
+        findings.extend(queue_pairs.findings);
+        findings.extend(stream_findings);
+        sort(&mut findings);
+        TraceReport {
+            capture: self.summary,
+            connections: queue_pairs.connections,
+            pauses: pauses.ports,
+            links: links.links,
+            rates: self.rates.finish(),
+            smb,
+            iwarp,
+            tcp,
+            timeline,
+            findings,
+        }
     }
+
+    /// When the capture of each interface ended: what the file says, or else its last frame.
+    fn ends(&self, stats: &[InterfaceStats]) -> Vec<u64> {
+        let states = self.interfaces.iter().enumerate();
+        states
+            .map(|(i, state)| {
+                let stated = stats.get(i).and_then(|s| s.end_ns);
+                stated.unwrap_or(0).max(state.last_ns)
+            })
+            .collect()
+    }
+
+    /// Frames by protocol, most frequent first.
+    fn protocols(&mut self) -> Vec<(String, u64)> {
+        let known = [
+            ("RoCEv2", self.roce[0]),
+            ("RoCEv1", self.roce[1]),
+            ("PFC and pause", self.pauses),
+            ("LLDP", self.lldp),
+            ("TCP", self.tcp_frames),
+            ("malformed", self.summary.malformed),
+        ];
+        let others = std::mem::take(&mut self.others);
+        let known = known.into_iter().filter(|&(_, count)| count > 0);
+        let mut all: Vec<(String, u64)> = known
+            .map(|(name, count)| (name.to_owned(), count))
+            .chain(others.into_iter().map(|(name, n)| (name.into_owned(), n)))
+            .collect();
+        all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        all
+    }
+}
+
+/// What the judgement of queue pairs needs to know of the rest.
+fn context(pauses: &pause::Outcome, stats: &[InterfaceStats]) -> rc::Context {
+    let mut context = rc::Context {
+        dropped: stats.iter().filter_map(|s| s.dropped).sum(),
+        ..rc::Context::default()
+    };
+    for port in &pauses.ports {
+        context.global_pause |= port.global > 0;
+        for (paused, &frames) in context.paused.iter_mut().zip(&port.pause) {
+            *paused |= frames > 0;
+        }
+    }
+    context
+}
+
+/// Both kinds of rows in the same steps: the longest that any of them has.
+fn timeline(queue_pairs: &rc::Output, pauses: &pause::Outcome) -> Timeline {
+    let cells = || pauses.activity.iter().map(|a| &a.cells);
+    let mut start_ns = cells().map(Buckets::start_ns).min().unwrap_or(u64::MAX);
+    let mut step_ns = cells().map(Buckets::step_ns).max().unwrap_or(0);
+    if !queue_pairs.flows.is_empty() {
+        start_ns = start_ns.min(queue_pairs.start_ns);
+        step_ns = step_ns.max(queue_pairs.step_ns);
+    }
+    let flows = queue_pairs.flows.iter().map(|row| FlowRow {
+        cells: refold(queue_pairs, &row.cells, start_ns, step_ns),
+        ..*row
+    });
+    let rows = pauses.activity.iter().map(|a| a.row(start_ns, step_ns));
+    Timeline {
+        start_ns,
+        step_ns,
+        steps: STEPS,
+        flows: flows.collect(),
+        pauses: rows.collect(),
+    }
+}
+
+/// The cells of a flow in other steps, no shorter than its own.
+fn refold(from: &rc::Output, cells: &[FlowCell], start_ns: u64, step_ns: u64) -> Vec<FlowCell> {
+    let mut folded = vec![FlowCell::default(); STEPS];
+    for (i, cell) in cells.iter().enumerate() {
+        let at = from.start_ns + i as u64 * from.step_ns;
+        let index = (at - start_ns) / step_ns.max(1);
+        folded[(index as usize).min(STEPS - 1)].merge(cell);
+    }
+    folded
+}
+
+/// The worst first; what could not be decided last.
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        let rank = |f: &Finding| (f.inconclusive.is_some(), std::cmp::Reverse(f.severity));
+        (rank(a), a.id, &a.subject).cmp(&(rank(b), b.id, &b.subject))
+    });
 }
