@@ -296,4 +296,6 @@ fn host_requirements(unit: &Repr) -> [(&'static str, bool); 5] {
 }
 
 #[cfg(test)]
+mod captures;
+#[cfg(test)]
 mod tests;
