@@ -58,6 +58,19 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) csv: Option<PathBuf>,
 
+    /// Write the traffic of one case as pcapng; `-` is standard output, .gz compresses
+    #[arg(long, value_name = "FILE", conflicts_with = "hpcc")]
+    pub(crate) pcap: Option<PathBuf>,
+
+    /// Where --pcap captures: a node, one of its ports, or `all` [default: all ports of hosts]
+    #[arg(long = "tap", value_name = "NODE[:PORT]", requires = "pcap")]
+    pub(crate) taps: Vec<String>,
+
+    /// Bytes that --pcap keeps of each frame [default: all]
+    #[arg(long, value_name = "BYTES", requires = "pcap",
+          value_parser = clap::value_parser!(u32).range(1..=262_144))]
+    pub(crate) snaplen: Option<u32>,
+
     /// Directory of the files that --hpcc writes [default: where the config says, from its own]
     #[arg(
         long,
@@ -237,6 +250,9 @@ mod tests {
             "xoff run a.toml --set novalue",
             "xoff run a.toml --until 5",
             "xoff run a.toml --jobs 0",
+            "xoff run a.toml --tap h0",
+            "xoff run a.toml --snaplen 64",
+            "xoff run --hpcc c.txt --pcap o.pcapng",
             "xoff headroom --rate 100 --cable 7m",
         ] {
             assert!(

@@ -6,6 +6,7 @@
 mod args;
 mod headroom;
 mod output;
+mod pcap;
 mod progress;
 mod report;
 mod run;
