@@ -109,7 +109,11 @@ impl Account {
     /// A frame that asks classes to stop for so many quanta. Frames that go back in time count as
     /// simultaneous with the one before.
     pub(super) fn frame(&mut self, at_ns: u64, times: &[Option<u16>; 8]) {
-        let now = self.last.max(u128::from(at_ns) * 1_000);
+        self.frame_ps(u128::from(at_ns) * 1_000, times);
+    }
+
+    fn frame_ps(&mut self, at: u128, times: &[Option<u16>; 8]) {
+        let now = self.last.max(at);
         self.last = now;
         for (rate, classes) in &mut self.rates {
             for (class, time) in classes.iter_mut().zip(times) {
@@ -124,7 +128,11 @@ impl Account {
 
     /// The totals at `rate` if pauses count up to `end_ns`; None if that rate was not followed.
     pub(super) fn finish(self, rate: u64, end_ns: u64) -> Option<Totals> {
-        let end = self.last.max(u128::from(end_ns) * 1_000);
+        self.finish_ps(rate, u128::from(end_ns) * 1_000)
+    }
+
+    fn finish_ps(self, rate: u64, end: u128) -> Option<Totals> {
+        let end = self.last.max(end);
         let (_, classes) = self.rates.into_iter().find(|(r, _)| r.bps() == rate)?;
         let mut totals = Totals::default();
         for (i, mut class) in classes.into_iter().enumerate() {
@@ -180,6 +188,64 @@ mod tests {
         assert_eq!(at(10 * GBPS), Some(51));
         assert_eq!(at(2_500_000_000), Some(204));
         assert_eq!(at(3 * GBPS), None);
+    }
+
+    const INCAST: &str = r#"
+        until = "1ms"
+        [topology]
+        kind = "star"
+        hosts = 5
+        rate = "100Gbps"
+        cable = "3m"
+        [simulation]
+        log_pauses = true
+        [switch.default]
+        buffer = { size = "2MiB" }
+        pfc = { mode = "pfc", quanta = 2000 }
+        [nic.default]
+        pfc = { mode = "pfc", quanta = 2000 }
+        [[traffic]]
+        kind = "incast"
+        receiver = "h0"
+        senders = ["h1", "h2", "h3", "h4"]
+        bytes = "4MB"
+    "#;
+
+    /// Fed with the frames that each port of a simulated network received, the account says of
+    /// every priority what the simulator says.
+    #[test]
+    fn times_are_those_of_the_simulator() {
+        use xoff_sim::model::Role;
+        let over = xoff_sim::scenario::Overrides::default();
+        let none = |name: &str| Err(format!("{name}: not there"));
+        let plan = xoff_sim::scenario::load("incast.toml", INCAST, &over, &none).unwrap();
+        let model = &plan.cases[0].model;
+        let results = xoff_sim::engine::run(model, &mut |_| ());
+        let mut stopped = 0;
+        for port in &results.ports {
+            let spec = match model.nodes[port.node as usize].role {
+                Role::Host(profile) => model.nics[profile as usize].pfc,
+                Role::Switch(profile) => model.switches[profile as usize].pfc,
+            };
+            let mut account = Account::new(Some(100 * GBPS), 0);
+            let here = (port.node, port.port);
+            for entry in results.pauses.iter().filter(|e| (e.node, e.port) == here) {
+                let quanta = if entry.pause { spec.quanta.unwrap() } else { 0 };
+                let times = std::array::from_fn(|c| (entry.mask & 1 << c != 0).then_some(quanta));
+                let effect = entry.at.ps() + spec.response.ps();
+                account.frame_ps(u128::from(effect), &times);
+            }
+            let totals = account
+                .finish_ps(100 * GBPS, u128::from(results.end.ps()))
+                .unwrap();
+            for (class, told) in port.priority.iter().enumerate() {
+                assert_eq!(totals.paused_ns[class], told.rx_pause_duration.ns());
+                assert_eq!(totals.longest_ns[class], told.rx_pause_longest.ns());
+                assert_eq!(totals.transitions[class], told.rx_pause_transitions);
+                stopped += u32::from(totals.paused_ns[class] > 0);
+            }
+        }
+        assert!(stopped >= 4, "{stopped}");
     }
 
     proptest! {
