@@ -82,6 +82,8 @@ pub(super) struct IwarpStream {
     /// Whether each receiver wants markers.
     wants_markers: [bool; 2],
     sends: bool,
+    /// Of the latest octets.
+    latest: Place,
 }
 
 #[derive(Debug, Default)]
@@ -127,6 +129,7 @@ impl IwarpStream {
             sides: [Side::default(), Side::default()],
             wants_markers: [false; 2],
             sends: true,
+            latest: place,
         }
     }
 
@@ -140,6 +143,7 @@ impl IwarpStream {
                 segment_start,
             } => {
                 self.report.last_ns = self.report.last_ns.max(place.at_ns);
+                self.latest = place;
                 self.data(side, place, octets, segment_start, smb);
             }
         }
@@ -229,13 +233,7 @@ impl IwarpStream {
         }
         match state.deframer.as_mut().and_then(|d| d.skip(octets)) {
             Some(None) => {}
-            Some(Some(fpdu)) => {
-                let place = Place {
-                    frame: 0,
-                    at_ns: self.report.last_ns,
-                };
-                self.fpdu(side, place, &fpdu, smb);
-            }
+            Some(Some(fpdu)) => self.fpdu(side, self.latest, &fpdu, smb),
             None => self.lose(side, smb),
         }
     }
@@ -335,7 +333,7 @@ impl IwarpStream {
 }
 
 fn keep(frames: &mut Vec<u64>, place: Place) {
-    if frames.len() < FRAMES_KEPT && place.frame > 0 && frames.last() != Some(&place.frame) {
+    if frames.len() < FRAMES_KEPT && frames.last() != Some(&place.frame) {
         frames.push(place.frame);
     }
 }

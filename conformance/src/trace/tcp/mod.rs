@@ -259,10 +259,11 @@ impl TcpFollower {
         let opens = segment.syn && !segment.has_ack;
         if let Some(&index) = self.flows.get(&key) {
             let stream = &self.streams[index];
-            let reused = opens
-                && stream.interface == interface
-                && stream.syn != Some(segment.seq)
-                && (stream.finished == [true; 2] || stream.syn.is_some());
+            let another = match stream.syn {
+                Some(syn) => syn != segment.seq,
+                None => stream.halves.iter().any(|h| h.counters.segments > 0),
+            };
+            let reused = opens && another && stream.interface == interface;
             if !reused {
                 return index;
             }

@@ -100,3 +100,102 @@ fn a_capture_from_the_middle_finds_the_session() {
             .all(|f| f.id != "S-02" || f.inconclusive.is_some())
     );
 }
+
+/// A segment between two ports of one host.
+fn synthetic(follower: &mut TcpFollower, src: u16, seq: u32, flags: u8, payload: &[u8]) {
+    let address = std::net::IpAddr::from([192, 0, 2, 1]);
+    let network = ip::Network {
+        kind: ip::Kind::V6 { flow_label: 0 },
+        src: address,
+        dst: address,
+        dscp: 0,
+        ecn: ip::Ecn::Ce,
+        ttl: 64,
+        protocol: 6,
+        payload_len: 0,
+    };
+    let dst = if src == 445 { 40_000 } else { 445 };
+    let segment = Segment {
+        src_port: src,
+        dst_port: dst,
+        seq,
+        ack: seq.wrapping_mul(31),
+        syn: flags & 2 != 0,
+        fin: flags & 1 != 0,
+        rst: flags & 4 != 0,
+        has_ack: flags & 16 != 0,
+        ece: flags & 64 != 0,
+        cwr: false,
+        payload,
+        payload_len: payload.len() as u32,
+    };
+    let frame = Frame {
+        number: 1,
+        at_ns: 0,
+        interface: 0,
+        direction: crate::capture::Direction::Unknown,
+        original_len: 0,
+        data: &[],
+    };
+    follower.segment(&frame, &ethernet::Repr::default(), &network, &segment);
+}
+
+#[test]
+fn ports_that_are_used_again_make_another_connection() {
+    let mut follower = TcpFollower::new();
+    for seq in [100, 5000] {
+        synthetic(&mut follower, 40_000, seq, 2, b"");
+        synthetic(&mut follower, 40_000, seq, 2, b"");
+        synthetic(&mut follower, 40_000, seq + 1, 16, b"GET / HTTP/1.1");
+        synthetic(&mut follower, 445, 9, 4, b"");
+    }
+    let (smb, _, summary, _) = follower.finish();
+    assert_eq!((summary.connections, summary.resets), (2, 2));
+    assert_eq!(smb.tcp_connections, 0);
+    assert_eq!(summary.counters.segments, 2);
+    assert_eq!(summary.counters.ce_marked, 8);
+}
+
+#[test]
+fn many_connections_are_bounded() {
+    let mut follower = TcpFollower::new();
+    for i in 0..STREAMS_MAX as u32 + 10 {
+        let port = 1024 + (i % 60_000) as u16;
+        synthetic(&mut follower, port, i / 60_000 * 7, 2, b"");
+        assert!(follower.streams.len() <= STREAMS_MAX);
+    }
+    let (.., summary, _) = follower.finish();
+    assert_eq!(summary.connections, STREAMS_MAX as u64 + 10);
+}
+
+proptest::proptest! {
+    #[test]
+    fn never_panics(
+        segments in proptest::collection::vec(
+            (
+                proptest::bool::ANY,
+                proptest::num::u32::ANY,
+                0u32..40,
+                proptest::num::u8::ANY,
+                proptest::collection::vec(proptest::num::u8::ANY, 0..40),
+                0usize..4,
+            ),
+            1..40,
+        ),
+    ) {
+        let mut follower = TcpFollower::new();
+        for (up, seq, step, flags, tail, kind) in segments {
+            let src = if up { 445 } else { 40_000 };
+            let seq = if flags & 0xf0 == 0xf0 { seq } else { step };
+            let mut payload = match kind {
+                0 => b"\x00\x00\x00\x60\xfeSMB\x40\x00".to_vec(),
+                1 => b"MPA ID Req Frame\x40\x01\x00\x00".to_vec(),
+                2 => b"MPA ID Rep Frame\xc0\x01\x00\x00".to_vec(),
+                _ => Vec::new(),
+            };
+            payload.extend(tail);
+            synthetic(&mut follower, src, seq, flags & 0x13, &payload);
+        }
+        follower.finish();
+    }
+}
