@@ -55,7 +55,14 @@ mod tests {
     #[test]
     fn a_page_has_three_parts() {
         let check = catalogue::find("rc-07").unwrap();
-        insta::assert_snapshot!(page(check), @"");
+        insta::assert_snapshot!(page(check), @r#"
+        RC-07  ack-timeout
+
+          asserts  A timeout lasts as long as configured
+          why      The ACK timeout is 4.096 us times a power of two; every expiry stops the connection for
+                   that long.
+          cure     Lower the timeout exponent of the queue pair, and find why neither ACK nor NAK came.
+        "#);
     }
 
     #[test]

@@ -60,6 +60,6 @@ mod tests {
         let mut out = Vec::new();
         let failures = [("x".to_owned(), "x: two\nlines".to_owned())];
         write(&mut out, &[traced], &failures).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"");
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
     }
 }

@@ -394,6 +394,14 @@ mod tests {
             },
             ..TraceReport::default()
         };
-        insta::assert_snapshot!(text(&traced, false).replace(VERSION, "VERSION"), @"");
+        insta::assert_snapshot!(text(&traced, false).replace(VERSION, "VERSION"), @r#"
+        dir/a.pcap
+        xoff VERSION: 3 frames, 0B captured, 0ps, 0 interfaces
+        holds: ARP 2, TCP�[2J 1
+        no RDMA: the capture holds neither RoCE nor iWARP; nothing to judge
+
+        findings
+          none
+        "#);
     }
 }

@@ -91,7 +91,7 @@ fn cee_lines(cee: &cee::Repr, line: &mut dyn FnMut(&str, String)) {
             match group {
                 15 if members > 0 => parts.push(format!("no limit: {}", priorities(members))),
                 _ if members > 0 || share > 0 => {
-                    parts.push(format!("group {group} {share} %: {}", priorities(members)));
+                    parts.push(format!("group {group} {share}%: {}", priorities(members)));
                 }
                 _ => {}
             }
@@ -181,7 +181,7 @@ fn shares(ets: &qaz::Ets) -> String {
         let how = match ets.tsa[n] {
             0 => "strict".to_owned(),
             1 => "credit-based".to_owned(),
-            2 => format!("{} %", ets.bandwidth[n]),
+            2 => format!("{}%", ets.bandwidth[n]),
             255 => "vendor's own".to_owned(),
             tsa => format!("reserved algorithm {tsa}"),
         };

@@ -38,7 +38,10 @@ pub(super) fn text(report: &TraceReport, data: &Timeline, width: usize) -> Strin
         out += &pause(report, &scale, row);
     }
     out += &left_out(more, "paused class");
-    out + &scale.axis()
+    out += &scale.axis();
+    // Titles may be longer than a narrow terminal.
+    let clipped = out.lines().map(|line| line.chars().take(width));
+    clipped.flat_map(|line| line.chain(['\n'])).collect()
 }
 
 fn left_out(more: usize, what: &str) -> String {
@@ -92,7 +95,10 @@ impl Scale {
         for quarter in 0..=4_usize {
             let at = (quarter * self.columns / 4).min(self.columns - 1);
             ruler[at] = '|';
-            let label = duration(total / 4 * quarter as u64).to_string();
+            let label = match quarter {
+                0 => "0".to_owned(),
+                n => duration(total / 4 * n as u64).to_string(),
+            };
             let length = label.chars().count();
             // The last one ends with the ruler, so that it fits.
             let from = if quarter == 4 {
@@ -163,7 +169,14 @@ fn flow(scale: &Scale, flow: &FlowRow) -> String {
         let greatest = values.iter().copied().max().unwrap_or_default();
         values.iter().map(|v| level(*v, greatest)).collect()
     };
-    let mut out = row("PSN", &picture(&heights)) + &row("rate", &picture(&sum(|c| c.new_bytes)));
+    // Columns do not all have the same number of steps.
+    let rates = scale.map(cells, |part: &[FlowCell]| {
+        let bytes = part
+            .iter()
+            .fold(0, |n: u64, c| n.saturating_add(c.new_bytes));
+        bytes.div_ceil(part.len().max(1) as u64)
+    });
+    let mut out = row("PSN", &picture(&heights)) + &row("rate", &picture(&rates));
     let resent = sum(|c| c.repeated_bytes);
     if resent.iter().any(|n| *n > 0) {
         let marks: String = resent
