@@ -16,6 +16,7 @@ pub mod ip;
 pub mod lldp;
 pub mod mac_control;
 pub mod mpa;
+pub mod psn;
 pub mod qaz;
 pub mod rdmap;
 pub mod roce;
@@ -39,11 +40,30 @@ pub struct WireError {
     pub found: u64,
 }
 
+impl WireError {
+    /// The same error in a slice that starts `by` bytes earlier.
+    pub(crate) fn shifted(self, by: usize) -> Self {
+        WireError {
+            offset: self.offset + by,
+            ..self
+        }
+    }
+}
+
 pub type Result<T> = std::result::Result<T, WireError>;
 
 /// A MAC address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    pub const ZERO: Mac = Mac([0; 6]);
+
+    /// Whether the group bit is set: multicast or broadcast.
+    pub const fn is_group(self) -> bool {
+        self.0[0] & 1 != 0
+    }
+}
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
