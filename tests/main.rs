@@ -8,3 +8,4 @@ mod numbers;
 mod random;
 mod scenarios;
 mod support;
+mod trace;

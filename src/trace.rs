@@ -1,0 +1,161 @@
+//! `xoff trace`: explains captures.
+
+use crate::args::{TraceArgs, TraceFormat};
+use crate::output::{self, Error};
+use crate::progress::CpuTimer;
+use crate::report::trace::{self, Traced};
+use crate::report::{github, sarif};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use xoff_conformance::capture::read::{CaptureError, Reader};
+use xoff_conformance::finding::Severity;
+use xoff_conformance::trace::analyzer::{Analyzer, Options};
+use xoff_conformance::trace::report::TraceReport;
+use xoff_sim::metrics::value::grouped;
+
+pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
+    let mut traced = Vec::new();
+    let mut failures = Vec::new();
+    for path in &args.captures {
+        let cpu = CpuTimer::start();
+        match analyze(path, args) {
+            Ok(report) => {
+                if !args.quiet {
+                    output::tell(&speed(&report, path, &cpu));
+                }
+                let name = path.to_string_lossy().into_owned();
+                traced.push(Traced { name, report });
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if let Some(dir) = &args.csv {
+        write_csv(dir, &traced)?;
+    }
+    output::print(|out| match args.format {
+        TraceFormat::Human => trace::human::write(out, &traced, args.timeline),
+        TraceFormat::Json => trace::json::write(out, &traced, &failures),
+        TraceFormat::Junit => trace::junit::write(out, &traced, &failures),
+        TraceFormat::Sarif => sarif::write(out, &traced, &failures),
+        TraceFormat::Github => github::write(out, &traced, &failures),
+    })?;
+    // The last is told by the caller, as any error is.
+    if let Some(last) = failures.pop() {
+        for (_, message) in failures {
+            output::complain(&Error::Message(message));
+        }
+        return Err(Error::Message(last.1));
+    }
+    let wrong = |t: &Traced| {
+        let mut findings = t.report.findings.iter();
+        findings.any(|f| f.severity == Severity::Error && f.inconclusive.is_none())
+    };
+    Ok(!traced.iter().any(wrong))
+}
+
+/// What is in a capture; an error, with the file's name, if nothing could be read from it.
+fn analyze(path: &Path, args: &TraceArgs) -> Result<TraceReport, (String, String)> {
+    let name = path.to_string_lossy();
+    let failed = |message: String| (name.to_string(), message);
+    let source: Box<dyn Read + Send> = if name == "-" {
+        Box::new(std::io::stdin())
+    } else {
+        let file = File::open(path).map_err(|e| failed(format!("{name}: cannot open: {e}")))?;
+        Box::new(file)
+    };
+    let shown = if name == "-" { "standard input" } else { &name };
+    let reader = Reader::new(source, shown).map_err(|e| failed(e.to_string()))?;
+    follow(reader, args).map_err(|e| failed(e.to_string()))
+}
+
+fn follow(mut reader: Reader, args: &TraceArgs) -> Result<TraceReport, CaptureError> {
+    let mut analyzer = Analyzer::new(Options {
+        timeline: args.timeline || args.csv.is_some(),
+        link_rate: args.link_rate,
+    });
+    let mut known = 0;
+    let mut any = false;
+    let ended = loop {
+        match reader.advance() {
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(e) if any => break Some(e),
+            Err(e) => return Err(e),
+        }
+        any = true;
+        for interface in &reader.interfaces()[known..] {
+            analyzer.interface(known as u32, interface);
+            known += 1;
+        }
+        analyzer.frame(&reader.frame());
+    };
+    // Those without frames.
+    for interface in &reader.interfaces()[known..] {
+        analyzer.interface(known as u32, interface);
+        known += 1;
+    }
+    Ok(analyzer.finish(reader.stats(), ended.map(|e| e.partial())))
+}
+
+fn speed(report: &TraceReport, path: &Path, cpu: &CpuTimer) -> String {
+    let frames = report.capture.frames;
+    let elapsed = cpu.elapsed();
+    let rate = u128::from(frames) * 1_000_000_000 / elapsed.as_nanos().max(1);
+    format!(
+        "{}: {} frames in {:.3} s, {} frames/s",
+        path.display(),
+        grouped(frames),
+        elapsed.as_secs_f64(),
+        grouped(u64::try_from(rate).unwrap_or(u64::MAX)),
+    )
+}
+
+/// The tables of one capture in `dir` itself, of several in directories named after them.
+fn write_csv(dir: &Path, traced: &[Traced]) -> Result<(), Error> {
+    for (capture, to) in traced.iter().zip(directories(dir, traced)) {
+        std::fs::create_dir_all(&to)
+            .map_err(|e| Error::Message(format!("cannot create {}: {e}", to.display())))?;
+        for (name, text) in trace::csv::files(capture) {
+            output::replace_file(&to.join(name), text.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+fn directories(dir: &Path, traced: &[Traced]) -> Vec<PathBuf> {
+    if let [_] = traced {
+        return vec![dir.to_owned()];
+    }
+    let mut used = BTreeSet::new();
+    let name = |t: &Traced| {
+        let stem = Path::new(&t.name).file_stem().unwrap_or_default();
+        let stem = stem.to_string_lossy().into_owned();
+        let numbered = (2..).map(|n| format!("{stem}-{n}"));
+        let mut names = std::iter::once(stem.clone()).chain(numbered);
+        let free = names.find(|name| used.insert(name.clone()));
+        dir.join(free.unwrap_or(stem))
+    };
+    traced.iter().map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captures_of_one_name_get_directories_of_their_own() {
+        let traced = ["a/x.pcap", "b/x.pcap", "y.pcap.gz"].map(|name| Traced {
+            name: name.to_owned(),
+            report: TraceReport::default(),
+        });
+        let dirs = directories(Path::new("out"), &traced);
+        let expected = ["out/x", "out/x-2", "out/y.pcap"].map(PathBuf::from);
+        assert_eq!(dirs, expected);
+        assert_eq!(
+            directories(Path::new("out"), &traced[..1]),
+            [Path::new("out")]
+        );
+    }
+}
