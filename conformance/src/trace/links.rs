@@ -3,8 +3,9 @@
 mod judge;
 
 use super::report::{Link, LinkEnd};
+use super::tally::Tally;
 use crate::capture::Frame;
-use crate::finding::{FRAMES_KEPT, Finding};
+use crate::finding::Finding;
 use std::collections::BTreeMap;
 use xoff_sim::dcbx::{self, Advertised, Heard, Neighbour};
 use xoff_sim::wire::lldp::{self, Fault, Repr};
@@ -19,22 +20,6 @@ const FAULTS_KEPT: usize = 16;
 /// Data units that may pass before a CEE sequence number must have been acknowledged: the next may
 /// have been on its way.
 const ACK_PATIENCE: u64 = 2;
-
-/// How often something was seen, and where first.
-#[derive(Clone, Debug, Default)]
-struct Tally {
-    count: u64,
-    frames: Vec<u64>,
-}
-
-impl Tally {
-    fn add(&mut self, frame: u64) {
-        self.count += 1;
-        if self.frames.len() < FRAMES_KEPT {
-            self.frames.push(frame);
-        }
-    }
-}
 
 /// One station on one interface.
 #[derive(Clone, Debug)]

@@ -6,9 +6,10 @@ mod load;
 
 use super::buckets::Buckets;
 use super::report::PausePort;
+use super::tally::Tally;
 use super::timeline::PauseRow;
 use crate::capture::{Direction, Frame, Interface};
-use crate::finding::{FRAMES_KEPT, Finding};
+use crate::finding::Finding;
 use account::Account;
 use load::Load;
 use std::collections::BTreeMap;
@@ -17,22 +18,6 @@ use xoff_sim::wire::{Mac, ethernet};
 
 /// Senders of pause frames that are followed; a link has two.
 const PORTS_KEPT: usize = 256;
-
-/// How often something was seen, and where first.
-#[derive(Clone, Debug, Default)]
-struct Tally {
-    count: u64,
-    frames: Vec<u64>,
-}
-
-impl Tally {
-    fn add(&mut self, frame: u64) {
-        self.count += 1;
-        if self.frames.len() < FRAMES_KEPT {
-            self.frames.push(frame);
-        }
-    }
-}
 
 /// The pause frames of one sender in one direction of one interface.
 #[derive(Clone, Debug)]

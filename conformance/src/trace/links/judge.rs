@@ -1,22 +1,10 @@
 //! What is wrong with the LLDP and DCBX of a capture.
 
-use super::{End, Follower, Tally, host_requirements, speaks_dcbx, station};
+use super::{End, Follower, host_requirements, speaks_dcbx, station};
 use crate::finding::{Finding, Severity};
+use crate::trace::tally::Tally;
 use xoff_sim::dcbx::{Dialect, Operational};
 use xoff_sim::wire::qaz::{self, App, Ets};
-
-fn finding(id: &'static str, severity: Severity, subject: String, tally: &Tally) -> Finding {
-    Finding {
-        id,
-        severity,
-        inconclusive: None,
-        subject,
-        cause: String::new(),
-        cure: String::new(),
-        count: tally.count,
-        frames: tally.frames.clone(),
-    }
-}
 
 /// One sighting, at the station's first frame.
 fn once(end: &End) -> Tally {
@@ -35,12 +23,7 @@ pub(super) fn units(follower: &Follower, findings: &mut Vec<Finding>) {
                 tally.count
             ),
             cure: "Look at the LLDP agent of the sender.".to_owned(),
-            ..finding(
-                "X-02",
-                Severity::Error,
-                format!("interface {interface}"),
-                tally,
-            )
+            ..tally.finding("X-02", Severity::Error, format!("interface {interface}"))
         });
     }
     for (interface, tally) in &follower.cut {
@@ -48,12 +31,7 @@ pub(super) fn units(follower: &Follower, findings: &mut Vec<Finding>) {
             inconclusive: Some("LLDP frames were cut when they were captured".to_owned()),
             cause: format!("{} LLDP data units are not whole", tally.count),
             cure: "Capture with a larger snapshot length.".to_owned(),
-            ..finding(
-                "X-02",
-                Severity::Note,
-                format!("interface {interface}"),
-                tally,
-            )
+            ..tally.finding("X-02", Severity::Note, format!("interface {interface}"))
         });
     }
     if follower.beyond.count > 0 {
@@ -67,12 +45,9 @@ pub(super) fn units(follower: &Follower, findings: &mut Vec<Finding>) {
                 follower.beyond.count
             ),
             cure: "Capture fewer links at once.".to_owned(),
-            ..finding(
-                "X-05",
-                Severity::Note,
-                "capture".to_owned(),
-                &follower.beyond,
-            )
+            ..follower
+                .beyond
+                .finding("X-05", Severity::Note, "capture".to_owned())
         });
     }
 }
@@ -84,7 +59,7 @@ pub(super) fn end(interface: u32, end: &End, last_ns: u64, findings: &mut Vec<Fi
         findings.push(Finding {
             cause: format!("malformed or inconsistent LLDP: {fault}"),
             cure: "Correct the DCB settings of the sender, or its LLDP agent.".to_owned(),
-            ..finding("X-02", Severity::Warning, subject(), tally)
+            ..tally.finding("X-02", Severity::Warning, subject())
         });
     }
     expiry(end, last_ns, subject, findings);
@@ -93,7 +68,7 @@ pub(super) fn end(interface: u32, end: &End, last_ns: u64, findings: &mut Vec<Fi
             cause: "speaks DCBX 1.00 (CIN), which came before CEE and nothing follows any more"
                 .to_owned(),
             cure: "Set the port to IEEE DCBX.".to_owned(),
-            ..finding("X-06", Severity::Warning, subject(), &end.cin)
+            ..end.cin.finding("X-06", Severity::Warning, subject())
         });
     }
     if end.report.advertised.dialect() == Dialect::Both {
@@ -101,7 +76,7 @@ pub(super) fn end(interface: u32, end: &End, last_ns: u64, findings: &mut Vec<Fi
             cause: "speaks IEEE and CEE DCBX at once: peers choose by rules of their own"
                 .to_owned(),
             cure: "Set the port to IEEE DCBX.".to_owned(),
-            ..finding("X-06", Severity::Warning, subject(), &once(end))
+            ..once(end).finding("X-06", Severity::Warning, subject())
         });
     }
     if end.cee_errors.count > 0 {
@@ -110,14 +85,14 @@ pub(super) fn end(interface: u32, end: &End, last_ns: u64, findings: &mut Vec<Fi
                     feature is off"
                 .to_owned(),
             cure: "Make one end willing, or configure both alike.".to_owned(),
-            ..finding("X-07", Severity::Error, subject(), &end.cee_errors)
+            ..end.cee_errors.finding("X-07", Severity::Error, subject())
         });
     }
     if end.stale_acks.count > 0 {
         findings.push(Finding {
             cause: "does not acknowledge the sequence number of its CEE peer".to_owned(),
             cure: "See whether LLDP reaches the station, and restart its DCBX agent.".to_owned(),
-            ..finding("X-07", Severity::Warning, subject(), &end.stale_acks)
+            ..end.stale_acks.finding("X-07", Severity::Warning, subject())
         });
     }
     applications(end, subject, findings);
@@ -129,7 +104,7 @@ pub(super) fn end(interface: u32, end: &End, last_ns: u64, findings: &mut Vec<Fi
                 end.changes.count
             ),
             cure: "Leave DCBX to either the system or the adapter's firmware.".to_owned(),
-            ..finding("X-11", Severity::Warning, subject(), &end.changes)
+            ..end.changes.finding("X-11", Severity::Warning, subject())
         });
     }
 }
@@ -140,7 +115,7 @@ fn expiry(end: &End, last_ns: u64, subject: impl Fn() -> String, findings: &mut 
             cause: "announced its shutdown (TTL 0): its peer falls back to local DCB settings"
                 .to_owned(),
             cure: "See whether the port or the LLDP agent was restarted.".to_owned(),
-            ..finding("X-05", Severity::Warning, subject(), &end.shutdown)
+            ..end.shutdown.finding("X-05", Severity::Warning, subject())
         });
     }
     if end.late.count > 0 {
@@ -152,7 +127,7 @@ fn expiry(end: &End, last_ns: u64, subject: impl Fn() -> String, findings: &mut 
             ),
             cure: "See why LLDP was not sent or not captured; keep the TTL at four intervals."
                 .to_owned(),
-            ..finding("X-05", Severity::Warning, subject(), &end.late)
+            ..end.late.finding("X-05", Severity::Warning, subject())
         });
     }
     let gone = end.neighbour.expiry_ns().is_some() && end.neighbour.expired(last_ns);
@@ -163,7 +138,7 @@ fn expiry(end: &End, last_ns: u64, subject: impl Fn() -> String, findings: &mut 
                 end.report.ttl_s
             ),
             cure: "See whether the station is still there and its LLDP agent runs.".to_owned(),
-            ..finding("X-05", Severity::Warning, subject(), &once(end))
+            ..once(end).finding("X-05", Severity::Warning, subject())
         });
     }
 }
@@ -186,7 +161,7 @@ fn applications(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Find
                 .to_owned(),
             cure: "Advertise UDP port 4791 with the lossless priority, if RoCE is to run here."
                 .to_owned(),
-            ..finding("X-08", Severity::Note, subject(), &once(end))
+            ..once(end).finding("X-08", Severity::Note, subject())
         });
     }
     for app in roce {
@@ -198,7 +173,7 @@ fn applications(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Find
                     qaz::priorities(pfc.enabled)
                 ),
                 cure: "Turn PFC on for that priority, or move RoCE to one that has it.".to_owned(),
-                ..finding("X-08", Severity::Warning, subject(), &once(end))
+                ..once(end).finding("X-08", Severity::Warning, subject())
             });
         }
     }
@@ -214,7 +189,7 @@ fn applications(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Find
                     "priority {priority} is lossless but its traffic class has 0 % of ETS"
                 ),
                 cure: "Give the class a share of the bandwidth.".to_owned(),
-                ..finding("X-08", Severity::Warning, subject(), &once(end))
+                ..once(end).finding("X-08", Severity::Warning, subject())
             });
         }
     }
@@ -249,7 +224,7 @@ fn required(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Finding>
             missing.join(", ")
         ),
         cure: "Turn the TLVs on in the switch's LLDP settings.".to_owned(),
-        ..finding("X-09", Severity::Note, subject(), &once(end))
+        ..once(end).finding("X-09", Severity::Note, subject())
     });
 }
 
@@ -282,7 +257,7 @@ pub(super) fn link(
         cause: "what both ends agree on cannot be told".to_owned(),
         cure: "Capture both directions of one link, without stations in between that forward LLDP."
             .to_owned(),
-        ..finding("X-04", Severity::Note, subject.clone(), &all)
+        ..all.finding("X-04", Severity::Note, subject.clone())
     });
     if ends.len() > 2 {
         findings.push(Finding {
@@ -292,7 +267,7 @@ pub(super) fn link(
                 ends.len()
             ),
             cure: "Leave LLDP to one agent per end.".to_owned(),
-            ..finding("X-06", Severity::Warning, subject, &all)
+            ..all.finding("X-06", Severity::Warning, subject)
         });
     }
 }
@@ -308,7 +283,7 @@ fn conflicts(
         findings.push(Finding {
             cause,
             cure: cure.to_owned(),
-            ..finding(id, severity, subject.clone(), all)
+            ..all.finding(id, severity, subject.clone())
         });
     };
     let [a, b] = both;

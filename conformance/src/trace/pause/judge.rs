@@ -1,9 +1,10 @@
 //! What is wrong with the pauses of a capture.
 
-use super::{Port, Tally};
+use super::Port;
 use crate::capture::Direction;
 use crate::finding::{Finding, Severity};
 use crate::trace::report::PausePort;
+use crate::trace::tally::Tally;
 use std::collections::BTreeMap;
 use xoff_sim::wire::Mac;
 use xoff_sim::wire::mac_control::Irregularity;
@@ -38,19 +39,6 @@ fn direction_word(direction: Direction) -> &'static str {
     }
 }
 
-fn finding(id: &'static str, severity: Severity, subject: String, tally: &Tally) -> Finding {
-    Finding {
-        id,
-        severity,
-        inconclusive: None,
-        subject,
-        cause: String::new(),
-        cure: String::new(),
-        count: tally.count,
-        frames: tally.frames.clone(),
-    }
-}
-
 /// Tells of links on which both kinds of pause are in use.
 pub(super) fn mixed(ports: &BTreeMap<(u32, Direction, Mac), Port>, findings: &mut Vec<Finding>) {
     let mut links: BTreeMap<u32, (Tally, u64)> = BTreeMap::new();
@@ -76,7 +64,7 @@ pub(super) fn mixed(ports: &BTreeMap<(u32, Direction, Mac), Port>, findings: &mu
                 global.count
             ),
             cure: "Turn off 802.3x flow control wherever PFC is on.".to_owned(),
-            ..finding("P-06", Severity::Warning, subject, &global)
+            ..global.finding("P-06", Severity::Warning, subject)
         });
     }
 }
@@ -96,7 +84,7 @@ pub(super) fn beyond(beyond: &Tally, findings: &mut Vec<Finding>) {
             beyond.count
         ),
         cure: "Capture fewer links at once.".to_owned(),
-        ..finding("P-08", Severity::Warning, "capture".to_owned(), beyond)
+        ..beyond.finding("P-08", Severity::Warning, "capture".to_owned())
     });
 }
 
@@ -175,7 +163,7 @@ impl Judged<'_> {
         Finding {
             cause: format!("{} pause frames {cause}", tally.count),
             cure: "Look at the firmware of the sender.".to_owned(),
-            ..finding(id, severity, self.subject(), tally)
+            ..tally.finding(id, severity, self.subject())
         }
     }
 
@@ -187,7 +175,10 @@ impl Judged<'_> {
             ),
             cause: "pause times are quanta of 512 bit times, which need the rate".to_owned(),
             cure: "Give the rate with --link-rate.".to_owned(),
-            ..finding("P-20", Severity::Note, self.subject(), &self.port.frames)
+            ..self
+                .port
+                .frames
+                .finding("P-20", Severity::Note, self.subject())
         }
     }
 
@@ -210,11 +201,10 @@ impl Judged<'_> {
             cure: "Find what the sender of the pauses cannot get rid of, and put a PFC watchdog \
                    on the switch port that is stopped."
                 .to_owned(),
-            ..finding(
+            ..self.port.frames.finding(
                 "P-20",
                 Severity::Error,
                 format!("{}, priority {class}", self.subject()),
-                &self.port.frames,
             )
         }
     }
@@ -245,11 +235,10 @@ impl Judged<'_> {
             cure: "If the sender of the pauses is a host, look at its PCIe, memory and receive \
                    buffers; if a switch, at its other ports."
                 .to_owned(),
-            ..finding(
+            ..self.port.frames.finding(
                 "P-20",
                 Severity::Warning,
                 format!("{}, priority {class}", self.subject()),
-                &self.port.frames,
             )
         };
         if self.towards == 0 {
