@@ -211,9 +211,12 @@ impl Requests {
             self.reordered += 1;
             return false;
         }
-        let asked = self.asked.oldest().filter(|a| a.0 >= part.psn);
-        self.receiver
-            .repeated(part.psn, asked.map(|a| a.1), &self.seen, part.at_ns);
+        let accepted = self.una.max(part.psn)..self.receiver.epsn;
+        let asked = self.asked.oldest().filter(|a| accepted.contains(&a.0));
+        if part.psn >= self.una {
+            self.receiver
+                .repeated(part.psn, asked.map(|a| a.1), &self.seen, part.at_ns);
+        }
         if part.psn < self.cursor {
             self.asked.go_back(part.psn);
             let cause = self.repeats.go_back(&self.back(part, info.frame));
