@@ -20,7 +20,6 @@ use std::net::IpAddr;
 struct Case<'a> {
     follower: &'a Follower,
     views: &'a Views,
-    connections: &'a [Connection],
     end_ns_of: &'a dyn Fn(u32) -> u64,
     context: &'a Context,
     found: Vec<Finding>,
@@ -50,7 +49,6 @@ pub(super) fn all(
     let mut case = Case {
         follower,
         views,
-        connections,
         end_ns_of,
         context,
         found: Vec::new(),
