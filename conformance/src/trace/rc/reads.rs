@@ -142,9 +142,4 @@ impl Reads {
             _ => false,
         }
     }
-
-    /// Whether responses are outstanding.
-    pub(super) fn waiting(&self) -> bool {
-        !self.ranges.is_empty()
-    }
 }

@@ -33,6 +33,7 @@ pub(super) struct Receiver {
     since_fill: u64,
     fill_highest: u64,
     fill_at_ns: u64,
+    fill_psn: u64,
     /// When the first packet beyond a gap came, until the gap is filled.
     pub(super) gap_at_ns: Option<u64>,
     /// UC: the message in progress lacks a packet.
@@ -73,9 +74,10 @@ impl Receiver {
     fn in_order(&mut self, part: &Part, seen: &Seen, highest: u64) {
         self.epsn += part.count;
         self.delivered += u64::from(part.payload);
-        if self.gap_at_ns.is_some() || part.psn < highest {
-            self.gap_at_ns = None;
-            self.fill_at_ns = part.at_ns;
+        if self.gap_at_ns.take().is_some() {
+            (self.fill_at_ns, self.fill_psn) = (part.at_ns, part.psn);
+        }
+        if part.psn < highest {
             self.since_fill = 0;
             self.fill_highest = highest;
         }
@@ -142,15 +144,18 @@ impl Receiver {
         if psn >= self.epsn {
             return self.acknowledged(psn, seen);
         }
-        if self.fill_at_ns > 0 && at_ns.saturating_sub(self.fill_at_ns) < OVERTAKEN_NS {
+        let filled = psn <= self.fill_psn && self.fill_at_ns > 0;
+        if filled && at_ns.saturating_sub(self.fill_at_ns) < OVERTAKEN_NS {
             return;
         }
+        // It has dropped what it was thought to have kept.
+        self.selective = false;
         let at_message = self.in_message && psn == self.message_start;
         if self.gap_at_ns.is_some() && at_message {
             self.restarts_message = self.restarts_message.saturating_add(1);
         } else {
             // What came after the packet was out of sequence there.
-            let after = self.epsn - psn - 1;
+            let after = seen.packets(psn + 1, self.epsn);
             self.out_of_sequence += after;
             self.since_fill += after;
         }

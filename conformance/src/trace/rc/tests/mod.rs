@@ -3,3 +3,4 @@
 mod dsl;
 mod loss;
 mod model;
+mod simulated;
