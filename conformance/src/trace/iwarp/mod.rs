@@ -157,16 +157,8 @@ impl IwarpStream {
         segment_start: bool,
         smb: &mut SmbFollower,
     ) {
-        let state = &mut self.sides[side];
-        if state.lost {
-            let Some(deframer) = state.deframer.as_mut().filter(|d| !d.marked()) else {
-                return;
-            };
-            if !segment_start || !plausible(octets) {
-                return;
-            }
-            deframer.restart();
-            state.lost = false;
+        if self.sides[side].lost && !self.resume(side, octets, segment_start) {
+            return;
         }
         if self.sides[side].started {
             self.fpdus(side, place, octets, smb);
@@ -187,6 +179,23 @@ impl IwarpStream {
             }
             Err(_) => self.lose(side, smb),
         }
+    }
+
+    /// Looks for an FPDU at the start of a segment, where senders like to begin one.
+    fn resume(&mut self, side: usize, octets: &[u8], segment_start: bool) -> bool {
+        let state = &mut self.sides[side];
+        let Some(deframer) = state.deframer.as_mut() else {
+            return false;
+        };
+        let field = deframer.before_field().and_then(|at| octets.get(at..));
+        if segment_start && field.is_some_and(plausible) {
+            deframer.restart();
+            state.lost = false;
+            return true;
+        }
+        // Markers stand at positions of the stream: these count on.
+        deframer.skip(octets.len() as u64);
+        false
     }
 
     fn start(&mut self, side: usize, startup: &Startup<'_>) {
@@ -225,6 +234,9 @@ impl IwarpStream {
 
     fn gap(&mut self, side: usize, octets: u64, smb: &mut SmbFollower) {
         let state = &mut self.sides[side];
+        if octets == u64::MAX {
+            state.deframer = state.deframer.take().filter(|d| !d.marked());
+        }
         if state.lost {
             if let Some(deframer) = state.deframer.as_mut() {
                 deframer.skip(octets);

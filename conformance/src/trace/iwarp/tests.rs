@@ -211,14 +211,19 @@ fn a_cut_frame_leaves_the_crc_open() {
 
 #[test]
 fn a_missing_segment_is_survived_at_the_next_boundary() {
-    let mut pair = Pair::new(false, true);
-    let lost = pair.fpdu(0, Opcode::Write, true, &[1; 500]);
-    pair.seq[0] = pair.seq[0].wrapping_add(lost.len() as u32);
-    pair.send(0, Opcode::Write, true, &[1; 10]);
-    let (connection, ..) = pair.finish();
-    let initiator = &connection.directions[0];
-    assert_eq!((initiator.lost_sync, initiator.fpdus), (1, 1));
-    assert_eq!(initiator.tcp.missing_bytes, lost.len() as u64);
+    for markers in [false, true] {
+        let mut pair = Pair::new(markers, true);
+        let lost = pair.fpdu(1, Opcode::Write, true, &[1; 500]);
+        pair.seq[1] = pair.seq[1].wrapping_add(lost.len() as u32);
+        pair.send(1, Opcode::Write, true, &[1; 10]);
+        pair.send(1, Opcode::Write, true, &[1; 1000]);
+        let (connection, _, findings) = pair.finish();
+        let responder = &connection.directions[1];
+        assert_eq!((responder.lost_sync, responder.fpdus), (1, 2));
+        assert_eq!(responder.tcp.missing_bytes, lost.len() as u64);
+        assert_eq!((responder.bad_crc, responder.unverified_crc), (0, 0));
+        assert_eq!(findings, []);
+    }
 }
 
 #[test]

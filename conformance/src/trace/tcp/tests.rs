@@ -46,7 +46,12 @@ fn the_multichannel_capture() {
         (4, 6, 3)
     );
     assert_eq!((smb.failed_bindings, smb.lost_sync), (0, 0));
-    assert_eq!(summary.connections, 4);
+    assert_eq!((summary.connections, summary.resets), (4, 4));
+    // As tshark counts them.
+    assert_eq!(smb.messages, 795);
+    let counters = summary.counters;
+    assert_eq!((counters.segments, counters.keepalives), (1128 - 24, 24));
+    assert_eq!((counters.retransmitted, counters.late), (0, 0));
     assert!(iwarp.is_empty());
     let session = &smb.sessions[0];
     assert_eq!(session.id, 0x1c00_1000_0049);
@@ -103,7 +108,11 @@ fn a_capture_from_the_middle_finds_the_session() {
 
 /// A segment between two ports of one host.
 fn synthetic(follower: &mut TcpFollower, src: u16, seq: u32, flags: u8, payload: &[u8]) {
-    let address = std::net::IpAddr::from([192, 0, 2, 1]);
+    on_host(1, follower, src, seq, flags, payload);
+}
+
+fn on_host(host: u32, follower: &mut TcpFollower, src: u16, seq: u32, flags: u8, payload: &[u8]) {
+    let address = std::net::IpAddr::V4(std::net::Ipv4Addr::from_bits(host));
     let network = ip::Network {
         kind: ip::Kind::V6 { flow_label: 0 },
         src: address,
@@ -159,13 +168,16 @@ fn ports_that_are_used_again_make_another_connection() {
 #[test]
 fn many_connections_are_bounded() {
     let mut follower = TcpFollower::new();
-    for i in 0..STREAMS_MAX as u32 + 10 {
-        let port = 1024 + (i % 60_000) as u16;
-        synthetic(&mut follower, port, i / 60_000 * 7, 2, b"");
+    let count = STREAMS_MAX as u32 + 10;
+    for host in 0..count {
+        on_host(host, &mut follower, 40_000, 1, 2, b"");
+        on_host(host, &mut follower, 40_000, 2, 16, b"GET / HTTP/1.1");
         assert!(follower.streams.len() <= STREAMS_MAX);
     }
-    let (.., summary, _) = follower.finish();
-    assert_eq!(summary.connections, STREAMS_MAX as u64 + 10);
+    let (_, _, summary, _) = follower.finish();
+    assert_eq!(summary.connections, u64::from(count));
+    assert_eq!(summary.evicted, STREAMS_MAX as u64 / 2);
+    assert_eq!(summary.counters.segments, u64::from(count));
 }
 
 proptest::proptest! {
