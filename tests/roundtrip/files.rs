@@ -1,0 +1,1 @@
+//! Captures written by the command.
