@@ -5,9 +5,9 @@ use super::report::{CaptureSummary, TraceReport};
 use super::timeline::{FlowCell, FlowRow, Timeline};
 use super::{links, pause, rate, rc, tcp};
 use crate::capture::{Frame, Interface, InterfaceStats, LinkType};
-use crate::finding::Finding;
+use crate::finding::{FRAMES_KEPT, Finding};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xoff_sim::units::BitRate;
 use xoff_sim::wire::WireError;
 use xoff_sim::wire::dissect::{self, Body, Dissected, Link};
@@ -184,7 +184,7 @@ impl Analyzer {
         findings.extend(links.findings);
         findings.extend(queue_pairs.findings);
         findings.extend(stream_findings);
-        sort(&mut findings);
+        let findings = merge(findings);
         TraceReport {
             capture: self.summary,
             connections: queue_pairs.connections,
@@ -280,10 +280,79 @@ fn refold(from: &rc::Output, cells: &[FlowCell], start_ns: u64, step_ns: u64) ->
     folded
 }
 
-/// The worst first; what could not be decided last.
-fn sort(findings: &mut [Finding]) {
+/// Subjects that a finding names when the same holds of several.
+const SUBJECTS: usize = 4;
+
+/// The worst first, what could not be decided last. What is said in the same words of several
+/// subjects is said once.
+fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let rank = |f: &Finding| (f.inconclusive.is_some(), std::cmp::Reverse(f.severity));
+    let words = |f: &Finding| {
+        (
+            f.id,
+            f.inconclusive.clone(),
+            f.cause.clone(),
+            f.cure.clone(),
+        )
+    };
     findings.sort_by(|a, b| {
-        let rank = |f: &Finding| (f.inconclusive.is_some(), std::cmp::Reverse(f.severity));
-        (rank(a), a.id, &a.subject).cmp(&(rank(b), b.id, &b.subject))
+        (rank(a), words(a), a.frames.first()).cmp(&(rank(b), words(b), b.frames.first()))
     });
+    let mut merged: Vec<Finding> = Vec::new();
+    for group in findings.chunk_by(|a, b| (rank(a), words(a)) == (rank(b), words(b))) {
+        let mut all = group[0].clone();
+        let subjects: BTreeSet<&str> = group.iter().map(|f| f.subject.as_str()).collect();
+        if subjects.len() > 1 {
+            let named: Vec<&str> = group.iter().map(|f| f.subject.as_str()).collect();
+            let shown = named[..named.len().min(SUBJECTS)].join("; ");
+            let rest = named.len().saturating_sub(SUBJECTS);
+            all.subject = match rest {
+                0 => shown,
+                _ => format!("{shown}; and {rest} more"),
+            };
+        }
+        all.count = group.iter().map(|f| f.count).sum();
+        all.frames = group.iter().flat_map(|f| f.frames.clone()).collect();
+        all.frames.sort_unstable();
+        all.frames.dedup();
+        all.frames.truncate(FRAMES_KEPT);
+        merged.push(all);
+    }
+    // Causes of one check and severity in the order of the capture.
+    merged
+        .sort_by(|a, b| (rank(a), a.id, a.frames.first()).cmp(&(rank(b), b.id, b.frames.first())));
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+
+    fn finding(severity: Severity, subject: &str, cause: &str, frame: u64) -> Finding {
+        Finding {
+            id: "X-08",
+            severity,
+            inconclusive: None,
+            subject: subject.to_owned(),
+            cause: cause.to_owned(),
+            cure: "mend it".to_owned(),
+            count: 2,
+            frames: vec![frame],
+        }
+    }
+
+    #[test]
+    fn the_same_words_about_several_subjects_are_one_finding() {
+        let mut all: Vec<Finding> = (0..6)
+            .map(|i| finding(Severity::Note, &format!("h{i}"), "no PFC", 10 - i))
+            .collect();
+        all.push(finding(Severity::Error, "h9", "lost", 50));
+        let merged = merge(all);
+        assert_eq!(merged.len(), 2);
+        assert_eq!(merged[0].cause, "lost");
+        assert_eq!(merged[1].subject, "h5; h4; h3; h2; and 2 more");
+        assert_eq!(merged[1].count, 12);
+        assert_eq!(merged[1].frames, [5, 6, 7, 8, 9, 10]);
+    }
 }
