@@ -6,7 +6,7 @@ use super::super::human::NOTHING;
 use super::super::table::{Align, Table};
 use super::{
     Stream, Traced, cause_name, duration, frames, interface_name, links, plain, ranked,
-    recovery_name, sentences, service_name, streams, timeline, verdict, wrap,
+    recovery_name, sentences, service_name, smb, streams, timeline, verdict, wrap,
 };
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -48,6 +48,8 @@ fn text(traced: &Traced, pictures: bool) -> String {
     let (table, more) = pauses(report);
     section(&mut out, "pause frames", &table, more);
     out += &links::text(report);
+    out += &smb::text(&report.smb);
+    out += &smb::iwarp(&report.iwarp);
     if pictures && let Some(data) = &report.timeline {
         out += &timeline::text(report, data, timeline::columns());
     }
