@@ -146,9 +146,17 @@ fn no_rdma(report: &TraceReport) -> String {
     if !report.connections.is_empty() || !report.iwarp.is_empty() {
         return String::new();
     }
-    let rest = match (report.pauses.is_empty(), report.links.is_empty()) {
-        (true, true) => "nothing to judge",
-        _ => "only its pause frames and LLDP are judged",
+    let judged: Vec<&str> = [
+        (!report.pauses.is_empty(), "pause frames"),
+        (!report.links.is_empty(), "LLDP"),
+        (report.smb.messages > 0, "SMB"),
+    ]
+    .into_iter()
+    .filter_map(|(there, what)| there.then_some(what))
+    .collect();
+    let rest = match judged.as_slice() {
+        [] => "nothing to judge".to_owned(),
+        what => format!("judged is only its {}", what.join(", ")),
     };
     format!("no RDMA: the capture holds neither RoCE nor iWARP; {rest}\n")
 }

@@ -218,11 +218,11 @@ fn pause(report: &TraceReport, scale: &Scale, paused: &PauseRow) -> String {
     ) + &row("share", &picture)
 }
 
+/// A direction of a connection and its activity.
+type Drawn<'a> = (Stream<'a>, &'a FlowRow);
+
 /// Those with the most trouble, then those with the most data; and how many are left out.
-fn interesting_flows<'a>(
-    report: &'a TraceReport,
-    data: &'a Timeline,
-) -> (Vec<(Stream<'a>, &'a FlowRow)>, usize) {
+fn interesting_flows<'a>(report: &'a TraceReport, data: &'a Timeline) -> (Vec<Drawn<'a>>, usize) {
     let streams = streams(report);
     let of = |row: &FlowRow| {
         let same = |s: &&Stream<'a>| (s.index, s.direction) == (row.connection, row.direction);
