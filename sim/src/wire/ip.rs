@@ -87,6 +87,7 @@ impl Network {
     ///
     /// Returns the header's length with options. An error if the header is cut, is not of version
     /// 4, or its lengths contradict each other or `wire_len`.
+    #[inline(always)]
     pub fn parse_v4(data: &[u8], wire_len: u32) -> Result<(Network, usize)> {
         const LAYER: &str = "IPv4";
         let fixed = take::<V4_LEN>(data, LAYER, "20 bytes")?;
@@ -122,7 +123,7 @@ impl Network {
             dont_fragment: packet.dont_frag(),
             more_fragments: packet.more_frags(),
             fragment_offset: packet.frag_offset() >> 3,
-            checksum_ok: checksum(header) == 0xffff,
+            checksum_ok: sum(header) == 0xffff,
             header_len: header_len as u8,
         };
         let network = Network {
@@ -144,6 +145,7 @@ impl Network {
     ///
     /// Returns the length with extension headers. An error if a header is cut, the version is not
     /// 6, or the lengths contradict each other or `wire_len`.
+    #[inline]
     pub fn parse_v6(data: &[u8], wire_len: u32) -> Result<(Network, usize)> {
         let mut network = fixed_v6("IPv6", data, wire_len)?;
         let extensions = skip_extensions(data, &mut network)?;
@@ -153,6 +155,7 @@ impl Network {
     /// Reads the global routing header of RoCEv1 (IBTA 8.3), laid out as an IPv6 header.
     ///
     /// Errors as in [`Network::parse_v6`].
+    #[inline]
     pub fn parse_grh(data: &[u8], wire_len: u32) -> Result<(Network, usize)> {
         let mut network = fixed_v6("GRH", data, wire_len)?;
         if let Kind::V6 { flow_label } = network.kind {
@@ -239,14 +242,14 @@ impl Network {
     }
 }
 
-pub(super) fn v4(address: IpAddr) -> Ipv4Addr {
+fn v4(address: IpAddr) -> Ipv4Addr {
     match address {
         IpAddr::V4(address) => address,
         IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
     }
 }
 
-pub(super) fn v6(address: IpAddr) -> Ipv6Addr {
+fn v6(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
         IpAddr::V6(address) => address,
@@ -276,12 +279,26 @@ fn check_version(layer: &'static str, found: u8, want: u8, expected: &'static st
     Err(bad(layer, "version", 0, expected, usize::from(found)))
 }
 
-/// The sum of RFC 1071 over a header that includes its checksum: all ones if it is right.
-fn checksum(header: &[u8]) -> u16 {
-    let words = header.as_chunks::<2>().0.iter();
-    let sum: u32 = words.map(|word| u32::from(u16::from_be_bytes(*word))).sum();
+/// The sum of RFC 1071, not complemented; all ones over data that includes its checksum, if that is
+/// right. By words of four bytes and without checks for overflow: it runs over whole payloads.
+pub(super) fn sum(data: &[u8]) -> u16 {
+    let (words, rest) = data.as_chunks::<4>();
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    let native = |word: &[u8; 4]| u64::from(u32::from_ne_bytes(*word));
+    let sum = words
+        .iter()
+        .fold(native(&last), |sum, word| sum.wrapping_add(native(word)));
+    // The carries come out the same in either order of bytes.
+    u16::from_be_bytes(fold(sum).to_ne_bytes())
+}
+
+/// Adds the carries of a sum of 16-bit words back in.
+pub(super) fn fold(sum: u64) -> u16 {
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
     let sum = (sum & 0xffff) + (sum >> 16);
-    (sum + (sum >> 16)) as u16
+    ((sum & 0xffff) + (sum >> 16)) as u16
 }
 
 fn fixed_v6(layer: &'static str, data: &[u8], wire_len: u32) -> Result<Network> {
@@ -362,5 +379,191 @@ fn skip_extensions(data: &[u8], network: &mut Network) -> Result<usize> {
         network.protocol = head[0];
         network.payload_len = rest;
         skipped += len;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const V4: [u8; 20] = [
+        0x45, 0x6a, 0x00, 0x1c, 0x12, 0x34, 0x40, 0x00, 0x3f, 0x11, 0x15, 0x31, 10, 0, 0, 1, 10, 0,
+        0, 2,
+    ];
+
+    fn v6_packet(protocol: u8, payload: &[u8]) -> Vec<u8> {
+        let network = Network {
+            kind: Kind::V6 {
+                flow_label: 0xabcde,
+            },
+            src: Ipv6Addr::LOCALHOST.into(),
+            dst: Ipv6Addr::LOCALHOST.into(),
+            dscp: 26,
+            ecn: Ecn::Ce,
+            ttl: 64,
+            protocol,
+            payload_len: payload.len() as u32,
+        };
+        let mut packet = vec![0; V6_LEN];
+        network.emit(&mut packet);
+        packet.extend_from_slice(payload);
+        packet
+    }
+
+    #[test]
+    fn reads_an_ipv4_header() {
+        let (network, len) = Network::parse_v4(&V4, 28).unwrap();
+        assert_eq!(len, 20);
+        assert_eq!(
+            (network.dscp, network.ecn, network.ttl),
+            (26, Ecn::Ect0, 63)
+        );
+        assert_eq!((network.protocol, network.payload_len), (17, 8));
+        assert_eq!(network.src, IpAddr::from([10, 0, 0, 1]));
+        let Kind::V4 {
+            identification,
+            dont_fragment,
+            more_fragments,
+            checksum_ok,
+            ..
+        } = network.kind
+        else {
+            panic!("not IPv4");
+        };
+        assert_eq!(
+            (identification, dont_fragment, more_fragments),
+            (0x1234, true, false)
+        );
+        assert!(checksum_ok);
+        let mut wrong = V4;
+        wrong[8] -= 1;
+        let (network, _) = Network::parse_v4(&wrong, 28).unwrap();
+        assert!(matches!(
+            network.kind,
+            Kind::V4 {
+                checksum_ok: false,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn refuses_ipv4_lengths_that_cannot_be() {
+        let field = |at: usize, value: u8, wire_len| {
+            let mut bytes = V4;
+            bytes[at] = value;
+            Network::parse_v4(&bytes, wire_len).map_err(|error| error.field)
+        };
+        assert_eq!(field(0, 0x55, 28), Err("version"));
+        assert_eq!(field(0, 0x44, 28), Err("header length"));
+        assert_eq!(field(0, 0x46, 28), Err("length"));
+        assert_eq!(field(3, 19, 28), Err("total length"));
+        assert_eq!(field(3, 29, 28), Err("total length"));
+        // Too long for the field.
+        assert_eq!(field(3, 0, 70_000).unwrap().0.payload_len, 69_980);
+        assert_eq!(
+            Network::parse_v4(&V4[..19], 28).unwrap_err().field,
+            "length"
+        );
+    }
+
+    #[test]
+    fn steps_over_ipv6_extension_headers() {
+        // Hop-by-hop of 8 bytes, routing of 16, fragment header of a whole packet, then UDP.
+        let mut payload = vec![0; 8 + 16 + 8 + 8];
+        payload[0] = protocol::ROUTING;
+        payload[8] = protocol::FRAGMENT;
+        payload[9] = 1;
+        payload[24] = protocol::UDP;
+        let packet = v6_packet(protocol::HOP_BY_HOP, &payload);
+        let (network, len) = Network::parse_v6(&packet, packet.len() as u32).unwrap();
+        assert_eq!(
+            (len, network.protocol, network.payload_len),
+            (72, protocol::UDP, 8)
+        );
+        assert_eq!(
+            network.kind,
+            Kind::V6 {
+                flow_label: 0xabcde
+            }
+        );
+        for cut in V6_LEN..72 {
+            let error = Network::parse_v6(&packet[..cut], packet.len() as u32).unwrap_err();
+            assert_eq!((error.field, error.offset), ("length", cut));
+        }
+    }
+
+    #[test]
+    fn stops_at_an_ipv6_fragment() {
+        let mut payload = [0; 16];
+        payload[..4].copy_from_slice(&[protocol::UDP, 0, 0, 1]);
+        let packet = v6_packet(protocol::FRAGMENT, &payload);
+        let (network, len) = Network::parse_v6(&packet, packet.len() as u32).unwrap();
+        assert_eq!((len, network.protocol), (40, protocol::FRAGMENT));
+    }
+
+    #[test]
+    fn refuses_an_extension_header_beyond_the_packet() {
+        let packet = v6_packet(protocol::DESTINATION, &[protocol::UDP, 1, 0, 0, 0, 0, 0, 0]);
+        let error = Network::parse_v6(&packet, packet.len() as u32).unwrap_err();
+        assert_eq!((error.field, error.offset), ("header length", 41));
+    }
+
+    #[test]
+    fn addresses_of_the_other_family() {
+        let network = Network::parse_v4(&V4, 28).unwrap().0;
+        let grh = Network {
+            kind: Kind::Grh { flow_label: 1 },
+            ..network
+        };
+        let mut bytes = [0; V6_LEN];
+        grh.emit(&mut bytes);
+        let (parsed, _) = Network::parse_grh(&bytes, 48).unwrap();
+        assert_eq!(parsed.kind, grh.kind);
+        assert_eq!(parsed.src.to_canonical(), network.src);
+    }
+
+    proptest! {
+        #[test]
+        fn ipv4_round_trips(
+            id: u16, df: bool, mf: bool, offset in 0..0x2000u16, bits in 0..4u8, dscp in 0..64u8,
+            ttl: u8, protocol: u8, payload_len in 0..65_515u32, src: [u8; 4], dst: [u8; 4],
+        ) {
+            let kind = Kind::V4 {
+                identification: id,
+                dont_fragment: df,
+                more_fragments: mf,
+                fragment_offset: offset,
+                checksum_ok: true,
+                header_len: 20,
+            };
+            let (ecn, src, dst) = (Ecn::from_bits(bits), src.into(), dst.into());
+            let network = Network { kind, src, dst, dscp, ecn, ttl, protocol, payload_len };
+            let mut bytes = [0; V4_LEN];
+            network.emit(&mut bytes);
+            prop_assert_eq!(Network::parse_v4(&bytes, u32::MAX), Ok((network, V4_LEN)));
+        }
+
+        #[test]
+        fn ipv6_round_trips(
+            flow_label in 0..0x10_0000u32, bits in 0..4u8, dscp in 0..64u8, ttl: u8,
+            payload_len in 1..65_536u32, src: [u8; 16], dst: [u8; 16],
+        ) {
+            let (ecn, src, dst) = (Ecn::from_bits(bits), src.into(), dst.into());
+            let (kind, protocol) = (Kind::V6 { flow_label }, protocol::UDP);
+            let network = Network { kind, src, dst, dscp, ecn, ttl, protocol, payload_len };
+            let mut bytes = [0; V6_LEN];
+            network.emit(&mut bytes);
+            prop_assert_eq!(Network::parse_v6(&bytes, u32::MAX), Ok((network, V6_LEN)));
+            prop_assert!(Network::parse_v6(&bytes, payload_len + 39).is_err());
+        }
+
+        #[test]
+        fn never_panics(data in proptest::collection::vec(any::<u8>(), 0..128), wire_len: u32) {
+            let _ = Network::parse_v4(&data, wire_len);
+            let _ = Network::parse_v6(&data, wire_len);
+            let _ = Network::parse_grh(&data, wire_len);
+        }
     }
 }
