@@ -12,5 +12,6 @@ pub mod pause;
 pub mod rc;
 pub mod report;
 pub mod smb;
+mod tally;
 pub mod tcp;
 pub mod timeline;
