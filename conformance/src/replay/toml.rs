@@ -87,7 +87,10 @@ impl Replay {
             let _ = writeln!(out, "dscp_to_priority = {{ {} }}", map.join(", "));
         }
         if let Some(size) = self.buffer_mib {
-            let _ = writeln!(out, "buffer = {{ size = \"{size}MiB\" }} # fits the capture best");
+            let _ = writeln!(
+                out,
+                "buffer = {{ size = \"{size}MiB\" }} # fits the capture best"
+            );
         }
         let mode = if self.marking { "on" } else { "off" };
         let _ = writeln!(out, "ecn = {{ mode = \"{mode}\" }}");

@@ -72,6 +72,8 @@ pub(super) struct Requests {
     pub(super) wire_bytes: u64,
     pub(super) read_requests: u64,
     pub(super) read_restarts: u64,
+    /// End of the range that was last asked for again.
+    read_again_to: u64,
     pub(super) read_duplicates: u64,
     pub(super) read_delivered: u64,
     /// Packets that only an acknowledgement told of.
@@ -408,8 +410,6 @@ impl Requests {
         {
             cells.at(part.at_ns).timeouts += 1;
         }
-        self.last_ns = part.at_ns;
-        self.wire_bytes += info.wire;
     }
 
     /// A READ response to these requests. Returns what it meant to the requester.
