@@ -4,7 +4,7 @@ use super::Follower;
 use super::half::Half;
 use super::key::{Hosts, Key};
 use super::op::Role;
-use super::requests::Requests;
+use super::requests::{EARLIER, Requests};
 use crate::capture::Frame;
 use crate::trace::report::Service;
 use std::collections::BTreeMap;
@@ -127,7 +127,15 @@ fn fits(other: &Half, role: Role, f: &Frame, p: &roce::Packet) -> bool {
     let psn = r.unwrap(p.bth.psn);
     match role {
         Role::ReadResponse => r.reads.as_ref().is_some_and(|reads| reads.awaits(psn)),
-        _ => psn + 1 >= r.una && psn <= r.highest && psn + 1 >= r.first,
+        _ => {
+            // As long as nothing was acknowledged the sequence may have begun before.
+            let earliest = if r.una == r.first {
+                r.una - EARLIER
+            } else {
+                r.una
+            };
+            psn + 1 >= earliest && psn <= r.highest
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! The model takes every packet that passes as arrived and follows the rules of IBTA 9.7.5: in
 //! order is accepted, beyond is out of sequence, below is a duplicate. The receiver's own answers
 //! correct it: a NAK below what the model took as accepted means that packets were lost further
-//! on, an ACK above it means that the receiver keeps what comes early (selective repeat).
+//! on (those after them then count as out of sequence), an ACK above it means that the receiver
+//! keeps what comes early (selective repeat).
 
 use super::messages::Part;
 use super::seen::Seen;
@@ -33,6 +34,7 @@ pub(super) struct Receiver {
     since_fill: u64,
     fill_highest: u64,
     fill_at_ns: u64,
+    fill_psn: u64,
     /// When the first packet beyond a gap came, until the gap is filled.
     pub(super) gap_at_ns: Option<u64>,
     /// UC: the message in progress lacks a packet.
@@ -73,9 +75,10 @@ impl Receiver {
     fn in_order(&mut self, part: &Part, seen: &Seen, highest: u64) {
         self.epsn += part.count;
         self.delivered += u64::from(part.payload);
-        if self.gap_at_ns.is_some() || part.psn < highest {
-            self.gap_at_ns = None;
-            self.fill_at_ns = part.at_ns;
+        if self.gap_at_ns.take().is_some() {
+            (self.fill_at_ns, self.fill_psn) = (part.at_ns, part.psn);
+        }
+        if part.psn < highest {
             self.since_fill = 0;
             self.fill_highest = highest;
         }
@@ -142,15 +145,18 @@ impl Receiver {
         if psn >= self.epsn {
             return self.acknowledged(psn, seen);
         }
-        if self.fill_at_ns > 0 && at_ns.saturating_sub(self.fill_at_ns) < OVERTAKEN_NS {
+        let filled = psn <= self.fill_psn && self.fill_at_ns > 0;
+        if filled && at_ns.saturating_sub(self.fill_at_ns) < OVERTAKEN_NS {
             return;
         }
+        // It has dropped what it was thought to have kept.
+        self.selective = false;
         let at_message = self.in_message && psn == self.message_start;
         if self.gap_at_ns.is_some() && at_message {
             self.restarts_message = self.restarts_message.saturating_add(1);
         } else {
             // What came after the packet was out of sequence there.
-            let after = self.epsn - psn - 1;
+            let after = seen.packets(psn + 1, self.epsn);
             self.out_of_sequence += after;
             self.since_fill += after;
         }
@@ -173,6 +179,7 @@ impl Receiver {
     pub(super) fn repeated(&mut self, psn: u64, asked: Option<u64>, seen: &Seen, at_ns: u64) {
         let unanswered = asked.is_some_and(|t| at_ns.saturating_sub(t) >= UNANSWERED_NS);
         if psn < self.epsn && unanswered {
+            self.out_of_sequence += seen.packets(psn + 1, self.epsn);
             self.take_back(psn, seen);
         }
     }

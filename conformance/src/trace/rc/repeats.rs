@@ -56,6 +56,8 @@ struct Current {
     packets: u64,
     /// Packets in between were left out.
     skipped: bool,
+    /// Packets among them that had come this far before.
+    known: u64,
     /// Place in the list, if it is kept.
     index: Option<usize>,
 }
@@ -222,6 +224,7 @@ impl Repeats {
             limit: back.highest,
             packets: 0,
             skipped: false,
+            known: 0,
             index,
         });
     }
@@ -242,12 +245,18 @@ impl Repeats {
         cause
     }
 
-    /// A packet of the episode.
+    /// Whether what is being repeated had all been missing here.
+    pub(super) fn only_missing(&self) -> bool {
+        self.current.is_some_and(|c| c.known == 0)
+    }
+
+    /// A packet of the episode. `known`: it had come this far before.
     #[inline]
-    pub(super) fn packet(&mut self, psn: u64, payload: u32) {
+    pub(super) fn packet(&mut self, psn: u64, payload: u32, known: bool) {
         let Some(c) = &mut self.current else { return };
         c.last = psn;
         c.packets += 1;
+        c.known += u64::from(known);
         if let Some(e) = c.index.and_then(|i| self.episodes.get_mut(i)) {
             e.packets += 1;
             e.bytes += u64::from(payload);
