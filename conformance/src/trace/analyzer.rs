@@ -171,32 +171,30 @@ impl Analyzer {
         self.summary.interfaces = states
             .map(|(i, state)| (state.interface, stats_of(i), state.frames))
             .collect();
-        let pauses = self.pause.finish(end_of);
+        let mut pauses = self.pause.finish(end_of);
         let links = self.links.finish(self.summary.last_ns);
-        let context = context(&pauses, stats);
-        let queue_pairs = self.rc.finish(&end_of, &context);
         let (smb, iwarp, tcp, stream_findings) = self.tcp.finish();
-        let timeline = self
-            .options
-            .timeline
-            .then(|| timeline(&queue_pairs, &pauses));
-        let mut findings = pauses.findings;
-        findings.extend(links.findings);
-        findings.extend(queue_pairs.findings);
-        findings.extend(stream_findings);
-        let findings = merge(findings);
-        TraceReport {
+        let mut report = TraceReport {
             capture: self.summary,
-            connections: queue_pairs.connections,
-            pauses: pauses.ports,
+            pauses: std::mem::take(&mut pauses.ports),
             links: links.links,
             rates: self.rates.finish(),
             smb,
             iwarp,
             tcp,
-            timeline,
-            findings,
+            ..TraceReport::default()
+        };
+        let queue_pairs = self.rc.finish(&report, &end_of);
+        if self.options.timeline {
+            report.timeline = Some(timeline(&queue_pairs, &pauses));
         }
+        report.connections = queue_pairs.connections;
+        let mut findings = pauses.findings;
+        findings.extend(links.findings);
+        findings.extend(queue_pairs.findings);
+        findings.extend(stream_findings);
+        report.findings = merge(findings);
+        report
     }
 
     /// When the capture of each interface ended: what the file says, or else its last frame.
@@ -229,21 +227,6 @@ impl Analyzer {
         all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         all
     }
-}
-
-/// What the judgement of queue pairs needs to know of the rest.
-fn context(pauses: &pause::Outcome, stats: &[InterfaceStats]) -> rc::Context {
-    let mut context = rc::Context {
-        dropped: stats.iter().filter_map(|s| s.dropped).sum(),
-        ..rc::Context::default()
-    };
-    for port in &pauses.ports {
-        context.global_pause |= port.global > 0;
-        for (paused, &frames) in context.paused.iter_mut().zip(&port.pause) {
-            *paused |= frames > 0;
-        }
-    }
-    context
 }
 
 /// Both kinds of rows in the same steps: the longest that any of them has.
