@@ -6,7 +6,7 @@ use super::super::human::NOTHING;
 use super::super::table::{Align, Table};
 use super::{
     Stream, Traced, cause_name, duration, frames, interface_name, links, plain, ranked,
-    recovery_name, sentences, service_name, streams, timeline, verdict, wrap,
+    recovery_name, sentences, service_name, smb, streams, timeline, verdict, wrap,
 };
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -48,6 +48,8 @@ fn text(traced: &Traced, pictures: bool) -> String {
     let (table, more) = pauses(report);
     section(&mut out, "pause frames", &table, more);
     out += &links::text(report);
+    out += &smb::text(&report.smb);
+    out += &smb::iwarp(&report.iwarp);
     if pictures && let Some(data) = &report.timeline {
         out += &timeline::text(report, data, timeline::columns());
     }
@@ -144,9 +146,17 @@ fn no_rdma(report: &TraceReport) -> String {
     if !report.connections.is_empty() || !report.iwarp.is_empty() {
         return String::new();
     }
-    let rest = match (report.pauses.is_empty(), report.links.is_empty()) {
-        (true, true) => "nothing to judge",
-        _ => "only its pause frames and LLDP are judged",
+    let judged: Vec<&str> = [
+        (!report.pauses.is_empty(), "pause frames"),
+        (!report.links.is_empty(), "LLDP"),
+        (report.smb.messages > 0, "SMB"),
+    ]
+    .into_iter()
+    .filter_map(|(there, what)| there.then_some(what))
+    .collect();
+    let rest = match judged.as_slice() {
+        [] => "nothing to judge".to_owned(),
+        what => format!("judged is only its {}", what.join(", ")),
     };
     format!("no RDMA: the capture holds neither RoCE nor iWARP; {rest}\n")
 }

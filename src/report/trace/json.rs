@@ -50,6 +50,8 @@ fn one(traced: &Traced) -> Value {
         "connections": list(&report.connections, connection),
         "pauses": list(&report.pauses, pause),
         "links": list(&report.links, link),
+        "smb": super::smb::json(&report.smb),
+        "iwarp": list(&report.iwarp, super::smb::iwarp_json),
         "findings": ranked(&report.findings).into_iter().map(finding).collect::<Vec<_>>(),
     })
 }

@@ -5,6 +5,7 @@ pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod junit;
 mod links;
+mod smb;
 #[cfg(test)]
 pub(crate) mod testing;
 mod timeline;

@@ -129,7 +129,11 @@ fn fits(other: &Half, role: Role, f: &Frame, p: &roce::Packet) -> bool {
         Role::ReadResponse => r.reads.as_ref().is_some_and(|reads| reads.awaits(psn)),
         _ => {
             // As long as nothing was acknowledged the sequence may have begun before.
-            let earliest = if r.una == r.first { r.una - EARLIER } else { r.una };
+            let earliest = if r.una == r.first {
+                r.una - EARLIER
+            } else {
+                r.una
+            };
             psn + 1 >= earliest && psn <= r.highest
         }
     }

@@ -3,7 +3,8 @@
 //! The model takes every packet that passes as arrived and follows the rules of IBTA 9.7.5: in
 //! order is accepted, beyond is out of sequence, below is a duplicate. The receiver's own answers
 //! correct it: a NAK below what the model took as accepted means that packets were lost further
-//! on, an ACK above it means that the receiver keeps what comes early (selective repeat).
+//! on (those after them then count as out of sequence), an ACK above it means that the receiver
+//! keeps what comes early (selective repeat).
 
 use super::messages::Part;
 use super::seen::Seen;
@@ -178,6 +179,7 @@ impl Receiver {
     pub(super) fn repeated(&mut self, psn: u64, asked: Option<u64>, seen: &Seen, at_ns: u64) {
         let unanswered = asked.is_some_and(|t| at_ns.saturating_sub(t) >= UNANSWERED_NS);
         if psn < self.epsn && unanswered {
+            self.out_of_sequence += seen.packets(psn + 1, self.epsn);
             self.take_back(psn, seen);
         }
     }

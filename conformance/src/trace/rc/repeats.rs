@@ -62,6 +62,24 @@ struct Current {
     index: Option<usize>,
 }
 
+/// Evidence that all behind a lost packet is repeated.
+#[derive(Clone, Copy, Debug, Default)]
+struct Votes {
+    go_back_n: u32,
+    weak: u32,
+}
+
+impl Votes {
+    /// `strong`: a good number was repeated, up to what had been sent.
+    fn count(&mut self, strong: bool) {
+        if strong {
+            self.go_back_n += 1;
+        } else {
+            self.weak += 1;
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Repeats {
     pub(super) episodes: Vec<Episode>,
@@ -88,8 +106,7 @@ pub(super) struct Repeats {
     pub(super) lost_max: u32,
     pub(super) lost_frame: u64,
     /// Evidence of how the sender repeats.
-    go_back_n: u32,
-    weak: u32,
+    votes: Votes,
     selective: u32,
     pub(super) go_back_0: u32,
     /// First frames that were sent again after a NAK or RNR NAK.
@@ -283,12 +300,7 @@ impl Repeats {
         }
         self.current = None;
         if c.cause == Cause::Nak && c.packets >= 2 {
-            let vote = if whole && c.limit - c.psn >= 3 {
-                &mut self.go_back_n
-            } else {
-                &mut self.weak
-            };
-            *vote += 1;
+            self.votes.count(whole && c.limit - c.psn >= 3);
         }
     }
 
@@ -301,11 +313,17 @@ impl Repeats {
     }
 
     pub(super) fn recovery(&self, restarts_message: u32) -> Recovery {
+        let mut votes = self.votes;
+        // The capture may end with an episode.
+        let open = self.current.filter(|c| !c.skipped && c.cause == Cause::Nak);
+        if let Some(c) = open.filter(|c| c.packets >= 2) {
+            votes.count(c.last + 1 >= c.limit && c.limit - c.psn >= 3);
+        }
         let zero = self.go_back_0.max(restarts_message);
-        let n = if self.go_back_n == 0 && self.selective == 0 {
-            self.weak
+        let n = if votes.go_back_n == 0 && self.selective == 0 {
+            votes.weak
         } else {
-            self.go_back_n
+            votes.go_back_n
         };
         if zero > 0 && u64::from(zero) * 2 >= self.causes.iter().sum::<u64>() {
             Recovery::GoBack0

@@ -72,6 +72,8 @@ pub(super) struct Requests {
     pub(super) wire_bytes: u64,
     pub(super) read_requests: u64,
     pub(super) read_restarts: u64,
+    /// End of the range that was last asked for again.
+    read_again_to: u64,
     pub(super) read_duplicates: u64,
     pub(super) read_delivered: u64,
     /// Packets that only an acknowledgement told of.
@@ -242,6 +244,10 @@ impl Requests {
         }
         if part.psn < self.cursor {
             self.asked.go_back(part.psn);
+            if !info.paired {
+                // Answers are not seen here: only a pause in sending looks like a timeout.
+                self.repeats.base_ns = self.last_ns;
+            }
             let cause = self.repeats.go_back(&self.back(part, info.frame));
             if cause == Cause::Timeout
                 && let Some(cells) = &mut self.cells
@@ -388,13 +394,22 @@ impl Requests {
     }
 
     fn read_again(&mut self, part: &Part, end: u64, info: &Info) {
-        self.read_restarts += 1;
         let back = self.back(part, info.frame);
         let start = part.psn;
+        // All that is outstanding is asked for again, message by message: one restart.
+        let goes_on = start == self.read_again_to;
+        self.read_again_to = end;
+        self.last_ns = part.at_ns;
+        self.wire_bytes += info.wire;
         let reads = self
             .reads
             .get_or_insert_with(|| Box::new(Reads::new(start)));
-        let (implied, duplicate) = reads.again(part.psn, part.at_ns);
+        if goes_on {
+            self.read_duplicates += u64::from(reads.again_too(start));
+            return;
+        }
+        self.read_restarts += 1;
+        let (implied, duplicate) = reads.again(start, part.at_ns);
         let progress = reads.progress_ns;
         self.read_duplicates += u64::from(duplicate);
         let cause = self.repeats.read_again(implied, progress, &back);
@@ -408,8 +423,6 @@ impl Requests {
         {
             cells.at(part.at_ns).timeouts += 1;
         }
-        self.last_ns = part.at_ns;
-        self.wire_bytes += info.wire;
     }
 
     /// A READ response to these requests. Returns what it meant to the requester.

@@ -143,4 +143,3 @@ fn spacing_in_words(s: &Scopes) -> String {
         time(port)
     )
 }
-

@@ -82,7 +82,9 @@ impl Case<'_> {
                 "; no pause for priority {priority} is in the capture: either the class is not \
                  lossless, or the capture cannot show pause frames"
             ),
-            None => format!("; priority {priority} is never paused on this link: the class is not lossless"),
+            None => format!(
+                "; priority {priority} is never paused on this link: the class is not lossless"
+            ),
         }
     }
 
@@ -208,10 +210,7 @@ impl Case<'_> {
         let Some(r) = d.requests.filter(|r| r.repeats.lost_max >= 2) else {
             return;
         };
-        let cause = format!(
-            "one packet was lost {} times in a row",
-            r.repeats.lost_max
-        );
+        let cause = format!("one packet was lost {} times in a row", r.repeats.lost_max);
         self.add("RC-38", Warning, d.subject(), cause);
         self.evidence(u64::from(r.repeats.lost_max), vec![r.repeats.lost_frame]);
     }
@@ -335,7 +334,9 @@ impl Case<'_> {
     /// T-02: what the capture lacks.
     fn one_sided(&mut self, d: &Direction<'_>) {
         let Some(r) = d.requests else {
-            if d.answers.is_some_and(|h| h.answers.acks + h.answers.naks > 0) {
+            if d.answers
+                .is_some_and(|h| h.answers.acks + h.answers.naks > 0)
+            {
                 let cause = "only the answers of this connection are in the capture".to_owned();
                 self.add("T-02", Note, d.subject(), cause);
                 self.undecided("requests are missing: what was sent is unknown".to_owned());
@@ -401,7 +402,10 @@ fn exponent(ns: u64) -> String {
         (ns + ns / 100 >= timeout).then_some((n, timeout))
     });
     match fits {
-        Some((n, timeout)) => format!("which fits a timeout of 4.096 us x 2^{n} = {}", time(timeout)),
+        Some((n, timeout)) => format!(
+            "which fits a timeout of 4.096 us x 2^{n} = {}",
+            time(timeout)
+        ),
         None => "which is shorter than any ACK timeout".to_owned(),
     }
 }

@@ -67,12 +67,7 @@ pub(super) fn all(
 }
 
 impl<'a> Case<'a> {
-    fn direction(
-        &self,
-        c: usize,
-        d: usize,
-        connection: &'a Connection,
-    ) -> Option<Direction<'a>> {
+    fn direction(&self, c: usize, d: usize, connection: &'a Connection) -> Option<Direction<'a>> {
         let view = self.views.list.get(c)?;
         let way = view.way(d);
         let halves = &self.follower.halves;

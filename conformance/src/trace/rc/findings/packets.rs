@@ -52,10 +52,7 @@ impl Case<'_> {
     /// Like a connection's direction, from a half alone.
     fn way(&self, half: &Half) -> String {
         let peer = half.peer.map(|j| &self.follower.halves[j as usize]);
-        let source = half
-            .src_qp()
-            .or(peer.map(|p| p.key.dest_qp))
-            .unwrap_or(0);
+        let source = half.src_qp().or(peer.map(|p| p.key.dest_qp)).unwrap_or(0);
         format!(
             "{} > {}",
             end(half.src, source),

@@ -177,7 +177,6 @@ impl Model {
     }
 }
 
-
 proptest! {
     #[test]
     fn counts_are_those_of_the_model(
