@@ -115,7 +115,13 @@ impl Traffic {
             _ => Opcode::RC_WRITE_MIDDLE,
         };
         let ack_request = (at + 1).is_multiple_of(ACK_EVERY);
-        self.packet([1, 2], qp, (opcode, at, ack_request), extensions, self.payload);
+        self.packet(
+            [1, 2],
+            qp,
+            (opcode, at, ack_request),
+            extensions,
+            self.payload,
+        );
     }
 
     fn answer(&mut self, qp: u32, at: u32, syndrome: Syndrome) {
@@ -124,7 +130,13 @@ impl Traffic {
             ..Extensions::default()
         };
         let qp = qp | 0x1000;
-        self.packet([2, 1], qp, (Opcode::RC_ACKNOWLEDGE, at, false), extensions, 0);
+        self.packet(
+            [2, 1],
+            qp,
+            (Opcode::RC_ACKNOWLEDGE, at, false),
+            extensions,
+            0,
+        );
     }
 
     fn packet(
@@ -203,7 +215,10 @@ impl Read for Traffic {
 fn cpu() -> (f64, f64) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let rest = stat.rsplit(')').next().unwrap_or_default();
-    let fields: Vec<f64> = rest.split_whitespace().map(|t| t.parse().unwrap_or(0.0)).collect();
+    let fields: Vec<f64> = rest
+        .split_whitespace()
+        .map(|t| t.parse().unwrap_or(0.0))
+        .collect();
     let at = |i: usize| fields.get(i).copied().unwrap_or(0.0) / 100.0;
     (at(11) + at(12), at(13) + at(14))
 }
@@ -213,7 +228,8 @@ fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut lines = status.lines();
     let line = lines.find_map(|l| l.strip_prefix("VmHWM:"));
-    line.and_then(|l| l.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    line.and_then(|l| l.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
 }
 
 fn trace(source: Box<dyn Read + Send>) -> Result<TraceReport, String> {
@@ -231,12 +247,24 @@ fn speed(path: &Path, out: &mut dyn Write) -> Result<f64, String> {
         let report = trace(Box::new(file))?;
         best = best.min((cpu().0 - before).max(0.01));
         frames = report.capture.frames;
-        let bad: u64 = report.connections.iter().flat_map(|c| &c.directions).map(|d| d.bad_icrc).sum();
-        assert_eq!((bad, report.capture.malformed), (0, 0), "all ICRCs were verified");
+        let bad: u64 = report
+            .connections
+            .iter()
+            .flat_map(|c| &c.directions)
+            .map(|d| d.bad_icrc)
+            .sum();
+        assert_eq!(
+            (bad, report.capture.malformed),
+            (0, 0),
+            "all ICRCs were verified"
+        );
     }
     let rate = frames as f64 / best;
     let ns = best * 1e9 / frames as f64;
-    let line = format!("xoff trace: {frames} packets, {best:.2} CPU s, {:.2} M/s, {ns:.0} ns", rate / 1e6);
+    let line = format!(
+        "xoff trace: {frames} packets, {best:.2} CPU s, {:.2} M/s, {ns:.0} ns",
+        rate / 1e6
+    );
     writeln!(out, "{line} per packet").map_err(|e| e.to_string())?;
     Ok(rate)
 }
@@ -271,7 +299,12 @@ fn run(out: &mut dyn Write) -> Result<(), String> {
         for packets in [most / 10, most] {
             let report = trace(Box::new(Traffic::new(packets, 1_024)))?;
             let (frames, pairs) = (report.capture.frames, report.connections.len());
-            writeln!(out, "{frames} packets, {pairs} connections: peak {} kB", peak()).map_err(io)?;
+            writeln!(
+                out,
+                "{frames} packets, {pairs} connections: peak {} kB",
+                peak()
+            )
+            .map_err(io)?;
         }
         return Ok(());
     }
@@ -282,8 +315,8 @@ fn run(out: &mut dyn Write) -> Result<(), String> {
         io::copy(&mut Traffic::new(packets, payload), &mut file).map_err(io)?;
         drop(file);
         writeln!(out, "payload {payload} bytes, {QPS} queue pairs").map_err(io)?;
-        let result = speed(&path, out)
-            .and_then(|ours| tshark(&path, packets as f64, ours, out).map_err(io));
+        let result =
+            speed(&path, out).and_then(|ours| tshark(&path, packets as f64, ours, out).map_err(io));
         std::fs::remove_file(&path).map_err(io)?;
         result?;
     }
