@@ -91,7 +91,7 @@ impl Traffic {
                 };
             }
             Some((_, since)) => *since += 1,
-            None if qp.next % ACK_EVERY == 0 => {
+            None if qp.next.is_multiple_of(ACK_EVERY) => {
                 let credits = UNLIMITED_CREDITS;
                 self.answer(index as u32, at, Syndrome::Ack { credits });
             }
