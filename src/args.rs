@@ -7,7 +7,8 @@ use xoff_sim::units::{BitRate, Length};
 
 /// A lab for lossless Ethernet: simulate, check and explain RDMA over Ethernet.
 ///
-/// Exit status: 0 all is well, 1 an expectation failed, 2 usage, input or internal error.
+/// Exit status: 0 all is well, 1 an expectation failed or a capture shows errors, 2 usage, input or
+/// internal error.
 #[derive(Debug, Parser)]
 #[command(name = "xoff", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -19,6 +20,10 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Simulate scenarios, print the results, judge their expectations
     Run(RunArgs),
+    /// Explain a capture: every connection, every pause, what went wrong and what to do
+    Trace(TraceArgs),
+    /// Print the page of a check that findings name, such as RC-07
+    Explain(ExplainArgs),
     /// Calculate the PFC headroom of a port and show every term
     Headroom(HeadroomArgs),
     /// Print the JSON schema of scenario files, or the list of metrics
@@ -58,6 +63,19 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) csv: Option<PathBuf>,
 
+    /// Write the traffic of one case as pcapng; `-` is standard output, .gz compresses
+    #[arg(long, value_name = "FILE", conflicts_with = "hpcc")]
+    pub(crate) pcap: Option<PathBuf>,
+
+    /// Where --pcap captures: a node, one of its ports, or `all` [default: all ports of hosts]
+    #[arg(long = "tap", value_name = "NODE[:PORT]", requires = "pcap")]
+    pub(crate) taps: Vec<String>,
+
+    /// Bytes that --pcap keeps of each frame [default: all]
+    #[arg(long, value_name = "BYTES", requires = "pcap",
+          value_parser = clap::value_parser!(u32).range(1..=262_144))]
+    pub(crate) snaplen: Option<u32>,
+
     /// Directory of the files that --hpcc writes [default: where the config says, from its own]
     #[arg(
         long,
@@ -82,6 +100,64 @@ pub(crate) enum Format {
     Human,
     Json,
     Junit,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct TraceArgs {
+    /// Captures: pcap or pcapng, also packed with gzip; `-` reads standard input
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub(crate) captures: Vec<PathBuf>,
+
+    #[arg(long, value_enum, default_value_t = TraceFormat::Human)]
+    pub(crate) format: TraceFormat,
+
+    /// Draw connections and pauses over time, as wide as the terminal (COLUMNS)
+    #[arg(long)]
+    pub(crate) timeline: bool,
+
+    /// Also write connections.csv, episodes.csv, pauses.csv, timeline.csv and findings.csv there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) csv: Option<PathBuf>,
+
+    /// Rate of the links, to turn pause quanta into time [default: as captured, else a guess]
+    #[arg(long, value_name = "RATE")]
+    pub(crate) link_rate: Option<BitRate>,
+
+    /// Derive a scenario from the capture, simulate it, and compare
+    #[arg(long)]
+    pub(crate) replay: bool,
+
+    /// Write the derived scenario to this file
+    #[arg(long, value_name = "FILE", requires = "replay")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// What if: change a parameter of the derived scenario, such as switch.default.pfc.mode=pfc
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set, requires = "replay")]
+    pub(crate) sets: Vec<(String, String)>,
+
+    /// No speed on standard error
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TraceFormat {
+    #[default]
+    Human,
+    Json,
+    /// For test runners
+    Junit,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// ID or name of a check; without it all are listed
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -237,7 +313,13 @@ mod tests {
             "xoff run a.toml --set novalue",
             "xoff run a.toml --until 5",
             "xoff run a.toml --jobs 0",
+            "xoff run a.toml --tap h0",
+            "xoff run a.toml --snaplen 64",
+            "xoff run --hpcc c.txt --pcap o.pcapng",
             "xoff headroom --rate 100 --cable 7m",
+            "xoff trace",
+            "xoff trace a.pcap --link-rate 100",
+            "xoff trace a.pcap --format xml",
         ] {
             assert!(
                 Cli::try_parse_from(line.split_whitespace()).is_err(),

@@ -1,15 +1,20 @@
 //! The `xoff` command line.
 //!
-//! One file per verb: [`run`], [`headroom`], [`schema`]. Data goes to standard output, everything
-//! else to standard error. Exit status: 0 all is well, 1 an expectation failed, 2 error.
+//! One file per verb: [`run`], [`trace`], [`explain`], [`headroom`], [`schema`]. Data goes to standard output, everything
+//! else to standard error. Exit status: 0 all is well, 1 an expectation failed
+//! or a capture shows errors, 2 error.
 
 mod args;
+mod explain;
 mod headroom;
 mod output;
+mod pcap;
 mod progress;
+mod replay;
 mod report;
 mod run;
 mod schema;
+mod trace;
 
 use clap::Parser;
 use output::Error;
@@ -26,6 +31,8 @@ fn main() -> ExitCode {
     };
     let outcome = match &cli.verb {
         args::Verb::Run(args) => run::run(args),
+        args::Verb::Trace(args) => trace::run(args),
+        args::Verb::Explain(args) => explain::run(args).map(|()| true),
         args::Verb::Headroom(args) => headroom::run(args).map(|()| true),
         args::Verb::Schema(args) => schema::run(args).map(|()| true),
     };

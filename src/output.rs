@@ -27,6 +27,14 @@ pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
     }
 }
 
+/// Writes data to standard error, when something else has standard output.
+pub(crate) fn print_aside(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Error> {
+    let mut out = BufWriter::new(io::stderr().lock());
+    Ok(write(&mut out).and_then(|()| out.flush())?)
+}
+
 /// Writes a line to standard error. There is nowhere to report a failure of that to.
 pub(crate) fn tell(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

@@ -2,6 +2,7 @@
 
 use crate::args::{Format, RunArgs};
 use crate::output::{self, Error};
+use crate::pcap::{self, Capture};
 use crate::progress::{Bar, CpuTimer};
 use crate::report::{self, CaseRun, ScenarioRun};
 use rayon::prelude::*;
@@ -29,7 +30,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
         None => (load_all(args)?, None),
     };
     let chosen = choose(&loaded, &args.cases)?;
-    let (results, cpu) = simulate(&chosen, args)?;
+    let capture = Capture::wanted(args, &chosen)?;
+    let (results, cpu) = simulate(&chosen, args, capture.as_ref())?;
     if let (Some((config, input)), Some(results)) = (&hpcc, results.first()) {
         write_hpcc(config, input, results, args)?;
     }
@@ -37,11 +39,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
     if let Some(dir) = &args.csv {
         write_csv(dir, &runs)?;
     }
-    output::print(|out| match args.format {
+    let report = |out: &mut dyn std::io::Write| match args.format {
         Format::Human => report::human::write(out, &runs),
         Format::Json => report::json::write(out, &runs),
         Format::Junit => report::junit::write(out, &runs),
-    })?;
+    };
+    if capture.is_some_and(|capture| capture.takes_stdout()) {
+        output::print_aside(report)?;
+    } else {
+        output::print(report)?;
+    }
     if !args.quiet {
         output::tell(&speed(&runs, cpu));
     }
@@ -237,7 +244,16 @@ fn no_case(all: &[(usize, &Case)]) -> String {
 }
 
 /// Results in the order of `cases` whatever the number of threads, and the CPU time they took.
-fn simulate(cases: &[(usize, &Case)], args: &RunArgs) -> Result<(Vec<Results>, Duration), Error> {
+fn simulate(
+    cases: &[(usize, &Case)],
+    args: &RunArgs,
+    capture: Option<&Capture<'_>>,
+) -> Result<(Vec<Results>, Duration), Error> {
+    if let (Some(capture), [(_, case)]) = (capture, cases) {
+        let timer = CpuTimer::start();
+        let results = record(capture, case, args, false)?;
+        return Ok((vec![results], timer.elapsed()));
+    }
     let bar = Bar::new(cases.len(), args.quiet);
     let one = |(_, case): &(usize, &Case)| {
         let timer = CpuTimer::start();
@@ -257,7 +273,31 @@ fn simulate(cases: &[(usize, &Case)], args: &RunArgs) -> Result<(Vec<Results>, D
     };
     bar.finish();
     let cpu = done.iter().map(|(_, cpu)| *cpu).sum();
-    Ok((done.into_iter().map(|(results, _)| results).collect(), cpu))
+    let results: Vec<Results> = done.into_iter().map(|(results, _)| results).collect();
+    if let Some(capture) = capture {
+        let (_, case) = cases[pcap::most_telling(&results)];
+        record(capture, case, args, true)?;
+    }
+    Ok((results, cpu))
+}
+
+/// Simulates a case, once more if it is one of several, and captures its traffic.
+fn record(
+    capture: &Capture<'_>,
+    case: &Case,
+    args: &RunArgs,
+    several: bool,
+) -> Result<Results, Error> {
+    let bar = Bar::new(1, args.quiet);
+    let mut part = bar.case();
+    let recorded = capture.record(case, &mut |progress| part.update(&progress));
+    part.done();
+    bar.finish();
+    let (results, recorded) = recorded?;
+    if !args.quiet {
+        capture.tell(&recorded, case, several);
+    }
+    Ok(results)
 }
 
 fn assemble<'a>(

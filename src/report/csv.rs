@@ -23,14 +23,14 @@ pub(crate) fn files(run: &CaseRun<'_>) -> Vec<(&'static str, String)> {
 }
 
 /// Lines of cells; quotes what needs it.
-struct Csv(String);
+pub(super) struct Csv(pub(super) String);
 
 impl Csv {
-    fn new(columns: &str) -> Csv {
+    pub(super) fn new(columns: &str) -> Csv {
         Csv(format!("{columns}\n"))
     }
 
-    fn text(&mut self, cell: &str) -> &mut Csv {
+    pub(super) fn text(&mut self, cell: &str) -> &mut Csv {
         if cell.contains(['"', ',', '\n', '\r']) {
             let _ = write!(self.0, "\"{}\",", cell.replace('"', "\"\""));
         } else {
@@ -39,13 +39,13 @@ impl Csv {
         self
     }
 
-    fn number(&mut self, n: u64) -> &mut Csv {
+    pub(super) fn number(&mut self, n: u64) -> &mut Csv {
         // Writing to a string cannot fail.
         let _ = write!(self.0, "{n},");
         self
     }
 
-    fn maybe(&mut self, n: Option<u64>) -> &mut Csv {
+    pub(super) fn maybe(&mut self, n: Option<u64>) -> &mut Csv {
         if let Some(n) = n {
             return self.number(n);
         }
@@ -53,7 +53,7 @@ impl Csv {
         self
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.0.pop();
         self.0.push('\n');
     }

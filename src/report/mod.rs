@@ -3,12 +3,16 @@
 pub(crate) mod cases;
 pub(crate) mod csv;
 pub(crate) mod diagnosis;
+pub(crate) mod github;
 pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod junit;
+pub(crate) mod replay;
+pub(crate) mod sarif;
 pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod trace;
 
 use xoff_conformance::{CheckResult, Report};
 use xoff_sim::metrics::summary::Summary;

@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(ids.len(), checks().count());
         assert_eq!(names.len(), checks().count());
         let counts = [
-            ("W", 22),
+            ("W", 25),
             ("RC", 40),
             ("UC", 2),
             ("UD", 1),

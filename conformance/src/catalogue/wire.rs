@@ -171,4 +171,26 @@ pub(super) const CHECKS: &[Check] = &[
         why: "What cannot be parsed must be dropped.",
         cure: "Find the device that cuts the frames: cable, MTU, offload.",
     },
+    Check {
+        id: "W-23",
+        name: "mpa-crc",
+        title: "The CRC of every iWARP FPDU is right",
+        why: "TCP's checksum is weak; the MPA CRC protects the payload from end to end.",
+        cure: "Find the device behind which the CRC is wrong; look for faulty offload or memory.",
+    },
+    Check {
+        id: "W-24",
+        name: "iwarp-headers",
+        title: "MPA markers, DDP and RDMAP headers are what they must be",
+        why: "A receiver cannot find its place in the stream again and ends the connection.",
+        cure: "Update the sender; agree on markers on both ends.",
+    },
+    Check {
+        id: "W-25",
+        name: "iwarp-terminate",
+        title: "iWARP connections are accepted and not terminated",
+        why: "A Terminate message says which layer gave up and why.",
+        cure: "Look up the code; check keys and rights of memory regions, and the listening \
+               service.",
+    },
 ];

@@ -1,13 +1,16 @@
 //! One pass over a capture: every frame to the follower that it concerns.
 
+use super::buckets::{Buckets, Merge, STEPS};
 use super::report::{CaptureSummary, TraceReport};
+use super::timeline::{FlowCell, FlowRow, Timeline};
 use super::{links, pause, rate, rc, tcp};
 use crate::capture::{Frame, Interface, InterfaceStats, LinkType};
+use crate::finding::{FRAMES_KEPT, Finding};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xoff_sim::units::BitRate;
+use xoff_sim::wire::WireError;
 use xoff_sim::wire::dissect::{self, Body, Dissected, Link};
-use xoff_sim::wire::{WireError, roce};
 
 /// Malformed frames that the report shows.
 const EXAMPLES: usize = 5;
@@ -23,6 +26,7 @@ pub struct Options {
 
 /// Analyses a capture frame by frame. Memory grows with the flows, not with the frames.
 pub struct Analyzer {
+    options: Options,
     interfaces: Vec<InterfaceState>,
     summary: CaptureSummary,
     roce: [u64; 2],
@@ -33,7 +37,7 @@ pub struct Analyzer {
     rc: rc::Follower,
     pause: pause::Follower,
     links: links::Follower,
-    tcp: tcp::Follower,
+    tcp: tcp::TcpFollower,
     rates: rate::Observer,
 }
 
@@ -48,6 +52,7 @@ struct InterfaceState {
 impl Analyzer {
     pub fn new(options: Options) -> Analyzer {
         Analyzer {
+            options,
             interfaces: Vec::new(),
             summary: CaptureSummary::default(),
             roce: [0; 2],
@@ -58,9 +63,9 @@ impl Analyzer {
             rc: rc::Follower::new(rc::Options {
                 timeline: options.timeline,
             }),
-            pause: pause::Follower::new(options.link_rate),
-            links: links::Follower::default(),
-            tcp: tcp::Follower::default(),
+            pause: pause::Follower::new(options.link_rate.map(BitRate::bps)),
+            links: links::Follower::new(),
+            tcp: tcp::TcpFollower::new(),
             rates: rate::Observer::default(),
         }
     }
@@ -117,9 +122,6 @@ impl Analyzer {
             Body::Roce(packet) => {
                 self.roce[usize::from(packet.sport.is_none())] += 1;
                 self.rc.packet(f, eth, packet);
-                if packet.icrc != roce_invalid(packet) {
-                    self.tcp.roce(f, packet);
-                }
                 self.pause.traffic(f, eth);
             }
             Body::Pause(pause) => {
@@ -162,36 +164,178 @@ impl Analyzer {
     pub fn finish(mut self, stats: &[InterfaceStats], partial: Option<String>) -> TraceReport {
         self.summary.partial = partial;
         self.summary.protocols = self.protocols();
-        let ends: Vec<u64> = self.ends(stats);
+        let ends = self.ends(stats);
         let end_of = |interface: u32| ends.get(interface as usize).copied().unwrap_or(0);
-        let mut report = TraceReport::default();
-        let of = |i: usize| stats.get(i).copied().unwrap_or_default();
+        let stats_of = |i: usize| stats.get(i).copied().unwrap_or_default();
         let states = self.interfaces.into_iter().enumerate();
         self.summary.interfaces = states
-            .map(|(i, state)| (state.interface, of(i), state.frames))
+            .map(|(i, state)| (state.interface, stats_of(i), state.frames))
             .collect();
-        let last_ns = self.summary.last_ns;
-        report.capture = self.summary;
-        report.rates = self.rates.finish();
-        let (pauses, mut findings) = self.pause.finish(&end_of);
-        report.pauses = pauses;
-        let (links, more) = self.links.finish(last_ns);
-        report.links = links;
-        findings.extend(more);
-        let followed = self.rc.finish(&report, &end_of);
-        report.connections = followed.connections;
-        findings.extend(followed.findings);
-        let streams = self.tcp.finish();
-        report.smb = streams.smb;
-        report.iwarp = streams.iwarp;
-        findings.extend(streams.findings);
-        findings.sort_by(|a, b| {
-            let rank = |f: &crate::finding::Finding| {
-                (f.inconclusive.is_some(), std::cmp::Reverse(f.severity))
-            };
-            (rank(a), a.id, &a.subject).cmp(&(rank(b), b.id, &b.subject))
-        });
-        report.findings = findings;
+        let mut pauses = self.pause.finish(end_of);
+        let links = self.links.finish(self.summary.last_ns);
+        let (smb, iwarp, tcp, stream_findings) = self.tcp.finish();
+        let mut report = TraceReport {
+            capture: self.summary,
+            pauses: std::mem::take(&mut pauses.ports),
+            links: links.links,
+            rates: self.rates.finish(),
+            smb,
+            iwarp,
+            tcp,
+            ..TraceReport::default()
+        };
+        let queue_pairs = self.rc.finish(&report, &end_of);
+        if self.options.timeline {
+            report.timeline = Some(timeline(&queue_pairs, &pauses));
+        }
+        report.connections = queue_pairs.connections;
+        let mut findings = pauses.findings;
+        findings.extend(links.findings);
+        findings.extend(queue_pairs.findings);
+        findings.extend(stream_findings);
+        report.findings = merge(findings);
         report
+    }
+
+    /// When the capture of each interface ended: what the file says, or else its last frame.
+    fn ends(&self, stats: &[InterfaceStats]) -> Vec<u64> {
+        let states = self.interfaces.iter().enumerate();
+        states
+            .map(|(i, state)| {
+                let stated = stats.get(i).and_then(|s| s.end_ns);
+                stated.unwrap_or(0).max(state.last_ns)
+            })
+            .collect()
+    }
+
+    /// Frames by protocol, most frequent first.
+    fn protocols(&mut self) -> Vec<(String, u64)> {
+        let known = [
+            ("RoCEv2", self.roce[0]),
+            ("RoCEv1", self.roce[1]),
+            ("PFC and pause", self.pauses),
+            ("LLDP", self.lldp),
+            ("TCP", self.tcp_frames),
+            ("malformed", self.summary.malformed),
+        ];
+        let others = std::mem::take(&mut self.others);
+        let known = known.into_iter().filter(|&(_, count)| count > 0);
+        let mut all: Vec<(String, u64)> = known
+            .map(|(name, count)| (name.to_owned(), count))
+            .chain(others.into_iter().map(|(name, n)| (name.into_owned(), n)))
+            .collect();
+        all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        all
+    }
+}
+
+/// Both kinds of rows in the same steps: the longest that any of them has.
+fn timeline(queue_pairs: &rc::Output, pauses: &pause::Outcome) -> Timeline {
+    let cells = || pauses.activity.iter().map(|a| &a.cells);
+    let mut start_ns = cells().map(Buckets::start_ns).min().unwrap_or(u64::MAX);
+    let mut step_ns = cells().map(Buckets::step_ns).max().unwrap_or(0);
+    if !queue_pairs.flows.is_empty() {
+        start_ns = start_ns.min(queue_pairs.start_ns);
+        step_ns = step_ns.max(queue_pairs.step_ns);
+    }
+    let flows = queue_pairs.flows.iter().map(|row| FlowRow {
+        cells: refold(queue_pairs, &row.cells, start_ns, step_ns),
+        ..*row
+    });
+    let rows = pauses.activity.iter().map(|a| a.row(start_ns, step_ns));
+    Timeline {
+        start_ns,
+        step_ns,
+        steps: STEPS,
+        flows: flows.collect(),
+        pauses: rows.collect(),
+    }
+}
+
+/// The cells of a flow in other steps, no shorter than its own.
+fn refold(from: &rc::Output, cells: &[FlowCell], start_ns: u64, step_ns: u64) -> Vec<FlowCell> {
+    let mut folded = vec![FlowCell::default(); STEPS];
+    for (i, cell) in cells.iter().enumerate() {
+        let at = from.start_ns + i as u64 * from.step_ns;
+        let index = (at - start_ns) / step_ns.max(1);
+        folded[(index as usize).min(STEPS - 1)].merge(cell);
+    }
+    folded
+}
+
+/// Subjects that a finding names when the same holds of several.
+const SUBJECTS: usize = 4;
+
+/// The worst first, what could not be decided last. What is said in the same words of several
+/// subjects is said once.
+fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let rank = |f: &Finding| (f.inconclusive.is_some(), std::cmp::Reverse(f.severity));
+    let words = |f: &Finding| {
+        (
+            f.id,
+            f.inconclusive.clone(),
+            f.cause.clone(),
+            f.cure.clone(),
+        )
+    };
+    findings.sort_by(|a, b| {
+        (rank(a), words(a), a.frames.first()).cmp(&(rank(b), words(b), b.frames.first()))
+    });
+    let mut merged: Vec<Finding> = Vec::new();
+    for group in findings.chunk_by(|a, b| (rank(a), words(a)) == (rank(b), words(b))) {
+        let mut all = group[0].clone();
+        let subjects: BTreeSet<&str> = group.iter().map(|f| f.subject.as_str()).collect();
+        if subjects.len() > 1 {
+            let named: Vec<&str> = group.iter().map(|f| f.subject.as_str()).collect();
+            let shown = named[..named.len().min(SUBJECTS)].join("; ");
+            let rest = named.len().saturating_sub(SUBJECTS);
+            all.subject = match rest {
+                0 => shown,
+                _ => format!("{shown}; and {rest} more"),
+            };
+        }
+        all.count = group.iter().map(|f| f.count).sum();
+        all.frames = group.iter().flat_map(|f| f.frames.clone()).collect();
+        all.frames.sort_unstable();
+        all.frames.dedup();
+        all.frames.truncate(FRAMES_KEPT);
+        merged.push(all);
+    }
+    // Causes of one check and severity in the order of the capture.
+    merged
+        .sort_by(|a, b| (rank(a), a.id, a.frames.first()).cmp(&(rank(b), b.id, b.frames.first())));
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+
+    fn finding(severity: Severity, subject: &str, cause: &str, frame: u64) -> Finding {
+        Finding {
+            id: "X-08",
+            severity,
+            inconclusive: None,
+            subject: subject.to_owned(),
+            cause: cause.to_owned(),
+            cure: "mend it".to_owned(),
+            count: 2,
+            frames: vec![frame],
+        }
+    }
+
+    #[test]
+    fn the_same_words_about_several_subjects_are_one_finding() {
+        let mut all: Vec<Finding> = (0..6)
+            .map(|i| finding(Severity::Note, &format!("h{i}"), "no PFC", 10 - i))
+            .collect();
+        all.push(finding(Severity::Error, "h9", "lost", 50));
+        let merged = merge(all);
+        assert_eq!(merged.len(), 2);
+        assert_eq!(merged[0].cause, "lost");
+        assert_eq!(merged[1].subject, "h5; h4; h3; h2; and 2 more");
+        assert_eq!(merged[1].count, 12);
+        assert_eq!(merged[1].frames, [5, 6, 7, 8, 9, 10]);
     }
 }

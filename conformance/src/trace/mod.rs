@@ -14,5 +14,6 @@ pub mod rate;
 pub mod rc;
 pub mod report;
 pub mod smb;
+mod tally;
 pub mod tcp;
 pub mod timeline;

@@ -19,6 +19,7 @@ pub struct TraceReport {
     pub rates: Vec<super::rate::ObservedRate>,
     pub smb: super::smb::SmbReport,
     pub iwarp: Vec<super::iwarp::IwarpConnection>,
+    pub tcp: super::tcp::TcpSummary,
     pub timeline: Option<Timeline>,
     /// By severity, then ID, then subject.
     pub findings: Vec<Finding>,

@@ -96,7 +96,7 @@ pub(super) fn from_toml(error: &toml::de::Error, text_len: usize) -> Mistake {
 }
 
 /// The closest allowed word, or the list of them.
-pub(super) fn suggest(wrong: &str, allowed: &[&str]) -> Option<String> {
+pub fn suggest(wrong: &str, allowed: &[&str]) -> Option<String> {
     let best = allowed.iter().map(|a| (distance(wrong, a), *a)).min();
     match best {
         Some((d, word)) if d <= wrong.len().max(3) / 3 => Some(format!("did you mean `{word}`?")),

@@ -27,6 +27,7 @@ use crate::plan::{Case, Diagnostic, Plan};
 use crate::rng::mix;
 use crate::time::{SimDuration, SimTime};
 use crate::units::BitRate;
+pub use diag::suggest;
 use diag::{Mistake, Mistakes, Source};
 use edit::Document;
 use network::{Network, ProfileNames};

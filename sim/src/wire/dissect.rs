@@ -87,36 +87,37 @@ pub fn is_cut(original_len: u32, captured: usize) -> bool {
 /// transport headers costs the ICRC's verification; before that, the frame is malformed, and
 /// [`is_cut`] tells why.
 pub fn dissect<'a>(link: Link, frame: &'a [u8], original_len: u32) -> Dissected<'a> {
-    let wire_len = original_len.max(u32::try_from(frame.len()).unwrap_or(u32::MAX));
-    let (ethernet, header_len) = match link_header(link, frame) {
-        Ok(header) => header,
-        Err(error) => {
-            let body = Body::Malformed(error);
-            return Dissected {
-                ethernet: ethernet::Repr::default(),
-                body,
-            };
+    let mut dissected = Dissected {
+        ethernet: ethernet::Repr::default(),
+        body: Body::Lldp(&[]),
+    };
+    match link_header(link, frame, &mut dissected.ethernet) {
+        Ok(header_len) => {
+            let wire_len = original_len.max(u32::try_from(frame.len()).unwrap_or(u32::MAX));
+            let wire_len = wire_len.saturating_sub(header_len as u32);
+            let payload = frame.get(header_len..).unwrap_or_default();
+            dissected.body = body(dissected.ethernet.ethertype, payload, wire_len);
+            if let Body::Malformed(error) = &mut dissected.body {
+                error.offset += header_len;
+            }
         }
-    };
-    let payload = frame.get(header_len..).unwrap_or_default();
-    let wire_len = wire_len.saturating_sub(header_len as u32);
-    let body = match body(ethernet.ethertype, payload, wire_len) {
-        Ok(body) => body,
-        Err(error) => Body::Malformed(WireError {
-            offset: error.offset + header_len,
-            ..error
-        }),
-    };
-    Dissected { ethernet, body }
+        Err(error) => dissected.body = Body::Malformed(error),
+    }
+    dissected
 }
 
-/// Addresses, tags and type, and the bytes before what follows.
-fn link_header(link: Link, frame: &[u8]) -> Result<(ethernet::Repr, usize)> {
+/// Reads addresses, tags and type, and returns the bytes before what follows.
+#[inline]
+fn link_header(link: Link, frame: &[u8], repr: &mut ethernet::Repr) -> Result<usize> {
     match link {
-        Link::Ethernet => ethernet::Repr::parse(frame),
+        Link::Ethernet => {
+            let (parsed, len) = ethernet::Repr::parse(frame)?;
+            *repr = parsed;
+            Ok(len)
+        }
         Link::RawIp => {
             let [first] = take::<1>(frame, "IP", "a version")?;
-            let ethertype = match first >> 4 {
+            repr.ethertype = match first >> 4 {
                 4 => ethertype::IPV4,
                 6 => ethertype::IPV6,
                 version => {
@@ -129,81 +130,69 @@ fn link_header(link: Link, frame: &[u8]) -> Result<(ethernet::Repr, usize)> {
                     });
                 }
             };
-            Ok((
-                ethernet::Repr {
-                    ethertype,
-                    ..Default::default()
-                },
-                0,
-            ))
+            Ok(0)
         }
         Link::LinuxSll => {
             let b = take::<16>(frame, "Linux cooked capture", "16 bytes")?;
-            let address_len = u16::from_be_bytes([b[4], b[5]]);
-            let ethertype = u16::from_be_bytes([b[14], b[15]]);
-            Ok((
-                cooked(
-                    ethertype,
-                    address_len,
-                    [b[6], b[7], b[8], b[9], b[10], b[11]],
-                ),
-                16,
-            ))
+            repr.ethertype = u16::from_be_bytes([b[14], b[15]]);
+            repr.src = cooked([b[4], b[5]], [b[6], b[7], b[8], b[9], b[10], b[11]]);
+            Ok(16)
         }
         Link::LinuxSll2 => {
             let b = take::<20>(frame, "Linux cooked capture v2", "20 bytes")?;
-            let ethertype = u16::from_be_bytes([b[0], b[1]]);
-            let address = [b[12], b[13], b[14], b[15], b[16], b[17]];
-            Ok((cooked(ethertype, u16::from(b[11]), address), 20))
+            repr.ethertype = u16::from_be_bytes([b[0], b[1]]);
+            repr.src = cooked([0, b[11]], [b[12], b[13], b[14], b[15], b[16], b[17]]);
+            Ok(20)
         }
     }
 }
 
-fn cooked(ethertype: u16, address_len: u16, address: [u8; 6]) -> ethernet::Repr {
-    let src = if address_len == 6 {
+/// The sender's address, if it has the length of a MAC address.
+fn cooked(len: [u8; 2], address: [u8; 6]) -> Mac {
+    if len == [0, 6] {
         Mac(address)
     } else {
         Mac::default()
-    };
-    ethernet::Repr {
-        src,
-        ethertype,
-        ..Default::default()
     }
 }
 
-fn body(ethertype: u16, payload: &[u8], wire_len: u32) -> Result<Body<'_>> {
+// Results are made where they stay rather than passed on by `?`: moving them costs more than reading
+// the headers.
+#[inline]
+fn body(ethertype: u16, payload: &[u8], wire_len: u32) -> Body<'_> {
     match ethertype {
-        ethertype::IPV4 => {
-            let (network, header_len) = Network::parse_v4(payload, wire_len)?;
-            internet(ethertype, network, payload, header_len)
-        }
-        ethertype::IPV6 => {
-            let (network, header_len) = Network::parse_v6(payload, wire_len)?;
-            internet(ethertype, network, payload, header_len)
-        }
-        ethertype::ROCE_V1 => {
-            let (network, header_len) = Network::parse_grh(payload, wire_len)?;
-            Ok(Body::Roce(roce::Packet::parse_v1(
-                network, payload, header_len,
-            )?))
-        }
-        ethertype::MAC_CONTROL => Ok(Body::Pause(mac_control::Repr::parse(payload)?.0)),
-        ethertype::LLDP => Ok(Body::Lldp(payload)),
-        _ => Ok(Body::Other(Other {
+        ethertype::IPV4 => match Network::parse_v4(payload, wire_len) {
+            Ok((network, header_len)) => internet(ethertype, network, payload, header_len),
+            Err(error) => Body::Malformed(error),
+        },
+        ethertype::IPV6 => match Network::parse_v6(payload, wire_len) {
+            Ok((network, header_len)) => internet(ethertype, network, payload, header_len),
+            Err(error) => Body::Malformed(error),
+        },
+        ethertype::ROCE_V1 => match Network::parse_grh(payload, wire_len) {
+            Ok((network, header_len)) => {
+                match roce::Packet::parse_v1(network, payload, header_len) {
+                    Ok(packet) => Body::Roce(packet),
+                    Err(error) => Body::Malformed(error),
+                }
+            }
+            Err(error) => Body::Malformed(error),
+        },
+        ethertype::MAC_CONTROL => match mac_control::Repr::parse(payload) {
+            Ok((pause, _)) => Body::Pause(pause),
+            Err(error) => Body::Malformed(error),
+        },
+        ethertype::LLDP => Body::Lldp(payload),
+        _ => Body::Other(Other {
             ethertype,
             protocol: None,
             port: None,
-        })),
+        }),
     }
 }
 
-fn internet(
-    ethertype: u16,
-    network: Network,
-    packet: &[u8],
-    header_len: usize,
-) -> Result<Body<'_>> {
+#[inline]
+fn internet(ethertype: u16, network: Network, packet: &[u8], header_len: usize) -> Body<'_> {
     // What follows the IP packet is padding of a short Ethernet frame, or its FCS.
     let end = header_len.saturating_add(network.payload_len as usize);
     let packet = packet.get(..end).unwrap_or(packet);
@@ -214,31 +203,31 @@ fn internet(
         port: None,
     };
     if network.is_later_fragment() {
-        return Ok(Body::Other(other));
+        return Body::Other(other);
     }
     match network.protocol {
-        protocol::UDP => {
-            let ports = take::<4>(payload, "UDP", "8 bytes");
-            let b = ports.map_err(|error| error.shifted(header_len))?;
-            let src_port = u16::from_be_bytes([b[0], b[1]]);
-            let dst_port = u16::from_be_bytes([b[2], b[3]]);
-            if dst_port != roce::UDP_PORT {
-                let port = Some(src_port.min(dst_port));
-                return Ok(Body::Other(Other { port, ..other }));
-            }
-            Ok(Body::Roce(roce::Packet::parse_v2(
-                network, packet, header_len,
-            )?))
-        }
-        protocol::TCP => {
-            let segment = Segment::parse(payload, network.payload_len);
-            Ok(Body::Tcp(
-                network,
-                segment.map_err(|error| error.shifted(header_len))?,
-            ))
-        }
-        _ => Ok(Body::Other(other)),
+        protocol::UDP => match udp_ports(payload) {
+            Ok((_, roce::UDP_PORT)) => match roce::Packet::parse_v2(network, packet, header_len) {
+                Ok(packet) => Body::Roce(packet),
+                Err(error) => Body::Malformed(error),
+            },
+            Ok((src, dst)) => Body::Other(Other {
+                port: Some(src.min(dst)),
+                ..other
+            }),
+            Err(error) => Body::Malformed(error.shifted(header_len)),
+        },
+        protocol::TCP => match Segment::parse(payload, network.payload_len) {
+            Ok(segment) => Body::Tcp(network, segment),
+            Err(error) => Body::Malformed(error.shifted(header_len)),
+        },
+        _ => Body::Other(other),
     }
+}
+
+fn udp_ports(data: &[u8]) -> Result<(u16, u16)> {
+    let [a, b, c, d] = take::<4>(data, "UDP", "8 bytes")?;
+    Ok((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
 }
 
 impl<'a> Segment<'a> {

@@ -87,6 +87,7 @@ impl Network {
     ///
     /// Returns the header's length with options. An error if the header is cut, is not of version
     /// 4, or its lengths contradict each other or `wire_len`.
+    #[inline(always)]
     pub fn parse_v4(data: &[u8], wire_len: u32) -> Result<(Network, usize)> {
         const LAYER: &str = "IPv4";
         let fixed = take::<V4_LEN>(data, LAYER, "20 bytes")?;
@@ -122,7 +123,7 @@ impl Network {
             dont_fragment: packet.dont_frag(),
             more_fragments: packet.more_frags(),
             fragment_offset: packet.frag_offset() >> 3,
-            checksum_ok: checksum(header) == 0xffff,
+            checksum_ok: sum(header) == 0xffff,
             header_len: header_len as u8,
         };
         let network = Network {
@@ -144,6 +145,7 @@ impl Network {
     ///
     /// Returns the length with extension headers. An error if a header is cut, the version is not
     /// 6, or the lengths contradict each other or `wire_len`.
+    #[inline]
     pub fn parse_v6(data: &[u8], wire_len: u32) -> Result<(Network, usize)> {
         let mut network = fixed_v6("IPv6", data, wire_len)?;
         let extensions = skip_extensions(data, &mut network)?;
@@ -153,6 +155,7 @@ impl Network {
     /// Reads the global routing header of RoCEv1 (IBTA 8.3), laid out as an IPv6 header.
     ///
     /// Errors as in [`Network::parse_v6`].
+    #[inline]
     pub fn parse_grh(data: &[u8], wire_len: u32) -> Result<(Network, usize)> {
         let mut network = fixed_v6("GRH", data, wire_len)?;
         if let Kind::V6 { flow_label } = network.kind {
@@ -239,14 +242,14 @@ impl Network {
     }
 }
 
-pub(super) fn v4(address: IpAddr) -> Ipv4Addr {
+fn v4(address: IpAddr) -> Ipv4Addr {
     match address {
         IpAddr::V4(address) => address,
         IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
     }
 }
 
-pub(super) fn v6(address: IpAddr) -> Ipv6Addr {
+fn v6(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
         IpAddr::V6(address) => address,
@@ -276,12 +279,26 @@ fn check_version(layer: &'static str, found: u8, want: u8, expected: &'static st
     Err(bad(layer, "version", 0, expected, usize::from(found)))
 }
 
-/// The sum of RFC 1071 over a header that includes its checksum: all ones if it is right.
-fn checksum(header: &[u8]) -> u16 {
-    let words = header.as_chunks::<2>().0.iter();
-    let sum: u32 = words.map(|word| u32::from(u16::from_be_bytes(*word))).sum();
+/// The sum of RFC 1071, not complemented; all ones over data that includes its checksum, if that is
+/// right. By words of four bytes and without checks for overflow: it runs over whole payloads.
+pub(super) fn sum(data: &[u8]) -> u16 {
+    let (words, rest) = data.as_chunks::<4>();
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    let native = |word: &[u8; 4]| u64::from(u32::from_ne_bytes(*word));
+    let sum = words
+        .iter()
+        .fold(native(&last), |sum, word| sum.wrapping_add(native(word)));
+    // The carries come out the same in either order of bytes.
+    u16::from_be_bytes(fold(sum).to_ne_bytes())
+}
+
+/// Adds the carries of a sum of 16-bit words back in.
+pub(super) fn fold(sum: u64) -> u16 {
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
     let sum = (sum & 0xffff) + (sum >> 16);
-    (sum + (sum >> 16)) as u16
+    ((sum & 0xffff) + (sum >> 16)) as u16
 }
 
 fn fixed_v6(layer: &'static str, data: &[u8], wire_len: u32) -> Result<Network> {

@@ -48,6 +48,7 @@ impl<'a> Packet<'a> {
     ///
     /// An error if a header is cut or the lengths contradict each other. Opcodes, versions and
     /// reserved fields are not judged; an opcode that does not exist has no extension headers.
+    #[inline(always)]
     pub fn parse_v2(network: Network, packet: &'a [u8], header_len: usize) -> Result<Packet<'a>> {
         let udp = packet.get(header_len..).unwrap_or_default();
         let udp = take::<UDP_LEN>(udp, "UDP", "8 bytes").map_err(|e| e.shifted(header_len))?;
@@ -78,6 +79,7 @@ impl<'a> Packet<'a> {
 
     /// Reads what follows a global routing header; `packet` starts with it. Otherwise as
     /// [`Packet::parse_v2`].
+    #[inline]
     pub fn parse_v1(network: Network, packet: &'a [u8], header_len: usize) -> Result<Packet<'a>> {
         let wire_len = network.payload_len as usize;
         let frame = Frame {
@@ -102,6 +104,7 @@ struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    #[inline(always)]
     fn parse(self, network: Network, sport: Option<u16>) -> Result<Packet<'a>> {
         let captured = self.packet.get(self.bth..).unwrap_or_default();
         let captured = captured.get(..self.wire_len).unwrap_or(captured);
@@ -257,13 +260,18 @@ impl Repr {
             *icrc = (computed.unwrap_or(0) ^ spoil).to_be_bytes();
         }
         if self.udp_len() != 0 {
+            // Both versions have their addresses last.
+            let addresses = if below == Below::V4 { 12 } else { 8 };
+            let udp_len = packet.len() - transport;
+            let sums = u64::from(ip::sum(&packet[addresses..]))
+                + u64::from(protocol::UDP)
+                + udp_len as u64;
             let mut udp = UdpPacket::new_unchecked(&mut packet[transport..]);
-            let Network { src, dst, .. } = self.network;
-            if below == Below::V4 {
-                udp.fill_checksum(&ip::v4(src).into(), &ip::v4(dst).into());
-            } else {
-                udp.fill_checksum(&ip::v6(src).into(), &ip::v6(dst).into());
-            }
+            // Zero would say that there is none.
+            udp.set_checksum(match !ip::fold(sums) {
+                0 => 0xffff,
+                checksum => checksum,
+            });
         }
     }
 }

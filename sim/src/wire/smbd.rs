@@ -356,6 +356,44 @@ mod tests {
     }
 
     #[test]
+    fn answers_and_data_octet_by_octet() {
+        let response = NegotiateResponse {
+            min_version: VERSION,
+            max_version: VERSION,
+            negotiated_version: VERSION,
+            credits_requested: 10,
+            credits_granted: 9,
+            status: 0,
+            max_read_write_size: 0x10_0000,
+            preferred_send_size: 1364,
+            max_receive_size: 1365,
+            max_fragmented_size: 0x2_0000,
+        };
+        let mut bytes = [0xff; 32];
+        response.emit(&mut bytes);
+        let expected = [
+            0, 1, 0, 1, 0, 1, 0, 0, 10, 0, 9, 0, 0, 0, 0, 0, //
+            0, 0, 0x10, 0, 0x54, 5, 0, 0, 0x55, 5, 0, 0, 0, 0, 2, 0,
+        ];
+        assert_eq!(bytes, expected);
+        assert_eq!(response.violations(), []);
+        let transfer = DataTransfer {
+            credits_requested: 10,
+            credits_granted: 3,
+            flags: RESPONSE_REQUESTED,
+            remaining_len: 0x100,
+            data_offset: 24,
+            data_len: 64,
+        };
+        let mut bytes = [0xff; 20];
+        transfer.emit(&mut bytes);
+        let expected = [
+            10, 0, 3, 0, 1, 0, 0, 0, 0, 1, 0, 0, 24, 0, 0, 0, 64, 0, 0, 0,
+        ];
+        assert_eq!(bytes, expected);
+    }
+
+    #[test]
     fn rules_hold_at_their_boundaries() {
         let fields = |r: NegotiateRequest| r.violations().iter().map(|v| v.field).collect();
         let low: Vec<_> = fields(NegotiateRequest {

@@ -14,7 +14,11 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// `segment_start`: these octets are the first of a segment.
-    Data { place: Place, octets: &'a [u8], segment_start: bool },
+    Data {
+        place: Place,
+        octets: &'a [u8],
+        segment_start: bool,
+    },
     /// Octets that were not captured; `u64::MAX`: nobody knows how many.
     Gap(u64),
 }
@@ -106,10 +110,6 @@ impl Half {
         self.origin.get_or_insert(seq);
     }
 
-    pub(super) fn began(&self) -> bool {
-        self.origin.is_some()
-    }
-
     /// Bytes held back, with what it costs to hold them.
     pub(super) fn held_cost(&self) -> usize {
         self.held_cost
@@ -130,7 +130,12 @@ impl Half {
         hold: bool,
         sink: &mut dyn FnMut(Piece<'_>),
     ) {
-        let Arrival { place, seq, octets, wire_len } = arrival;
+        let Arrival {
+            place,
+            seq,
+            octets,
+            wire_len,
+        } = arrival;
         let wire_len = u64::from(wire_len);
         if wire_len == 0 {
             return;
@@ -168,7 +173,15 @@ impl Half {
             self.deliver(place, octets, wire_len - behind, behind == 0, sink);
             self.drain(sink);
         } else if hold {
-            self.hold(start, Held { place, octets: octets.to_vec(), wire_len }, sink);
+            self.hold(
+                start,
+                Held {
+                    place,
+                    octets: octets.to_vec(),
+                    wire_len,
+                },
+                sink,
+            );
         } else {
             self.counters.missing_bytes += start - self.next;
             self.next = end;
@@ -215,7 +228,11 @@ impl Half {
     ) {
         self.next += wire_len;
         if !octets.is_empty() {
-            sink(Piece::Data { place, octets, segment_start });
+            sink(Piece::Data {
+                place,
+                octets,
+                segment_start,
+            });
         }
         let cut = wire_len.saturating_sub(octets.len() as u64);
         if cut > 0 {
@@ -224,7 +241,11 @@ impl Half {
     }
 
     fn hold(&mut self, start: u64, held: Held, sink: &mut dyn FnMut(Piece<'_>)) {
-        if self.held.get(&start).is_some_and(|old| old.wire_len >= held.wire_len) {
+        if self
+            .held
+            .get(&start)
+            .is_some_and(|old| old.wire_len >= held.wire_len)
+        {
             self.counters.retransmitted += 1;
             self.counters.retransmitted_bytes += held.wire_len;
             return;
@@ -260,7 +281,13 @@ impl Half {
             let behind = self.next - start;
             if behind < held.wire_len {
                 let octets = held.octets.get(behind as usize..).unwrap_or(&[]);
-                self.deliver(held.place, octets, held.wire_len - behind, behind == 0, sink);
+                self.deliver(
+                    held.place,
+                    octets,
+                    held.wire_len - behind,
+                    behind == 0,
+                    sink,
+                );
             }
         }
     }
@@ -284,7 +311,16 @@ mod tests {
             let octets: Vec<u8> = (at..at + len).map(|i| i as u8).collect();
             let seq = origin.wrapping_add(at);
             let place = Place::default();
-            half.push(Arrival { place, seq, octets: &octets, wire_len: len }, true, &mut sink);
+            half.push(
+                Arrival {
+                    place,
+                    seq,
+                    octets: &octets,
+                    wire_len: len,
+                },
+                true,
+                &mut sink,
+            );
         }
         half.flush(&mut sink);
         assert_eq!(half.held_cost, 0);
@@ -310,7 +346,12 @@ mod tests {
     #[test]
     fn a_cut_segment_is_a_gap() {
         let (mut half, mut pieces) = (Half::default(), Vec::new());
-        let arrival = Arrival { place: Place::default(), seq: 1, octets: b"ab", wire_len: 9 };
+        let arrival = Arrival {
+            place: Place::default(),
+            seq: 1,
+            octets: b"ab",
+            wire_len: 9,
+        };
         half.push(arrival, true, &mut |piece| {
             if let Piece::Gap(n) = piece {
                 pieces.push(n);
@@ -325,7 +366,12 @@ mod tests {
         let (mut half, mut gaps) = (Half::default(), 0);
         let mut sink = |piece: Piece<'_>| gaps += u64::from(matches!(piece, Piece::Gap(_)));
         half.begin(0);
-        let arrival = Arrival { place: Place::default(), seq: 10, octets: b"abc", wire_len: 3 };
+        let arrival = Arrival {
+            place: Place::default(),
+            seq: 10,
+            octets: b"abc",
+            wire_len: 3,
+        };
         half.push(arrival, true, &mut sink);
         half.acknowledged(9, &mut sink);
         assert_eq!(half.next, 0);
@@ -339,7 +385,12 @@ mod tests {
         half.begin(0);
         for i in 1..2000u32 {
             let seq = i * 2000;
-            let arrival = Arrival { place: Place::default(), seq, octets: &[1; 900], wire_len: 900 };
+            let arrival = Arrival {
+                place: Place::default(),
+                seq,
+                octets: &[1; 900],
+                wire_len: 900,
+            };
             half.push(arrival, true, &mut |_| {});
             assert!(half.held_cost() <= HELD_MAX);
         }

@@ -95,6 +95,7 @@ pub const fn pad(payload_len: u32) -> u8 {
 
 impl Bth {
     /// Reads a header; the error: fewer than 12 bytes. No value is refused.
+    #[inline(always)]
     pub fn parse(data: &[u8]) -> Result<(Bth, usize)> {
         let b = take::<BTH_LEN>(data, "BTH", "12 bytes")?;
         let bth = Bth {
@@ -175,6 +176,7 @@ impl Extensions {
     /// Reads the headers that `opcode` calls for, from the first byte after the BTH.
     ///
     /// The error: they do not fit into `data`.
+    #[inline(always)]
     pub fn parse(opcode: Opcode, data: &[u8]) -> Result<(Extensions, usize)> {
         let (bits, len) = layout::TABLE[usize::from(opcode.0)];
         let mut extensions = Extensions::default();

@@ -1,0 +1,304 @@
+//! SARIF 2.1.0 (OASIS): findings for code-scanning tools. Rules are the checks that were found.
+
+use super::VERSION;
+use super::trace::{Failure, Traced, frames, ranked, sentences, verdict};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use xoff_conformance::catalogue;
+use xoff_conformance::finding::Finding;
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+#[derive(Serialize)]
+struct Log {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run {
+    tool: Tool,
+    invocations: [Invocation; 1],
+    artifacts: Vec<Artifact>,
+    results: Vec<ResultOfCheck>,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    driver: Driver,
+}
+
+#[derive(Serialize)]
+struct Driver {
+    name: &'static str,
+    version: &'static str,
+    rules: Vec<Rule>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rule {
+    id: &'static str,
+    name: &'static str,
+    short_description: Text,
+    full_description: Text,
+    help: Text,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Invocation {
+    execution_successful: bool,
+    tool_execution_notifications: Vec<Notification>,
+}
+
+#[derive(Serialize)]
+struct Notification {
+    level: &'static str,
+    message: Text,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    locations: Vec<Location>,
+}
+
+#[derive(Serialize)]
+struct Artifact {
+    location: ArtifactLocation,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResultOfCheck {
+    rule_id: &'static str,
+    rule_index: usize,
+    kind: &'static str,
+    level: &'static str,
+    message: Text,
+    locations: [Location; 1],
+    occurrence_count: u64,
+    properties: Properties,
+}
+
+#[derive(Serialize)]
+struct Properties {
+    frames: Vec<u64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Location {
+    physical_location: PhysicalLocation,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logical_locations: Vec<LogicalLocation>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PhysicalLocation {
+    artifact_location: ArtifactLocation,
+}
+
+#[derive(Serialize)]
+struct ArtifactLocation {
+    uri: String,
+    index: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogicalLocation {
+    fully_qualified_name: String,
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct Text {
+    text: String,
+}
+
+fn text(text: impl Into<String>) -> Text {
+    Text { text: text.into() }
+}
+
+pub(crate) fn write(
+    out: &mut dyn Write,
+    traced: &[Traced],
+    failures: &[Failure],
+) -> io::Result<()> {
+    let rules = rules(traced);
+    let results = traced
+        .iter()
+        .enumerate()
+        .flat_map(|(n, capture)| {
+            let findings = ranked(&capture.report.findings);
+            let results = findings.into_iter().map(|f| result(n, capture, f, &rules));
+            results.collect::<Vec<_>>()
+        })
+        .collect();
+    let names = traced
+        .iter()
+        .map(|t| &t.name)
+        .chain(failures.iter().map(|(name, _)| name));
+    let artifacts = names
+        .enumerate()
+        .map(|(index, name)| Artifact {
+            location: artifact(index, name),
+        })
+        .collect();
+    let log = Log {
+        schema: SCHEMA,
+        version: "2.1.0",
+        runs: [Run {
+            tool: Tool {
+                driver: Driver {
+                    name: "xoff",
+                    version: VERSION,
+                    rules: rules.keys().copied().map(rule).collect(),
+                },
+            },
+            invocations: [Invocation {
+                execution_successful: failures.is_empty(),
+                tool_execution_notifications: notifications(traced, failures),
+            }],
+            artifacts,
+            results,
+        }],
+    };
+    serde_json::to_writer_pretty(&mut *out, &log)?;
+    writeln!(out)
+}
+
+/// The checks that findings name, and their places in the list of rules.
+fn rules(traced: &[Traced]) -> BTreeMap<&'static str, usize> {
+    let findings = traced.iter().flat_map(|t| &t.report.findings);
+    let mut rules: BTreeMap<&'static str, usize> = findings.map(|f| (f.id, 0)).collect();
+    for (n, index) in rules.values_mut().enumerate() {
+        *index = n;
+    }
+    rules
+}
+
+fn rule(id: &'static str) -> Rule {
+    let check = catalogue::find(id);
+    Rule {
+        id,
+        name: check.map_or(id, |c| c.name),
+        short_description: text(check.map_or(id, |c| c.title)),
+        full_description: text(check.map_or(id, |c| c.why)),
+        help: text(check.map_or(id, |c| c.cure)),
+    }
+}
+
+fn result(
+    index: usize,
+    capture: &Traced,
+    finding: &Finding,
+    rules: &BTreeMap<&'static str, usize>,
+) -> ResultOfCheck {
+    let (kind, level) = match verdict(finding) {
+        "error" => ("fail", "error"),
+        "warning" => ("fail", "warning"),
+        // The standard wants level none with every other kind.
+        "inconclusive" => ("open", "none"),
+        _ => ("fail", "note"),
+    };
+    let message = format!("{} {}", sentences(finding), frames(finding));
+    ResultOfCheck {
+        rule_id: finding.id,
+        rule_index: rules.get(finding.id).copied().unwrap_or_default(),
+        kind,
+        level,
+        message: text(format!("{}: {}", finding.subject, message.trim_end())),
+        locations: [Location {
+            physical_location: PhysicalLocation {
+                artifact_location: artifact(index, &capture.name),
+            },
+            logical_locations: vec![LogicalLocation {
+                fully_qualified_name: finding.subject.clone(),
+                kind: "resource",
+            }],
+        }],
+        occurrence_count: finding.count.max(1),
+        properties: Properties {
+            frames: finding.frames.clone(),
+        },
+    }
+}
+
+fn notifications(traced: &[Traced], failures: &[Failure]) -> Vec<Notification> {
+    let place = |index, name: &str| {
+        vec![Location {
+            physical_location: PhysicalLocation {
+                artifact_location: artifact(index, name),
+            },
+            logical_locations: Vec::new(),
+        }]
+    };
+    let partial = traced.iter().enumerate().filter_map(|(n, t)| {
+        let why = t.report.capture.partial.as_deref()?;
+        Some(Notification {
+            level: "warning",
+            message: text(format!("PARTIAL: {why}")),
+            locations: place(n, &t.name),
+        })
+    });
+    let unreadable = failures
+        .iter()
+        .enumerate()
+        .map(|(n, (name, why))| Notification {
+            level: "error",
+            message: text(why.as_str()),
+            locations: place(traced.len() + n, name),
+        });
+    partial.chain(unreadable).collect()
+}
+
+fn artifact(index: usize, name: &str) -> ArtifactLocation {
+    ArtifactLocation {
+        uri: uri(name),
+        index,
+    }
+}
+
+/// A path as a relative or absolute URI reference (RFC 3986).
+fn uri(path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let mut out = String::new();
+    for byte in path.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                out.push(char::from(byte));
+            }
+            _ => out += &format!("%{byte:02X}"),
+        }
+    }
+    if out.starts_with('/') {
+        format!("file://{out}")
+    } else {
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::trace::testing::traced;
+    use super::*;
+
+    #[test]
+    fn the_log_is_stable() {
+        let mut out = Vec::new();
+        let failures = [("c d.pcap".to_owned(), "c d.pcap: not a capture".to_owned())];
+        write(&mut out, &[traced()], &failures).unwrap();
+        let shown = String::from_utf8(out).unwrap().replace(VERSION, "VERSION");
+        insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn paths_are_uris() {
+        assert_eq!(uri("a b%.pcap"), "a%20b%25.pcap");
+        assert_eq!(uri("/tmp/x:y"), "file:///tmp/x%3Ay");
+    }
+}

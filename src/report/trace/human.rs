@@ -1,0 +1,422 @@
+//! What a capture shows, for people.
+
+use super::super::VERSION;
+use super::super::diagnosis::plural;
+use super::super::human::NOTHING;
+use super::super::replay;
+use super::super::table::{Align, Table};
+use super::{
+    Stream, Traced, cause_name, duration, frames, interface_name, links, plain, ranked,
+    recovery_name, sentences, service_name, smb, streams, timeline, verdict, wrap,
+};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use xoff_conformance::finding::Finding;
+use xoff_conformance::trace::report::{CaptureSummary, PausePort, TraceReport};
+use xoff_sim::metrics::value::{Value, grouped, ppm};
+use xoff_sim::units::Bytes;
+
+/// Rows of a table at most.
+const LISTED: usize = 20;
+pub(super) const WIDTH: usize = 100;
+
+pub(crate) fn write(out: &mut dyn Write, traced: &[Traced], pictures: bool) -> io::Result<()> {
+    for (n, capture) in traced.iter().enumerate() {
+        if n > 0 {
+            writeln!(out)?;
+        }
+        out.write_all(text(capture, pictures).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn text(traced: &Traced, pictures: bool) -> String {
+    let report = &traced.report;
+    let mut out = header(&traced.name, &report.capture);
+    out += &capture_notes(report);
+    let mut rows = streams(report);
+    let total = rows.len();
+    let numbered = |n: usize| n.saturating_sub(LISTED);
+    rows.sort_by_key(|s| std::cmp::Reverse((s.trouble(), s.delivered())));
+    rows.truncate(LISTED);
+    section(
+        &mut out,
+        "connections",
+        &connections(&rows),
+        numbered(total),
+    );
+    section(&mut out, "what happened to them", &troubles(&rows), 0);
+    let (table, more) = pauses(report);
+    section(&mut out, "pause frames", &table, more);
+    out += &links::text(report);
+    out += &smb::text(&report.smb);
+    out += &smb::iwarp(&report.iwarp);
+    if pictures && let Some(data) = &report.timeline {
+        out += &timeline::text(report, data, timeline::columns());
+    }
+    out += &findings(&report.findings);
+    if let Some(replayed) = &traced.replayed {
+        out += &replay::text(replayed);
+    }
+    out
+}
+
+fn section(out: &mut String, title: &str, table: &Table, more: usize) {
+    if table.is_empty() {
+        return;
+    }
+    *out += &format!("\n{title}\n{}", table.render(2));
+    if more > 0 {
+        *out += &format!("  and {} more\n", grouped(more as u64));
+    }
+}
+
+fn header(name: &str, capture: &CaptureSummary) -> String {
+    let span = duration(capture.last_ns.saturating_sub(capture.first_ns));
+    let mut out = format!(
+        "{}\nxoff {VERSION}: {}, {} captured, {span}, {}\n",
+        plain(name),
+        plural(capture.frames, "frame"),
+        Bytes(capture.bytes),
+        plural(capture.interfaces.len() as u64, "interface"),
+    );
+    if let Some(why) = &capture.partial {
+        out += &paragraph(0, "", &format!("PARTIAL: {}", plain(why)));
+    }
+    out
+}
+
+/// Text in lines of [`WIDTH`], all but the first indented like the text after `label`.
+pub(crate) fn paragraph(indent: usize, label: &str, text: &str) -> String {
+    let hang = indent + label.chars().count();
+    let mut out = String::new();
+    for (n, line) in wrap(text, WIDTH.saturating_sub(hang)).iter().enumerate() {
+        let start = if n == 0 {
+            format!("{}{label}", " ".repeat(indent))
+        } else {
+            " ".repeat(hang)
+        };
+        out += format!("{start}{line}").trim_end();
+        out.push('\n');
+    }
+    out
+}
+
+/// What the frames are, and what the capture lacks.
+fn capture_notes(report: &TraceReport) -> String {
+    let capture = &report.capture;
+    let mut out = String::new();
+    if !capture.protocols.is_empty() {
+        let shown = capture.protocols.iter().take(8);
+        let list: Vec<String> = shown
+            .map(|(name, count)| format!("{} {}", plain(name), grouped(*count)))
+            .collect();
+        let more = match capture.protocols.len().saturating_sub(8) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        out += &paragraph(0, "holds: ", &format!("{}{more}", list.join(", ")));
+    }
+    if capture.cut_frames > 0 {
+        out += &format!(
+            "cut: {} shorter in the capture than on the wire\n",
+            plural(capture.cut_frames, "frame")
+        );
+    }
+    if capture.malformed > 0 {
+        let examples = capture.malformed_examples.iter().take(3);
+        let list: Vec<String> = examples
+            .map(|(frame, why)| format!("frame {frame}: {}", plain(why)))
+            .collect();
+        let text = format!(
+            "{}. {}",
+            plural(capture.malformed, "frame"),
+            list.join("; ")
+        );
+        out += &paragraph(0, "malformed: ", &text);
+    }
+    for (id, (_, stats, _)) in capture.interfaces.iter().enumerate() {
+        if let Some(dropped) = stats.dropped.filter(|n| *n > 0) {
+            let name = plain(&interface_name(report, id as u32));
+            out += &format!(
+                "incomplete: {} lost while capturing on {name}\n",
+                plural(dropped, "frame")
+            );
+        }
+    }
+    out + &no_rdma(report)
+}
+
+fn no_rdma(report: &TraceReport) -> String {
+    if !report.connections.is_empty() || !report.iwarp.is_empty() {
+        return String::new();
+    }
+    let judged: Vec<&str> = [
+        (!report.pauses.is_empty(), "pause frames"),
+        (!report.links.is_empty(), "LLDP"),
+        (report.smb.messages > 0, "SMB"),
+    ]
+    .into_iter()
+    .filter_map(|(there, what)| there.then_some(what))
+    .collect();
+    let rest = match judged.as_slice() {
+        [] => "nothing to judge".to_owned(),
+        what => format!("judged is only its {}", what.join(", ")),
+    };
+    format!("no RDMA: the capture holds neither RoCE nor iWARP; {rest}\n")
+}
+
+/// An address in at most 21 characters; JSON and CSV have it in full.
+fn address(address: IpAddr) -> String {
+    let text = address.to_string();
+    if text.len() <= 21 {
+        return text;
+    }
+    format!("{}…{}", &text[..10], &text[text.len() - 10..])
+}
+
+fn connections(rows: &[Stream<'_>]) -> Table {
+    let mut table = Table::new(&[
+        ("", Align::Right),
+        ("from", Align::Left),
+        ("QP", Align::Left),
+        ("to", Align::Left),
+        ("QP", Align::Left),
+        ("type", Align::Left),
+        ("DSCP", Align::Right),
+        ("messages", Align::Right),
+        ("payload", Align::Right),
+        ("goodput", Align::Right),
+    ]);
+    let qp = |qpn: u32| match qpn {
+        0 => "?".to_owned(),
+        n => format!("{n:#x}"),
+    };
+    for (n, s) in rows.iter().enumerate() {
+        let [(from, from_qp), (to, to_qp)] = s.ends();
+        let mixed = if s.sent.data.mixed { "*" } else { "" };
+        table.row([
+            (n + 1).to_string(),
+            address(from),
+            qp(from_qp),
+            address(to),
+            qp(to_qp),
+            service_name(s.connection.service).to_owned(),
+            format!("{}{mixed}", s.sent.data.dscp),
+            grouped(s.sent.messages),
+            Bytes(s.delivered()).to_string(),
+            s.goodput().to_string(),
+        ]);
+    }
+    table
+}
+
+fn count(n: u64) -> String {
+    if n == 0 {
+        NOTHING.to_owned()
+    } else {
+        grouped(n)
+    }
+}
+
+fn share(part: u64, whole: u64) -> String {
+    ppm(part, whole)
+        .filter(|_| part > 0)
+        .map_or(NOTHING.to_owned(), |v| Value::Share(v).to_string())
+}
+
+fn troubles(rows: &[Stream<'_>]) -> Table {
+    let mut table = Table::new(&[
+        ("", Align::Right),
+        ("packets", Align::Right),
+        ("resent", Align::Right),
+        ("by", Align::Left),
+        ("NAKs", Align::Right),
+        ("RNR", Align::Right),
+        ("timeouts", Align::Right),
+        ("CNPs", Align::Right),
+        ("CE", Align::Right),
+        ("bad ICRC", Align::Right),
+        ("recovery", Align::Left),
+    ]);
+    for (n, s) in rows.iter().enumerate().filter(|(_, s)| s.trouble() > 0) {
+        let causes: Vec<String> = s
+            .sent
+            .causes
+            .iter()
+            .filter(|(_, n)| *n > 0)
+            .map(|(cause, n)| format!("{} {}", cause_name(*cause), grouped(*n)))
+            .collect();
+        let errors: u64 = s
+            .sent
+            .error_naks
+            .iter()
+            .fold(0, |n, e| n.saturating_add(*e));
+        table.row([
+            (n + 1).to_string(),
+            grouped(s.sent.data_packets),
+            count(s.sent.retransmitted_packets),
+            causes.join(", "),
+            count(s.sent.naks.saturating_add(errors)),
+            count(s.sent.rnr_naks),
+            count(s.sent.timeouts),
+            count(s.sent.cnps),
+            share(s.received.ce_marked, s.received.data_packets),
+            count(s.received.bad_icrc),
+            recovery_name(s.sent.recovery)
+                .unwrap_or_default()
+                .to_owned(),
+        ]);
+    }
+    table
+}
+
+fn pauses(report: &TraceReport) -> (Table, usize) {
+    let mut table = Table::new(&[
+        ("interface", Align::Left),
+        ("sent by", Align::Left),
+        ("class", Align::Left),
+        ("pause", Align::Right),
+        ("resume", Align::Right),
+        ("paused", Align::Right),
+        ("share", Align::Right),
+        ("longest", Align::Right),
+        ("at rate", Align::Right),
+    ]);
+    let capture = &report.capture;
+    let span = capture.last_ns.saturating_sub(capture.first_ns);
+    let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
+    for port in &report.pauses {
+        for class in classes(port) {
+            let (name, pause, resume) = match class {
+                Class::All => ("all".to_owned(), port.global, 0),
+                Class::Priority(p) => (p.to_string(), port.pause[p], port.resume[p]),
+            };
+            let p = class.index();
+            let rate = port.rate.map(xoff_sim::units::BitRate::from_bps);
+            let guess = if port.rate_inferred { "~" } else { "" };
+            rows.push((
+                port.paused_ns[p],
+                vec![
+                    plain(&interface_name(report, port.interface)),
+                    port.sender.to_string(),
+                    name,
+                    grouped(pause),
+                    grouped(resume),
+                    duration(port.paused_ns[p]).to_string(),
+                    share(port.paused_ns[p], span),
+                    duration(port.longest_ns[p]).to_string(),
+                    rate.map_or(NOTHING.to_owned(), |r| format!("{guess}{r}")),
+                ],
+            ));
+        }
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse(row.0));
+    let more = rows.len().saturating_sub(LISTED);
+    for (_, row) in rows.into_iter().take(LISTED) {
+        table.row(row);
+    }
+    (table, more)
+}
+
+/// What a pause frame stops.
+#[derive(Clone, Copy)]
+pub(super) enum Class {
+    /// 802.3x.
+    All,
+    Priority(usize),
+}
+
+impl Class {
+    /// Where its times are kept: a global pause stops every priority alike.
+    pub(super) fn index(self) -> usize {
+        match self {
+            Class::All => 0,
+            Class::Priority(p) => p,
+        }
+    }
+}
+
+/// Those that the frames of a port named.
+pub(super) fn classes(port: &PausePort) -> Vec<Class> {
+    let named = |p: &usize| port.pause[*p] > 0 || port.resume[*p] > 0;
+    let priorities = (0..8).filter(named).map(Class::Priority);
+    let all = (port.global > 0).then_some(Class::All);
+    all.into_iter().chain(priorities).collect()
+}
+
+fn findings(findings: &[Finding]) -> String {
+    let mut out = "\nfindings\n".to_owned();
+    if findings.is_empty() {
+        return out + "  none\n";
+    }
+    let ranked = ranked(findings);
+    for finding in ranked.iter().take(LISTED) {
+        let label = format!("{} {}  ", verdict(finding).to_uppercase(), finding.id);
+        let times = match finding.count {
+            0 | 1 => String::new(),
+            n => format!(" ({} times)", grouped(n)),
+        };
+        let shown = frames(finding);
+        let shown = if shown.is_empty() {
+            shown
+        } else {
+            format!(" [{shown}]")
+        };
+        let text = format!("{}{times}: {}{shown}", finding.subject, sentences(finding));
+        out += &hanging(&label, &plain(&text));
+    }
+    if ranked.len() > LISTED {
+        out += &format!("  and {} more\n", ranked.len() - LISTED);
+    }
+    out
+}
+
+/// A finding: further lines are indented by a fixed amount, whatever the label.
+fn hanging(label: &str, text: &str) -> String {
+    const INDENT: usize = 6;
+    let mut out = String::new();
+    let lines = wrap(&format!("{label}{text}"), WIDTH - INDENT);
+    for (n, line) in lines.iter().enumerate() {
+        let indent = if n == 0 { 2 } else { INDENT };
+        out += &format!("{}{line}\n", " ".repeat(indent));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::traced;
+    use super::*;
+
+    #[test]
+    fn everything_that_a_capture_can_show() {
+        let shown = text(&traced(), false).replace(VERSION, "VERSION");
+        insta::assert_snapshot!(shown);
+        for line in shown.lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_capture_without_rdma_says_what_it_holds() {
+        let mut traced = traced();
+        traced.report = TraceReport {
+            capture: CaptureSummary {
+                frames: 3,
+                protocols: vec![("ARP".into(), 2), ("TCP\u{1b}[2J".into(), 1)],
+                ..CaptureSummary::default()
+            },
+            ..TraceReport::default()
+        };
+        insta::assert_snapshot!(text(&traced, false).replace(VERSION, "VERSION"), @r#"
+        dir/a.pcap
+        xoff VERSION: 3 frames, 0B captured, 0ps, 0 interfaces
+        holds: ARP 2, TCP�[2J 1
+        no RDMA: the capture holds neither RoCE nor iWARP; nothing to judge
+
+        findings
+          none
+        "#);
+    }
+}

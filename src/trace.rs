@@ -1,0 +1,214 @@
+//! `xoff trace`: explains captures.
+
+use crate::args::{TraceArgs, TraceFormat};
+use crate::output::{self, Error};
+use crate::progress::CpuTimer;
+use crate::replay;
+use crate::report::diagnosis::plural;
+use crate::report::trace::{self, Traced};
+use crate::report::{github, sarif};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use xoff_conformance::capture::read::{CaptureError, Reader};
+use xoff_conformance::finding::Severity;
+use xoff_conformance::trace::analyzer::{Analyzer, Options};
+use xoff_conformance::trace::report::TraceReport;
+use xoff_sim::metrics::value::grouped;
+use xoff_sim::units::BitRate;
+
+pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
+    let options = replay_options(args)?;
+    let mut traced = Vec::new();
+    let mut failures = Vec::new();
+    for path in &args.captures {
+        let cpu = CpuTimer::start();
+        match analyze(path, args) {
+            Ok(report) => {
+                if !args.quiet {
+                    output::tell(&speed(&report, path, &cpu));
+                }
+                let name = path.to_string_lossy().into_owned();
+                let replayed = match args.replay {
+                    true => Some(replay::replay(&report, &file_name(path), &options)?),
+                    false => None,
+                };
+                traced.push(Traced {
+                    name,
+                    report,
+                    replayed,
+                });
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if let Some(dir) = &args.csv {
+        write_csv(dir, &traced)?;
+    }
+    output::print(|out| match args.format {
+        TraceFormat::Human => trace::human::write(out, &traced, args.timeline),
+        TraceFormat::Json => trace::json::write(out, &traced, &failures),
+        TraceFormat::Junit => trace::junit::write(out, &traced, &failures),
+        TraceFormat::Sarif => sarif::write(out, &traced, &failures),
+        TraceFormat::Github => github::write(out, &traced, &failures),
+    })?;
+    // The last is told by the caller, as any error is.
+    if let Some(last) = failures.pop() {
+        for (_, message) in failures {
+            output::complain(&Error::Message(message));
+        }
+        return Err(Error::Message(last.1));
+    }
+    Ok(!traced.iter().any(|t| shows_errors(&t.report)))
+}
+
+/// Warnings, notes and what could not be decided are no reason to fail.
+fn shows_errors(report: &TraceReport) -> bool {
+    let mut findings = report.findings.iter();
+    findings.any(|f| f.severity == Severity::Error && f.inconclusive.is_none())
+}
+
+/// What --replay is to do.
+fn replay_options(args: &TraceArgs) -> Result<replay::Options<'_>, Error> {
+    let refuse = |text: &str| Err(Error::Message(text.to_owned()));
+    let shown = matches!(args.format, TraceFormat::Human | TraceFormat::Json);
+    if args.replay && !shown {
+        return refuse("--replay is shown with --format human or json only");
+    }
+    if args.out.is_some() && args.captures.len() > 1 {
+        return refuse("--out takes the scenario of one capture, but several are given");
+    }
+    Ok(replay::Options {
+        out: args.out.as_deref(),
+        sets: &args.sets,
+        link_rate: args.link_rate.map(BitRate::bps),
+    })
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// What is in a capture; an error, with the file's name, if nothing could be read from it.
+fn analyze(path: &Path, args: &TraceArgs) -> Result<TraceReport, (String, String)> {
+    let name = path.to_string_lossy();
+    let failed = |message: String| (name.to_string(), message);
+    let source: Box<dyn Read + Send> = if name == "-" {
+        Box::new(std::io::stdin())
+    } else {
+        let file = File::open(path).map_err(|e| failed(format!("{name}: cannot open: {e}")))?;
+        Box::new(file)
+    };
+    let shown = if name == "-" { "standard input" } else { &name };
+    let reader = Reader::new(source, shown).map_err(|e| failed(e.to_string()))?;
+    follow(reader, args).map_err(|e| failed(e.to_string()))
+}
+
+fn follow(mut reader: Reader, args: &TraceArgs) -> Result<TraceReport, CaptureError> {
+    let mut analyzer = Analyzer::new(Options {
+        timeline: args.timeline || args.csv.is_some(),
+        link_rate: args.link_rate,
+    });
+    let mut known = 0;
+    let mut any = false;
+    let ended = loop {
+        match reader.advance() {
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(e) if any => break Some(e),
+            Err(e) => return Err(e),
+        }
+        any = true;
+        for interface in &reader.interfaces()[known..] {
+            analyzer.interface(known as u32, interface);
+            known += 1;
+        }
+        analyzer.frame(&reader.frame());
+    };
+    // Those without frames.
+    for interface in &reader.interfaces()[known..] {
+        analyzer.interface(known as u32, interface);
+        known += 1;
+    }
+    Ok(analyzer.finish(reader.stats(), ended.map(|e| e.partial())))
+}
+
+fn speed(report: &TraceReport, path: &Path, cpu: &CpuTimer) -> String {
+    let read = plural(report.capture.frames, "frame");
+    let elapsed = cpu.elapsed();
+    // The clock of the scheduler is too coarse for less.
+    if elapsed < Duration::from_millis(10) {
+        return format!("{}: {read}", path.display());
+    }
+    let rate = u128::from(report.capture.frames) * 1_000_000_000 / elapsed.as_nanos();
+    format!(
+        "{}: {read} in {:.2} s of CPU time, {} frames/s",
+        path.display(),
+        elapsed.as_secs_f64(),
+        grouped(u64::try_from(rate).unwrap_or(u64::MAX)),
+    )
+}
+
+/// The tables of one capture in `dir` itself, of several in directories named after them.
+fn write_csv(dir: &Path, traced: &[Traced]) -> Result<(), Error> {
+    for (capture, to) in traced.iter().zip(directories(dir, traced)) {
+        std::fs::create_dir_all(&to)
+            .map_err(|e| Error::Message(format!("cannot create {}: {e}", to.display())))?;
+        for (name, text) in trace::csv::files(capture) {
+            output::replace_file(&to.join(name), text.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+fn directories(dir: &Path, traced: &[Traced]) -> Vec<PathBuf> {
+    if let [_] = traced {
+        return vec![dir.to_owned()];
+    }
+    let mut used = BTreeSet::new();
+    let name = |t: &Traced| {
+        let stem = Path::new(&t.name).file_stem().unwrap_or_default();
+        let stem = stem.to_string_lossy().into_owned();
+        let numbered = (2..).map(|n| format!("{stem}-{n}"));
+        let mut names = std::iter::once(stem.clone()).chain(numbered);
+        let free = names.find(|name| used.insert(name.clone()));
+        dir.join(free.unwrap_or(stem))
+    };
+    traced.iter().map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_that_are_certain_fail() {
+        let mut report = trace::testing::traced().report;
+        assert!(shows_errors(&report));
+        for finding in &mut report.findings {
+            if finding.severity == Severity::Error {
+                finding.inconclusive = Some("one direction only".to_owned());
+            }
+        }
+        assert!(!shows_errors(&report));
+    }
+
+    #[test]
+    fn captures_of_one_name_get_directories_of_their_own() {
+        let traced = ["a/x.pcap", "b/x.pcap", "y.pcap.gz"].map(|name| Traced {
+            name: name.to_owned(),
+            report: TraceReport::default(),
+            replayed: None,
+        });
+        let dirs = directories(Path::new("out"), &traced);
+        let expected = ["out/x", "out/x-2", "out/y.pcap"].map(PathBuf::from);
+        assert_eq!(dirs, expected);
+        assert_eq!(
+            directories(Path::new("out"), &traced[..1]),
+            [Path::new("out")]
+        );
+    }
+}
