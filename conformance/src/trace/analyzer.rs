@@ -171,14 +171,15 @@ impl Analyzer {
         self.summary.interfaces = states
             .map(|(i, state)| (state.interface, stats_of(i), state.frames))
             .collect();
-        let mut pauses = self.pause.finish(end_of);
+        let rates = self.rates.finish();
+        let mut pauses = self.pause.finish(end_of, &rates);
         let links = self.links.finish(self.summary.last_ns);
         let (smb, iwarp, tcp, stream_findings) = self.tcp.finish();
         let mut report = TraceReport {
             capture: self.summary,
             pauses: std::mem::take(&mut pauses.ports),
             links: links.links,
-            rates: self.rates.finish(),
+            rates,
             smb,
             iwarp,
             tcp,
