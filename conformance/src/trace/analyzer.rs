@@ -4,6 +4,7 @@ use super::buckets::{Buckets, Merge, STEPS};
 use super::report::{CaptureSummary, TraceReport};
 use super::timeline::{FlowCell, FlowRow, Timeline};
 use super::{links, pause, rate, rc, tcp};
+use crate::capture::read::{CaptureError, Reader};
 use crate::capture::{Frame, Interface, InterfaceStats, LinkType};
 use crate::finding::{FRAMES_KEPT, Finding};
 use std::borrow::Cow;
@@ -22,6 +23,36 @@ pub struct Options {
     pub timeline: bool,
     /// What links run at, where the capture does not say.
     pub link_rate: Option<BitRate>,
+}
+
+/// Analyses a whole capture. What was read before an error is kept and marked as partial.
+///
+/// # Errors
+/// If not one frame or block could be read.
+pub fn analyze(mut reader: Reader, options: Options) -> Result<TraceReport, CaptureError> {
+    let mut analyzer = Analyzer::new(options);
+    let mut known = 0;
+    let mut any = false;
+    let ended = loop {
+        match reader.advance() {
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(e) if any => break Some(e),
+            Err(e) => return Err(e),
+        }
+        any = true;
+        for interface in &reader.interfaces()[known..] {
+            analyzer.interface(known as u32, interface);
+            known += 1;
+        }
+        analyzer.frame(&reader.frame());
+    };
+    // Those without frames.
+    for interface in &reader.interfaces()[known..] {
+        analyzer.interface(known as u32, interface);
+        known += 1;
+    }
+    Ok(analyzer.finish(reader.stats(), ended.map(|e| e.partial())))
 }
 
 /// Analyses a capture frame by frame. Memory grows with the flows, not with the frames.
