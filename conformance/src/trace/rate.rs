@@ -151,7 +151,7 @@ mod tests {
         for gbps in [1, 10, 25, 40, 100, 200, 400] {
             let rate = gbps * 1_000_000_000;
             for len in [1_100, 4_174] {
-                assert_eq!(observe(rate, len, 300), Some(rate), "{gbps}G {len}");
+                assert_eq!(observe(rate, len, 900), Some(rate), "{gbps}G {len}");
             }
         }
     }
