@@ -176,7 +176,7 @@ impl Traffic {
                 pkey: DEFAULT_PKEY,
                 dest_qp: 0x100 + qp,
                 ack_request,
-                psn: psn::add(0xff_0000 + qp, at),
+                psn: psn::add(first_psn(qp), at),
                 ..Bth::default()
             },
             extensions,
@@ -209,6 +209,11 @@ impl Read for Traffic {
         self.passed += n;
         Ok(n)
     }
+}
+
+/// As good as random, like that of real connections; the same for both ways.
+fn first_psn(qp: u32) -> u32 {
+    (qp & 0xfff).wrapping_mul(0x9e37_79b1) >> 8 & psn::MASK
 }
 
 /// CPU seconds so far of this process and of its children that have ended (Linux).

@@ -6,6 +6,7 @@ mod cli;
 mod corpus;
 mod hpcc;
 mod numbers;
+mod oracle;
 mod random;
 mod roundtrip;
 mod scenarios;

@@ -41,10 +41,65 @@ impl Fields {
     }
 }
 
-/// Frame type, field, what tshark has there (empty: nothing), why.
-type Disagreement = (&'static str, &'static str, &'static str, &'static str);
+/// Frame type, fields, why tshark reads something else in some of those frames.
+type Disagreement = (&'static str, &'static [&'static str], &'static str);
 
-const KNOWN: &[Disagreement] = &[];
+const KNOWN: &[Disagreement] = &[
+    (
+        "RoCEv2 CNP",
+        &["infiniband.invariant.crc"],
+        "an unknown opcode (0x81, IBTA A17.9.3): it reads nothing behind the BTH",
+    ),
+    (
+        "RoCE FLUSH and ATOMIC WRITE",
+        &[
+            "infiniband.reth.va",
+            "infiniband.reth.r_key",
+            "infiniband.reth.dmalen",
+            "infiniband.invariant.crc",
+        ],
+        "opcodes newer than it knows: it reads nothing behind the BTH",
+    ),
+    (
+        "RoCE XRC",
+        &[
+            "infiniband.reth.va",
+            "infiniband.reth.r_key",
+            "infiniband.reth.dmalen",
+            "infiniband.atomiceth.swapdt",
+            "infiniband.atomiceth.cmpdt",
+            "infiniband.aeth.syndrome",
+            "infiniband.aeth.syndrome.credit_count",
+            "infiniband.aeth.msn",
+            "infiniband.atomicacketh.origremdt",
+            "infiniband.immdt",
+            "infiniband.ieth",
+            "infiniband.invariant.crc",
+        ],
+        "it knows no XRC opcodes: it reads nothing behind the BTH",
+    ),
+    (
+        "RoCE RD",
+        &[
+            "_ws.malformed",
+            "infiniband.rdeth.eecnxt",
+            "infiniband.deth.q_key",
+            "infiniband.deth.srcqp",
+            "infiniband.reth.va",
+            "infiniband.reth.r_key",
+            "infiniband.reth.dmalen",
+            "infiniband.atomiceth.swapdt",
+            "infiniband.atomiceth.cmpdt",
+            "infiniband.aeth.syndrome",
+            "infiniband.aeth.syndrome.credit_count",
+            "infiniband.aeth.msn",
+            "infiniband.atomicacketh.origremdt",
+            "infiniband.immdt",
+            "infiniband.invariant.crc",
+        ],
+        "it looks for the RDETH, and all behind it, 8 bytes behind its place after the BTH",
+    ),
+];
 
 /// Whether there is a tshark. In CI there must be one.
 fn available() -> bool {
@@ -57,13 +112,18 @@ fn available() -> bool {
 }
 
 fn tshark(args: &[&str]) -> String {
-    let output = Command::new("tshark").arg("-n").args(args).output().unwrap();
+    let output = Command::new("tshark")
+        .arg("-n")
+        .args(args)
+        .output()
+        .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "tshark {args:?}: {errors}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Checksums are verified, sequence numbers are those on the wire.
+/// Checksums are verified. MPA is looked for on port 5445 too, which tshark takes for something
+/// else.
 const PREFERENCES: [&str; 8] = [
     "-o",
     "ip.check_checksum:TRUE",
@@ -72,14 +132,16 @@ const PREFERENCES: [&str; 8] = [
     "-o",
     "tcp.check_checksum:TRUE",
     "-o",
-    "tcp.relative_sequence_numbers:FALSE",
+    "tcp.try_heuristic_first:TRUE",
 ];
 
 fn write(path: &str, samples: &[Sample]) {
     let mut writer = Writer::new(File::create(path).unwrap(), &[Interface::default()]).unwrap();
     for (n, sample) in (0..).zip(samples) {
         let at_ns = 1_000_000_000 + n * 1_000_001;
-        writer.frame(at_ns, 0, Direction::Out, &sample.frame).unwrap();
+        writer
+            .frame(at_ns, 0, Direction::Out, &sample.frame)
+            .unwrap();
     }
     writer.finish(0, 2_000_000_000).unwrap();
 }
@@ -101,7 +163,16 @@ fn plain(value: &str) -> String {
 
 /// What tshark reads in these fields of every frame.
 fn read(path: &str, fields: &[&str]) -> Vec<Vec<String>> {
-    let mut args = vec!["-r", path, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=|"];
+    let mut args = vec![
+        "-r",
+        path,
+        "-T",
+        "fields",
+        "-E",
+        "separator=/t",
+        "-E",
+        "aggregator=|",
+    ];
     args.extend(PREFERENCES);
     for field in fields {
         args.extend(["-e", field]);
@@ -153,7 +224,11 @@ fn tshark_agrees_on_every_field() {
         tally.frames += 1;
         let none = [String::new()];
         let malformed = [("_ws.malformed", &none[..])];
-        let fields = sample.fields.0.iter().map(|(name, values)| (*name, &values[..]));
+        let fields = sample
+            .fields
+            .0
+            .iter()
+            .map(|(name, values)| (*name, &values[..]));
         for (field, values) in malformed.into_iter().chain(fields) {
             let column = names.iter().position(|name| *name == field).unwrap();
             let ours: Vec<String> = values.iter().map(|v| plain(v)).collect();
@@ -164,31 +239,42 @@ fn tshark_agrees_on_every_field() {
                 tally.agreed += 1;
                 continue;
             }
-            let known = KNOWN.iter().position(|k| (k.0, k.1, k.2) == (sample.kind, field, theirs));
-            match known {
-                Some(at) => {
-                    tally.known += 1;
-                    met.insert(at);
-                }
-                None => wrong.push(format!(
-                    "{} (frame {}) {field}: xoff {ours}, tshark {theirs}",
-                    sample.kind,
-                    n + 1
-                )),
+            if KNOWN
+                .iter()
+                .any(|k| k.0 == sample.kind && k.1.contains(&field))
+            {
+                tally.known += 1;
+                met.insert((sample.kind, field));
+                continue;
             }
+            wrong.push(format!(
+                "{} (frame {}) {field}: xoff {ours}, tshark {theirs}",
+                sample.kind,
+                n + 1
+            ));
         }
     }
     let count = wrong.len();
     wrong.truncate(40);
     assert!(wrong.is_empty(), "{count} disagreements: {wrong:#?}");
-    for (at, known) in KNOWN.iter().enumerate() {
-        assert!(met.contains(&at), "tshark now agrees: {known:?}");
+    for (kind, fields, why) in KNOWN {
+        for field in *fields {
+            let still = met.contains(&(*kind, *field));
+            assert!(still, "tshark now agrees: {kind} {field} ({why})");
+        }
     }
     insta::assert_snapshot!(shown(&table));
 }
 
 fn shown(table: &BTreeMap<&str, Tally>) -> String {
-    let head = ["frame type", "frames", "fields", "compared", "agreed", "known"];
+    let head = [
+        "frame type",
+        "frames",
+        "fields",
+        "compared",
+        "agreed",
+        "known",
+    ];
     let mut text = String::new();
     let mut line = |cells: [String; 6]| {
         let [first, rest @ ..] = cells;

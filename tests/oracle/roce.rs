@@ -2,7 +2,8 @@
 
 use super::{Fields, Sample};
 use xoff_sim::wire::bth::{
-    Aeth, AtomicEth, Bth, CNP_PAYLOAD, Deth, Extensions, NakCode, Opcode, Reth, Service, Syndrome,
+    Aeth, AtomicEth, Bth, CNP_PAYLOAD, Deth, Extensions, NakCode, Opcode, Operation, Reth, Service,
+    Syndrome,
 };
 use xoff_sim::wire::dissect::{Body, Link, dissect};
 use xoff_sim::wire::ethernet::{self, VlanTag};
@@ -26,7 +27,8 @@ pub(super) fn samples() -> Vec<Sample> {
             }
             let repr = packet(below, opcode, samples.len() as u32);
             let kind = kind(below, opcode);
-            samples.push(sample(kind, &repr));
+            let payload = if opcode.is_cnp() { 0 } else { 0x5a };
+            samples.push(sample(kind, &repr, &[payload; 64]));
         }
     }
     samples.extend(syndromes());
@@ -35,6 +37,10 @@ pub(super) fn samples() -> Vec<Sample> {
 }
 
 fn kind(below: Below, opcode: Opcode) -> &'static str {
+    let newer = [Operation::Flush, Operation::AtomicWrite];
+    if opcode.service() == Some(Service::Rc) && newer.map(Some).contains(&opcode.operation()) {
+        return "RoCE FLUSH and ATOMIC WRITE";
+    }
     match (opcode.service(), below) {
         (Some(Service::Rc), Below::V4) => "RoCEv2 RC, IPv4",
         (Some(Service::Rc), Below::V6) => "RoCEv2 RC, IPv6",
@@ -161,7 +167,7 @@ fn syndromes() -> Vec<Sample> {
     let answer = |(n, syndrome)| {
         let mut repr = packet(Below::V4, Opcode::RC_ACKNOWLEDGE, 1_000 + n);
         repr.extensions.aeth = Some(Aeth::new(syndrome, n));
-        sample("RoCEv2 ACK and NAK", &repr)
+        sample("RoCEv2 ACK and NAK", &repr, &[])
     };
     (0..).zip(all).map(answer).collect()
 }
@@ -179,20 +185,19 @@ fn tagged() -> Vec<Sample> {
     for (n, below) in [Below::V4, Below::V6, Below::V1].into_iter().enumerate() {
         let mut repr = packet(below, Opcode::RC_WRITE_ONLY, 2_000 + n as u32);
         repr.ethernet.outer = tag(0x8100, 3, 100);
-        samples.push(sample("RoCE, VLAN", &repr));
+        samples.push(sample("RoCE, VLAN", &repr, &[1; 64]));
         repr.ethernet.outer = tag(0x88a8, 5, 4_000);
         repr.ethernet.inner = tag(0x8100, 2, 7);
-        samples.push(sample("RoCE, QinQ", &repr));
+        samples.push(sample("RoCE, QinQ", &repr, &[2; 64]));
     }
     samples
 }
 
-pub(super) fn sample(kind: &'static str, repr: &roce::Repr) -> Sample {
+/// The first `payload_len` bytes of `payload` are its payload.
+pub(super) fn sample(kind: &'static str, repr: &roce::Repr, payload: &[u8]) -> Sample {
     let mut frame = Vec::new();
-    repr.emit(&mut frame, |payload| {
-        if !repr.bth.opcode.is_cnp() {
-            payload.fill(0x5a);
-        }
+    repr.emit(&mut frame, |buffer| {
+        buffer.copy_from_slice(&payload[..buffer.len()]);
     });
     Sample {
         kind,
@@ -217,10 +222,6 @@ pub(super) fn fields(frame: &[u8]) -> Fields {
     }
     bth_fields(&packet.bth, &mut fields);
     extension_fields(&packet.extensions, &mut fields);
-    let payload: String = packet.payload.iter().map(|b| format!("{b:02x}")).collect();
-    if packet.payload_len > 0 && packet.bth.pad == 0 {
-        fields.add("infiniband.payload", payload);
-    }
     assert_eq!(packet.icrc, roce::Icrc::Valid);
     // Only short answers are padded behind the ICRC.
     if frame.len() > roce::MIN_FRAME {
@@ -338,9 +339,16 @@ fn extension_fields(e: &Extensions, fields: &mut Fields) {
         fields.add("infiniband.atomicacketh.origremdt", data);
     }
     if let Some(immediate) = e.immediate {
-        fields.add("infiniband.immdt", format!("{immediate:08x}"));
+        twice("infiniband.immdt", immediate, fields);
     }
     if let Some(rkey) = e.invalidate {
-        fields.add("infiniband.ieth", format!("{rkey:08x}"));
+        twice("infiniband.ieth", rkey, fields);
+    }
+}
+
+/// tshark has these headers once as such and once as their only field.
+fn twice(field: &'static str, value: u32, fields: &mut Fields) {
+    for _ in 0..2 {
+        fields.add(field, format!("{value:08x}"));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use xoff_conformance::capture::Direction;
 use xoff_conformance::trace::report::{PausePort, TraceReport};
 use xoff_sim::frames::{self, Frames};
-use xoff_sim::model::{NicProfile, PauseMode, Role};
+use xoff_sim::model::{NicProfile, Op, PauseMode, Role};
 use xoff_sim::results::{DropCause, FlowResult, FlowStatus, RdmaCounters};
 use xoff_sim::time::SimDuration;
 use xoff_sim::topology::fabric::PortId;
@@ -68,7 +68,7 @@ impl Figures {
     }
 
     /// Of all views of a flow: each figure from the view that speaks for it.
-    fn traced(report: &TraceReport, flow: &frames::Flow) -> Figures {
+    fn traced(report: &TraceReport, flow: &frames::Flow, op: Op) -> Figures {
         let mut figures = Figures::default();
         let of_flow = |qpn: u32| flow.ends.iter().any(|end| end.qpn == qpn);
         for c in &report.connections {
@@ -80,17 +80,25 @@ impl Figures {
                     figures.plain[0] += direction.data_packets;
                     figures.plain[1] += direction.retransmitted_packets;
                     figures.plain[2] += direction.retransmitted_bytes;
-                    let done = direction
-                        .message_runs
-                        .iter()
-                        .filter_map(|m| m.done_ns)
-                        .max();
-                    figures.done_ns = figures.done_ns.max(done);
                 }
                 if c.speaks_for_receiver[d] {
                     figures.plain[3] += direction.delivered_bytes;
                 }
                 figures.counters.add(&direction.counters);
+                // Where the requester is, on whichever side of the data.
+                let done = direction
+                    .message_runs
+                    .iter()
+                    .filter_map(|m| m.done_ns)
+                    .max();
+                let at_requester = if op == Op::Read {
+                    c.speaks_for_receiver[d]
+                } else {
+                    c.speaks_for_sender[d]
+                };
+                if at_requester {
+                    figures.done_ns = figures.done_ns.max(done);
+                }
             }
         }
         figures
@@ -158,7 +166,7 @@ impl Wrong {
         };
         for (flow, result) in frames.flows().iter().zip(&run.results.flows) {
             let wanted = Figures::simulated(result);
-            let found = Figures::traced(report, flow);
+            let found = Figures::traced(report, flow, run.model.flows[result.flow as usize].op);
             let at = format!("{case}: flow {} {:?}", result.flow, result.status);
             for ((name, wanted), (_, found)) in wanted.named().into_iter().zip(found.named()) {
                 match excuse(run, flow, result, (name, found, wanted)) {

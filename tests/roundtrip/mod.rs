@@ -125,3 +125,68 @@ fn every_shipped_case() {
     assert!(short > 100, "{short} cases below 1 M packet hops");
     insta::assert_snapshot!(all.summary("every case"));
 }
+
+/// What shipped scenarios do not send: every operation and service, over IPv6 with VLAN tags, with
+/// random loss, with marks.
+fn other(work: &str, ipv6: bool, loss: &str) -> String {
+    format!(
+        r#"
+        until = "20ms"
+        [simulation]
+        framing = {{ kind = "rocev2", vlan = {ipv6}, ipv6 = {ipv6} }}
+        [topology]
+        kind = "star"
+        hosts = 4
+        rate = "25Gbps"
+        cable = "3m"
+        [switch.default]
+        buffer = {{ size = "4MiB" }}
+        pfc = {{ mode = "pfc" }}
+        ecn = {{ kmin = "40kB", kmax = "160kB", pmax = "20%" }}
+        [nic.default]
+        cc = "dcqcn"
+        timeout = "200us"
+        [[traffic]]
+        kind = "incast"
+        receiver = "h0"
+        bytes = "1MB"
+        {work}
+        {loss}
+        "#
+    )
+}
+
+#[test]
+fn every_operation_tells_what_the_simulator_counted() {
+    let works = [
+        "op = \"write\"\nmessage = \"30kB\"",
+        "op = \"send\"\nmessage = \"5000B\"",
+        "op = \"send\"\nmessage = \"4000B\"\nreceives = { posted = 3, repost = \"2us\" }",
+        "op = \"read\"\nmessage = \"20kB\"\ndepth = 4",
+        "op = \"atomic\"",
+        "transport = \"uc\"\nmessage = \"9000B\"",
+        "transport = \"ud\"\nop = \"send\"",
+    ];
+    let losses = [
+        "",
+        "[[fault]]\nkind = \"loss\"\nlink = [\"h1\", \"sw0\"]\nloss = \"1%\"\nat = \"0us\"",
+    ];
+    let mut all = Wrong::default();
+    for work in works {
+        for ipv6 in [false, true] {
+            for loss in losses {
+                let bytes = if work.contains("atomic") {
+                    "8kB"
+                } else {
+                    "1MB"
+                };
+                let text = other(work, ipv6, loss).replace("1MB", bytes);
+                let plan = crate::support::load(&text).unwrap_or_else(|e| panic!("{e:#?}"));
+                let (run, report) = simulate(&plan.cases[0].model).unwrap();
+                let case = format!("{work:?} {ipv6} {loss:?}");
+                all.compare(&case, &run, &report, Pauses::AtHosts);
+            }
+        }
+    }
+    insta::assert_snapshot!(all.summary("every operation"));
+}
