@@ -3,19 +3,24 @@
 use crate::args::{TraceArgs, TraceFormat};
 use crate::output::{self, Error};
 use crate::progress::CpuTimer;
+use crate::replay;
+use crate::report::diagnosis::plural;
 use crate::report::trace::{self, Traced};
 use crate::report::{github, sarif};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use xoff_conformance::capture::read::{CaptureError, Reader};
 use xoff_conformance::finding::Severity;
 use xoff_conformance::trace::analyzer::{Analyzer, Options};
 use xoff_conformance::trace::report::TraceReport;
 use xoff_sim::metrics::value::grouped;
+use xoff_sim::units::BitRate;
 
 pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
+    let options = replay_options(args)?;
     let mut traced = Vec::new();
     let mut failures = Vec::new();
     for path in &args.captures {
@@ -26,7 +31,15 @@ pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
                     output::tell(&speed(&report, path, &cpu));
                 }
                 let name = path.to_string_lossy().into_owned();
-                traced.push(Traced { name, report });
+                let replayed = match args.replay {
+                    true => Some(replay::replay(&report, &file_name(path), &options)?),
+                    false => None,
+                };
+                traced.push(Traced {
+                    name,
+                    report,
+                    replayed,
+                });
             }
             Err(failure) => failures.push(failure),
         }
@@ -48,11 +61,35 @@ pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
         }
         return Err(Error::Message(last.1));
     }
-    let wrong = |t: &Traced| {
-        let mut findings = t.report.findings.iter();
-        findings.any(|f| f.severity == Severity::Error && f.inconclusive.is_none())
-    };
-    Ok(!traced.iter().any(wrong))
+    Ok(!traced.iter().any(|t| shows_errors(&t.report)))
+}
+
+/// Warnings, notes and what could not be decided are no reason to fail.
+fn shows_errors(report: &TraceReport) -> bool {
+    let mut findings = report.findings.iter();
+    findings.any(|f| f.severity == Severity::Error && f.inconclusive.is_none())
+}
+
+/// What --replay is to do.
+fn replay_options(args: &TraceArgs) -> Result<replay::Options<'_>, Error> {
+    let refuse = |text: &str| Err(Error::Message(text.to_owned()));
+    let shown = matches!(args.format, TraceFormat::Human | TraceFormat::Json);
+    if args.replay && !shown {
+        return refuse("--replay is shown with --format human or json only");
+    }
+    if args.out.is_some() && args.captures.len() > 1 {
+        return refuse("--out takes the scenario of one capture, but several are given");
+    }
+    Ok(replay::Options {
+        out: args.out.as_deref(),
+        sets: &args.sets,
+        link_rate: args.link_rate.map(BitRate::bps),
+    })
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 /// What is in a capture; an error, with the file's name, if nothing could be read from it.
@@ -100,13 +137,16 @@ fn follow(mut reader: Reader, args: &TraceArgs) -> Result<TraceReport, CaptureEr
 }
 
 fn speed(report: &TraceReport, path: &Path, cpu: &CpuTimer) -> String {
-    let frames = report.capture.frames;
+    let read = plural(report.capture.frames, "frame");
     let elapsed = cpu.elapsed();
-    let rate = u128::from(frames) * 1_000_000_000 / elapsed.as_nanos().max(1);
+    // The clock of the scheduler is too coarse for less.
+    if elapsed < Duration::from_millis(10) {
+        return format!("{}: {read}", path.display());
+    }
+    let rate = u128::from(report.capture.frames) * 1_000_000_000 / elapsed.as_nanos();
     format!(
-        "{}: {} frames in {:.3} s, {} frames/s",
+        "{}: {read} in {:.2} s of CPU time, {} frames/s",
         path.display(),
-        grouped(frames),
         elapsed.as_secs_f64(),
         grouped(u64::try_from(rate).unwrap_or(u64::MAX)),
     )
@@ -145,10 +185,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_errors_that_are_certain_fail() {
+        let mut report = trace::testing::traced().report;
+        assert!(shows_errors(&report));
+        for finding in &mut report.findings {
+            if finding.severity == Severity::Error {
+                finding.inconclusive = Some("one direction only".to_owned());
+            }
+        }
+        assert!(!shows_errors(&report));
+    }
+
+    #[test]
     fn captures_of_one_name_get_directories_of_their_own() {
         let traced = ["a/x.pcap", "b/x.pcap", "y.pcap.gz"].map(|name| Traced {
             name: name.to_owned(),
             report: TraceReport::default(),
+            replayed: None,
         });
         let dirs = directories(Path::new("out"), &traced);
         let expected = ["out/x", "out/x-2", "out/y.pcap"].map(PathBuf::from);

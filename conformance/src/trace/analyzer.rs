@@ -5,9 +5,9 @@ use super::report::{CaptureSummary, TraceReport};
 use super::timeline::{FlowCell, FlowRow, Timeline};
 use super::{links, pause, rate, rc, tcp};
 use crate::capture::{Frame, Interface, InterfaceStats, LinkType};
-use crate::finding::Finding;
+use crate::finding::{FRAMES_KEPT, Finding};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xoff_sim::units::BitRate;
 use xoff_sim::wire::WireError;
 use xoff_sim::wire::dissect::{self, Body, Dissected, Link};
@@ -171,32 +171,30 @@ impl Analyzer {
         self.summary.interfaces = states
             .map(|(i, state)| (state.interface, stats_of(i), state.frames))
             .collect();
-        let pauses = self.pause.finish(end_of);
+        let mut pauses = self.pause.finish(end_of);
         let links = self.links.finish(self.summary.last_ns);
-        let context = context(&pauses, stats);
-        let queue_pairs = self.rc.finish(&end_of, &context);
         let (smb, iwarp, tcp, stream_findings) = self.tcp.finish();
-        let timeline = self
-            .options
-            .timeline
-            .then(|| timeline(&queue_pairs, &pauses));
-        let mut findings = pauses.findings;
-        findings.extend(links.findings);
-        findings.extend(queue_pairs.findings);
-        findings.extend(stream_findings);
-        sort(&mut findings);
-        TraceReport {
+        let mut report = TraceReport {
             capture: self.summary,
-            connections: queue_pairs.connections,
-            pauses: pauses.ports,
+            pauses: std::mem::take(&mut pauses.ports),
             links: links.links,
             rates: self.rates.finish(),
             smb,
             iwarp,
             tcp,
-            timeline,
-            findings,
+            ..TraceReport::default()
+        };
+        let queue_pairs = self.rc.finish(&report, &end_of);
+        if self.options.timeline {
+            report.timeline = Some(timeline(&queue_pairs, &pauses));
         }
+        report.connections = queue_pairs.connections;
+        let mut findings = pauses.findings;
+        findings.extend(links.findings);
+        findings.extend(queue_pairs.findings);
+        findings.extend(stream_findings);
+        report.findings = merge(findings);
+        report
     }
 
     /// When the capture of each interface ended: what the file says, or else its last frame.
@@ -229,21 +227,6 @@ impl Analyzer {
         all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         all
     }
-}
-
-/// What the judgement of queue pairs needs to know of the rest.
-fn context(pauses: &pause::Outcome, stats: &[InterfaceStats]) -> rc::Context {
-    let mut context = rc::Context {
-        dropped: stats.iter().filter_map(|s| s.dropped).sum(),
-        ..rc::Context::default()
-    };
-    for port in &pauses.ports {
-        context.global_pause |= port.global > 0;
-        for (paused, &frames) in context.paused.iter_mut().zip(&port.pause) {
-            *paused |= frames > 0;
-        }
-    }
-    context
 }
 
 /// Both kinds of rows in the same steps: the longest that any of them has.
@@ -280,10 +263,79 @@ fn refold(from: &rc::Output, cells: &[FlowCell], start_ns: u64, step_ns: u64) ->
     folded
 }
 
-/// The worst first; what could not be decided last.
-fn sort(findings: &mut [Finding]) {
+/// Subjects that a finding names when the same holds of several.
+const SUBJECTS: usize = 4;
+
+/// The worst first, what could not be decided last. What is said in the same words of several
+/// subjects is said once.
+fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let rank = |f: &Finding| (f.inconclusive.is_some(), std::cmp::Reverse(f.severity));
+    let words = |f: &Finding| {
+        (
+            f.id,
+            f.inconclusive.clone(),
+            f.cause.clone(),
+            f.cure.clone(),
+        )
+    };
     findings.sort_by(|a, b| {
-        let rank = |f: &Finding| (f.inconclusive.is_some(), std::cmp::Reverse(f.severity));
-        (rank(a), a.id, &a.subject).cmp(&(rank(b), b.id, &b.subject))
+        (rank(a), words(a), a.frames.first()).cmp(&(rank(b), words(b), b.frames.first()))
     });
+    let mut merged: Vec<Finding> = Vec::new();
+    for group in findings.chunk_by(|a, b| (rank(a), words(a)) == (rank(b), words(b))) {
+        let mut all = group[0].clone();
+        let subjects: BTreeSet<&str> = group.iter().map(|f| f.subject.as_str()).collect();
+        if subjects.len() > 1 {
+            let named: Vec<&str> = group.iter().map(|f| f.subject.as_str()).collect();
+            let shown = named[..named.len().min(SUBJECTS)].join("; ");
+            let rest = named.len().saturating_sub(SUBJECTS);
+            all.subject = match rest {
+                0 => shown,
+                _ => format!("{shown}; and {rest} more"),
+            };
+        }
+        all.count = group.iter().map(|f| f.count).sum();
+        all.frames = group.iter().flat_map(|f| f.frames.clone()).collect();
+        all.frames.sort_unstable();
+        all.frames.dedup();
+        all.frames.truncate(FRAMES_KEPT);
+        merged.push(all);
+    }
+    // Causes of one check and severity in the order of the capture.
+    merged
+        .sort_by(|a, b| (rank(a), a.id, a.frames.first()).cmp(&(rank(b), b.id, b.frames.first())));
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+
+    fn finding(severity: Severity, subject: &str, cause: &str, frame: u64) -> Finding {
+        Finding {
+            id: "X-08",
+            severity,
+            inconclusive: None,
+            subject: subject.to_owned(),
+            cause: cause.to_owned(),
+            cure: "mend it".to_owned(),
+            count: 2,
+            frames: vec![frame],
+        }
+    }
+
+    #[test]
+    fn the_same_words_about_several_subjects_are_one_finding() {
+        let mut all: Vec<Finding> = (0..6)
+            .map(|i| finding(Severity::Note, &format!("h{i}"), "no PFC", 10 - i))
+            .collect();
+        all.push(finding(Severity::Error, "h9", "lost", 50));
+        let merged = merge(all);
+        assert_eq!(merged.len(), 2);
+        assert_eq!(merged[0].cause, "lost");
+        assert_eq!(merged[1].subject, "h5; h4; h3; h2; and 2 more");
+        assert_eq!(merged[1].count, 12);
+        assert_eq!(merged[1].frames, [5, 6, 7, 8, 9, 10]);
+    }
 }

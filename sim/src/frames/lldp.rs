@@ -8,18 +8,12 @@ use crate::model::{
 };
 use crate::topology::fabric::PortId;
 use crate::wire::lldp::{Id, Organizational, Repr};
-use crate::wire::qaz::{App, Ets, Pfc};
+use crate::wire::qaz::{App, Ets, Pfc, selector, tsa};
 use crate::wire::roce::UDP_PORT;
 use std::collections::BTreeSet;
 
 /// Seconds for which such a frame holds.
 const TTL_S: u16 = 120;
-/// Selectors of the application priority table (802.1Q table D-9).
-const SELECT_UDP: u8 = 3;
-const SELECT_DSCP: u8 = 5;
-/// Transmission selection algorithms (802.1Q table 8-6).
-const STRICT: u8 = 0;
-const ENHANCED: u8 = 2;
 
 impl Frames<'_> {
     /// The LLDP frame of a port, without FCS.
@@ -87,7 +81,7 @@ impl Frames<'_> {
             Role::Host(_) => {
                 let ours = |flow: &&FlowSpec| flow.src == node || flow.dst == node;
                 let flow = self.model.flows.iter().find(ours);
-                flow.map(|flow| app(SELECT_UDP, UDP_PORT, flow.data.priority))
+                flow.map(|flow| app(selector::UDP, UDP_PORT, flow.data.priority))
                     .into_iter()
                     .collect()
             }
@@ -98,7 +92,7 @@ impl Frames<'_> {
                 }
                 let entry = |&dscp: &u8| {
                     let priority = profile.dscp_to_priority[usize::from(dscp & 63)];
-                    app(SELECT_DSCP, u16::from(dscp), priority)
+                    app(selector::DSCP, u16::from(dscp), priority)
                 };
                 self.dscps().iter().map(entry).collect()
             }
@@ -142,8 +136,8 @@ fn ets(scheduler: &SchedulerSpec, priority: [u8; PRIORITIES]) -> Ets {
         priority,
         bandwidth,
         tsa: std::array::from_fn(|class| match scheduler.queues[class] {
-            QueueSched::Strict => STRICT,
-            QueueSched::Dwrr(_) => ENHANCED,
+            QueueSched::Strict => tsa::STRICT,
+            QueueSched::Dwrr(_) => tsa::ETS,
         }),
     }
 }

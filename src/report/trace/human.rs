@@ -3,10 +3,11 @@
 use super::super::VERSION;
 use super::super::diagnosis::plural;
 use super::super::human::NOTHING;
+use super::super::replay;
 use super::super::table::{Align, Table};
 use super::{
     Stream, Traced, cause_name, duration, frames, interface_name, links, plain, ranked,
-    recovery_name, sentences, service_name, streams, timeline, verdict, wrap,
+    recovery_name, sentences, service_name, smb, streams, timeline, verdict, wrap,
 };
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -48,10 +49,16 @@ fn text(traced: &Traced, pictures: bool) -> String {
     let (table, more) = pauses(report);
     section(&mut out, "pause frames", &table, more);
     out += &links::text(report);
+    out += &smb::text(&report.smb);
+    out += &smb::iwarp(&report.iwarp);
     if pictures && let Some(data) = &report.timeline {
         out += &timeline::text(report, data, timeline::columns());
     }
-    out + &findings(&report.findings)
+    out += &findings(&report.findings);
+    if let Some(replayed) = &traced.replayed {
+        out += &replay::text(replayed);
+    }
+    out
 }
 
 fn section(out: &mut String, title: &str, table: &Table, more: usize) {
@@ -80,7 +87,7 @@ fn header(name: &str, capture: &CaptureSummary) -> String {
 }
 
 /// Text in lines of [`WIDTH`], all but the first indented like the text after `label`.
-pub(super) fn paragraph(indent: usize, label: &str, text: &str) -> String {
+pub(crate) fn paragraph(indent: usize, label: &str, text: &str) -> String {
     let hang = indent + label.chars().count();
     let mut out = String::new();
     for (n, line) in wrap(text, WIDTH.saturating_sub(hang)).iter().enumerate() {
@@ -144,9 +151,17 @@ fn no_rdma(report: &TraceReport) -> String {
     if !report.connections.is_empty() || !report.iwarp.is_empty() {
         return String::new();
     }
-    let rest = match (report.pauses.is_empty(), report.links.is_empty()) {
-        (true, true) => "nothing to judge",
-        _ => "only its pause frames and LLDP are judged",
+    let judged: Vec<&str> = [
+        (!report.pauses.is_empty(), "pause frames"),
+        (!report.links.is_empty(), "LLDP"),
+        (report.smb.messages > 0, "SMB"),
+    ]
+    .into_iter()
+    .filter_map(|(there, what)| there.then_some(what))
+    .collect();
+    let rest = match judged.as_slice() {
+        [] => "nothing to judge".to_owned(),
+        what => format!("judged is only its {}", what.join(", ")),
     };
     format!("no RDMA: the capture holds neither RoCE nor iWARP; {rest}\n")
 }

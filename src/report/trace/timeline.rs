@@ -148,9 +148,12 @@ fn title(s: &Stream<'_>) -> String {
     format!("  {from} {from_qp:#x} to {to} {to_qp:#x}\n")
 }
 
+/// What is drawn of a step.
+type Quantity = fn(&FlowCell) -> u64;
+
 fn flow(scale: &Scale, flow: &FlowRow) -> String {
     let cells = &flow.cells;
-    let sum = |of: fn(&FlowCell) -> u64| {
+    let sum = |of: Quantity| {
         scale.map(cells, |part: &[FlowCell]| {
             part.iter().map(of).fold(0, u64::saturating_add)
         })
@@ -185,7 +188,7 @@ fn flow(scale: &Scale, flow: &FlowRow) -> String {
             .collect();
         out += &row("resent", &marks);
     }
-    let rows: [(&str, fn(&FlowCell) -> u64); 4] = [
+    let rows: [(&str, Quantity); 4] = [
         ("NAK", |c| u64::from(c.naks)),
         ("timeout", |c| u64::from(c.timeouts)),
         ("CNP", |c| u64::from(c.cnps)),
@@ -218,11 +221,11 @@ fn pause(report: &TraceReport, scale: &Scale, paused: &PauseRow) -> String {
     ) + &row("share", &picture)
 }
 
+/// A direction of a connection and its activity.
+type Drawn<'a> = (Stream<'a>, &'a FlowRow);
+
 /// Those with the most trouble, then those with the most data; and how many are left out.
-fn interesting_flows<'a>(
-    report: &'a TraceReport,
-    data: &'a Timeline,
-) -> (Vec<(Stream<'a>, &'a FlowRow)>, usize) {
+fn interesting_flows<'a>(report: &'a TraceReport, data: &'a Timeline) -> (Vec<Drawn<'a>>, usize) {
     let streams = streams(report);
     let of = |row: &FlowRow| {
         let same = |s: &&Stream<'a>| (s.index, s.direction) == (row.connection, row.direction);

@@ -67,7 +67,7 @@ impl Clock {
             Unit::Times(n) => stamp.saturating_mul(n),
             Unit::Over(n) => stamp / n,
             Unit::Binary(n) => {
-                let scaled = u128::from(stamp) * 1_000_000_000 >> n;
+                let scaled = (u128::from(stamp) * 1_000_000_000) >> n;
                 u64::try_from(scaled).unwrap_or(u64::MAX)
             }
         };

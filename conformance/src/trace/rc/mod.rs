@@ -29,7 +29,7 @@ mod tests;
 mod views;
 
 use super::buckets::{Buckets, FIRST_STEP_NS, STEPS};
-use super::report::{Connection, Service};
+use super::report::{Connection, Service, TraceReport};
 use super::timeline::FlowRow;
 use crate::capture::{Frame, Interface};
 use crate::finding::Finding;
@@ -41,6 +41,7 @@ use repeats::Nak;
 use requests::{Info, Requests};
 use rustc_hash::FxHashMap;
 use stat::Stat;
+use std::collections::{BTreeMap, BTreeSet};
 use tally::{Kind, Tallies};
 use xoff_sim::wire::bth::{NakCode, Syndrome, rnr_timer_ns};
 use xoff_sim::wire::roce::Icrc;
@@ -55,13 +56,39 @@ pub struct Options {
 
 /// What else is known of the capture when it has ended.
 #[derive(Clone, Debug, Default)]
-pub struct Context {
-    /// Priorities for which a PFC pause was seen anywhere.
-    pub paused: [bool; 8],
-    /// 802.3x pause was seen.
-    pub global_pause: bool,
-    /// Frames that the capturing system says it lost.
-    pub dropped: u64,
+struct Context {
+    /// Priorities for which a PFC pause was seen, by interface.
+    paused: BTreeMap<u32, [bool; 8]>,
+    /// Interfaces with 802.3x pauses.
+    global_pause: BTreeSet<u32>,
+    /// Frames that the capturing system says it lost, by interface.
+    dropped: BTreeMap<u32, u64>,
+    /// Frames that are shorter than they were.
+    cut: u64,
+}
+
+impl Context {
+    fn of(report: &TraceReport) -> Context {
+        let mut context = Context {
+            cut: report.capture.cut_frames,
+            ..Context::default()
+        };
+        for port in &report.pauses {
+            let paused = context.paused.entry(port.interface).or_default();
+            for (seen, &frames) in paused.iter_mut().zip(&port.pause) {
+                *seen |= frames > 0;
+            }
+            if port.global > 0 {
+                context.global_pause.insert(port.interface);
+            }
+        }
+        for (i, (_, stats, _)) in report.capture.interfaces.iter().enumerate() {
+            if let (Ok(id), Some(lost)) = (u32::try_from(i), stats.dropped) {
+                context.dropped.insert(id, lost);
+            }
+        }
+        context
+    }
 }
 
 /// What following gave.
@@ -215,6 +242,9 @@ impl Follower {
             if op.first && !op.last {
                 half.requests.learn_mtu(part.payload);
             }
+            if op.last && !p.bth.ack_request && matches!(op.service, Service::Rc | Service::Xrc) {
+                half.tallies.add(Kind::NoAckRequest, f.number, [0; 2]);
+            }
         }
         half.requests.request(&part, &info);
     }
@@ -304,8 +334,13 @@ impl Follower {
         self.cnp_pairs.entry(pair).or_default().note(f.at_ns);
     }
 
-    /// Ends. `end_ns_of`: when the capture ended at an interface.
-    pub fn finish(mut self, end_ns_of: &dyn Fn(u32) -> u64, context: &Context) -> Output {
+    /// Ends. `known`: what the other followers found; `end_ns_of`: when the capture ended at an
+    /// interface.
+    pub fn finish(self, known: &TraceReport, end_ns_of: &dyn Fn(u32) -> u64) -> Output {
+        self.conclude(end_ns_of, &Context::of(known))
+    }
+
+    fn conclude(mut self, end_ns_of: &dyn Fn(u32) -> u64, context: &Context) -> Output {
         self.pair_the_rest();
         let flows = report::flows(&mut self);
         let views = views::Views::of(&self);

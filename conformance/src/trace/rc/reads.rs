@@ -77,11 +77,14 @@ impl Reads {
         let implied = self.implied || soon;
         self.implied = false;
         self.beyond_at_ns = None;
+        (implied, self.again_too(psn))
+    }
+
+    /// Another request that is repeated. Whether the responder had answered it already.
+    pub(super) fn again_too(&mut self, psn: u64) -> bool {
         let duplicate = psn < self.answered;
-        if duplicate {
-            self.answered = psn;
-        }
-        (implied, duplicate)
+        self.answered = self.answered.min(psn);
+        duplicate
     }
 
     /// Sets the end of ranges that were asked for before the MTU was known.
@@ -141,10 +144,5 @@ impl Reads {
             }
             _ => false,
         }
-    }
-
-    /// Whether responses are outstanding.
-    pub(super) fn waiting(&self) -> bool {
-        !self.ranges.is_empty()
     }
 }

@@ -3,7 +3,8 @@
 //! The model takes every packet that passes as arrived and follows the rules of IBTA 9.7.5: in
 //! order is accepted, beyond is out of sequence, below is a duplicate. The receiver's own answers
 //! correct it: a NAK below what the model took as accepted means that packets were lost further
-//! on, an ACK above it means that the receiver keeps what comes early (selective repeat).
+//! on (those after them then count as out of sequence), an ACK above it means that the receiver
+//! keeps what comes early (selective repeat).
 
 use super::messages::Part;
 use super::seen::Seen;
@@ -27,12 +28,15 @@ pub(super) struct Receiver {
     pub(super) duplicates: u64,
     /// Keeps packets that come early.
     pub(super) selective: bool,
+    /// That is a guess: where the gap is if it is wrong, and packets accepted since.
+    guess: Option<(u64, u64)>,
     /// Gaps after which the receiver wanted the message from its start.
     pub(super) restarts_message: u32,
     /// Out of sequence since the expected packet last came, what was the highest then, and when.
     since_fill: u64,
     fill_highest: u64,
     fill_at_ns: u64,
+    fill_psn: u64,
     /// When the first packet beyond a gap came, until the gap is filled.
     pub(super) gap_at_ns: Option<u64>,
     /// UC: the message in progress lacks a packet.
@@ -73,9 +77,10 @@ impl Receiver {
     fn in_order(&mut self, part: &Part, seen: &Seen, highest: u64) {
         self.epsn += part.count;
         self.delivered += u64::from(part.payload);
-        if self.gap_at_ns.is_some() || part.psn < highest {
-            self.gap_at_ns = None;
-            self.fill_at_ns = part.at_ns;
+        if self.gap_at_ns.take().is_some() {
+            (self.fill_at_ns, self.fill_psn) = (part.at_ns, part.psn);
+        }
+        if part.psn < highest {
             self.since_fill = 0;
             self.fill_highest = highest;
         }
@@ -85,6 +90,9 @@ impl Receiver {
         }
         if self.selective {
             self.absorb(seen);
+        }
+        if let Some((_, accepted)) = &mut self.guess {
+            *accepted += 1;
         }
         if part.op.last {
             self.in_message = false;
@@ -110,6 +118,7 @@ impl Receiver {
     pub(super) fn sender_went_on(&mut self, psn: u64, seen: &Seen) {
         if !self.selective && self.epsn < psn && seen.next_missing(self.epsn) >= psn {
             self.selective = true;
+            self.guess = Some((self.epsn, 0));
             self.absorb(seen);
             self.gap_at_ns = None;
         }
@@ -117,6 +126,9 @@ impl Receiver {
 
     /// The receiver acknowledges everything below `end`.
     pub(super) fn acknowledged(&mut self, end: u64, seen: &Seen) {
+        if self.guess.is_some_and(|(gap, _)| end > gap) {
+            self.guess = None;
+        }
         if end <= self.epsn {
             return;
         }
@@ -142,15 +154,22 @@ impl Receiver {
         if psn >= self.epsn {
             return self.acknowledged(psn, seen);
         }
-        if self.fill_at_ns > 0 && at_ns.saturating_sub(self.fill_at_ns) < OVERTAKEN_NS {
+        let filled = psn <= self.fill_psn && self.fill_at_ns > 0;
+        if filled && at_ns.saturating_sub(self.fill_at_ns) < OVERTAKEN_NS {
             return;
         }
+        // It has dropped what it was thought to have kept.
+        self.selective = false;
         let at_message = self.in_message && psn == self.message_start;
         if self.gap_at_ns.is_some() && at_message {
             self.restarts_message = self.restarts_message.saturating_add(1);
         } else {
             // What came after the packet was out of sequence there.
-            let after = self.epsn - psn - 1;
+            let after = match self.guess.filter(|g| g.0 == psn) {
+                Some((_, accepted)) => accepted,
+                None => seen.packets(psn + 1, self.epsn),
+            };
+            self.guess = None;
             self.out_of_sequence += after;
             self.since_fill += after;
         }
@@ -173,6 +192,7 @@ impl Receiver {
     pub(super) fn repeated(&mut self, psn: u64, asked: Option<u64>, seen: &Seen, at_ns: u64) {
         let unanswered = asked.is_some_and(|t| at_ns.saturating_sub(t) >= UNANSWERED_NS);
         if psn < self.epsn && unanswered {
+            self.out_of_sequence += seen.packets(psn + 1, self.epsn);
             self.take_back(psn, seen);
         }
     }

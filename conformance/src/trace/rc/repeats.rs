@@ -56,8 +56,28 @@ struct Current {
     packets: u64,
     /// Packets in between were left out.
     skipped: bool,
+    /// Packets among them that had come this far before.
+    known: u64,
     /// Place in the list, if it is kept.
     index: Option<usize>,
+}
+
+/// Evidence that all behind a lost packet is repeated.
+#[derive(Clone, Copy, Debug, Default)]
+struct Votes {
+    go_back_n: u32,
+    weak: u32,
+}
+
+impl Votes {
+    /// `strong`: a good number was repeated, up to what had been sent.
+    fn count(&mut self, strong: bool) {
+        if strong {
+            self.go_back_n += 1;
+        } else {
+            self.weak += 1;
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -86,8 +106,9 @@ pub(super) struct Repeats {
     pub(super) lost_max: u32,
     pub(super) lost_frame: u64,
     /// Evidence of how the sender repeats.
-    go_back_n: u32,
-    weak: u32,
+    votes: Votes,
+    /// After a NAK something was repeated that had come this far before: not selective.
+    repeats_known: bool,
     selective: u32,
     pub(super) go_back_0: u32,
     /// First frames that were sent again after a NAK or RNR NAK.
@@ -222,6 +243,7 @@ impl Repeats {
             limit: back.highest,
             packets: 0,
             skipped: false,
+            known: 0,
             index,
         });
     }
@@ -242,12 +264,19 @@ impl Repeats {
         cause
     }
 
-    /// A packet of the episode.
+    /// Whether what is being repeated had all been missing here.
+    pub(super) fn only_missing(&self) -> bool {
+        !self.repeats_known && self.current.is_some_and(|c| c.known == 0)
+    }
+
+    /// A packet of the episode. `known`: it had come this far before.
     #[inline]
-    pub(super) fn packet(&mut self, psn: u64, payload: u32) {
+    pub(super) fn packet(&mut self, psn: u64, payload: u32, known: bool) {
         let Some(c) = &mut self.current else { return };
         c.last = psn;
         c.packets += 1;
+        c.known += u64::from(known);
+        self.repeats_known |= known && c.cause == Cause::Nak;
         if let Some(e) = c.index.and_then(|i| self.episodes.get_mut(i)) {
             e.packets += 1;
             e.bytes += u64::from(payload);
@@ -274,12 +303,7 @@ impl Repeats {
         }
         self.current = None;
         if c.cause == Cause::Nak && c.packets >= 2 {
-            let vote = if whole && c.limit - c.psn >= 3 {
-                &mut self.go_back_n
-            } else {
-                &mut self.weak
-            };
-            *vote += 1;
+            self.votes.count(whole && c.limit - c.psn >= 3);
         }
     }
 
@@ -292,11 +316,17 @@ impl Repeats {
     }
 
     pub(super) fn recovery(&self, restarts_message: u32) -> Recovery {
+        let mut votes = self.votes;
+        // The capture may end with an episode.
+        let open = self.current.filter(|c| !c.skipped && c.cause == Cause::Nak);
+        if let Some(c) = open.filter(|c| c.packets >= 2) {
+            votes.count(c.last + 1 >= c.limit && c.limit - c.psn >= 3);
+        }
         let zero = self.go_back_0.max(restarts_message);
-        let n = if self.go_back_n == 0 && self.selective == 0 {
-            self.weak
+        let n = if votes.go_back_n == 0 && self.selective == 0 {
+            votes.weak
         } else {
-            self.go_back_n
+            votes.go_back_n
         };
         if zero > 0 && u64::from(zero) * 2 >= self.causes.iter().sum::<u64>() {
             Recovery::GoBack0

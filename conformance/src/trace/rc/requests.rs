@@ -21,6 +21,9 @@ const NEW_SEQUENCE: u64 = 1 << 20;
 /// A packet that fills a gap this soon, asked for by nobody, was overtaken on the way, ns.
 const REORDER_NS: u64 = 1_000_000;
 
+/// So far below the first packet seen a sequence may have begun.
+pub(super) const EARLIER: u64 = 1 << 16;
+
 /// What an ACK may be ahead of what was seen before it is taken for nonsense.
 const MISSED: u64 = 1 << 16;
 
@@ -39,6 +42,8 @@ pub(super) struct Info {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Requests {
     pub(super) started: bool,
+    /// Something was acknowledged.
+    answered: bool,
     pub(super) first: u64,
     /// First number never seen; the number after the last packet's; end of what is acknowledged.
     pub(super) highest: u64,
@@ -67,6 +72,8 @@ pub(super) struct Requests {
     pub(super) wire_bytes: u64,
     pub(super) read_requests: u64,
     pub(super) read_restarts: u64,
+    /// End of the range that was last asked for again.
+    read_again_to: u64,
     pub(super) read_duplicates: u64,
     pub(super) read_delivered: u64,
     /// Packets that only an acknowledgement told of.
@@ -97,10 +104,25 @@ impl Requests {
         self.started = true;
         (self.first, self.highest) = (part.psn, part.psn);
         (self.cursor, self.una) = (part.psn, part.psn);
-        self.seen = Seen::new(part.psn);
+        // What was sent before the first packet seen may yet come.
+        self.seen = Seen::new(part.psn - EARLIER);
+        self.answered = false;
         self.receiver.start_at(part.psn, part.op.first);
         self.messages.start_at(part.psn);
         self.repeats.base_ns = part.at_ns;
+    }
+
+    /// The sequence began before what was seen first: its beginning was lost on the way here.
+    fn began_earlier(&mut self, psn: u64, at_ns: u64) {
+        if self.answered || psn >= self.first || self.first - psn > EARLIER {
+            return;
+        }
+        self.gaps += self.first - psn;
+        self.gap_ns = at_ns;
+        (self.first, self.una) = (psn, psn);
+        self.receiver.wants(psn, &self.seen, at_ns);
+        self.messages = Messages::default();
+        self.messages.start_at(psn);
     }
 
     /// A queue pair number is in use again, with another sequence.
@@ -142,6 +164,8 @@ impl Requests {
                 self.receiver.reliable(part, &self.seen, highest);
                 if info.ack_request {
                     self.asked.ask(part.psn, part.at_ns);
+                } else {
+                    self.asked.go_back(part.psn);
                 }
             }
             _ => {
@@ -175,7 +199,7 @@ impl Requests {
             let skipped = self.cursor.max(self.una) < highest;
             if skipped {
                 self.repeats.skip();
-                if part.psn == highest {
+                if part.psn == highest && self.repeats.only_missing() {
                     self.receiver.sender_went_on(part.psn, &self.seen);
                 }
             }
@@ -202,6 +226,9 @@ impl Requests {
 
     /// Something below the highest number: sent again, or overtaken on the way. False if overtaken.
     fn again(&mut self, part: &Part, info: &Info) -> bool {
+        if part.psn < self.first {
+            self.began_earlier(part.psn, part.at_ns);
+        }
         let new = self.seen.insert(part.psn, part.payload);
         if new {
             self.new_bytes += u64::from(part.payload);
@@ -211,11 +238,18 @@ impl Requests {
             self.reordered += 1;
             return false;
         }
-        let asked = self.asked.oldest().filter(|a| a.0 >= part.psn);
-        self.receiver
-            .repeated(part.psn, asked.map(|a| a.1), &self.seen, part.at_ns);
+        let accepted = self.una.max(part.psn)..self.receiver.epsn;
+        let asked = self.asked.oldest().filter(|a| accepted.contains(&a.0));
+        if part.psn >= self.una {
+            self.receiver
+                .repeated(part.psn, asked.map(|a| a.1), &self.seen, part.at_ns);
+        }
         if part.psn < self.cursor {
             self.asked.go_back(part.psn);
+            if !info.paired {
+                // Answers are not seen here: only a pause in sending looks like a timeout.
+                self.repeats.base_ns = self.last_ns;
+            }
             let cause = self.repeats.go_back(&self.back(part, info.frame));
             if cause == Cause::Timeout
                 && let Some(cells) = &mut self.cells
@@ -225,7 +259,7 @@ impl Requests {
         } else if part.psn > self.cursor && self.cursor.max(self.una) < part.psn {
             self.repeats.skip();
         }
-        self.repeats.packet(part.psn, part.payload);
+        self.repeats.packet(part.psn, part.payload, !new);
         if part.op.role != Role::ReadRequest {
             self.repeated(part);
         }
@@ -362,13 +396,22 @@ impl Requests {
     }
 
     fn read_again(&mut self, part: &Part, end: u64, info: &Info) {
-        self.read_restarts += 1;
         let back = self.back(part, info.frame);
         let start = part.psn;
+        // All that is outstanding is asked for again, message by message: one restart.
+        let goes_on = start == self.read_again_to;
+        self.read_again_to = end;
+        self.last_ns = part.at_ns;
+        self.wire_bytes += info.wire;
         let reads = self
             .reads
             .get_or_insert_with(|| Box::new(Reads::new(start)));
-        let (implied, duplicate) = reads.again(part.psn, part.at_ns);
+        if goes_on {
+            self.read_duplicates += u64::from(reads.again_too(start));
+            return;
+        }
+        self.read_restarts += 1;
+        let (implied, duplicate) = reads.again(start, part.at_ns);
         let progress = reads.progress_ns;
         self.read_duplicates += u64::from(duplicate);
         let cause = self.repeats.read_again(implied, progress, &back);
@@ -382,8 +425,6 @@ impl Requests {
         {
             cells.at(part.at_ns).timeouts += 1;
         }
-        self.last_ns = part.at_ns;
-        self.wire_bytes += info.wire;
     }
 
     /// A READ response to these requests. Returns what it meant to the requester.
@@ -409,7 +450,7 @@ impl Requests {
         }
         if repeated {
             self.repeated(part);
-            self.repeats.packet(part.psn, part.payload);
+            self.repeats.packet(part.psn, part.payload, seen);
         } else if let Some(cells) = &mut self.cells {
             let cell = cells.at(part.at_ns);
             cell.new_bytes += payload;
@@ -441,6 +482,7 @@ impl Requests {
         if end <= self.una {
             return true;
         }
+        self.answered = true;
         self.receiver.acknowledged(end, &self.seen);
         self.advance(end, at_ns);
         true
@@ -469,6 +511,8 @@ impl Requests {
         if nak.psn > self.highest || !self.started {
             return false;
         }
+        self.began_earlier(nak.psn, nak.at_ns);
+        self.answered = true;
         if let Some(gap) = self.receiver.gap_at_ns
             && nak.wait_ns.is_none()
             && self.last_nak != Some(nak.psn)

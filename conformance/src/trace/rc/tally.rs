@@ -10,7 +10,6 @@ pub(super) enum Kind {
     SourcePort,
     SourcePortChanged,
     PadCount,
-    PadBytes,
     Sequence,
     PayloadLength,
     CnpFormat,
@@ -28,8 +27,6 @@ pub(super) enum Kind {
     RnrNak,
     ErrorNak(u8),
     ReadRestart,
-    Gap,
-    MigReq,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,9 +71,5 @@ impl Tallies {
 
     pub(super) fn get(&self, kind: Kind) -> Option<&Tally> {
         self.0.iter().find(|t| t.kind == kind)
-    }
-
-    pub(super) fn count(&self, kind: Kind) -> u64 {
-        self.get(kind).map_or(0, |t| t.count)
     }
 }

@@ -28,7 +28,6 @@ pub(super) struct Talk {
     pub(super) ecn: Ecn,
     pub(super) dscp: u8,
     pub(super) icrc: Icrc,
-    pub(super) direction: Option<bool>,
     pub(super) context: Context,
 }
 
@@ -45,7 +44,6 @@ impl Talk {
             ecn: Ecn::Ect0,
             dscp: 26,
             icrc: Icrc::Valid,
-            direction: None,
             context: Context::default(),
         }
     }
@@ -218,7 +216,7 @@ impl Talk {
 
     pub(super) fn end(self) -> Output {
         let end = self.now;
-        self.follower.finish(&|_| end, &self.context)
+        self.follower.conclude(&|_| end, &self.context)
     }
 }
 
