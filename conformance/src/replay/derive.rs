@@ -1,6 +1,7 @@
 //! Hosts, flows and causes of trouble, from the report of a capture.
 
-use super::{Flow, Host, RateSource, Replay, ReplayError};
+use super::figures::mean_rate;
+use super::{DAY_NS, Flow, Host, LONGEST_NS, RateSource, Replay, ReplayError};
 use crate::trace::report::{
     Cause, Connection, DirectionReport, Marking, MessageRun, Operation, PausePort, Recovery,
     Service, TraceReport,
@@ -20,10 +21,15 @@ pub fn derive(
     name: &str,
     link_rate: Option<u64>,
 ) -> Result<Replay, ReplayError> {
+    let capture = &report.capture;
+    let duration_ns = capture.last_ns.saturating_sub(capture.first_ns);
+    if duration_ns > LONGEST_NS {
+        return Err(ReplayError::TooLong(duration_ns / DAY_NS));
+    }
     let mut replay = Replay {
         title: format!("Replay of {name}"),
         mtu: 256,
-        duration_ns: report.capture.last_ns - report.capture.first_ns,
+        duration_ns,
         ..Replay::default()
     };
     find_hosts(report, link_rate, &mut replay)?;
@@ -247,7 +253,8 @@ fn find_flows(report: &TraceReport, replay: &mut Replay) {
 /// A direction as one flow per burst of messages: work that was posted with a break between.
 fn bursts(base: u64, c: &Connection, d: &DirectionReport, model: &Flow) -> Vec<Flow> {
     let start = d.first_data_ns.unwrap_or(c.first_ns).saturating_sub(base);
-    let known: u64 = d.message_runs.iter().map(|r| r.bytes * r.count).sum();
+    let known = d.message_runs.iter().map(run_bytes);
+    let known = known.fold(0, u64::saturating_add);
     let kept: u64 = d.message_runs.iter().map(|r| r.count).sum();
     let pace = idle_pace(d);
     let depth = |bytes: u64| match d.outstanding_max {
@@ -274,13 +281,14 @@ fn bursts(base: u64, c: &Connection, d: &DirectionReport, model: &Flow) -> Vec<F
     let mut flows: Vec<Flow> = Vec::new();
     let mut done = 0;
     let mean = d.completion_ns.map_or(0, |[_, mean, _]| mean);
+    let idle = IDLE_NS.max(mean.saturating_mul(10));
     for run in d.message_runs.iter().filter(|r| r.bytes > 0) {
-        let breaks = run.start_ns > done + IDLE_NS.max(10 * mean);
+        let breaks = run.start_ns.saturating_sub(done) > idle;
         match flows.last_mut() {
             Some(last) if !breaks && last.operation == run.operation => add_run(last, run),
             _ => flows.push(Flow {
                 operation: run.operation,
-                bytes: run.bytes * run.count,
+                bytes: run_bytes(run),
                 message: run.bytes,
                 depth: depth(run.bytes),
                 start_ns: run.start_ns.saturating_sub(base),
@@ -288,18 +296,23 @@ fn bursts(base: u64, c: &Connection, d: &DirectionReport, model: &Flow) -> Vec<F
                 ..model.clone()
             }),
         }
-        done = run.done_ns.unwrap_or(u64::MAX - IDLE_NS - 10 * mean);
+        // What did not end has no break after it.
+        done = run.done_ns.unwrap_or(u64::MAX);
     }
     flows
 }
 
 /// More messages of a burst; the size that carries most bytes stands for all.
 fn add_run(flow: &mut Flow, run: &MessageRun) {
-    let bytes = run.bytes * run.count;
+    let bytes = run_bytes(run);
     if bytes > flow.bytes {
         flow.message = run.bytes;
     }
-    flow.bytes += bytes;
+    flow.bytes = flow.bytes.saturating_add(bytes);
+}
+
+fn run_bytes(run: &MessageRun) -> u64 {
+    run.bytes.saturating_mul(run.count)
 }
 
 /// The mean rate of an application that leaves its queue pair idle most of the time.
@@ -310,7 +323,7 @@ fn idle_pace(d: &DirectionReport) -> Option<u64> {
     let busy = u128::from(mean) * u128::from(d.messages_completed);
     let quiet = d.retransmitted_packets == 0 && d.cnps == 0 && d.messages_completed > 8;
     (quiet && busy * 2 < u128::from(span))
-        .then(|| (u128::from(d.wire_bytes) * 8_000_000_000 / u128::from(span)) as u64)
+        .then(|| mean_rate(d.wire_bytes, span))
         .filter(|&bps| bps > 0)
 }
 
@@ -346,7 +359,7 @@ fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Opt
         return None;
     }
     let address = replay.hosts[host].address;
-    let (mut bytes, mut first, mut last) = (0u128, u64::MAX, 0);
+    let (mut bytes, mut first, mut last) = (0u64, u64::MAX, 0);
     for (_, direction, c, d) in speaking(report) {
         let to = if direction == 0 {
             c.b.address
@@ -354,13 +367,13 @@ fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Opt
             c.a.address
         };
         if to == address {
-            bytes += u128::from(d.wire_bytes);
+            bytes = bytes.saturating_add(d.wire_bytes);
             first = first.min(d.first_data_ns.unwrap_or(u64::MAX));
             last = last.max(d.last_data_ns.unwrap_or(0));
         }
     }
     let span = last.checked_sub(first).filter(|&s| s > 0)?;
-    let rate = (bytes * 8_000_000_000 / u128::from(span)) as u64;
+    let rate = mean_rate(bytes, span);
     (rate > 0 && rate < replay.hosts[host].rate).then_some((host, rate))
 }
 

@@ -1,6 +1,6 @@
 //! A derived scenario as a file that a user reads and edits.
 
-use super::{Flow, RateSource, Replay};
+use super::{Flow, LONGEST_NS, RateSource, Replay};
 use crate::trace::report::{Operation, Recovery, Service};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -35,7 +35,7 @@ impl Replay {
         let until = self
             .duration_ns
             .saturating_mul(UNTIL_FACTOR)
-            .max(1_000_000_000);
+            .clamp(1_000_000_000, LONGEST_NS);
         let _ = writeln!(out, "until = \"{until}ns\"");
         if self.vlan || self.ipv6 {
             let _ = writeln!(out, "\n[simulation]");

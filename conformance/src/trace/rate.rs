@@ -51,7 +51,7 @@ impl Observer {
             let mbps = (u64::from(len) + OVERHEAD) * 8_000 / gap;
             // Within 6 %: a nanosecond matters at high rates.
             if let Some(i) = STANDARD.iter().position(|&s| mbps.abs_diff(s) * 16 <= s) {
-                source.pairs[i] += 1;
+                source.pairs[i] = source.pairs[i].saturating_add(1);
             }
         }
         source.last_ns = at_ns;

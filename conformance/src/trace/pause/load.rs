@@ -65,7 +65,7 @@ impl Load {
             };
             return;
         }
-        burst.frames += 1;
+        burst.frames = burst.frames.saturating_add(1);
         burst.bits = burst.bits.saturating_add(bytes * 8);
         let span = f.at_ns - burst.start_ns;
         if burst.frames > BURST_FRAMES && span >= BURST_NS {
