@@ -12,9 +12,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use xoff_conformance::capture::read::{CaptureError, Reader};
+use xoff_conformance::capture::read::Reader;
 use xoff_conformance::finding::Severity;
-use xoff_conformance::trace::analyzer::{Analyzer, Options};
+use xoff_conformance::trace::analyzer::{self, Options};
 use xoff_conformance::trace::report::TraceReport;
 use xoff_sim::metrics::value::grouped;
 use xoff_sim::units::BitRate;
@@ -104,36 +104,11 @@ fn analyze(path: &Path, args: &TraceArgs) -> Result<TraceReport, (String, String
     };
     let shown = if name == "-" { "standard input" } else { &name };
     let reader = Reader::new(source, shown).map_err(|e| failed(e.to_string()))?;
-    follow(reader, args).map_err(|e| failed(e.to_string()))
-}
-
-fn follow(mut reader: Reader, args: &TraceArgs) -> Result<TraceReport, CaptureError> {
-    let mut analyzer = Analyzer::new(Options {
+    let options = Options {
         timeline: args.timeline || args.csv.is_some(),
         link_rate: args.link_rate,
-    });
-    let mut known = 0;
-    let mut any = false;
-    let ended = loop {
-        match reader.advance() {
-            Ok(true) => {}
-            Ok(false) => break None,
-            Err(e) if any => break Some(e),
-            Err(e) => return Err(e),
-        }
-        any = true;
-        for interface in &reader.interfaces()[known..] {
-            analyzer.interface(known as u32, interface);
-            known += 1;
-        }
-        analyzer.frame(&reader.frame());
     };
-    // Those without frames.
-    for interface in &reader.interfaces()[known..] {
-        analyzer.interface(known as u32, interface);
-        known += 1;
-    }
-    Ok(analyzer.finish(reader.stats(), ended.map(|e| e.partial())))
+    analyzer::analyze(reader, options).map_err(|e| failed(e.to_string()))
 }
 
 fn speed(report: &TraceReport, path: &Path, cpu: &CpuTimer) -> String {

@@ -7,6 +7,7 @@ mod corpus;
 mod hpcc;
 mod numbers;
 mod random;
+mod roundtrip;
 mod scenarios;
 mod support;
 mod trace;

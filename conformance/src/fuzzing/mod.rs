@@ -7,7 +7,7 @@ use crate::capture::read::Reader;
 use crate::capture::write::Writer;
 use crate::capture::{Direction, Interface};
 use crate::replay::{self, figures::Figures};
-use crate::trace::analyzer::{Analyzer, Options};
+use crate::trace::analyzer::{self, Options};
 use crate::trace::report::TraceReport;
 use std::io::{Cursor, Read};
 use xoff_sim::fuzzing::Target;
@@ -112,29 +112,12 @@ pub fn trace(data: &[u8]) {
 }
 
 fn analyzed(data: &[u8]) -> Option<TraceReport> {
-    let mut reader = Reader::new(Box::new(Cursor::new(data.to_vec())), "fuzz").ok()?;
-    let mut analyzer = Analyzer::new(Options {
+    let options = Options {
         timeline: true,
         link_rate: None,
-    });
-    let mut known = 0;
-    let ended = loop {
-        match reader.advance() {
-            Ok(true) => {}
-            Ok(false) => break None,
-            Err(error) => break Some(error.partial()),
-        }
-        for interface in &reader.interfaces()[known..] {
-            analyzer.interface(known as u32, interface);
-            known += 1;
-        }
-        analyzer.frame(&reader.frame());
     };
-    for interface in &reader.interfaces()[known..] {
-        analyzer.interface(known as u32, interface);
-        known += 1;
-    }
-    Some(analyzer.finish(reader.stats(), ended))
+    let reader = Reader::new(Box::new(Cursor::new(data.to_vec())), "fuzz").ok()?;
+    analyzer::analyze(reader, options).ok()
 }
 
 /// The same frames must give the same report. Timelines are long: text is no way to compare them.

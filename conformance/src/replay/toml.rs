@@ -68,7 +68,7 @@ impl Replay {
         let list: Vec<String> = self.lossless.iter().map(u8::to_string).collect();
         let list = list.join(", ");
         let line = match (self.global_pause, self.lossless.is_empty()) {
-            (true, _) => "pfc = { mode = \"global\" }".to_owned(),
+            (true, _) => "pfc = { mode = \"802.3x\" }".to_owned(),
             (false, true) => "pfc = { mode = \"off\", priorities = [3] }".to_owned(),
             (false, false) => format!("pfc = {{ mode = \"pfc\", priorities = [{list}] }}"),
         };

@@ -14,6 +14,11 @@ use std::collections::BTreeSet;
 
 /// Seconds for which such a frame holds.
 const TTL_S: u16 = 120;
+/// System capabilities (802.1AB): forwards frames, or is an end station and nothing else.
+const BRIDGE: u16 = 0x0004;
+const STATION: u16 = 0x0080;
+/// Longest frame that a simulated switch says it takes; it would take any.
+const MAX_FRAME: u16 = 9_216;
 
 impl Frames<'_> {
     /// The LLDP frame of a port, without FCS.
@@ -30,10 +35,24 @@ impl Frames<'_> {
                 PauseMode::Off | PauseMode::Global => 0,
             },
         };
+        let ets = ets(scheduler, classes);
         let mut organizational = vec![
-            Organizational::EtsConfiguration(ets(scheduler, classes)),
+            Organizational::EtsConfiguration(ets),
             Organizational::Pfc(pfc),
         ];
+        let switch = matches!(node.role, Role::Switch(_));
+        if switch {
+            // What Windows hosts ask of a switch beside PFC and ETS.
+            organizational.extend([
+                Organizational::PortVlan(1),
+                Organizational::VlanName {
+                    vid: 1,
+                    name: "default".to_owned(),
+                },
+                Organizational::MaxFrame(MAX_FRAME),
+                Organizational::EtsRecommendation(ets),
+            ]);
+        }
         let apps = self.applications(port);
         if !apps.is_empty() {
             organizational.push(Organizational::App(apps));
@@ -43,6 +62,11 @@ impl Frames<'_> {
             port: Id::interface(&self.port_name(port)),
             ttl: TTL_S,
             system_name: Some(node.name.clone()),
+            capabilities: Some(if switch {
+                (BRIDGE, BRIDGE)
+            } else {
+                (STATION, STATION)
+            }),
             organizational,
             ..Repr::default()
         };
