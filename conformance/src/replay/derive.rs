@@ -8,12 +8,21 @@ use crate::trace::report::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use xoff_sim::wire::Mac;
 
 /// A pause between messages longer than this, and longer than ten messages take, ends a burst.
 const IDLE_NS: u64 = 1_000_000;
 /// Messages from this size on fill the path by themselves: their number in flight says little.
 const LARGE_MESSAGE: u64 = 65_536;
+
+/// Speeds of interfaces that are believed, bit/s.
+const PLAUSIBLE_RATES: RangeInclusive<u64> = 1_000_000..=100_000_000_000_000;
+/// Largest RDMA message (IBTA 9.7.7), and more than any flow has, bytes.
+const MESSAGE_MAX: u64 = 1 << 31;
+const BYTES_MAX: u64 = 1 << 60;
+/// What the switch is called that stands for the network.
+pub(super) const FABRIC: &str = "fabric";
 
 /// Derives a scenario. `link_rate`: what the user says that links run at, bit/s.
 pub fn derive(
@@ -115,7 +124,8 @@ fn host_names(report: &TraceReport, addresses: &BTreeMap<IpAddr, Mac>) -> Vec<St
             .filter(|e| e.mac == mac)
             .find_map(|e| e.system.clone())?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        (system.len() <= 40 && !system.is_empty() && system.chars().all(allowed)).then_some(system)
+        let fits = (1..=40).contains(&system.len()) && system != FABRIC;
+        (fits && system.chars().all(allowed)).then_some(system)
     };
     let names: Vec<Option<String>> = addresses.values().map(|&mac| said(mac)).collect();
     let unique: BTreeSet<&String> = names.iter().flatten().collect();
@@ -158,7 +168,7 @@ fn host_rate(
     }
     let own = interface_of(report, address);
     let stated = own.and_then(|i| report.capture.interfaces.get(i as usize)?.0.speed);
-    if let Some(rate) = stated.filter(|&r| r > 0) {
+    if let Some(rate) = stated.filter(|r| PLAUSIBLE_RATES.contains(r)) {
         return (rate, RateSource::Stated);
     }
     let observed = report.rates.iter().filter(|r| r.mac == mac);
@@ -237,7 +247,9 @@ fn find_flows(report: &TraceReport, replay: &mut Replay) {
         let flows = bursts(report.capture.first_ns, c, d, &model);
         replay.flows.extend(flows);
     }
+    replay.mtu = replay.mtu.clamp(256, 4_096).next_power_of_two();
     for (i, flow) in replay.flows.iter_mut().enumerate() {
+        fit(flow, replay.mtu);
         let (src, dst) = (&replay.hosts[flow.src].name, &replay.hosts[flow.dst].name);
         flow.name = format!("{i}.{src}-{dst}");
         flow.name.truncate(64);
@@ -248,6 +260,23 @@ fn find_flows(report: &TraceReport, replay: &mut Replay) {
             "DSCP {dscp} is taken for priority {priority}, the only one that was paused"
         ));
     }
+}
+
+/// Makes a flow one that can be simulated: captures hold operations that the transport lacks, and
+/// lengths that are false.
+fn fit(flow: &mut Flow, mtu: u32) {
+    let datagrams = matches!(flow.service, Service::Ud | Service::Rd);
+    match flow.operation {
+        _ if datagrams => flow.operation = Operation::Send,
+        Operation::Read | Operation::Atomic if flow.service == Service::Uc => {
+            flow.operation = Operation::Write;
+        }
+        Operation::Atomic => flow.bytes = flow.bytes.min(BYTES_MAX).next_multiple_of(8),
+        _ => {}
+    }
+    let largest = if datagrams { mtu.into() } else { MESSAGE_MAX };
+    flow.message = flow.message.clamp(1, largest);
+    flow.bytes = flow.bytes.clamp(1, BYTES_MAX);
 }
 
 /// A direction as one flow per burst of messages: work that was posted with a break between.

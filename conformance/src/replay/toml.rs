@@ -1,5 +1,6 @@
 //! A derived scenario as a file that a user reads and edits.
 
+use super::derive::FABRIC;
 use super::{Flow, LONGEST_NS, RateSource, Replay};
 use crate::trace::report::{Operation, Recovery, Service};
 use std::collections::BTreeMap;
@@ -48,7 +49,7 @@ impl Replay {
         let _ = writeln!(out, "\n[topology]\nkind = \"explicit\"\n");
         let names: Vec<String> = self.hosts.iter().map(|h| quoted(&h.name)).collect();
         let _ = writeln!(out, "[[node]]\nname = [{}]\n", names.join(", "));
-        let _ = writeln!(out, "[[node]]\nname = \"fabric\"\nrole = \"switch\"");
+        let _ = writeln!(out, "[[node]]\nname = \"{FABRIC}\"\nrole = \"switch\"");
         for host in &self.hosts {
             let source = match host.rate_source {
                 RateSource::Stated => "stated by the capture",
@@ -57,7 +58,7 @@ impl Replay {
             };
             let _ = writeln!(
                 out,
-                "\n[[link]]\na = {}\nb = \"fabric\"",
+                "\n[[link]]\na = {}\nb = \"{FABRIC}\"",
                 quoted(&host.name)
             );
             let _ = writeln!(out, "rate = \"{}\" # {source}", rate(host.rate));
@@ -161,7 +162,7 @@ impl Replay {
             let name = &self.hosts[host].name;
             let _ = writeln!(out, "\n# Observed: no queue explains it.");
             let _ = writeln!(out, "[[fault]]\nkind = \"loss\"");
-            let _ = writeln!(out, "link = {}", quoted(&format!("{name}:fabric")));
+            let _ = writeln!(out, "link = {}", quoted(&format!("{name}:{FABRIC}")));
             let _ = writeln!(out, "loss = {loss:.8}");
         }
     }
