@@ -333,9 +333,11 @@ fn timeline(queue_pairs: &rc::Output, pauses: &pause::Outcome) -> Timeline {
 fn refold(from: &rc::Output, cells: &[FlowCell], start_ns: u64, step_ns: u64) -> Vec<FlowCell> {
     let mut folded = vec![FlowCell::default(); STEPS];
     for (i, cell) in cells.iter().enumerate() {
-        let at = from.start_ns + i as u64 * from.step_ns;
-        let index = (at - start_ns) / step_ns.max(1);
-        folded[(index as usize).min(STEPS - 1)].merge(cell);
+        let at = (i as u64).saturating_mul(from.step_ns);
+        let at = from.start_ns.saturating_add(at);
+        let index = at.saturating_sub(start_ns) / step_ns.max(1);
+        let index = usize::try_from(index).unwrap_or(STEPS);
+        folded[index.min(STEPS - 1)].merge(cell);
     }
     folded
 }

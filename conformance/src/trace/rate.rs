@@ -106,7 +106,7 @@ impl Source {
         }
         // 60 bytes and FCS are the least that a link carries.
         let bytes = u64::from(len.max(60)) + OVERHEAD;
-        self.frames += 1;
+        self.frames = self.frames.saturating_add(1);
         self.bits = self.bits.saturating_add(bytes * 8);
         let span = at_ns - self.start_ns;
         if self.frames > BURST_FRAMES && span >= BURST_NS {
