@@ -123,6 +123,18 @@ pub(crate) struct TraceArgs {
     #[arg(long, value_name = "RATE")]
     pub(crate) link_rate: Option<BitRate>,
 
+    /// Derive a scenario from the capture, simulate it, and compare
+    #[arg(long)]
+    pub(crate) replay: bool,
+
+    /// Write the derived scenario to this file
+    #[arg(long, value_name = "FILE", requires = "replay")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// What if: change a parameter of the derived scenario, such as switch.default.pfc.mode=pfc
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set, requires = "replay")]
+    pub(crate) sets: Vec<(String, String)>,
+
     /// No speed on standard error
     #[arg(long, short)]
     pub(crate) quiet: bool,

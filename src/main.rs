@@ -10,6 +10,7 @@ mod headroom;
 mod output;
 mod pcap;
 mod progress;
+mod replay;
 mod report;
 mod run;
 mod schema;

@@ -310,3 +310,51 @@ impl<'f> Recorder<'f> {
         Ok(frames)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::plan;
+
+    #[test]
+    fn the_case_with_losses_is_captured_first() {
+        let (_, results) = plan();
+        let quiet = Results::default();
+        let mut paused = results[0].clone();
+        paused
+            .flows
+            .iter_mut()
+            .for_each(|f| f.retransmitted_packets = 0);
+        paused
+            .ports
+            .iter_mut()
+            .for_each(|p| p.drops = Default::default());
+        paused.ports[0].priority[3].tx_pause = 1;
+        let mut lossy = paused.clone();
+        lossy.ports[0].drops[0][3] = 1;
+        assert_eq!(most_telling(&[quiet.clone(), paused.clone(), lossy]), 2);
+        assert_eq!(most_telling(&[quiet.clone(), paused.clone(), paused]), 1);
+        assert_eq!(most_telling(&[quiet.clone(), quiet]), 0);
+    }
+
+    #[test]
+    fn taps_name_nodes_and_ports() {
+        let (plan, _) = plan();
+        let model = &plan.cases[0].model;
+        let name = model.nodes[0].name.clone();
+        assert_eq!(find_tap(model, &name).ok(), Some((0, None)));
+        assert_eq!(
+            find_tap(model, &format!("{name}:3")).ok(),
+            Some((0, Some(3)))
+        );
+        for wrong in [
+            "nobody",
+            "nobody:0",
+            &format!("{name}:"),
+            &format!("{name}:-1"),
+            "",
+        ] {
+            assert!(find_tap(model, wrong).is_err(), "{wrong}");
+        }
+    }
+}

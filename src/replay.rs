@@ -29,11 +29,11 @@ pub(crate) struct Replayed {
     pub(crate) toml: String,
     pub(crate) captured: Figures,
     pub(crate) simulated: Figures,
-    /// With the changes of `--set`, if there are any.
-    pub(crate) changed: Option<Figures>,
+    /// The changes of `--set`, if there are any, and what they make of it.
+    pub(crate) changed: Option<(Vec<(String, String)>, Figures)>,
 }
 
-/// Derives, simulates and compares. None: there is no RoCE data to replay, and why.
+/// Derives, simulates and compares. An error if there is no RoCE data to replay.
 pub(crate) fn replay(
     report: &TraceReport,
     name: &str,
@@ -48,10 +48,11 @@ pub(crate) fn replay(
         None
     } else {
         let case = load(&toml, options.sets)?;
-        Some(simulate(report, &replay, &case))
+        let figures = simulate(report, &replay, &case);
+        Some((options.sets.to_vec(), figures))
     };
     if let Some(path) = options.out {
-        output::write_file(path, toml.as_bytes())?;
+        output::replace_file(path, toml.as_bytes())?;
     }
     Ok(Replayed {
         replay,

@@ -3,6 +3,7 @@
 use crate::args::{TraceArgs, TraceFormat};
 use crate::output::{self, Error};
 use crate::progress::CpuTimer;
+use crate::replay;
 use crate::report::diagnosis::plural;
 use crate::report::trace::{self, Traced};
 use crate::report::{github, sarif};
@@ -16,8 +17,10 @@ use xoff_conformance::finding::Severity;
 use xoff_conformance::trace::analyzer::{self, Options};
 use xoff_conformance::trace::report::TraceReport;
 use xoff_sim::metrics::value::grouped;
+use xoff_sim::units::BitRate;
 
 pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
+    let options = replay_options(args)?;
     let mut traced = Vec::new();
     let mut failures = Vec::new();
     for path in &args.captures {
@@ -28,7 +31,15 @@ pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
                     output::tell(&speed(&report, path, &cpu));
                 }
                 let name = path.to_string_lossy().into_owned();
-                traced.push(Traced { name, report });
+                let replayed = match args.replay {
+                    true => Some(replay::replay(&report, &file_name(path), &options)?),
+                    false => None,
+                };
+                traced.push(Traced {
+                    name,
+                    report,
+                    replayed,
+                });
             }
             Err(failure) => failures.push(failure),
         }
@@ -57,6 +68,28 @@ pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
 fn shows_errors(report: &TraceReport) -> bool {
     let mut findings = report.findings.iter();
     findings.any(|f| f.severity == Severity::Error && f.inconclusive.is_none())
+}
+
+/// What --replay is to do.
+fn replay_options(args: &TraceArgs) -> Result<replay::Options<'_>, Error> {
+    let refuse = |text: &str| Err(Error::Message(text.to_owned()));
+    let shown = matches!(args.format, TraceFormat::Human | TraceFormat::Json);
+    if args.replay && !shown {
+        return refuse("--replay is shown with --format human or json only");
+    }
+    if args.out.is_some() && args.captures.len() > 1 {
+        return refuse("--out takes the scenario of one capture, but several are given");
+    }
+    Ok(replay::Options {
+        out: args.out.as_deref(),
+        sets: &args.sets,
+        link_rate: args.link_rate.map(BitRate::bps),
+    })
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 /// What is in a capture; an error, with the file's name, if nothing could be read from it.
@@ -143,6 +176,7 @@ mod tests {
         let traced = ["a/x.pcap", "b/x.pcap", "y.pcap.gz"].map(|name| Traced {
             name: name.to_owned(),
             report: TraceReport::default(),
+            replayed: None,
         });
         let dirs = directories(Path::new("out"), &traced);
         let expected = ["out/x", "out/x-2", "out/y.pcap"].map(PathBuf::from);

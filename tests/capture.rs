@@ -91,7 +91,7 @@ impl Observer {
         let (head, tail) = (&bytes[..60], &bytes[bytes.len() - 4..]);
         self.counts.hash = head.iter().chain(tail).fold(self.counts.hash, hash);
         self.counts.frames += 1;
-        let whole = self.counts.frames % SAMPLED == 0;
+        let whole = self.counts.frames.is_multiple_of(SAMPLED);
         let captured = if whole {
             bytes
         } else {

@@ -9,6 +9,8 @@ use std::fmt;
 pub mod capture;
 pub mod catalogue;
 pub mod finding;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod replay;
 mod run;
 pub mod trace;

@@ -1,9 +1,9 @@
 //! A capture and its simulation side by side.
 
+use super::diagnosis::plural;
 use super::table::{Align, Table};
+use super::trace::human::paragraph;
 use crate::replay::Replayed;
-use serde::Serialize;
-use std::io::{self, Write};
 use xoff_conformance::replay::figures::{Figures, FlowFigures};
 use xoff_sim::metrics::value::{Unit, grouped};
 
@@ -11,32 +11,34 @@ use xoff_sim::metrics::value::{Unit, grouped};
 const ROWS: usize = 20;
 
 /// The report for people. `changes`: the what-if, as given.
-pub(crate) fn write(
-    out: &mut dyn Write,
-    replayed: &Replayed,
-    changes: &[(String, String)],
-) -> io::Result<()> {
+pub(super) fn text(replayed: &Replayed) -> String {
     let replay = &replayed.replay;
-    let (hosts, flows) = (replay.hosts.len(), replay.flows.len());
-    writeln!(out, "\nreplay: {hosts} hosts around one switch, {flows} flows")?;
+    let hosts = plural(replay.hosts.len() as u64, "host");
+    let flows = plural(replay.flows.len() as u64, "flow");
+    let mut out = format!("\nreplay: {hosts} around one switch, {flows}\n");
     for note in &replay.notes {
-        writeln!(out, "  - {note}")?;
+        out += &paragraph(2, "- ", note);
     }
-    let mut columns = vec![("captured", &replayed.captured), ("replay", &replayed.simulated)];
-    if let Some(changed) = &replayed.changed {
+    let mut columns = vec![
+        ("captured", &replayed.captured),
+        ("replay", &replayed.simulated),
+    ];
+    if let Some((sets, changed)) = &replayed.changed {
         columns.push(("what if", changed));
-        let sets: Vec<String> = changes.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        writeln!(out, "  what if: {}", sets.join(", "))?;
+        let sets: Vec<String> = sets.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        out += &format!("  what if: {}\n", sets.join(", "));
     }
-    writeln!(out)?;
-    write!(out, "{}", totals(&columns).render(2))?;
-    writeln!(out)?;
-    write!(out, "{}", by_flow(&columns).render(2))?;
-    let count = replayed.captured.flows.len();
-    if count > ROWS {
-        writeln!(out, "  and {} more flows", count - ROWS)?;
+    out += &format!("\n{}", totals(&columns).render(2));
+    out += &format!("\n{}", by_flow(&columns).render(2));
+    let rows = &replayed.captured.flows;
+    if rows.len() > ROWS {
+        out += &format!("  and {} more flows\n", rows.len() - ROWS);
     }
-    Ok(())
+    let all = columns.iter().flat_map(|(_, figures)| &figures.flows);
+    if all.clone().any(|flow| !flow.completed) {
+        out += "  * not completed\n";
+    }
+    out
 }
 
 fn totals(columns: &[(&str, &Figures)]) -> Table {
@@ -52,16 +54,17 @@ fn totals(columns: &[(&str, &Figures)]) -> Table {
     row("first to last data", &|f| time(f.span_ns));
     row("goodput", &|f| show(Unit::Rate, f.goodput_bps));
     row("data packets", &|f| grouped(f.data_packets));
-    row("retransmitted packets", &|f| grouped(f.retransmitted_packets));
+    row("retransmitted packets", &|f| {
+        grouped(f.retransmitted_packets)
+    });
     row("NAKs received", &|f| grouped(f.naks));
     row("timeouts", &|f| grouped(f.timeouts));
     row("RNR NAKs", &|f| grouped(f.rnr_naks));
     row("CE marks", &|f| grouped(f.ce_marked));
     row("CNPs", &|f| grouped(f.cnps));
     for priority in 0..8 {
-        let any = |pick: fn(&Figures) -> &[u64; 8]| {
-            columns.iter().any(|(_, f)| pick(f)[priority] > 0)
-        };
+        let any =
+            |pick: fn(&Figures) -> &[u64; 8]| columns.iter().any(|(_, f)| pick(f)[priority] > 0);
         if any(|f| &f.hosts_paused_ns) {
             let name = format!("hosts paused, priority {priority}");
             row(&name, &|f| time(f.hosts_paused_ns[priority]));
@@ -117,21 +120,14 @@ fn time(ns: u64) -> String {
 }
 
 /// The same for programs.
-#[derive(Serialize)]
-pub(crate) struct ReplayJson<'a> {
-    scenario: &'a str,
-    notes: &'a [String],
-    captured: &'a Figures,
-    simulated: &'a Figures,
-    what_if: Option<&'a Figures>,
-}
-
-pub(crate) fn json(replayed: &Replayed) -> ReplayJson<'_> {
-    ReplayJson {
-        scenario: &replayed.toml,
-        notes: &replayed.replay.notes,
-        captured: &replayed.captured,
-        simulated: &replayed.simulated,
-        what_if: replayed.changed.as_ref(),
-    }
+pub(super) fn json(replayed: &Replayed) -> serde_json::Value {
+    let sets = replayed.changed.as_ref().map(|(sets, _)| sets);
+    serde_json::json!({
+        "scenario": replayed.toml,
+        "notes": replayed.replay.notes,
+        "captured": replayed.captured,
+        "simulated": replayed.simulated,
+        "what_if": replayed.changed.as_ref().map(|(_, figures)| figures),
+        "what_if_set": sets,
+    })
 }

@@ -1,12 +1,14 @@
 //! Hosts, flows and causes of trouble, from the report of a capture.
 
-use super::{Flow, Host, RateSource, Replay, ReplayError};
+use super::figures::mean_rate;
+use super::{DAY_NS, Flow, Host, LONGEST_NS, RateSource, Replay, ReplayError};
 use crate::trace::report::{
     Cause, Connection, DirectionReport, Marking, MessageRun, Operation, PausePort, Recovery,
     Service, TraceReport,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use xoff_sim::wire::Mac;
 
 /// A pause between messages longer than this, and longer than ten messages take, ends a burst.
@@ -14,16 +16,29 @@ const IDLE_NS: u64 = 1_000_000;
 /// Messages from this size on fill the path by themselves: their number in flight says little.
 const LARGE_MESSAGE: u64 = 65_536;
 
+/// Speeds of interfaces that are believed, bit/s.
+const PLAUSIBLE_RATES: RangeInclusive<u64> = 1_000_000..=100_000_000_000_000;
+/// Largest RDMA message (IBTA 9.7.7), and more than any flow has, bytes.
+const MESSAGE_MAX: u64 = 1 << 31;
+const BYTES_MAX: u64 = 1 << 60;
+/// What the switch is called that stands for the network.
+pub(super) const FABRIC: &str = "fabric";
+
 /// Derives a scenario. `link_rate`: what the user says that links run at, bit/s.
 pub fn derive(
     report: &TraceReport,
     name: &str,
     link_rate: Option<u64>,
 ) -> Result<Replay, ReplayError> {
+    let capture = &report.capture;
+    let duration_ns = capture.last_ns.saturating_sub(capture.first_ns);
+    if duration_ns > LONGEST_NS {
+        return Err(ReplayError::TooLong(duration_ns / DAY_NS));
+    }
     let mut replay = Replay {
         title: format!("Replay of {name}"),
         mtu: 256,
-        duration_ns: report.capture.last_ns - report.capture.first_ns,
+        duration_ns,
         ..Replay::default()
     };
     find_hosts(report, link_rate, &mut replay)?;
@@ -109,7 +124,8 @@ fn host_names(report: &TraceReport, addresses: &BTreeMap<IpAddr, Mac>) -> Vec<St
             .filter(|e| e.mac == mac)
             .find_map(|e| e.system.clone())?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        (system.len() <= 40 && !system.is_empty() && system.chars().all(allowed)).then_some(system)
+        let fits = (1..=40).contains(&system.len()) && system != FABRIC;
+        (fits && system.chars().all(allowed)).then_some(system)
     };
     let names: Vec<Option<String>> = addresses.values().map(|&mac| said(mac)).collect();
     let unique: BTreeSet<&String> = names.iter().flatten().collect();
@@ -152,7 +168,7 @@ fn host_rate(
     }
     let own = interface_of(report, address);
     let stated = own.and_then(|i| report.capture.interfaces.get(i as usize)?.0.speed);
-    if let Some(rate) = stated.filter(|&r| r > 0) {
+    if let Some(rate) = stated.filter(|r| PLAUSIBLE_RATES.contains(r)) {
         return (rate, RateSource::Stated);
     }
     let observed = report.rates.iter().filter(|r| r.mac == mac);
@@ -231,7 +247,9 @@ fn find_flows(report: &TraceReport, replay: &mut Replay) {
         let flows = bursts(report.capture.first_ns, c, d, &model);
         replay.flows.extend(flows);
     }
+    replay.mtu = replay.mtu.clamp(256, 4_096).next_power_of_two();
     for (i, flow) in replay.flows.iter_mut().enumerate() {
+        fit(flow, replay.mtu);
         let (src, dst) = (&replay.hosts[flow.src].name, &replay.hosts[flow.dst].name);
         flow.name = format!("{i}.{src}-{dst}");
         flow.name.truncate(64);
@@ -244,10 +262,28 @@ fn find_flows(report: &TraceReport, replay: &mut Replay) {
     }
 }
 
+/// Makes a flow one that can be simulated: captures hold operations that the transport lacks, and
+/// lengths that are false.
+fn fit(flow: &mut Flow, mtu: u32) {
+    let datagrams = matches!(flow.service, Service::Ud | Service::Rd);
+    match flow.operation {
+        _ if datagrams => flow.operation = Operation::Send,
+        Operation::Read | Operation::Atomic if flow.service == Service::Uc => {
+            flow.operation = Operation::Write;
+        }
+        Operation::Atomic => flow.bytes = flow.bytes.min(BYTES_MAX).next_multiple_of(8),
+        _ => {}
+    }
+    let largest = if datagrams { mtu.into() } else { MESSAGE_MAX };
+    flow.message = flow.message.clamp(1, largest);
+    flow.bytes = flow.bytes.clamp(1, BYTES_MAX);
+}
+
 /// A direction as one flow per burst of messages: work that was posted with a break between.
 fn bursts(base: u64, c: &Connection, d: &DirectionReport, model: &Flow) -> Vec<Flow> {
     let start = d.first_data_ns.unwrap_or(c.first_ns).saturating_sub(base);
-    let known: u64 = d.message_runs.iter().map(|r| r.bytes * r.count).sum();
+    let known = d.message_runs.iter().map(run_bytes);
+    let known = known.fold(0, u64::saturating_add);
     let kept: u64 = d.message_runs.iter().map(|r| r.count).sum();
     let pace = idle_pace(d);
     let depth = |bytes: u64| match d.outstanding_max {
@@ -274,13 +310,14 @@ fn bursts(base: u64, c: &Connection, d: &DirectionReport, model: &Flow) -> Vec<F
     let mut flows: Vec<Flow> = Vec::new();
     let mut done = 0;
     let mean = d.completion_ns.map_or(0, |[_, mean, _]| mean);
+    let idle = IDLE_NS.max(mean.saturating_mul(10));
     for run in d.message_runs.iter().filter(|r| r.bytes > 0) {
-        let breaks = run.start_ns > done + IDLE_NS.max(10 * mean);
+        let breaks = run.start_ns.saturating_sub(done) > idle;
         match flows.last_mut() {
             Some(last) if !breaks && last.operation == run.operation => add_run(last, run),
             _ => flows.push(Flow {
                 operation: run.operation,
-                bytes: run.bytes * run.count,
+                bytes: run_bytes(run),
                 message: run.bytes,
                 depth: depth(run.bytes),
                 start_ns: run.start_ns.saturating_sub(base),
@@ -288,18 +325,23 @@ fn bursts(base: u64, c: &Connection, d: &DirectionReport, model: &Flow) -> Vec<F
                 ..model.clone()
             }),
         }
-        done = run.done_ns.unwrap_or(u64::MAX - IDLE_NS - 10 * mean);
+        // What did not end has no break after it.
+        done = run.done_ns.unwrap_or(u64::MAX);
     }
     flows
 }
 
 /// More messages of a burst; the size that carries most bytes stands for all.
 fn add_run(flow: &mut Flow, run: &MessageRun) {
-    let bytes = run.bytes * run.count;
+    let bytes = run_bytes(run);
     if bytes > flow.bytes {
         flow.message = run.bytes;
     }
-    flow.bytes += bytes;
+    flow.bytes = flow.bytes.saturating_add(bytes);
+}
+
+fn run_bytes(run: &MessageRun) -> u64 {
+    run.bytes.saturating_mul(run.count)
 }
 
 /// The mean rate of an application that leaves its queue pair idle most of the time.
@@ -310,7 +352,7 @@ fn idle_pace(d: &DirectionReport) -> Option<u64> {
     let busy = u128::from(mean) * u128::from(d.messages_completed);
     let quiet = d.retransmitted_packets == 0 && d.cnps == 0 && d.messages_completed > 8;
     (quiet && busy * 2 < u128::from(span))
-        .then(|| (u128::from(d.wire_bytes) * 8_000_000_000 / u128::from(span)) as u64)
+        .then(|| mean_rate(d.wire_bytes, span))
         .filter(|&bps| bps > 0)
 }
 
@@ -346,7 +388,7 @@ fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Opt
         return None;
     }
     let address = replay.hosts[host].address;
-    let (mut bytes, mut first, mut last) = (0u128, u64::MAX, 0);
+    let (mut bytes, mut first, mut last) = (0u64, u64::MAX, 0);
     for (_, direction, c, d) in speaking(report) {
         let to = if direction == 0 {
             c.b.address
@@ -354,13 +396,13 @@ fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Opt
             c.a.address
         };
         if to == address {
-            bytes += u128::from(d.wire_bytes);
+            bytes = bytes.saturating_add(d.wire_bytes);
             first = first.min(d.first_data_ns.unwrap_or(u64::MAX));
             last = last.max(d.last_data_ns.unwrap_or(0));
         }
     }
     let span = last.checked_sub(first).filter(|&s| s > 0)?;
-    let rate = (bytes * 8_000_000_000 / u128::from(span)) as u64;
+    let rate = mean_rate(bytes, span);
     (rate > 0 && rate < replay.hosts[host].rate).then_some((host, rate))
 }
 

@@ -62,7 +62,7 @@ impl Figures {
                 name: flow.name.clone(),
                 delivered_bytes: delivered,
                 span_ns: end - start,
-                goodput_bps: rate(delivered, end - start),
+                goodput_bps: mean_rate(delivered, end - start),
                 retransmitted_packets: sender.retransmitted_packets,
                 completed: sender.messages_completed >= sender.messages,
             });
@@ -85,7 +85,7 @@ impl Figures {
 
     fn set_span(&mut self, first: u64, last: u64) {
         self.span_ns = last.saturating_sub(first);
-        self.goodput_bps = rate(self.delivered_bytes, self.span_ns);
+        self.goodput_bps = mean_rate(self.delivered_bytes, self.span_ns);
     }
 
     fn add_pauses(&mut self, report: &TraceReport, replay: &Replay) {
@@ -97,7 +97,7 @@ impl Figures {
                 &mut self.hosts_paused_ns
             };
             for (sum, ns) in sums.iter_mut().zip(port.paused_ns) {
-                *sum += ns;
+                *sum = sum.saturating_add(ns);
             }
         }
     }
@@ -135,7 +135,7 @@ impl Figures {
                 row.span_ns = row
                     .span_ns
                     .max(end.saturating_sub(burst_start(replay, key)));
-                row.goodput_bps = rate(row.delivered_bytes, row.span_ns);
+                row.goodput_bps = mean_rate(row.delivered_bytes, row.span_ns);
                 continue;
             }
             rows.push(key);
@@ -143,7 +143,7 @@ impl Figures {
                 name: flow.name.clone(),
                 delivered_bytes: result.bytes_delivered,
                 span_ns: end.saturating_sub(start),
-                goodput_bps: rate(result.bytes_delivered, end.saturating_sub(start)),
+                goodput_bps: mean_rate(result.bytes_delivered, end.saturating_sub(start)),
                 retransmitted_packets: result.retransmitted_packets,
                 completed,
             });
@@ -188,7 +188,7 @@ impl Figures {
     pub fn distance(&self, other: &Figures) -> f64 {
         let apart =
             |a: u64, b: u64, least: f64| ((a as f64 + least) / (b as f64 + least)).ln().abs();
-        let pause = |f: &Figures| f.hosts_paused_ns.iter().sum::<u64>();
+        let pause = |f: &Figures| f.hosts_paused_ns.into_iter().fold(0, u64::saturating_add);
         apart(
             self.retransmitted_packets,
             other.retransmitted_packets,
@@ -220,10 +220,9 @@ fn receiver_view(report: &TraceReport, connection: usize, direction: usize) -> &
     &view.directions[direction]
 }
 
-/// bit/s
-fn rate(bytes: u64, ns: u64) -> u64 {
-    if ns == 0 {
-        return 0;
-    }
-    (u128::from(bytes) * 8_000_000_000 / u128::from(ns)) as u64
+/// Bit/s; 0 over no time.
+pub(super) fn mean_rate(bytes: u64, ns: u64) -> u64 {
+    let bits = u128::from(bytes) * 8_000_000_000;
+    let rate = bits.checked_div(u128::from(ns)).unwrap_or(0);
+    u64::try_from(rate).unwrap_or(u64::MAX)
 }

@@ -25,7 +25,17 @@ pub enum ReplayError {
         "the capture holds RoCE data to {0} only from itself: a replay needs a sender and a receiver"
     )]
     Loop(IpAddr),
+    #[error(
+        "from its first frame to its last, the capture spans {0} days, or its clock jumps: a replay \
+         simulates at most {days}; cut the capture with `editcap -A` and `-B`",
+        days = LONGEST_NS / DAY_NS
+    )]
+    TooLong(u64),
 }
+
+const DAY_NS: u64 = 86_400_000_000_000;
+/// Longest capture that is replayed: simulated time ends after about a hundred days.
+const LONGEST_NS: u64 = 90 * DAY_NS;
 
 /// A scenario derived from a capture.
 #[derive(Clone, Debug, Default, PartialEq)]

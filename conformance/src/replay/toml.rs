@@ -1,6 +1,7 @@
 //! A derived scenario as a file that a user reads and edits.
 
-use super::{Flow, RateSource, Replay};
+use super::derive::FABRIC;
+use super::{Flow, LONGEST_NS, RateSource, Replay};
 use crate::trace::report::{Operation, Recovery, Service};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -35,7 +36,7 @@ impl Replay {
         let until = self
             .duration_ns
             .saturating_mul(UNTIL_FACTOR)
-            .max(1_000_000_000);
+            .clamp(1_000_000_000, LONGEST_NS);
         let _ = writeln!(out, "until = \"{until}ns\"");
         if self.vlan || self.ipv6 {
             let _ = writeln!(out, "\n[simulation]");
@@ -48,7 +49,7 @@ impl Replay {
         let _ = writeln!(out, "\n[topology]\nkind = \"explicit\"\n");
         let names: Vec<String> = self.hosts.iter().map(|h| quoted(&h.name)).collect();
         let _ = writeln!(out, "[[node]]\nname = [{}]\n", names.join(", "));
-        let _ = writeln!(out, "[[node]]\nname = \"fabric\"\nrole = \"switch\"");
+        let _ = writeln!(out, "[[node]]\nname = \"{FABRIC}\"\nrole = \"switch\"");
         for host in &self.hosts {
             let source = match host.rate_source {
                 RateSource::Stated => "stated by the capture",
@@ -57,7 +58,7 @@ impl Replay {
             };
             let _ = writeln!(
                 out,
-                "\n[[link]]\na = {}\nb = \"fabric\"",
+                "\n[[link]]\na = {}\nb = \"{FABRIC}\"",
                 quoted(&host.name)
             );
             let _ = writeln!(out, "rate = \"{}\" # {source}", rate(host.rate));
@@ -68,7 +69,7 @@ impl Replay {
         let list: Vec<String> = self.lossless.iter().map(u8::to_string).collect();
         let list = list.join(", ");
         let line = match (self.global_pause, self.lossless.is_empty()) {
-            (true, _) => "pfc = { mode = \"global\" }".to_owned(),
+            (true, _) => "pfc = { mode = \"802.3x\" }".to_owned(),
             (false, true) => "pfc = { mode = \"off\", priorities = [3] }".to_owned(),
             (false, false) => format!("pfc = {{ mode = \"pfc\", priorities = [{list}] }}"),
         };
@@ -161,7 +162,7 @@ impl Replay {
             let name = &self.hosts[host].name;
             let _ = writeln!(out, "\n# Observed: no queue explains it.");
             let _ = writeln!(out, "[[fault]]\nkind = \"loss\"");
-            let _ = writeln!(out, "link = {}", quoted(&format!("{name}:fabric")));
+            let _ = writeln!(out, "link = {}", quoted(&format!("{name}:{FABRIC}")));
             let _ = writeln!(out, "loss = {loss:.8}");
         }
     }

@@ -2,16 +2,20 @@
 
 use super::buckets::{Buckets, Merge, STEPS};
 use super::report::{CaptureSummary, TraceReport};
+use super::smb::{Rdma, RdmaKey, SendPacket};
+use super::tcp::Place;
 use super::timeline::{FlowCell, FlowRow, Timeline};
 use super::{links, pause, rate, rc, tcp};
 use crate::capture::read::{CaptureError, Reader};
 use crate::capture::{Frame, Interface, InterfaceStats, LinkType};
 use crate::finding::{FRAMES_KEPT, Finding};
+use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use xoff_sim::units::BitRate;
-use xoff_sim::wire::WireError;
 use xoff_sim::wire::dissect::{self, Body, Dissected, Link};
+use xoff_sim::wire::{WireError, roce};
 
 /// Malformed frames that the report shows.
 const EXAMPLES: usize = 5;
@@ -70,6 +74,8 @@ pub struct Analyzer {
     links: links::Follower,
     tcp: tcp::TcpFollower,
     rates: rate::Observer,
+    /// Which interface first saw SENDs to a queue pair.
+    sends: FxHashMap<(IpAddr, IpAddr, u32), u32>,
 }
 
 struct InterfaceState {
@@ -98,6 +104,7 @@ impl Analyzer {
             links: links::Follower::new(),
             tcp: tcp::TcpFollower::new(),
             rates: rate::Observer::default(),
+            sends: FxHashMap::default(),
         }
     }
 
@@ -152,7 +159,9 @@ impl Analyzer {
         match &d.body {
             Body::Roce(packet) => {
                 self.roce[usize::from(packet.sport.is_none())] += 1;
-                self.rc.packet(f, eth, packet);
+                if let Some(send) = self.rc.packet(f, eth, packet) {
+                    self.send(f, packet, &send);
+                }
                 self.pause.traffic(f, eth);
             }
             Body::Pause(pause) => {
@@ -173,6 +182,42 @@ impl Analyzer {
                 self.other(other.name());
             }
             Body::Malformed(error) => self.malformed(f, error),
+        }
+    }
+
+    /// A SEND over RoCE may be SMB Direct. Several interfaces may see it: the first one tells.
+    fn send(&mut self, f: &Frame<'_>, packet: &roce::Packet<'_>, send: &rc::Send) {
+        let (src, dst) = (packet.network.src, packet.network.dst);
+        let seen = *self
+            .sends
+            .entry((src, dst, packet.bth.dest_qp))
+            .or_insert(f.interface);
+        let key = RdmaKey {
+            rdma: Rdma::Roce,
+            id: u64::from(send.pair),
+        };
+        let direction = send.direction();
+        if send.gap {
+            self.tcp.rdma_gap(key, direction);
+        }
+        let place = Place {
+            frame: f.number,
+            at_ns: f.at_ns,
+        };
+        let piece = SendPacket {
+            ends: if direction == 0 {
+                [src, dst]
+            } else {
+                [dst, src]
+            },
+            direction,
+            octets: packet.payload,
+            wire_len: packet.payload_len,
+            first: send.first,
+            last: send.last,
+        };
+        if seen != f.interface || !self.tcp.rdma_send(key, place, &piece) {
+            self.rc.ignore_sends(send);
         }
     }
 
@@ -202,14 +247,15 @@ impl Analyzer {
         self.summary.interfaces = states
             .map(|(i, state)| (state.interface, stats_of(i), state.frames))
             .collect();
-        let mut pauses = self.pause.finish(end_of);
+        let rates = self.rates.finish();
+        let mut pauses = self.pause.finish(end_of, &rates);
         let links = self.links.finish(self.summary.last_ns);
         let (smb, iwarp, tcp, stream_findings) = self.tcp.finish();
         let mut report = TraceReport {
             capture: self.summary,
             pauses: std::mem::take(&mut pauses.ports),
             links: links.links,
-            rates: self.rates.finish(),
+            rates,
             smb,
             iwarp,
             tcp,
@@ -287,9 +333,11 @@ fn timeline(queue_pairs: &rc::Output, pauses: &pause::Outcome) -> Timeline {
 fn refold(from: &rc::Output, cells: &[FlowCell], start_ns: u64, step_ns: u64) -> Vec<FlowCell> {
     let mut folded = vec![FlowCell::default(); STEPS];
     for (i, cell) in cells.iter().enumerate() {
-        let at = from.start_ns + i as u64 * from.step_ns;
-        let index = (at - start_ns) / step_ns.max(1);
-        folded[(index as usize).min(STEPS - 1)].merge(cell);
+        let at = (i as u64).saturating_mul(from.step_ns);
+        let at = from.start_ns.saturating_add(at);
+        let index = at.saturating_sub(start_ns) / step_ns.max(1);
+        let index = usize::try_from(index).unwrap_or(STEPS);
+        folded[index.min(STEPS - 1)].merge(cell);
     }
     folded
 }
@@ -342,6 +390,9 @@ fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
 mod tests {
     use super::*;
     use crate::finding::Severity;
+    use xoff_sim::wire::bth::{Aeth, Bth, Extensions, Opcode};
+    use xoff_sim::wire::smbd::{NegotiateRequest, NegotiateResponse};
+    use xoff_sim::wire::{Mac, ethernet, ip};
 
     fn finding(severity: Severity, subject: &str, cause: &str, frame: u64) -> Finding {
         Finding {
@@ -368,5 +419,117 @@ mod tests {
         assert_eq!(merged[1].subject, "h5; h4; h3; h2; and 2 more");
         assert_eq!(merged[1].count, 12);
         assert_eq!(merged[1].frames, [5, 6, 7, 8, 9, 10]);
+    }
+
+    /// A SEND of a connection: 0 from client to server.
+    fn send_frame(direction: usize, psn: u32, opcode: u8, payload: &[u8]) -> Vec<u8> {
+        let ip = |n: usize| IpAddr::from([10, 0, 0, n as u8 + 1]);
+        let mac = |n: usize| Mac([2, 0, 0, 0, 0, n as u8 + 1]);
+        let ack = opcode == 0x11;
+        let repr = roce::Repr {
+            ethernet: ethernet::Repr {
+                src: mac(direction),
+                dst: mac(1 - direction),
+                ..ethernet::Repr::default()
+            },
+            network: ip::Network {
+                kind: ip::Kind::V4 {
+                    identification: 0,
+                    dont_fragment: true,
+                    more_fragments: false,
+                    fragment_offset: 0,
+                    checksum_ok: true,
+                    header_len: 20,
+                },
+                src: ip(direction),
+                dst: ip(1 - direction),
+                dscp: 26,
+                ecn: ip::Ecn::Ect0,
+                ttl: 64,
+                protocol: 17,
+                payload_len: 0,
+            },
+            sport: Some(0xc123),
+            bth: Bth {
+                opcode: Opcode(opcode),
+                dest_qp: 0x20 + direction as u32,
+                ack_request: !ack,
+                psn,
+                pkey: 0xffff,
+                ..Bth::default()
+            },
+            extensions: Extensions {
+                aeth: ack.then_some(Aeth {
+                    syndrome: 0x1f,
+                    msn: 1,
+                }),
+                ..Extensions::default()
+            },
+            payload_len: payload.len() as u32,
+            spoil_icrc: false,
+        };
+        let mut frame = Vec::new();
+        repr.emit(&mut frame, |bytes| bytes.copy_from_slice(payload));
+        frame
+    }
+
+    #[test]
+    fn smb_direct_is_followed_over_roce_and_once_for_several_interfaces() {
+        const SEND_ONLY: u8 = 0x04;
+        const ACK: u8 = 0x11;
+        let request = NegotiateRequest {
+            min_version: 0x0100,
+            max_version: 0x0100,
+            credits_requested: 10,
+            preferred_send_size: 1_364,
+            max_receive_size: 8_192,
+            max_fragmented_size: 1 << 20,
+        };
+        let mut asks = [0; NegotiateRequest::LEN];
+        request.emit(&mut asks);
+        let response = NegotiateResponse {
+            min_version: 0x0100,
+            max_version: 0x0100,
+            negotiated_version: 0x0100,
+            credits_requested: 10,
+            credits_granted: 10,
+            status: 0,
+            max_read_write_size: 1 << 20,
+            preferred_send_size: 1_364,
+            max_receive_size: 1_364,
+            max_fragmented_size: 1 << 20,
+        };
+        let mut answers = [0; NegotiateResponse::LEN];
+        response.emit(&mut answers);
+        let frames = [
+            send_frame(0, 100, SEND_ONLY, &asks),
+            send_frame(1, 100, ACK, &[]),
+            send_frame(1, 7_000, SEND_ONLY, &answers),
+            send_frame(0, 7_000, ACK, &[]),
+        ];
+        let mut analyzer = Analyzer::new(Options::default());
+        analyzer.interface(0, &Interface::default());
+        analyzer.interface(1, &Interface::default());
+        for (i, data) in frames.iter().enumerate() {
+            for interface in [0, 1] {
+                analyzer.frame(&Frame {
+                    number: 2 * i as u64 + u64::from(interface) + 1,
+                    at_ns: 1_000 * i as u64 + u64::from(interface),
+                    interface,
+                    direction: crate::capture::Direction::Unknown,
+                    original_len: data.len() as u32,
+                    data,
+                });
+            }
+        }
+        let report = analyzer.finish(&[], None);
+        assert_eq!(report.connections.len(), 2, "one view per interface");
+        let [direct] = report.smb.direct.as_slice() else {
+            panic!("one SMB Direct connection: {:?}", report.smb.direct);
+        };
+        assert_eq!(direct.client, IpAddr::from([10, 0, 0, 1]));
+        assert_eq!(direct.server, IpAddr::from([10, 0, 0, 2]));
+        assert_eq!(direct.request, request);
+        assert_eq!(direct.response, Some(response));
     }
 }

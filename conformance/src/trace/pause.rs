@@ -5,6 +5,7 @@ mod judge;
 mod load;
 
 use super::buckets::Buckets;
+use super::rate::ObservedRate;
 use super::report::PausePort;
 use super::tally::Tally;
 use super::timeline::PauseRow;
@@ -142,15 +143,17 @@ impl Follower {
         port.frame(f, eth, pause);
     }
 
-    /// The totals. `end_ns_of` gives the time up to which an interface was captured.
-    pub fn finish(self, end_ns_of: impl Fn(u32) -> u64) -> Outcome {
+    /// The totals. `end_ns_of` gives the time up to which an interface was captured, `rates` what
+    /// its traffic shows of its rate.
+    pub fn finish(self, end_ns_of: impl Fn(u32) -> u64, rates: &[ObservedRate]) -> Outcome {
         let mut outcome = Outcome::default();
         judge::mixed(&self.ports, &mut outcome.findings);
         judge::beyond(&self.beyond, &mut outcome.findings);
         for (index, (_, port)) in self.ports.into_iter().enumerate() {
             let given = self.speeds.get(&port.interface).copied().or(self.link_rate);
             let load = self.loads.get(port.interface as usize);
-            let rate = given.or_else(|| load.and_then(Load::rate));
+            let seen = rates.iter().filter(|r| r.interface == port.interface);
+            let rate = given.or_else(|| seen.map(|r| r.rate).max());
             let first_pause = self.first_ns.get(&port.interface).copied();
             let first_data = load.and_then(|l| l.first_ns);
             let start_ns = first_pause.into_iter().chain(first_data).min();

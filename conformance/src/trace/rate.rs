@@ -1,47 +1,46 @@
-//! Guesses the rate of links from how closely frames follow each other.
+//! Guesses the rate of links from how much fits into a short time.
 
 use rustc_hash::FxHashMap;
 use xoff_sim::wire::Mac;
 
-/// Rates of Ethernet, Mb/s.
-const STANDARD: [u64; 11] = [
-    1_000, 2_500, 5_000, 10_000, 25_000, 40_000, 50_000, 100_000, 200_000, 400_000, 800_000,
+/// Rates of Ethernet links, bit/s.
+pub(super) const STANDARD_RATES: [u64; 11] = [
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+    25_000_000_000,
+    40_000_000_000,
+    50_000_000_000,
+    100_000_000_000,
+    200_000_000_000,
+    400_000_000_000,
+    800_000_000_000,
 ];
-/// Preamble, FCS and gap: bytes on the wire beside those in a capture.
-const OVERHEAD: u64 = 24;
-/// Shorter frames say little: timestamps are too coarse for them.
-const FRAME_MIN: u32 = 512;
-/// Pairs that make a rate credible.
-const PAIRS_MIN: u32 = 8;
+/// FCS, preamble and the gap between frames.
+pub(super) const OVERHEAD: u64 = 4 + 8 + 12;
+/// A burst is this many frames and this long at least, so that coarse clocks do no harm.
+const BURST_FRAMES: u32 = 16;
+const BURST_NS: u64 = 10_000;
+/// Senders beyond this many are not watched.
+const SOURCES: usize = 1 << 16;
 
-#[derive(Clone, Copy, Default)]
+/// A run of frames whose rate is being taken, and the fastest so far.
+#[derive(Clone, Copy, Debug, Default)]
 struct Source {
-    last_ns: u64,
-    last_len: u32,
-    /// Pairs of frames that followed each other at about this rate.
-    pairs: [u32; STANDARD.len()],
-    frames: u64,
-    bytes: u64,
-    first_ns: u64,
+    start_ns: u64,
+    frames: u32,
+    bits: u64,
+    /// Bit/s.
+    densest: u64,
 }
 
-/// Watches the spacing of frames by interface and sender.
-#[derive(Default)]
+/// Watches the frames of each sender at each interface.
+#[derive(Debug, Default)]
 pub(super) struct Observer {
-    sources: FxHashMap<u128, Source>,
-}
-
-/// Interface and sender as one number, in their order: arrays of bytes are slow to hash.
-#[inline]
-fn key(interface: u32, mac: Mac) -> u128 {
-    let [a, b, c, d, e, f] = mac.0;
-    let mac = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-    u128::from(interface) << 64 | u128::from(mac)
-}
-
-fn of_key(key: u128) -> (u32, Mac) {
-    let [_, _, mac @ ..] = (key as u64).to_be_bytes();
-    ((key >> 64) as u32, Mac(mac))
+    index: FxHashMap<(u32, Mac), u32>,
+    sources: Vec<Source>,
+    last: Option<((u32, Mac), u32)>,
 }
 
 /// The rate at which a sender's frames come at an interface.
@@ -49,38 +48,46 @@ fn of_key(key: u128) -> (u32, Mac) {
 pub struct ObservedRate {
     pub interface: u32,
     pub mac: Mac,
-    /// A standard rate, bit/s.
+    /// The least standard rate into which the densest burst fits, bit/s.
     pub rate: u64,
 }
 
 impl Observer {
+    /// A frame of `len` bytes without FCS.
     #[inline]
     pub(super) fn frame(&mut self, interface: u32, mac: Mac, at_ns: u64, len: u32) {
-        let source = self.sources.entry(key(interface, mac)).or_default();
-        if source.frames == 0 {
-            source.first_ns = at_ns;
-        }
-        let gap = at_ns.saturating_sub(source.last_ns);
-        if source.frames > 0 && gap > 0 && len >= FRAME_MIN && len == source.last_len {
-            let mbps = (u64::from(len) + OVERHEAD) * 8_000 / gap;
-            // Within 6 %: a nanosecond matters at high rates.
-            if let Some(i) = STANDARD.iter().position(|&s| mbps.abs_diff(s) * 16 <= s) {
-                source.pairs[i] += 1;
+        let key = (interface, mac);
+        let at = match self.last {
+            Some((known, at)) if known == key => at,
+            _ => match self.source(key) {
+                Some(at) => at,
+                None => return,
+            },
+        };
+        self.sources[at as usize].add(at_ns, len);
+    }
+
+    fn source(&mut self, key: (u32, Mac)) -> Option<u32> {
+        let next = self.sources.len();
+        let at = match self.index.get(&key) {
+            Some(&at) => at,
+            None if next < SOURCES => {
+                self.sources.push(Source::default());
+                self.index.insert(key, next as u32);
+                next as u32
             }
-        }
-        source.last_ns = at_ns;
-        source.last_len = len;
-        source.frames += 1;
-        source.bytes += u64::from(len) + OVERHEAD;
+            None => return None,
+        };
+        self.last = Some((key, at));
+        Some(at)
     }
 
     /// By interface, then address.
     pub(super) fn finish(self) -> Vec<ObservedRate> {
-        let mut sources: Vec<_> = self.sources.into_iter().collect();
-        sources.sort_by_key(|&(key, _)| key);
-        let rated = sources.into_iter().filter_map(|(key, s)| {
-            let rate = s.rate()?;
-            let (interface, mac) = of_key(key);
+        let mut keys: Vec<_> = self.index.into_iter().collect();
+        keys.sort_unstable();
+        let rated = keys.into_iter().filter_map(|((interface, mac), at)| {
+            let rate = self.sources[at as usize].rate()?;
             Some(ObservedRate {
                 interface,
                 mac,
@@ -92,16 +99,33 @@ impl Observer {
 }
 
 impl Source {
-    /// The fastest rate that enough pairs show; else the slowest that could carry the bytes.
+    #[inline]
+    fn add(&mut self, at_ns: u64, len: u32) {
+        if self.frames == 0 || at_ns < self.start_ns {
+            return self.restart(at_ns);
+        }
+        // 60 bytes and FCS are the least that a link carries.
+        let bytes = u64::from(len.max(60)) + OVERHEAD;
+        self.frames = self.frames.saturating_add(1);
+        self.bits = self.bits.saturating_add(bytes * 8);
+        let span = at_ns - self.start_ns;
+        if self.frames > BURST_FRAMES && span >= BURST_NS {
+            let rate = u128::from(self.bits) * 1_000_000_000 / u128::from(span);
+            self.densest = self.densest.max(u64::try_from(rate).unwrap_or(u64::MAX));
+            self.restart(at_ns);
+        }
+    }
+
+    fn restart(&mut self, at_ns: u64) {
+        self.start_ns = at_ns;
+        self.frames = 1;
+        self.bits = 0;
+    }
+
+    /// With 2 % for inexact clocks.
     fn rate(&self) -> Option<u64> {
-        let needed = u64::from(PAIRS_MIN).max(self.frames / 100);
-        let seen = self.pairs.iter().rposition(|&n| u64::from(n) >= needed);
-        let index = seen.or_else(|| {
-            let time = self.last_ns.checked_sub(self.first_ns).filter(|&t| t > 0)?;
-            let mbps = u128::from(self.bytes) * 8_000 / u128::from(time);
-            STANDARD.iter().position(|&s| u128::from(s) >= mbps)
-        })?;
-        Some(STANDARD[index] * 1_000_000)
+        let fits = |rate: &u64| self.densest > 0 && self.densest <= rate / 50 * 51;
+        STANDARD_RATES.into_iter().find(fits)
     }
 }
 
@@ -127,22 +151,18 @@ mod tests {
         for gbps in [1, 10, 25, 40, 100, 200, 400] {
             let rate = gbps * 1_000_000_000;
             for len in [1_100, 4_174] {
-                assert_eq!(observe(rate, len, 5), Some(rate), "{gbps}G {len}");
+                assert_eq!(observe(rate, len, 900), Some(rate), "{gbps}G {len}");
             }
         }
     }
 
     #[test]
     fn spaced_frames_give_the_least_rate_that_carries_them() {
-        // Never back to back, about 1.3 Gb/s.
+        // About 1.3 Gb/s.
         let mut observer = Observer::default();
         for i in 0..100 {
-            observer.frame(
-                3,
-                Mac([4; 6]),
-                i * 7_000 + i % 3 * 10,
-                1_100 + (i % 5) as u32,
-            );
+            let at = i * 7_000 + i % 3 * 10;
+            observer.frame(3, Mac([4; 6]), at, 1_100 + (i % 5) as u32);
         }
         assert_eq!(observer.finish()[0].rate, 2_500_000_000);
     }

@@ -8,18 +8,17 @@ use crate::model::{
 };
 use crate::topology::fabric::PortId;
 use crate::wire::lldp::{Id, Organizational, Repr};
-use crate::wire::qaz::{App, Ets, Pfc};
+use crate::wire::qaz::{App, Ets, Pfc, selector, tsa};
 use crate::wire::roce::UDP_PORT;
 use std::collections::BTreeSet;
 
 /// Seconds for which such a frame holds.
 const TTL_S: u16 = 120;
-/// Selectors of the application priority table (802.1Q table D-9).
-const SELECT_UDP: u8 = 3;
-const SELECT_DSCP: u8 = 5;
-/// Transmission selection algorithms (802.1Q table 8-6).
-const STRICT: u8 = 0;
-const ENHANCED: u8 = 2;
+/// System capabilities (802.1AB): forwards frames, or is an end station and nothing else.
+const BRIDGE: u16 = 0x0004;
+const STATION: u16 = 0x0080;
+/// Longest frame that a simulated switch says it takes; it would take any.
+const MAX_FRAME: u16 = 9_216;
 
 impl Frames<'_> {
     /// The LLDP frame of a port, without FCS.
@@ -36,10 +35,24 @@ impl Frames<'_> {
                 PauseMode::Off | PauseMode::Global => 0,
             },
         };
+        let ets = ets(scheduler, classes);
         let mut organizational = vec![
-            Organizational::EtsConfiguration(ets(scheduler, classes)),
+            Organizational::EtsConfiguration(ets),
             Organizational::Pfc(pfc),
         ];
+        let switch = matches!(node.role, Role::Switch(_));
+        if switch {
+            // What Windows hosts ask of a switch beside PFC and ETS.
+            organizational.extend([
+                Organizational::PortVlan(1),
+                Organizational::VlanName {
+                    vid: 1,
+                    name: "default".to_owned(),
+                },
+                Organizational::MaxFrame(MAX_FRAME),
+                Organizational::EtsRecommendation(ets),
+            ]);
+        }
         let apps = self.applications(port);
         if !apps.is_empty() {
             organizational.push(Organizational::App(apps));
@@ -49,6 +62,11 @@ impl Frames<'_> {
             port: Id::interface(&self.port_name(port)),
             ttl: TTL_S,
             system_name: Some(node.name.clone()),
+            capabilities: Some(if switch {
+                (BRIDGE, BRIDGE)
+            } else {
+                (STATION, STATION)
+            }),
             organizational,
             ..Repr::default()
         };
@@ -87,7 +105,7 @@ impl Frames<'_> {
             Role::Host(_) => {
                 let ours = |flow: &&FlowSpec| flow.src == node || flow.dst == node;
                 let flow = self.model.flows.iter().find(ours);
-                flow.map(|flow| app(SELECT_UDP, UDP_PORT, flow.data.priority))
+                flow.map(|flow| app(selector::UDP, UDP_PORT, flow.data.priority))
                     .into_iter()
                     .collect()
             }
@@ -98,7 +116,7 @@ impl Frames<'_> {
                 }
                 let entry = |&dscp: &u8| {
                     let priority = profile.dscp_to_priority[usize::from(dscp & 63)];
-                    app(SELECT_DSCP, u16::from(dscp), priority)
+                    app(selector::DSCP, u16::from(dscp), priority)
                 };
                 self.dscps().iter().map(entry).collect()
             }
@@ -142,8 +160,8 @@ fn ets(scheduler: &SchedulerSpec, priority: [u8; PRIORITIES]) -> Ets {
         priority,
         bandwidth,
         tsa: std::array::from_fn(|class| match scheduler.queues[class] {
-            QueueSched::Strict => STRICT,
-            QueueSched::Dwrr(_) => ENHANCED,
+            QueueSched::Strict => tsa::STRICT,
+            QueueSched::Dwrr(_) => tsa::ETS,
         }),
     }
 }

@@ -136,13 +136,14 @@ fn link_header(link: Link, frame: &[u8], repr: &mut ethernet::Repr) -> Result<us
             let b = take::<16>(frame, "Linux cooked capture", "16 bytes")?;
             repr.ethertype = u16::from_be_bytes([b[14], b[15]]);
             repr.src = cooked([b[4], b[5]], [b[6], b[7], b[8], b[9], b[10], b[11]]);
-            Ok(16)
+            // libpcap puts tags that the adapter took off back in.
+            repr.parse_tags(frame, b.len())
         }
         Link::LinuxSll2 => {
             let b = take::<20>(frame, "Linux cooked capture v2", "20 bytes")?;
             repr.ethertype = u16::from_be_bytes([b[0], b[1]]);
             repr.src = cooked([0, b[11]], [b[12], b[13], b[14], b[15], b[16], b[17]]);
-            Ok(20)
+            repr.parse_tags(frame, b.len())
         }
     }
 }
@@ -460,12 +461,15 @@ mod tests {
         let packet = &frame[18..];
         let mut sll = hex("0000 0001 0006 020000000001 0000 0800");
         sll.extend_from_slice(packet);
+        let mut tagged = hex("0000 0001 0006 020000000001 0000 8100 6064 0800");
+        tagged.extend_from_slice(packet);
         let mut sll2 = hex("0800 0000 00000002 0001 00 06 020000000001 0000");
         sll2.extend_from_slice(packet);
         let want = ethernet(&frame);
         for (link, frame) in [
             (Link::RawIp, packet),
             (Link::LinuxSll, &sll),
+            (Link::LinuxSll, &tagged),
             (Link::LinuxSll2, &sll2),
         ] {
             let found = dissect(link, frame, frame.len() as u32);

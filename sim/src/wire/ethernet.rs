@@ -63,15 +63,21 @@ impl Repr {
             inner: None,
             ethertype: u16::from_be_bytes([t0, t1]),
         };
-        if !TPIDS.contains(&repr.ethertype) {
-            return Ok((repr, UNTAGGED_LEN));
-        }
-        let mut len = UNTAGGED_LEN;
-        repr.outer = Some(repr.next_tag(data, &mut len)?);
-        if TPIDS.contains(&repr.ethertype) {
-            repr.inner = Some(repr.next_tag(data, &mut len)?);
-        }
+        let len = repr.parse_tags(data, UNTAGGED_LEN)?;
         Ok((repr, len))
+    }
+
+    /// Reads up to two tags at `len`, if the type says so, and returns the bytes before what
+    /// follows them.
+    #[inline]
+    pub(super) fn parse_tags(&mut self, data: &[u8], mut len: usize) -> Result<usize> {
+        if TPIDS.contains(&self.ethertype) {
+            self.outer = Some(self.next_tag(data, &mut len)?);
+            if TPIDS.contains(&self.ethertype) {
+                self.inner = Some(self.next_tag(data, &mut len)?);
+            }
+        }
+        Ok(len)
     }
 
     /// Reads the tag at `len`; the type becomes the one behind it.

@@ -3,6 +3,7 @@
 use super::super::VERSION;
 use super::super::diagnosis::plural;
 use super::super::human::NOTHING;
+use super::super::replay;
 use super::super::table::{Align, Table};
 use super::{
     Stream, Traced, cause_name, duration, frames, interface_name, links, plain, ranked,
@@ -53,7 +54,11 @@ fn text(traced: &Traced, pictures: bool) -> String {
     if pictures && let Some(data) = &report.timeline {
         out += &timeline::text(report, data, timeline::columns());
     }
-    out + &findings(&report.findings)
+    out += &findings(&report.findings);
+    if let Some(replayed) = &traced.replayed {
+        out += &replay::text(replayed);
+    }
+    out
 }
 
 fn section(out: &mut String, title: &str, table: &Table, more: usize) {
@@ -82,7 +87,7 @@ fn header(name: &str, capture: &CaptureSummary) -> String {
 }
 
 /// Text in lines of [`WIDTH`], all but the first indented like the text after `label`.
-pub(super) fn paragraph(indent: usize, label: &str, text: &str) -> String {
+pub(crate) fn paragraph(indent: usize, label: &str, text: &str) -> String {
     let hang = indent + label.chars().count();
     let mut out = String::new();
     for (n, line) in wrap(text, WIDTH.saturating_sub(hang)).iter().enumerate() {

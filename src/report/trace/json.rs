@@ -1,7 +1,7 @@
 //! What captures show, for programs. Keys are stable and carry their unit; times are nanoseconds,
 //! absolute ones as in the capture.
 
-use super::super::VERSION;
+use super::super::{VERSION, replay};
 use super::{
     Failure, Traced, cause_name, operation_name, ranked, recovery_name, service_name, verdict,
 };
@@ -52,6 +52,7 @@ fn one(traced: &Traced) -> Value {
         "links": list(&report.links, link),
         "smb": super::smb::json(&report.smb),
         "iwarp": list(&report.iwarp, super::smb::iwarp_json),
+        "replay": traced.replayed.as_ref().map(replay::json),
         "findings": ranked(&report.findings).into_iter().map(finding).collect::<Vec<_>>(),
     })
 }

@@ -1,25 +1,70 @@
 //! LLDP and DCBX of each link, for people.
 
+use super::super::diagnosis::plural;
 use super::human::paragraph;
 use super::{interface_name, plain};
 use xoff_conformance::trace::report::{Link, LinkEnd, TraceReport};
 use xoff_sim::dcbx::{Dialect, Operational};
 use xoff_sim::wire::{cee, qaz};
 
+/// Links of which the same is said that are named one by one.
+const NAMED: usize = 6;
+
+/// Links on which both ends say the same as on another one share their paragraphs: the names of
+/// stations are then those of the first.
 pub(super) fn text(report: &TraceReport) -> String {
-    let mut out = String::new();
+    let mut groups: Vec<(String, Vec<&Link>)> = Vec::new();
     for link in &report.links {
-        let name = plain(&interface_name(report, link.interface));
-        out += &format!("\nlink {name}: LLDP and DCBX\n");
-        for (n, end) in link.ends.iter().enumerate() {
-            out += &one_end(end);
-            if let Some(operational) = link.negotiated.as_ref().and_then(|both| both.get(n)) {
-                out += &works_with(operational);
-            }
+        let said = settings(link);
+        match groups.iter_mut().find(|(text, _)| *text == said) {
+            Some((_, links)) => links.push(link),
+            None => groups.push((said, vec![link])),
         }
-        out += &missing(link);
+    }
+    let mut out = String::new();
+    for (_, links) in &groups {
+        let names: Vec<String> = links
+            .iter()
+            .take(NAMED)
+            .map(|link| plain(&interface_name(report, link.interface)))
+            .collect();
+        let (kind, more) = match links.len() {
+            1 => ("link", String::new()),
+            n if n > NAMED => ("links", format!(" and {} more", n - NAMED)),
+            _ => ("links", String::new()),
+        };
+        let first = links[0];
+        let alike = if links.len() > 1 { ", all alike" } else { "" };
+        let title = format!("{}{more}: LLDP and DCBX{alike}", names.join(", "));
+        out += "\n";
+        out += &paragraph(0, &format!("{kind} "), &title);
+        for (n, end) in first.ends.iter().enumerate() {
+            out += &who(end);
+            out += &one_end(end);
+            out += &agreed(first, n);
+        }
+        out += &missing(first);
     }
     out
+}
+
+/// What is said on a link, without names.
+fn settings(link: &Link) -> String {
+    let mut out = missing(link).to_owned();
+    for (n, end) in link.ends.iter().enumerate() {
+        out += &format!("{} {}\n", end.system.is_some(), end.ttl_s);
+        out += &one_end(end);
+        out += &agreed(link, n);
+    }
+    out
+}
+
+fn agreed(link: &Link, end: usize) -> String {
+    let both = link.negotiated.as_ref();
+    both.and_then(|both| both.get(end))
+        .map_or(String::new(), |operational| {
+            works_with(&link.ends[end], operational)
+        })
 }
 
 fn missing(link: &Link) -> String {
@@ -29,16 +74,24 @@ fn missing(link: &Link) -> String {
     }
 }
 
-fn one_end(end: &LinkEnd) -> String {
+fn who(end: &LinkEnd) -> String {
     let system = end
         .system
         .as_deref()
         .map_or(String::new(), |s| format!("{s}, "));
     let text = format!(
-        "{system}chassis {}, port {}; {} LLDP frames from frame {}, TTL {} s",
-        end.chassis, end.port, end.frames, end.first_frame, end.ttl_s
+        "{system}chassis {}, port {}; {} from frame {}, TTL {} s",
+        end.chassis,
+        end.port,
+        plural(end.frames, "LLDP frame"),
+        end.first_frame,
+        end.ttl_s
     );
-    let mut out = paragraph(2, &format!("{}  ", end.mac), &plain(&text));
+    paragraph(2, &format!("{}  ", end.mac), &plain(&text))
+}
+
+fn one_end(end: &LinkEnd) -> String {
+    let mut out = String::new();
     let mut line = |label: &str, text: String| out += &paragraph(4, &format!("{label:<12}"), &text);
     let a = &end.advertised;
     if let Some(ets) = &a.ets {
@@ -123,7 +176,7 @@ fn feature(feature: &cee::Feature) -> String {
     format!("{enabled}{}{error}", willing(feature.willing))
 }
 
-fn works_with(operational: &Operational) -> String {
+fn works_with(end: &LinkEnd, operational: &Operational) -> String {
     let dialect = match operational.dialect {
         Dialect::None => "no DCBX",
         Dialect::Ieee => "IEEE",
@@ -135,7 +188,11 @@ fn works_with(operational: &Operational) -> String {
         text += &format!("; PFC {}", priorities(pfc));
     }
     if let Some(ets) = &operational.ets {
-        text += &format!("; ETS {}", shares(ets));
+        let own = end.advertised.ets.as_ref();
+        text += &match own.is_some_and(|own| shares(own) == shares(ets)) {
+            true => "; its own ETS".to_owned(),
+            false => format!("; ETS {}", shares(ets)),
+        };
     }
     for note in &operational.notes {
         text += &format!("; {}", plain(note));
@@ -185,9 +242,13 @@ fn shares(ets: &qaz::Ets) -> String {
             255 => "vendor's own".to_owned(),
             tsa => format!("reserved algorithm {tsa}"),
         };
-        parts.push(format!("class {class} {how}: {}", priorities(members)));
+        parts.push(if members == 1 << class {
+            format!("{class} {how}")
+        } else {
+            format!("{class} {how} for {}", priorities(members))
+        });
     }
-    parts.join("; ")
+    format!("classes {}", parts.join(", "))
 }
 
 fn apps(apps: &[qaz::App]) -> String {

@@ -10,6 +10,7 @@ mod smb;
 pub(crate) mod testing;
 mod timeline;
 
+use crate::replay::Replayed;
 use std::net::IpAddr;
 use xoff_conformance::finding::{Finding, Severity};
 use xoff_conformance::trace::report::{
@@ -23,6 +24,8 @@ pub(crate) struct Traced {
     /// As given on the command line.
     pub(crate) name: String,
     pub(crate) report: TraceReport,
+    /// With --replay, if there is something to replay.
+    pub(crate) replayed: Option<Replayed>,
 }
 
 /// The name of a capture that could not be read, and the message that says why.

@@ -240,5 +240,6 @@ pub(crate) fn traced() -> Traced {
     Traced {
         name: "dir/a.pcap".to_owned(),
         report,
+        replayed: None,
     }
 }

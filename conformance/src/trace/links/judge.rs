@@ -204,11 +204,23 @@ fn starved(ets: &Ets, used: u8) -> impl Iterator<Item = u8> {
     })
 }
 
+/// System capability (802.1AB): forwards frames.
+const BRIDGE: u16 = 0x0004;
+
 /// What Windows hosts want to hear from a switch.
 fn required(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Finding>) {
-    if end.report.advertised.dialect() == Dialect::None {
+    let bridge = end
+        .unit
+        .capabilities
+        .map(|(_, enabled)| enabled & BRIDGE != 0);
+    if end.report.advertised.dialect() == Dialect::None || bridge == Some(false) {
         return;
     }
+    let perhaps = if bridge.is_none() {
+        "if this is a switch: "
+    } else {
+        ""
+    };
     let missing: Vec<&str> = host_requirements(&end.unit)
         .into_iter()
         .filter(|(_, present)| !present)
@@ -220,7 +232,7 @@ fn required(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Finding>
     }
     findings.push(Finding {
         cause: format!(
-            "if this is a switch: TLVs that Windows clusters require are missing ({})",
+            "{perhaps}TLVs that Windows clusters require are missing ({})",
             missing.join(", ")
         ),
         cure: "Turn the TLVs on in the switch's LLDP settings.".to_owned(),

@@ -1,22 +1,8 @@
 //! How long the classes of a link were stopped, by the pause frames that one station sent.
 
 use crate::trace::buckets::{Buckets, FIRST_STEP_NS, STEPS};
+use crate::trace::rate::STANDARD_RATES;
 use xoff_sim::units::BitRate;
-
-/// Rates of Ethernet links, bit/s.
-pub(super) const STANDARD_RATES: [u64; 11] = [
-    1_000_000_000,
-    2_500_000_000,
-    5_000_000_000,
-    10_000_000_000,
-    25_000_000_000,
-    40_000_000_000,
-    50_000_000_000,
-    100_000_000_000,
-    200_000_000_000,
-    400_000_000_000,
-    800_000_000_000,
-];
 
 /// Bytes on the wire in the time of one quantum (512 bit times; 802.3 31B.2).
 const QUANTUM_BYTES: u64 = 64;

@@ -1,33 +1,17 @@
 //! How much traffic a link carries, as far as pauses need to know it.
 
-use super::account::STANDARD_RATES;
 use crate::capture::{Direction, Frame};
+use crate::trace::rate::OVERHEAD;
 use xoff_sim::wire::{Mac, ethernet};
 
-/// FCS, preamble and the gap between frames.
-const OVERHEAD: u64 = 4 + 8 + 12;
-/// A burst is this many frames and this long at least, so that coarse clocks do no harm.
-const BURST_FRAMES: u32 = 16;
-const BURST_NS: u64 = 10_000;
 /// Stations on one interface whose received bytes are counted.
 const STATIONS: usize = 64;
-
-/// A run of frames whose rate is being taken.
-#[derive(Clone, Copy, Debug, Default)]
-struct Burst {
-    start_ns: u64,
-    frames: u32,
-    bits: u64,
-}
 
 /// One interface.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Load {
     /// Bytes with overhead, by direction of the capture.
     bytes: [u64; 3],
-    bursts: [Burst; 3],
-    /// Fastest burst, bit/s.
-    densest: u64,
     /// Bytes towards stations, for captures that do not tell directions.
     towards: Vec<(Mac, u64)>,
     /// Of `towards`, the last that was used.
@@ -55,27 +39,6 @@ impl Load {
         self.bytes[i] = self.bytes[i].saturating_add(bytes);
         if f.direction == Direction::Unknown {
             self.count_towards(eth.dst, bytes);
-        }
-        let burst = &mut self.bursts[i];
-        if burst.frames == 0 || f.at_ns < burst.start_ns {
-            *burst = Burst {
-                start_ns: f.at_ns,
-                frames: 1,
-                bits: 0,
-            };
-            return;
-        }
-        burst.frames += 1;
-        burst.bits = burst.bits.saturating_add(bytes * 8);
-        let span = f.at_ns - burst.start_ns;
-        if burst.frames > BURST_FRAMES && span >= BURST_NS {
-            let rate = u128::from(burst.bits) * 1_000_000_000 / u128::from(span);
-            self.densest = self.densest.max(u64::try_from(rate).unwrap_or(u64::MAX));
-            *burst = Burst {
-                start_ns: f.at_ns,
-                frames: 1,
-                bits: 0,
-            };
         }
     }
 
@@ -109,12 +72,5 @@ impl Load {
                 .find(|(mac, _)| *mac == station)
                 .map_or(0, |(_, bytes)| *bytes),
         }
-    }
-
-    /// The least standard rate that the densest burst fits into, with 2 % for inexact clocks.
-    pub(super) fn rate(&self) -> Option<u64> {
-        let densest = self.densest;
-        let fits = |rate: &u64| densest > 0 && densest <= rate / 50 * 51;
-        STANDARD_RATES.into_iter().find(fits)
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::finding::Severity;
+use crate::trace::rate::Observer;
 
 const HOST: Mac = Mac([2, 0, 0, 0, 0, 1]);
 const SWITCH: Mac = Mac([2, 0, 0, 0, 0, 2]);
@@ -14,6 +15,7 @@ fn pfc(class: usize, quanta: u16) -> Repr {
 
 struct Bench {
     follower: Follower,
+    rates: Observer,
     number: u64,
 }
 
@@ -27,6 +29,7 @@ impl Bench {
         follower.interface(0, &interface);
         Bench {
             follower,
+            rates: Observer::default(),
             number: 0,
         }
     }
@@ -57,6 +60,11 @@ impl Bench {
         };
         let f = self.frame(at_ns, direction, len);
         self.follower.traffic(&f, &eth);
+        self.rates.frame(0, eth.src, at_ns, len);
+    }
+
+    fn finish(self, end_ns_of: impl Fn(u32) -> u64) -> Outcome {
+        self.follower.finish(end_ns_of, &self.rates.finish())
     }
 }
 
@@ -77,7 +85,7 @@ fn counts_times_and_rows_of_a_port() {
     bench.pause(1_000_000, Direction::In, &pfc(3, 1_000));
     bench.pause(1_002_000, Direction::In, &pfc(3, 0));
     bench.pause(2_440_000, Direction::In, &pfc(3, u16::MAX));
-    let outcome = bench.follower.finish(|_| 2_450_000);
+    let outcome = bench.finish(|_| 2_450_000);
     let [port] = outcome.ports.as_slice() else {
         panic!("one port");
     };
@@ -104,7 +112,7 @@ fn a_rate_is_inferred_from_dense_traffic_or_said_to_be_missing() {
         for i in 0..u64::from(data) * 10_000 {
             bench.data(i * 1_300, Direction::Unknown, 1_476);
         }
-        let outcome = bench.follower.finish(|_| 13_000_000);
+        let outcome = bench.finish(|_| 13_000_000);
         assert_eq!(outcome.ports[0].rate, rate);
         assert_eq!(outcome.ports[0].rate_inferred, data);
         assert_eq!(outcome.ports[0].paused_ns[3], paused);
@@ -129,7 +137,7 @@ fn storms_and_slow_receivers_are_told_apart() {
         for i in 0..towards {
             bench.data(i * 1_000, Direction::Out, 1_500);
         }
-        let outcome = bench.follower.finish(|_| 1_000_000_000);
+        let outcome = bench.finish(|_| 1_000_000_000);
         assert_eq!(ids(&outcome.findings), [expected]);
     }
 }
@@ -151,7 +159,7 @@ fn irregular_frames_are_named() {
     bench.follower.frame(&f, &eth, &odd);
     bench.pause(1, Direction::In, &Repr::Unknown { opcode: 0x0102 });
     bench.pause(2, Direction::In, &Repr::Pause { quanta: 1 });
-    let outcome = bench.follower.finish(|_| 3);
+    let outcome = bench.finish(|_| 3);
     let names: Vec<_> = outcome.findings.iter().map(|f| f.id).collect();
     assert_eq!(
         names,
@@ -176,7 +184,7 @@ fn forged_senders_do_not_fill_the_memory() {
         let f = bench.frame(u64::from(i), Direction::In, 60);
         bench.follower.frame(&f, &eth, &repr);
     }
-    let outcome = bench.follower.finish(|_| 1_000);
+    let outcome = bench.finish(|_| 1_000);
     assert_eq!(outcome.ports.len(), PORTS_KEPT);
     assert_eq!(outcome.findings[0].count, 1_000 - PORTS_KEPT as u64);
 }

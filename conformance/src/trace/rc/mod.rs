@@ -29,7 +29,7 @@ mod tests;
 mod views;
 
 use super::buckets::{Buckets, FIRST_STEP_NS, STEPS};
-use super::report::{Connection, Service, TraceReport};
+use super::report::{Connection, Operation, Service, TraceReport};
 use super::timeline::FlowRow;
 use crate::capture::{Frame, Interface};
 use crate::finding::Finding;
@@ -102,6 +102,25 @@ pub struct Output {
     pub step_ns: u64,
 }
 
+/// A packet of a SEND, seen for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Send {
+    half: u32,
+    /// Names the pair of queue pairs, once both directions are known.
+    pub pair: u32,
+    /// Packets before it are missing.
+    pub gap: bool,
+    pub first: bool,
+    pub last: bool,
+}
+
+impl Send {
+    /// 0: the way in which the pair's first packet went.
+    pub fn direction(&self) -> usize {
+        usize::from(self.half != self.pair)
+    }
+}
+
 /// Most directions for which activity over time is kept while reading.
 const TIMED: usize = 256;
 
@@ -153,15 +172,16 @@ impl Follower {
         self.interfaces[id] = Some(interface.clone());
     }
 
-    /// Takes a RoCE packet.
+    /// Takes a RoCE packet. Says if it is part of a SEND that the receiver accepts, and whose
+    /// contents are not yet known to be of no concern ([`Follower::ignore_sends`]).
     #[inline]
-    pub fn packet(&mut self, f: &Frame, eth: &ethernet::Repr, p: &roce::Packet) {
+    pub fn packet(&mut self, f: &Frame, eth: &ethernet::Repr, p: &roce::Packet) -> Option<Send> {
         let key = key::of(f, p);
         let i = match self.last {
             Some((k, i)) if k == key => i,
             _ => match self.find(key, f, eth, p) {
                 Some(i) => i,
-                None => return,
+                None => return None,
             },
         };
         self.last = Some((key, i));
@@ -173,18 +193,27 @@ impl Follower {
             Icrc::Invalid { found, computed } => {
                 half.bad_icrc += 1;
                 let example = [u64::from(found), u64::from(computed)];
-                return half.tallies.add(Kind::BadIcrc, f.number, example);
+                half.tallies.add(Kind::BadIcrc, f.number, example);
+                return None;
             }
         }
         let op = op::of(p.bth.opcode);
         checks::packet(half, op, f, p);
         match op.role {
-            Role::Request | Role::AtomicRequest => self.request(i, op, f, eth, p),
+            Role::Request | Role::AtomicRequest => return self.request(i, op, f, eth, p),
             Role::ReadRequest => self.read_request(i, op, f, p),
             Role::ReadResponse => self.response(i, op, f, eth, p),
             Role::Acknowledge | Role::AtomicAcknowledge => self.acknowledge(i, f, eth, p),
             Role::Cnp => self.cnp(i, f),
             Role::Other => {}
+        }
+        None
+    }
+
+    /// The SENDs of a queue pair, in the direction of this one, need not be told of any more.
+    pub fn ignore_sends(&mut self, send: &Send) {
+        if let Some(half) = self.halves.get_mut(send.half as usize) {
+            half.plain_sends = true;
         }
     }
 
@@ -219,7 +248,14 @@ impl Follower {
     }
 
     #[inline]
-    fn request(&mut self, i: u32, op: Op, f: &Frame, eth: &ethernet::Repr, p: &roce::Packet) {
+    fn request(
+        &mut self,
+        i: u32,
+        op: Op,
+        f: &Frame,
+        eth: &ethernet::Repr,
+        p: &roce::Packet,
+    ) -> Option<Send> {
         if self.options.timeline && !self.halves[i as usize].requests.started {
             self.time(i);
         }
@@ -235,7 +271,8 @@ impl Follower {
             cells.at(f.at_ns).ce += 1;
         }
         if op.service == Service::Ud {
-            return half.requests.datagram(&part, &info);
+            half.requests.datagram(&part, &info);
+            return None;
         }
         if op.role == Role::Request {
             checks::sequence(half, &part, f.number);
@@ -246,7 +283,19 @@ impl Follower {
                 half.tallies.add(Kind::NoAckRequest, f.number, [0; 2]);
             }
         }
+        let next = half.requests.started.then_some(half.requests.highest);
         half.requests.request(&part, &info);
+        let wanted = op.operation == Operation::Send && !half.plain_sends;
+        if !wanted || half.requests.highest != part.psn + 1 || next > Some(part.psn) {
+            return None;
+        }
+        Some(Send {
+            half: i,
+            pair: half.peer.map_or(i, |peer| i.min(peer)),
+            gap: next.is_some_and(|next| next < part.psn),
+            first: op.first,
+            last: op.last,
+        })
     }
 
     fn read_request(&mut self, i: u32, op: Op, f: &Frame, p: &roce::Packet) {
@@ -412,6 +461,7 @@ fn new_half(
         answer_marks: Marks::default(),
         bad_icrc: 0,
         unverified_icrc: 0,
+        plain_sends: false,
         in_message: false,
         tallies: Tallies::default(),
     }

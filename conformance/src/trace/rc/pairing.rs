@@ -31,14 +31,22 @@ impl Follower {
             return None;
         }
         let hosts = Hosts::of(&half.key).reversed();
+        let mut best = None;
         let (mut fitting, mut same_port) = (Vec::new(), Vec::new());
         for &j in self.single.get(&hosts)? {
             let other = &self.halves[j as usize];
-            if j != i && fits(other, role, f, p) {
-                fitting.push(j);
-                if other.sport == p.sport {
-                    same_port.push(j);
-                }
+            let Some(fit) = fits(other, role, f, p).filter(|&fit| j != i && Some(fit) >= best)
+            else {
+                continue;
+            };
+            if Some(fit) > best {
+                best = Some(fit);
+                fitting.clear();
+                same_port.clear();
+            }
+            fitting.push(j);
+            if other.sport == p.sport {
+                same_port.push(j);
             }
         }
         let peer = match (&fitting[..], &same_port[..]) {
@@ -118,25 +126,31 @@ impl Follower {
     }
 }
 
-/// Whether an answer may be for the requests of a half.
-fn fits(other: &Half, role: Role, f: &Frame, p: &roce::Packet) -> bool {
+/// How well an answer suits the requests of a half, if it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// It is for packets before the first that was seen: these may have been lost on the way.
+    Earlier,
+    Outstanding,
+}
+
+fn fits(other: &Half, role: Role, f: &Frame, p: &roce::Packet) -> Option<Fit> {
     let r = &other.requests;
     if !r.started || f.interface != other.key.interface || other.service == Service::Uc {
-        return false;
+        return None;
     }
     let psn = r.unwrap(p.bth.psn);
-    match role {
-        Role::ReadResponse => r.reads.as_ref().is_some_and(|reads| reads.awaits(psn)),
-        _ => {
-            // As long as nothing was acknowledged the sequence may have begun before.
-            let earliest = if r.una == r.first {
-                r.una - EARLIER
-            } else {
-                r.una
-            };
-            psn + 1 >= earliest && psn <= r.highest
-        }
+    if role == Role::ReadResponse {
+        let awaited = r.reads.as_ref().is_some_and(|reads| reads.awaits(psn));
+        return awaited.then_some(Fit::Outstanding);
     }
+    if psn > r.highest {
+        return None;
+    }
+    if psn + 1 >= r.una {
+        return Some(Fit::Outstanding);
+    }
+    (r.una == r.first && psn + EARLIER >= r.first).then_some(Fit::Earlier)
 }
 
 /// Whether one half sent data and the other only notifications or answers, of one service.

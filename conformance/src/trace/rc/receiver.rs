@@ -28,6 +28,8 @@ pub(super) struct Receiver {
     pub(super) duplicates: u64,
     /// Keeps packets that come early.
     pub(super) selective: bool,
+    /// That is a guess: where the gap is if it is wrong, and packets accepted since.
+    guess: Option<(u64, u64)>,
     /// Gaps after which the receiver wanted the message from its start.
     pub(super) restarts_message: u32,
     /// Out of sequence since the expected packet last came, what was the highest then, and when.
@@ -89,6 +91,9 @@ impl Receiver {
         if self.selective {
             self.absorb(seen);
         }
+        if let Some((_, accepted)) = &mut self.guess {
+            *accepted += 1;
+        }
         if part.op.last {
             self.in_message = false;
             self.whole = self.delivered;
@@ -113,6 +118,7 @@ impl Receiver {
     pub(super) fn sender_went_on(&mut self, psn: u64, seen: &Seen) {
         if !self.selective && self.epsn < psn && seen.next_missing(self.epsn) >= psn {
             self.selective = true;
+            self.guess = Some((self.epsn, 0));
             self.absorb(seen);
             self.gap_at_ns = None;
         }
@@ -120,6 +126,9 @@ impl Receiver {
 
     /// The receiver acknowledges everything below `end`.
     pub(super) fn acknowledged(&mut self, end: u64, seen: &Seen) {
+        if self.guess.is_some_and(|(gap, _)| end > gap) {
+            self.guess = None;
+        }
         if end <= self.epsn {
             return;
         }
@@ -156,7 +165,11 @@ impl Receiver {
             self.restarts_message = self.restarts_message.saturating_add(1);
         } else {
             // What came after the packet was out of sequence there.
-            let after = seen.packets(psn + 1, self.epsn);
+            let after = match self.guess.filter(|g| g.0 == psn) {
+                Some((_, accepted)) => accepted,
+                None => seen.packets(psn + 1, self.epsn),
+            };
+            self.guess = None;
             self.out_of_sequence += after;
             self.since_fill += after;
         }

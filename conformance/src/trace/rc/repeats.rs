@@ -107,6 +107,8 @@ pub(super) struct Repeats {
     pub(super) lost_frame: u64,
     /// Evidence of how the sender repeats.
     votes: Votes,
+    /// After a NAK something was repeated that had come this far before: not selective.
+    repeats_known: bool,
     selective: u32,
     pub(super) go_back_0: u32,
     /// First frames that were sent again after a NAK or RNR NAK.
@@ -264,7 +266,7 @@ impl Repeats {
 
     /// Whether what is being repeated had all been missing here.
     pub(super) fn only_missing(&self) -> bool {
-        self.current.is_some_and(|c| c.known == 0)
+        !self.repeats_known && self.current.is_some_and(|c| c.known == 0)
     }
 
     /// A packet of the episode. `known`: it had come this far before.
@@ -274,6 +276,7 @@ impl Repeats {
         c.last = psn;
         c.packets += 1;
         c.known += u64::from(known);
+        self.repeats_known |= known && c.cause == Cause::Nak;
         if let Some(e) = c.index.and_then(|i| self.episodes.get_mut(i)) {
             e.packets += 1;
             e.bytes += u64::from(payload);

@@ -164,6 +164,8 @@ impl Requests {
                 self.receiver.reliable(part, &self.seen, highest);
                 if info.ack_request {
                     self.asked.ask(part.psn, part.at_ns);
+                } else {
+                    self.asked.go_back(part.psn);
                 }
             }
             _ => {

@@ -129,7 +129,7 @@ fn spacing_in_words(s: &Scopes) -> String {
     let scope = if s.pairs < 2 {
         "only one queue pair was notified, so the scope of the limit cannot be told"
     } else if near(port, pair) {
-        "the limit holds for the port as a whole: one busy queue pair hides the congestion of others"
+        "the limit holds for the whole port: one busy queue pair hides the congestion of others"
     } else if s.addresses >= 2 && near(address, pair) {
         "the limit holds per destination address"
     } else {

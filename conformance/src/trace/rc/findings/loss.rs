@@ -190,9 +190,8 @@ impl Case<'_> {
             return;
         }
         let cause = format!(
-            "{} although it was acknowledged, or nothing had asked for it",
-            many(spurious, "time the sender went back")
-                .replace("time the sender went backs", "times the sender went back")
+            "the sender went back {} to what was acknowledged, or nothing had asked for",
+            many(spurious, "time")
         );
         let frames = d.report.episodes.iter();
         let frames = frames

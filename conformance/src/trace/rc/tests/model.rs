@@ -56,11 +56,11 @@ impl Model {
             self.talk.now = tick * 1_000;
             while self.wires[1].front().is_some_and(|p| p.0 <= tick) {
                 let (_, packet) = self.wires[1].pop_front().unwrap();
-                self.to_sender(tick, packet);
+                self.at_sender(tick, packet);
             }
             while self.wires[0].front().is_some_and(|p| p.0 <= tick) {
                 let (_, packet) = self.wires[0].pop_front().unwrap();
-                self.to_receiver(tick, packet);
+                self.at_receiver(tick, packet);
             }
             if self.una == self.total {
                 break;
@@ -132,7 +132,7 @@ impl Model {
         }
     }
 
-    fn to_receiver(&mut self, tick: u64, packet: Packet) {
+    fn at_receiver(&mut self, tick: u64, packet: Packet) {
         self.show(1, packet);
         let Packet::Data(psn, ask) = packet else {
             return;
@@ -158,7 +158,7 @@ impl Model {
         }
     }
 
-    fn to_sender(&mut self, tick: u64, packet: Packet) {
+    fn at_sender(&mut self, tick: u64, packet: Packet) {
         self.show(0, packet);
         let (end, nak) = match packet {
             Packet::Ack(end) => (end, false),

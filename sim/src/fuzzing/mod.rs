@@ -2,19 +2,27 @@
 //!
 //! `sim/fuzz` feeds them with libFuzzer; the integration tests replay the committed corpora.
 
+mod wire;
+
 use crate::compat::hpcc;
 use crate::metrics::expect::Expectation;
 use crate::scenario::{self, Overrides};
 use crate::workload;
 
+pub use wire::{dissect, iwarp, lldp, smb};
+
 /// A target: name of its corpus, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 8] = [
     ("scenario", scenario),
     ("hpcc", hpcc),
     ("tables", tables),
     ("assertion", assertion),
+    ("dissect", dissect),
+    ("lldp", lldp),
+    ("iwarp", iwarp),
+    ("smb", smb),
 ];
 
 /// Scenario text; the files that it names do not exist.
