@@ -225,7 +225,7 @@ fn find_flows(report: &TraceReport, replay: &mut Replay) {
             map.insert(d.data.dscp, one);
             priority = one;
         }
-        replay.mtu = replay.mtu.max(c.mtu);
+        replay.mtu = replay.mtu.max(mtu(c, d));
         let model = Flow {
             name: String::new(),
             src,
@@ -277,6 +277,19 @@ fn fit(flow: &mut Flow, mtu: u32) {
     let largest = if datagrams { mtu.into() } else { MESSAGE_MAX };
     flow.message = flow.message.clamp(1, largest);
     flow.bytes = flow.bytes.clamp(1, BYTES_MAX);
+}
+
+/// Path MTU of a connection; of one whose messages take one packet each, what holds the largest.
+fn mtu(c: &Connection, d: &DirectionReport) -> u32 {
+    if c.mtu > 0 {
+        return c.mtu;
+    }
+    let largest = d.message_runs.iter().map(|run| run.bytes).max();
+    let mean = d.new_bytes.checked_div(d.data_packets).unwrap_or(0);
+    let needed = largest.unwrap_or(mean);
+    let sizes = [256, 512, 1024, 2048];
+    let fits = sizes.into_iter().find(|&mtu| u64::from(mtu) >= needed);
+    fits.unwrap_or(4096)
 }
 
 /// A direction as one flow per burst of messages: work that was posted with a break between.

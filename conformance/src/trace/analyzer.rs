@@ -146,7 +146,8 @@ impl Analyzer {
         state.frames += 1;
         state.last_ns = state.last_ns.max(f.at_ns);
         let Some(link) = state.link else {
-            return self.other(Cow::Borrowed("unknown link type"));
+            let kind = state.interface.linktype;
+            return self.other(Cow::Owned(unreadable_link(kind)));
         };
         let dissected = dissect::dissect(link, f.data, f.original_len);
         self.rates
@@ -248,8 +249,8 @@ impl Analyzer {
             .map(|(i, state)| (state.interface, stats_of(i), state.frames))
             .collect();
         let rates = self.rates.finish();
-        let mut pauses = self.pause.finish(end_of, &rates);
-        let links = self.links.finish(self.summary.last_ns);
+        let mut pauses = self.pause.finish(end_of, &rates, &self.summary);
+        let links = self.links.finish(&self.summary);
         let (smb, iwarp, tcp, stream_findings) = self.tcp.finish();
         let mut report = TraceReport {
             capture: self.summary,
@@ -304,6 +305,18 @@ impl Analyzer {
         all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         all
     }
+}
+
+/// Frames of a link type that is not dissected, by its number in the registry of tcpdump.org.
+fn unreadable_link(number: u32) -> String {
+    let name = match number {
+        105 | 119 | 127 | 163 => ", 802.11",
+        189 | 220 | 249 => ", USB",
+        187 | 201 => ", Bluetooth",
+        247 => ", InfiniBand",
+        _ => "",
+    };
+    format!("link type {number}{name} (not read)")
 }
 
 /// Both kinds of rows in the same steps: the longest that any of them has.

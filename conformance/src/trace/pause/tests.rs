@@ -64,7 +64,9 @@ impl Bench {
     }
 
     fn finish(self, end_ns_of: impl Fn(u32) -> u64) -> Outcome {
-        self.follower.finish(end_ns_of, &self.rates.finish())
+        let capture = CaptureSummary::default();
+        self.follower
+            .finish(end_ns_of, &self.rates.finish(), &capture)
     }
 }
 
