@@ -379,7 +379,11 @@ fn find_pauses(report: &TraceReport, replay: &mut Replay) {
             replay.slow.push(slow);
         }
     }
-    if !replay.lossless.is_empty() {
+    if replay.global_pause && !replay.lossless.is_empty() {
+        let note = "both 802.3x and PFC pause frames were seen: replayed with 802.3x";
+        replay.notes.push(note.to_owned());
+    }
+    if replay.global_pause || !replay.lossless.is_empty() {
         return;
     }
     let links = report.links.iter();
@@ -397,7 +401,9 @@ fn find_pauses(report: &TraceReport, replay: &mut Replay) {
 /// A host that sent pause frames, and the rate at which it took data all the same.
 fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Option<(usize, u64)> {
     let host = replay.hosts.iter().position(|h| h.mac == port.sender)?;
-    if replay.slow.iter().any(|&(h, _)| h == host) || port.pause.iter().all(|&n| n == 0) {
+    if replay.slow.iter().any(|&(h, _)| h == host)
+        || port.pause.iter().all(|&n| n == 0) && port.global == 0
+    {
         return None;
     }
     let address = replay.hosts[host].address;

@@ -146,8 +146,8 @@ impl Analyzer {
         state.frames += 1;
         state.last_ns = state.last_ns.max(f.at_ns);
         let Some(link) = state.link else {
-            let kind = state.interface.linktype;
-            return self.other(Cow::Owned(unreadable_link(kind)));
+            let name = other_link(state.interface.link_type);
+            return self.other(name);
         };
         let dissected = dissect::dissect(link, f.data, f.original_len);
         self.rates
@@ -307,16 +307,19 @@ impl Analyzer {
     }
 }
 
-/// Frames of a link type that is not dissected, by its number in the registry of tcpdump.org.
-fn unreadable_link(number: u32) -> String {
-    let name = match number {
-        105 | 119 | 127 | 163 => ", 802.11",
-        189 | 220 | 249 => ", USB",
-        187 | 201 => ", Bluetooth",
-        247 => ", InfiniBand",
-        _ => "",
+/// What frames of a link type are called that is not read; numbers are those of pcap's registry.
+fn other_link(link: LinkType) -> Cow<'static, str> {
+    let LinkType::Other(number) = link else {
+        return Cow::Borrowed("unknown link type");
     };
-    format!("link type {number}{name} (not read)")
+    Cow::Borrowed(match number {
+        0 | 108 => "BSD loopback (not read)",
+        105 | 119 | 127 | 163 => "802.11 (not read)",
+        187 | 201 => "Bluetooth (not read)",
+        189 | 220 | 249 => "USB (not read)",
+        247 => "InfiniBand (not read)",
+        _ => return Cow::Owned(format!("link type {number} (not read)")),
+    })
 }
 
 /// Both kinds of rows in the same steps: the longest that any of them has.

@@ -105,6 +105,10 @@ impl Case<'_> {
             Some(p) if p[usize::from(priority)] => {
                 format!(" although PFC pauses priority {priority} on this link")
             }
+            _ if self.paused_elsewhere(priority) => format!(
+                "; PFC pauses priority {priority} elsewhere in the capture, but never on this \
+                 link: packets may have waited behind a pause for longer than the sender does"
+            ),
             Some(_) => format!(
                 "; PFC pauses other priorities on this link, but never priority {priority}: the \
                  class is not lossless"
@@ -156,6 +160,11 @@ impl Case<'_> {
                 many(lost, "packet")
             ),
         }
+    }
+
+    fn paused_elsewhere(&self, priority: u8) -> bool {
+        let mut links = self.context.paused.values();
+        links.any(|paused| paused[usize::from(priority)])
     }
 
     fn repeated(&mut self, d: &Direction<'_>) {

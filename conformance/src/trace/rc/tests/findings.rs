@@ -49,6 +49,12 @@ fn loss_names_figures_frames_and_the_class() {
     assert!(cause.contains("although PFC pauses priority 3"), "{cause}");
 
     let mut t = lossy();
+    t.context.paused.insert(7, paused);
+    let o = t.end();
+    let cause = &find(&o, "RC-05").unwrap().cause;
+    assert!(cause.contains("priority 3 elsewhere"), "{cause}");
+
+    let mut t = lossy();
     t.context
         .paused
         .insert(0, [true, false, false, false, false, false, false, false]);
