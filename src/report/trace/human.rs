@@ -419,7 +419,11 @@ fn summary(findings: &[Finding]) -> String {
     let worst = worst.filter(|f| f.inconclusive.is_none() && f.severity > Severity::Note);
     let told = worst.map_or(String::new(), |f| {
         let cause = f.cause.split(';').next().unwrap_or_default();
-        format!("; {}: {}: {cause}", f.id, f.subject)
+        let subject = match f.subject.split_once("; ") {
+            Some((first, _)) => format!("{first} and others"),
+            None => f.subject.clone(),
+        };
+        format!("; {}: {subject}: {cause}", f.id)
     });
     let text = plain(&format!("{}{told}", parts.join(", ")));
     paragraph(0, "verdict: ", &text)
@@ -438,7 +442,11 @@ fn alike(findings: &[Finding]) -> Vec<Vec<&Finding>> {
         }
     }
     for group in &mut groups {
-        group.sort_by_key(|f| std::cmp::Reverse(f.count));
+        // The first to pause is nearest the cause; of losses, the most count.
+        group.sort_by_key(|f| match f.id.starts_with("P-") {
+            true => f.frames.first().copied().unwrap_or(u64::MAX),
+            false => u64::MAX - f.count,
+        });
     }
     groups
 }

@@ -151,6 +151,9 @@ impl Case<'_> {
     fn whose_loss(&self, d: &Direction<'_>, place: Option<u64>) -> String {
         match place {
             None => self.lossy_class(d),
+            Some(0) if d.report.naks == 0 => "; all of them reached the receiver's port, so that \
+                                              what was late or lost is the ACK"
+                .to_owned(),
             Some(0) => "; all of them reached the receiver's port: it dropped them itself, for \
                         want of buffers or of PCIe or memory bandwidth"
                 .to_owned(),
@@ -198,7 +201,9 @@ impl Case<'_> {
         );
         self.add("RC-05", Error, d.subject(), cause);
         self.evidence(again, r.repeats.frames.clone());
-        if place == Some(0) {
+        if place == Some(0) && d.report.naks == 0 {
+            self.cure("Find what holds the ACKs back: a pause (P-20), a queue, a busy receiver.");
+        } else if place == Some(0) {
             self.cure(
                 "Look at the receiver: receive buffers, PCIe, memory; let it pause the switch \
                  (PFC) before it drops.",
