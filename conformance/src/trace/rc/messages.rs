@@ -59,6 +59,8 @@ pub(super) struct Messages {
     pub(super) completion: Stat,
     /// Payload of whole messages.
     pub(super) bytes: u64,
+    /// Most messages that had begun and were not done at one time.
+    pub(super) outstanding_max: u64,
 }
 
 impl Messages {
@@ -82,6 +84,8 @@ impl Messages {
         }
         self.next = part.psn.saturating_add(part.count);
         if part.op.first {
+            let begun = self.total.saturating_sub(self.completed) + 1;
+            self.outstanding_max = self.outstanding_max.max(begun);
             self.open = Some(Open {
                 operation: part.op.operation,
                 psn: part.psn,
@@ -233,6 +237,7 @@ mod tests {
         m.acked(20, 60);
         let runs = m.take_runs();
         assert_eq!(runs.len(), 2);
+        assert_eq!(m.outstanding_max, 4);
         assert_eq!(
             (runs[0].bytes, runs[0].count, runs[0].done_ns),
             (2148, 3, Some(60))
