@@ -9,5 +9,6 @@ mod numbers;
 mod random;
 mod roundtrip;
 mod scenarios;
+mod stacks;
 mod support;
 mod trace;
