@@ -16,8 +16,8 @@ const IDLE_NS: u64 = 1_000_000;
 /// Messages from this size on fill the path by themselves: their number in flight says little.
 const LARGE_MESSAGE: u64 = 65_536;
 
-/// Speeds of interfaces that are believed, bit/s.
-const PLAUSIBLE_RATES: RangeInclusive<u64> = 1_000_000..=100_000_000_000_000;
+/// What a scenario can state as a rate, bit/s.
+const RATES: RangeInclusive<u64> = 1_000..=100_000_000_000_000;
 /// Largest RDMA message (IBTA 9.7.7), and more than any flow has, bytes.
 const MESSAGE_MAX: u64 = 1 << 31;
 const BYTES_MAX: u64 = 1 << 60;
@@ -168,7 +168,7 @@ fn host_rate(
     }
     let own = interface_of(report, address);
     let stated = own.and_then(|i| report.capture.interfaces.get(i as usize)?.0.speed);
-    if let Some(rate) = stated.filter(|r| PLAUSIBLE_RATES.contains(r)) {
+    if let Some(rate) = stated.filter(|r| RATES.contains(r)) {
         return (rate, RateSource::Stated);
     }
     let observed = report.rates.iter().filter(|r| r.mac == mac);
@@ -191,6 +191,11 @@ fn host_rate(
         fastest
     };
     (rate.unwrap_or(100_000_000_000), RateSource::Inferred)
+}
+
+/// A rate, or the nearest that a scenario can state.
+fn simulated(rate: u64) -> u64 {
+    rate.clamp(*RATES.start(), *RATES.end())
 }
 
 /// The priority of marked traffic, by the tag or by xoff's default DSCP map.
@@ -351,9 +356,7 @@ fn idle_pace(d: &DirectionReport) -> Option<u64> {
     let span = last.checked_sub(first).filter(|&s| s > 0)?;
     let busy = u128::from(mean) * u128::from(d.messages_completed);
     let quiet = d.retransmitted_packets == 0 && d.cnps == 0 && d.messages_completed > 8;
-    (quiet && busy * 2 < u128::from(span))
-        .then(|| mean_rate(d.wire_bytes, span))
-        .filter(|&bps| bps > 0)
+    (quiet && busy * 2 < u128::from(span)).then(|| simulated(mean_rate(d.wire_bytes, span)))
 }
 
 /// Classes that were paused, by whom; or that LLDP says may be.
@@ -402,8 +405,8 @@ fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Opt
         }
     }
     let span = last.checked_sub(first).filter(|&s| s > 0)?;
-    let rate = mean_rate(bytes, span);
-    (rate > 0 && rate < replay.hosts[host].rate).then_some((host, rate))
+    let rate = simulated(mean_rate(bytes, span));
+    (bytes > 0 && rate < replay.hosts[host].rate).then_some((host, rate))
 }
 
 fn find_behaviour(report: &TraceReport, replay: &mut Replay) {

@@ -283,3 +283,18 @@ fn numbers_used_again_start_a_new_sequence() {
         (0, 0, 2)
     );
 }
+
+#[test]
+fn sequences_may_each_begin_below_the_one_before() {
+    let mut t = Talk::at(0);
+    let mut psn = 5;
+    for _ in 0..2_000 {
+        t.write(psn, 2).ack(psn + 1);
+        psn = xoff_sim::wire::psn::sub(psn, 0x70_0000);
+    }
+    let o = t.end();
+    let d = forth(&o);
+    assert_eq!((d.data_packets, d.messages), (4_000, 2_000));
+    assert_eq!((d.gaps, d.retransmitted_packets), (0, 0));
+    assert_eq!(d.delivered_bytes, 4_000 * 1024);
+}
