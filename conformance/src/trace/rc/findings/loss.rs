@@ -398,7 +398,7 @@ fn exponent(ns: u64) -> String {
     let fits = (1..32u8).rev().find_map(|n| {
         let timeout = ack_timeout_ns(n)?;
         // Clocks differ a little.
-        (ns + ns / 100 >= timeout).then_some((n, timeout))
+        (ns.saturating_add(ns / 100) >= timeout).then_some((n, timeout))
     });
     match fits {
         Some((n, timeout)) => format!(
