@@ -30,6 +30,9 @@ pub fn derive(
     name: &str,
     link_rate: Option<u64>,
 ) -> Result<Replay, ReplayError> {
+    if speaking(report).next().is_none() {
+        return Err(ReplayError::NoData);
+    }
     let capture = &report.capture;
     let duration_ns = capture.last_ns.saturating_sub(capture.first_ns);
     if duration_ns > LONGEST_NS {
