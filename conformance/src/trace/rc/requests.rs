@@ -14,6 +14,8 @@ use xoff_sim::wire::psn;
 
 /// Sequence numbers are counted on from here, so that none is ever below zero.
 const ORIGIN: u64 = 1 << 32;
+/// Nor do they get below this; a multiple of the numbers on the wire.
+const FLOOR: u64 = 1 << 31;
 
 /// A jump by more than this, at the start of a message, is a new connection on old numbers.
 const NEW_SEQUENCE: u64 = 1 << 20;
@@ -101,8 +103,11 @@ impl Requests {
             return ORIGIN + u64::from(number & psn::MASK);
         }
         let near = (self.highest & u64::from(psn::MASK)) as u32;
-        self.highest
-            .saturating_add_signed(i64::from(psn::diff(number, near)))
+        let psn = self
+            .highest
+            .saturating_add_signed(i64::from(psn::diff(number, near)));
+        // Every new sequence may lie below the one before.
+        if psn < FLOOR { psn + FLOOR } else { psn }
     }
 
     fn start(&mut self, part: &Part) {

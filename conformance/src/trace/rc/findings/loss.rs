@@ -552,7 +552,7 @@ fn exponent(ns: u64) -> String {
     let fits = (1..32u8).rev().find_map(|n| {
         let timeout = ack_timeout_ns(n)?;
         // Software rounds down to its ticks: Linux rxe waits 60 ms for 67.
-        (ns + ns / 8 >= timeout).then_some((n, timeout))
+        (ns.saturating_add(ns / 8) >= timeout).then_some((n, timeout))
     });
     match fits {
         Some((n, timeout)) => format!(

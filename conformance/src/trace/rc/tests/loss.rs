@@ -394,4 +394,18 @@ fn a_nak_after_an_rnr_nak_is_part_of_it() {
     let d = forth(&o);
     assert_eq!(d.causes, [(Cause::Rnr, 1)]);
     assert!(find(&o, "RC-03").is_none() && find(&o, "RC-40").is_none());
+
+#[test]
+fn sequences_may_each_begin_below_the_one_before() {
+    let mut t = Talk::at(0);
+    let mut psn = 5;
+    for _ in 0..2_000 {
+        t.write(psn, 2).ack(psn + 1);
+        psn = xoff_sim::wire::psn::sub(psn, 0x70_0000);
+    }
+    let o = t.end();
+    let d = forth(&o);
+    assert_eq!((d.data_packets, d.messages), (4_000, 2_000));
+    assert_eq!((d.gaps, d.retransmitted_packets), (0, 0));
+    assert_eq!(d.delivered_bytes, 4_000 * 1024);
 }
