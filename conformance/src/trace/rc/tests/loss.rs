@@ -394,6 +394,7 @@ fn a_nak_after_an_rnr_nak_is_part_of_it() {
     let d = forth(&o);
     assert_eq!(d.causes, [(Cause::Rnr, 1)]);
     assert!(find(&o, "RC-03").is_none() && find(&o, "RC-40").is_none());
+}
 
 #[test]
 fn sequences_may_each_begin_below_the_one_before() {
