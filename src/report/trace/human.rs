@@ -510,6 +510,7 @@ mod tests {
         xoff VERSION: 3 frames, 0B captured, 0ps, 0 interfaces
         holds: ARP 2, TCP�[2J 1
         no RDMA: the capture holds neither RoCE nor iWARP; nothing to judge
+        verdict: nothing found
 
         findings
           none
