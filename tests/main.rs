@@ -10,5 +10,6 @@ mod oracle;
 mod random;
 mod roundtrip;
 mod scenarios;
+mod stacks;
 mod support;
 mod trace;

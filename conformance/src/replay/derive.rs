@@ -233,7 +233,7 @@ fn find_flows(report: &TraceReport, replay: &mut Replay) {
             map.insert(d.data.dscp, one);
             priority = one;
         }
-        replay.mtu = replay.mtu.max(c.mtu);
+        replay.mtu = replay.mtu.max(mtu(c, d));
         let model = Flow {
             name: String::new(),
             src,
@@ -285,6 +285,19 @@ fn fit(flow: &mut Flow, mtu: u32) {
     let largest = if datagrams { mtu.into() } else { MESSAGE_MAX };
     flow.message = flow.message.clamp(1, largest);
     flow.bytes = flow.bytes.clamp(1, BYTES_MAX);
+}
+
+/// Path MTU of a connection; of one whose messages take one packet each, what holds the largest.
+fn mtu(c: &Connection, d: &DirectionReport) -> u32 {
+    if c.mtu > 0 {
+        return c.mtu;
+    }
+    let largest = d.message_runs.iter().map(|run| run.bytes).max();
+    let mean = d.new_bytes.checked_div(d.data_packets).unwrap_or(0);
+    let needed = largest.unwrap_or(mean);
+    let sizes = [256, 512, 1024, 2048];
+    let fits = sizes.into_iter().find(|&mtu| u64::from(mtu) >= needed);
+    fits.unwrap_or(4096)
 }
 
 /// A direction as one flow per burst of messages: work that was posted with a break between.
@@ -374,7 +387,11 @@ fn find_pauses(report: &TraceReport, replay: &mut Replay) {
             replay.slow.push(slow);
         }
     }
-    if !replay.lossless.is_empty() {
+    if replay.global_pause && !replay.lossless.is_empty() {
+        let note = "both 802.3x and PFC pause frames were seen: replayed with 802.3x";
+        replay.notes.push(note.to_owned());
+    }
+    if replay.global_pause || !replay.lossless.is_empty() {
         return;
     }
     let links = report.links.iter();
@@ -392,7 +409,9 @@ fn find_pauses(report: &TraceReport, replay: &mut Replay) {
 /// A host that sent pause frames, and the rate at which it took data all the same.
 fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Option<(usize, u64)> {
     let host = replay.hosts.iter().position(|h| h.mac == port.sender)?;
-    if replay.slow.iter().any(|&(h, _)| h == host) || port.pause.iter().all(|&n| n == 0) {
+    if replay.slow.iter().any(|&(h, _)| h == host)
+        || port.pause.iter().all(|&n| n == 0) && port.global == 0
+    {
         return None;
     }
     let address = replay.hosts[host].address;
