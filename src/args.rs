@@ -240,7 +240,7 @@ pub(crate) enum LabVerb {
     /// Exit status: 0 all commands succeeded, 1 one failed, 2 the lab failed.
     Run(LabRunArgs),
     #[command(hide = true)]
-    Agent,
+    Agent(LabAgentArgs),
     #[command(hide = true)]
     Exec(LabExecArgs),
 }
@@ -303,6 +303,13 @@ pub(crate) enum LabDevice {
     Rxe,
     /// iWARP
     Siw,
+}
+
+/// The kernel of a guest adds words of its own.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabAgentArgs {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
 }
 
 /// How xoff becomes a guest's kernel.

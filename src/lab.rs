@@ -21,10 +21,10 @@ pub(crate) fn run(args: &LabArgs) -> Result<bool, Error> {
     match &args.verb {
         LabVerb::Build(args) => build(args).map(|()| true),
         LabVerb::Run(args) => run_guests(args),
-        LabVerb::Agent if std::process::id() != 1 => Err(Error::Message(
+        LabVerb::Agent(_) if std::process::id() != 1 => Err(Error::Message(
             "the agent is the first process of a guest, not a command".to_owned(),
         )),
-        LabVerb::Agent => {
+        LabVerb::Agent(_) => {
             agent::main();
             Ok(false)
         }

@@ -12,11 +12,10 @@ use std::process::{Command, Stdio};
 const OLDEST: (u32, u32) = (6, 6);
 
 /// Without these there is no lab; the rest of the configuration may differ between versions.
-const NEEDED: [&str; 7] = [
+const NEEDED: [&str; 6] = [
     "CONFIG_HOSTFS=y",
     "CONFIG_DEVTMPFS=y",
     "CONFIG_SSL=y",
-    "CONFIG_FD_CHAN=y",
     "CONFIG_UML_NET_VECTOR=y",
     "CONFIG_RDMA_RXE=y",
     "CONFIG_RDMA_SIW=y",
