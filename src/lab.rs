@@ -102,7 +102,11 @@ fn commands(args: &LabRunArgs, hosts: &[(u32, String)]) -> Result<Vec<String>, E
     let common = match &args.command[..] {
         [] => "true".to_owned(),
         [one] => one.clone(),
-        words => words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" "),
+        words => words
+            .iter()
+            .map(|w| quoted(w))
+            .collect::<Vec<_>>()
+            .join(" "),
     };
     let mut commands = vec![common; hosts.len()];
     for (host, command) in &args.on {

@@ -12,15 +12,26 @@ pub(crate) fn json(out: &mut dyn Write, report: &LabReport) -> io::Result<()> {
 pub(crate) fn human(out: &mut dyn Write, report: &LabReport) -> io::Result<()> {
     let count = plural(report.guests.len() as u64, "guest");
     let (active, total) = (seconds(report.active_ms), seconds(report.total_ms));
-    writeln!(out, "{count}: devices active after {active}, everything down after {total}")?;
+    writeln!(
+        out,
+        "{count}: devices active after {active}, everything down after {total}"
+    )?;
     for guest in &report.guests {
         write_guest(out, guest)?;
     }
     let wire = &report.wire;
     let received = plural(wire.received.iter().sum(), "frame");
-    writeln!(out, "\nwire: {received} from guests, {} passed on", wire.forwarded)?;
+    writeln!(
+        out,
+        "\nwire: {received} from guests, {} passed on",
+        wire.forwarded
+    )?;
     if wire.overflowed > 0 {
-        writeln!(out, "  {} lost: too many waited for a guest", wire.overflowed)?;
+        writeln!(
+            out,
+            "  {} lost: too many waited for a guest",
+            wire.overflowed
+        )?;
     }
     for rule in &wire.rules {
         let matched = plural(rule.matched, "frame");
@@ -48,7 +59,10 @@ fn write_guest(out: &mut dyn Write, guest: &GuestReport) -> io::Result<()> {
         ..
     } = guest;
     let ran = seconds(guest.ran_ms);
-    writeln!(out, "\n{name} ({address}, {device}): exit status {status} after {ran}")?;
+    writeln!(
+        out,
+        "\n{name} ({address}, {device}): exit status {status} after {ran}"
+    )?;
     writeln!(out, "  $ {command}")?;
     for text in [&guest.stdout, &guest.stderr] {
         for line in text.lines() {
@@ -59,7 +73,9 @@ fn write_guest(out: &mut dyn Write, guest: &GuestReport) -> io::Result<()> {
         writeln!(out, "  ({} more)", plural(guest.cut, "byte"))?;
     }
     let counted = guest.counters.iter().filter(|(_, value)| **value != 0);
-    let counters: Vec<String> = counted.map(|(name, value)| format!("{name} {value}")).collect();
+    let counters: Vec<String> = counted
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
     writeln!(out, "  counters: {}", counters.join(", "))
 }
 

@@ -121,7 +121,16 @@ fn make(setup: &Setup) -> Result<(), String> {
         &["ip", "link", "set", INTERFACE, "mtu", &mtu],
         &["ip", "addr", "add", &net, "dev", INTERFACE],
         &["ip", "link", "set", INTERFACE, "up"],
-        &["rdma", "link", "add", &device, "type", &setup.driver, "netdev", INTERFACE],
+        &[
+            "rdma",
+            "link",
+            "add",
+            &device,
+            "type",
+            &setup.driver,
+            "netdev",
+            INTERFACE,
+        ],
     ];
     for words in steps {
         call(words)?;
@@ -138,11 +147,17 @@ fn call(words: &[&str]) -> Result<(), String> {
     let Some((program, arguments)) = words.split_first() else {
         return Ok(());
     };
-    let ran = Command::new(program).args(arguments).env("PATH", PATH).output();
+    let ran = Command::new(program)
+        .args(arguments)
+        .env("PATH", PATH)
+        .output();
     let ran = ran.map_err(|e| format!("cannot run `{line}`: {e}"))?;
     match ran.status.success() {
         true => Ok(()),
-        false => Err(format!("`{line}`: {}", String::from_utf8_lossy(&ran.stderr).trim())),
+        false => Err(format!(
+            "`{line}`: {}",
+            String::from_utf8_lossy(&ran.stderr).trim()
+        )),
     }
 }
 
@@ -235,7 +250,11 @@ fn counters() -> BTreeMap<String, u64> {
     for device in devices.filter_map(Result::ok) {
         let name = device.file_name().to_string_lossy().into_owned();
         for kind in ["counters", "hw_counters"] {
-            read_all(&device.path().join("ports/1").join(kind), &name, &mut counters);
+            read_all(
+                &device.path().join("ports/1").join(kind),
+                &name,
+                &mut counters,
+            );
         }
     }
     let statistics = format!("/sys/class/net/{INTERFACE}/statistics");
@@ -244,7 +263,11 @@ fn counters() -> BTreeMap<String, u64> {
 }
 
 fn read_all(dir: &Path, owner: &str, counters: &mut BTreeMap<String, u64>) {
-    for entry in fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok) {
+    for entry in fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+    {
         let text = fs::read_to_string(entry.path()).unwrap_or_default();
         let name = entry.file_name().to_string_lossy().into_owned();
         if let (Ok(value), false) = (text.trim().parse(), name == "lifespan") {

@@ -53,11 +53,16 @@ pub fn build(options: &Options<'_>, tell: &mut dyn FnMut(&str)) -> Result<PathBu
         work: work.path(),
         log: &log,
     };
-    match steps.all(options, tell).and_then(|()| place(&steps, &kernel)) {
+    match steps
+        .all(options, tell)
+        .and_then(|()| place(&steps, &kernel))
+    {
         Ok(()) => Ok(kernel),
         Err(error) => {
             let kept = options.cache.join("build-failed.log");
-            let end = fs::read(&log).map(|text| last_lines(&text, 20)).unwrap_or_default();
+            let end = fs::read(&log)
+                .map(|text| last_lines(&text, 20))
+                .unwrap_or_default();
             match fs::rename(&log, &kept) {
                 Ok(()) => Err(LabError::Message(format!(
                     "{error}\nthe end of {}:\n  {}",
@@ -76,8 +81,7 @@ fn version(source: Option<&Path>) -> Result<String, LabError> {
     match source {
         Some(tree) => {
             let path = tree.join("Makefile");
-            let text =
-                fs::read_to_string(&path).map_err(|e| LabError::file("read", &path, &e))?;
+            let text = fs::read_to_string(&path).map_err(|e| LabError::file("read", &path, &e))?;
             tree_version(&text).ok_or_else(|| {
                 let (major, minor) = OLDEST;
                 LabError::Message(format!(
@@ -161,7 +165,12 @@ impl Steps<'_> {
         self.make(source, out, &["tinyconfig"])?;
         let mut merge = Command::new("sh");
         merge.arg(source.join("scripts/kconfig/merge_config.sh"));
-        merge.arg("-m").arg("-O").arg(out).arg(out.join(".config")).arg(&wanted);
+        merge
+            .arg("-m")
+            .arg("-O")
+            .arg(out)
+            .arg(out.join(".config"))
+            .arg(&wanted);
         self.step(merge.current_dir(out))?;
         self.make(source, out, &["olddefconfig"])?;
         let path = out.join(".config");
@@ -188,7 +197,11 @@ impl Steps<'_> {
     fn step(&self, command: &mut Command) -> Result<(), LabError> {
         let failed = |e: std::io::Error| LabError::file("write", self.log, &e);
         let mut log = File::options();
-        let mut log = log.create(true).append(true).open(self.log).map_err(failed)?;
+        let mut log = log
+            .create(true)
+            .append(true)
+            .open(self.log)
+            .map_err(failed)?;
         writeln!(log, "+ {command:?}").map_err(failed)?;
         let errors = log.try_clone().map_err(failed)?;
         let program = command.get_program().to_string_lossy().into_owned();
@@ -219,7 +232,11 @@ fn place(steps: &Steps<'_>, kernel: &Path) -> Result<(), LabError> {
     let done = steps.work.join("done");
     let failed = |e| LabError::file("create", kernel, &e);
     fs::create_dir(&done).map_err(failed)?;
-    for (from, to) in [("linux", "linux"), ("out/.config", "config"), ("build.log", "build.log")] {
+    for (from, to) in [
+        ("linux", "linux"),
+        ("out/.config", "config"),
+        ("build.log", "build.log"),
+    ] {
         fs::rename(steps.work.join(from), done.join(to)).map_err(failed)?;
     }
     let Some(dir) = kernel.parent() else {

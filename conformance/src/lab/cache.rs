@@ -81,7 +81,11 @@ mod tests {
                 found.map(|(_, v)| OsString::from(v))
             })
         };
-        let all = [("XOFF_CACHE", "/c"), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")];
+        let all = [
+            ("XOFF_CACHE", "/c"),
+            ("XDG_CACHE_HOME", "/x"),
+            ("HOME", "/h"),
+        ];
         assert_eq!(find(&all).unwrap(), Path::new("/c"));
         assert_eq!(find(&all[1..]).unwrap(), Path::new("/x/xoff"));
         assert_eq!(find(&all[2..]).unwrap(), Path::new("/h/.cache/xoff"));

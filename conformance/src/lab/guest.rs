@@ -54,17 +54,24 @@ pub(super) struct Guest {
 
 impl Guest {
     /// Starts the kernel. Its life ends with the thread that calls this.
-    pub(super) fn boot(index: usize, boot: &Boot<'_>, to: &Sender<Event>) -> Result<Guest, LabError> {
-        let failed = |e: std::io::Error| {
-            LabError::Message(format!("cannot start guest {}: {e}", boot.name))
-        };
+    pub(super) fn boot(
+        index: usize,
+        boot: &Boot<'_>,
+        to: &Sender<Event>,
+    ) -> Result<Guest, LabError> {
+        let failed =
+            |e: std::io::Error| LabError::Message(format!("cannot start guest {}: {e}", boot.name));
         let (line, theirs) = UnixStream::pair().map_err(failed)?;
         let (output, input) = std::io::pipe().map_err(failed)?;
         let mut command = Command::new(boot.program);
-        command.args(["lab", "exec"]).arg(std::process::id().to_string());
+        command
+            .args(["lab", "exec"])
+            .arg(std::process::id().to_string());
         command.arg(boot.kernel).args(arguments(boot));
         command.stdin(Stdio::from(OwnedFd::from(theirs)));
-        command.stdout(input.try_clone().map_err(failed)?).stderr(input);
+        command
+            .stdout(input.try_clone().map_err(failed)?)
+            .stderr(input);
         // A terminal's Ctrl-C is ours alone.
         command.process_group(0).env_clear().env("HOME", "/");
         let child = command.spawn().map_err(failed)?;
@@ -102,6 +109,10 @@ impl Guest {
         thread::sleep(Duration::from_millis(100));
         let console = self.console.lock().unwrap_or_else(PoisonError::into_inner);
         let text: Vec<u8> = console.iter().copied().collect();
+        let message = match cause(&text) {
+            Some(cause) => format!("{message}: {cause}"),
+            None => message,
+        };
         LabError::Guest {
             guest: self.name.clone(),
             message,
@@ -162,6 +173,21 @@ fn arguments(boot: &Boot<'_>) -> Vec<OsString> {
     words
 }
 
+/// What a kernel says of its end, before the stack that fills the last lines.
+fn cause(console: &[u8]) -> Option<String> {
+    const SIGNS: [&str; 3] = ["Kernel panic", "Out of memory", "No working init"];
+    let lines = last_lines(console, usize::MAX);
+    let tells = |line: &&String| SIGNS.iter().any(|sign| line.contains(sign));
+    lines.iter().find(tells).map(|line| {
+        let at = SIGNS
+            .iter()
+            .filter_map(|sign| line.find(sign))
+            .min()
+            .unwrap_or(0);
+        line.get(at..).unwrap_or_default().to_owned()
+    })
+}
+
 /// Reads a console to its end.
 fn keep(mut from: impl Read, console: &Mutex<VecDeque<u8>>) {
     let mut buffer = [0; 4096];
@@ -185,4 +211,26 @@ pub fn become_kernel(parent: u32, kernel: &Path, arguments: &[OsString]) -> LabE
     }
     let error = Command::new(kernel).args(arguments).exec();
     LabError::file("run", kernel, &error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_told_before_the_stack() {
+        let console = b"Run /x as init\n<0>Kernel panic - not syncing: sysrq\nStack:\n 6dc37d60\n";
+        assert_eq!(cause(console).unwrap(), "Kernel panic - not syncing: sysrq");
+        assert_eq!(cause(b"Run /x as init\n"), None);
+    }
+
+    #[test]
+    fn consoles_keep_their_end() {
+        let console = Mutex::new(VecDeque::new());
+        let mut text = vec![b'a'; 3 * CONSOLE];
+        text.push(b'z');
+        keep(&text[..], &console);
+        let console = console.into_inner().unwrap();
+        assert_eq!((console.len(), console.back()), (CONSOLE, Some(&b'z')));
+    }
 }

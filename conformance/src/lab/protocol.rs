@@ -13,9 +13,7 @@ pub(super) enum ToGuest {
     /// Make network and device.
     Setup(Setup),
     /// Run this with `sh -c`.
-    Run {
-        command: String,
-    },
+    Run { command: String },
     /// Say the counters.
     Collect,
     /// Power off.
@@ -87,7 +85,10 @@ mod tests {
         let mut bytes = b"[    0.0] Linux version 6.12\r\n\xff\xfe\n{\"hello\":1}\n".to_vec();
         let sent = [
             FromGuest::Hello,
-            FromGuest::Output { error: true, text: "a\n\"b\"".to_owned() },
+            FromGuest::Output {
+                error: true,
+                text: "a\n\"b\"".to_owned(),
+            },
         ];
         for message in &sent {
             bytes.extend(line(message).unwrap());

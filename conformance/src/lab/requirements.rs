@@ -15,7 +15,10 @@ const BUILD: &[Requirement] = &[
     ("flex", &["flex"]),
     ("gcc", &["gcc"]),
     ("libc6-dev", &["/usr/include/stdio.h"]),
-    ("libelf-dev", &["/usr/include/libelf.h", "/usr/include/libelf/libelf.h"]),
+    (
+        "libelf-dev",
+        &["/usr/include/libelf.h", "/usr/include/libelf/libelf.h"],
+    ),
     ("libssl-dev", &["/usr/include/openssl/opensslv.h"]),
     ("make", &["make"]),
 ];
@@ -30,7 +33,10 @@ const UNPACK: &[Requirement] = &[
 /// To run guests.
 const RUN: &[Requirement] = &[
     ("ibverbs-providers", &["/etc/libibverbs.d/rxe.driver"]),
-    ("iproute2", &["/sbin/ip", "/usr/sbin/ip", "/bin/ip", "/usr/bin/ip"]),
+    (
+        "iproute2",
+        &["/sbin/ip", "/usr/sbin/ip", "/bin/ip", "/usr/bin/ip"],
+    ),
     ("iproute2", &["rdma"]),
 ];
 
@@ -129,7 +135,9 @@ mod tests {
         assert!(all.is_sorted() && all.contains(&DEBIAN_PACKAGE));
         assert!(!places.missing_to_build(true).contains(&DEBIAN_PACKAGE));
 
-        for program in ["bc", "strip", "bison", "gcc", "make", "tar", "xz", "rdma", "ip"] {
+        for program in [
+            "bc", "strip", "bison", "gcc", "make", "tar", "xz", "rdma", "ip",
+        ] {
             create(&root, &format!("usr/bin/{program}"));
         }
         create(&root, "usr/include/stdio.h");

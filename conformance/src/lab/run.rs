@@ -71,7 +71,11 @@ pub fn hosts(model: &Model) -> Result<Vec<(u32, String)>, LabError> {
 /// # Errors
 /// The lab did not work: a guest did not boot or did not end in time, the capture could not be
 /// written, or somebody interrupted. A command that fails is no error.
-pub fn run(model: &Model, commands: &[String], options: &Options<'_>) -> Result<LabReport, LabError> {
+pub fn run(
+    model: &Model,
+    commands: &[String],
+    options: &Options<'_>,
+) -> Result<LabReport, LabError> {
     let begun = Instant::now();
     let (sender, events) = channel();
     let signals = Interrupts::listen(&sender)?;
@@ -82,7 +86,11 @@ pub fn run(model: &Model, commands: &[String], options: &Options<'_>) -> Result<
     let wire = Running::start(wire)?;
     let mut lab = Lab {
         guests: Vec::new(),
-        reports: hosts.iter().enumerate().map(|(i, h)| report(i, &h.1, commands, options)).collect(),
+        reports: hosts
+            .iter()
+            .enumerate()
+            .map(|(i, h)| report(i, &h.1, commands, options))
+            .collect(),
         events,
         begun,
         timeout: options.timeout,
@@ -147,7 +155,9 @@ fn millis(since: Instant) -> u64 {
 /// There is none.
 pub fn kernel(cache: &Path, given: Option<&Path>) -> Result<std::path::PathBuf, LabError> {
     match given {
-        Some(path) => path.canonicalize().map_err(|e| LabError::file("find", path, &e)),
+        Some(path) => path
+            .canonicalize()
+            .map_err(|e| LabError::file("find", path, &e)),
         None => cache::newest(cache, cache::CONFIG).ok_or_else(|| {
             LabError::Message(format!(
                 "there is no kernel for guests in {}: run `xoff lab build` first",
@@ -202,40 +212,49 @@ impl Lab {
                 directory: options.directory.to_string_lossy().into_owned(),
             })
         };
-        self.until("boot", |guest, report, index, message, begun| match message {
-            FromGuest::Hello => guest.tell(&setup(index, &report.name)).map(|()| false),
-            FromGuest::Active => {
-                report.active_ms = millis(begun);
-                Ok(true)
-            }
-            other => Err(unexpected(guest, other)),
-        })?;
+        self.until(
+            "boot",
+            |guest, report, index, message, begun| match message {
+                FromGuest::Hello => guest.tell(&setup(index, &report.name)).map(|()| false),
+                FromGuest::Active => {
+                    report.active_ms = millis(begun);
+                    Ok(true)
+                }
+                other => Err(unexpected(guest, other)),
+            },
+        )?;
         let active = millis(self.begun);
         for (guest, report) in self.guests.iter_mut().zip(&self.reports) {
             let command = report.command.clone();
             guest.tell(&ToGuest::Run { command })?;
         }
-        self.until("end its command", |guest, report, _, message, _| match message {
-            FromGuest::Output { error, text } => {
-                collect(report, error, &text);
-                Ok(false)
-            }
-            FromGuest::Ended { status, ran_ms } => {
-                (report.status, report.ran_ms) = (status, ran_ms);
-                Ok(true)
-            }
-            other => Err(unexpected(guest, other)),
-        })?;
+        self.until(
+            "end its command",
+            |guest, report, _, message, _| match message {
+                FromGuest::Output { error, text } => {
+                    collect(report, error, &text);
+                    Ok(false)
+                }
+                FromGuest::Ended { status, ran_ms } => {
+                    (report.status, report.ran_ms) = (status, ran_ms);
+                    Ok(true)
+                }
+                other => Err(unexpected(guest, other)),
+            },
+        )?;
         for guest in &mut self.guests {
             guest.tell(&ToGuest::Collect)?;
         }
-        self.until("say its counters", |guest, report, _, message, _| match message {
-            FromGuest::Counters(counters) => {
-                report.counters = counters;
-                Ok(true)
-            }
-            other => Err(unexpected(guest, other)),
-        })?;
+        self.until(
+            "say its counters",
+            |guest, report, _, message, _| match message {
+                FromGuest::Counters(counters) => {
+                    report.counters = counters;
+                    Ok(true)
+                }
+                other => Err(unexpected(guest, other)),
+            },
+        )?;
         Ok(active)
     }
 
@@ -297,7 +316,11 @@ fn unexpected(guest: &Guest, message: FromGuest) -> LabError {
 }
 
 fn collect(report: &mut GuestReport, error: bool, text: &str) {
-    let to = if error { &mut report.stderr } else { &mut report.stdout };
+    let to = if error {
+        &mut report.stderr
+    } else {
+        &mut report.stdout
+    };
     let room = MAX_OUTPUT.saturating_sub(to.len());
     let kept = text.floor_char_boundary(room.min(text.len()));
     to.push_str(text.get(..kept).unwrap_or_default());
@@ -367,7 +390,10 @@ mod tests {
         }
         collect(&mut report, true, "x");
         assert_eq!(report.stdout.len(), MAX_OUTPUT);
-        assert_eq!(report.cut, 3 * 2 * (MAX_OUTPUT as u64 / 4 + 1) - MAX_OUTPUT as u64);
+        assert_eq!(
+            report.cut,
+            3 * 2 * (MAX_OUTPUT as u64 / 4 + 1) - MAX_OUTPUT as u64
+        );
         assert_eq!(report.stderr, "x");
     }
 

@@ -69,7 +69,10 @@ fn roce(packet: &Packet<'_>) -> Class {
     match operation {
         Operation::ReadRequest => Class::ReadRequest,
         Operation::Acknowledge => {
-            let syndrome = packet.extensions.aeth.map(|aeth| Syndrome::from_bits(aeth.syndrome));
+            let syndrome = packet
+                .extensions
+                .aeth
+                .map(|aeth| Syndrome::from_bits(aeth.syndrome));
             match syndrome {
                 Some(Syndrome::Nak(_)) => Class::Nak,
                 Some(Syndrome::RnrNak { .. }) => Class::Rnr,

@@ -169,9 +169,8 @@ impl Filter {
     fn fits(&self, seen: &Seen) -> bool {
         let same = |wanted: Option<u32>, found: Option<u32>| wanted.is_none() || wanted == found;
         let place = seen.place;
-        let in_range = |(first, last): (u32, u32)| {
-            place.is_some_and(|p| (first..=last).contains(&p.psn))
-        };
+        let in_range =
+            |(first, last): (u32, u32)| place.is_some_and(|p| (first..=last).contains(&p.psn));
         (self.classes.is_empty() || self.classes.contains(&seen.class))
             && same(self.from, Some(seen.from))
             && same(self.to, seen.to)

@@ -59,7 +59,11 @@ fn emit(repr: &roce::Repr) -> Vec<u8> {
 
 fn decide(rules: &mut Rules, repr: &roce::Repr) -> Decision {
     let frame = emit(repr);
-    rules.decide(0, Some(1), &dissect(Link::Ethernet, &frame, frame.len() as u32))
+    rules.decide(
+        0,
+        Some(1),
+        &dissect(Link::Ethernet, &frame, frame.len() as u32),
+    )
 }
 
 fn rules(filter: Filter, choice: Choice) -> Rules {
@@ -113,11 +117,23 @@ fn every_class_is_told() {
 #[test]
 fn frames_are_chosen_by_number() {
     let take = |choice| dropped(&mut rules(Filter::default(), choice), &[5; 12]);
-    let nth = Choice { nth: vec![2, 5], ..Choice::default() };
+    let nth = Choice {
+        nth: vec![2, 5],
+        ..Choice::default()
+    };
     assert_eq!(take(nth), [1, 4]);
-    let every = Choice { every: 5, ..Choice::default() };
+    let every = Choice {
+        every: 5,
+        ..Choice::default()
+    };
     assert_eq!(take(every.clone()), [4, 9]);
-    assert_eq!(take(Choice { limit: Some(1), ..every }), [4]);
+    assert_eq!(
+        take(Choice {
+            limit: Some(1),
+            ..every
+        }),
+        [4]
+    );
     assert_eq!(take(Choice::default()).len(), 12);
 }
 
@@ -145,14 +161,64 @@ fn repetitions_and_relative_numbers() {
     let start = 0xff_fffe;
     let psns = [start, start + 1, 0, 1, 0, 1, 0];
     let hit = |filter| dropped(&mut rules(filter, Choice::default()), &psns);
-    assert_eq!(hit(Filter { round: Some(0), ..Filter::default() }), [0, 1, 2, 3]);
-    assert_eq!(hit(Filter { round: Some(1), ..Filter::default() }), [4, 5]);
-    assert_eq!(hit(Filter { round: Some(2), ..Filter::default() }), [6]);
-    assert_eq!(hit(Filter { psn: Some((2, 2)), ..Filter::default() }), [2, 4, 6]);
-    assert_eq!(hit(Filter { psn: Some((1, 2)), round: Some(0), ..Filter::default() }), [1, 2]);
-    assert_eq!(hit(Filter { qp: Some(0), ..Filter::default() }).len(), 7);
-    assert!(hit(Filter { qp: Some(1), ..Filter::default() }).is_empty());
-    let mut rules = rules(Filter { qp: Some(1), ..Filter::default() }, Choice::default());
+    assert_eq!(
+        hit(Filter {
+            round: Some(0),
+            ..Filter::default()
+        }),
+        [0, 1, 2, 3]
+    );
+    assert_eq!(
+        hit(Filter {
+            round: Some(1),
+            ..Filter::default()
+        }),
+        [4, 5]
+    );
+    assert_eq!(
+        hit(Filter {
+            round: Some(2),
+            ..Filter::default()
+        }),
+        [6]
+    );
+    assert_eq!(
+        hit(Filter {
+            psn: Some((2, 2)),
+            ..Filter::default()
+        }),
+        [2, 4, 6]
+    );
+    assert_eq!(
+        hit(Filter {
+            psn: Some((1, 2)),
+            round: Some(0),
+            ..Filter::default()
+        }),
+        [1, 2]
+    );
+    assert_eq!(
+        hit(Filter {
+            qp: Some(0),
+            ..Filter::default()
+        })
+        .len(),
+        7
+    );
+    assert!(
+        hit(Filter {
+            qp: Some(1),
+            ..Filter::default()
+        })
+        .is_empty()
+    );
+    let mut rules = rules(
+        Filter {
+            qp: Some(1),
+            ..Filter::default()
+        },
+        Choice::default(),
+    );
     let mut second = packet(Operation::SendOnly, 9, 8);
     assert!(!decide(&mut rules, &second).drop);
     second.bth.dest_qp = 99;
@@ -161,7 +227,10 @@ fn repetitions_and_relative_numbers() {
 
 #[test]
 fn answers_do_not_count_as_repetitions_of_requests() {
-    let filter = Filter { round: Some(1), ..Filter::default() };
+    let filter = Filter {
+        round: Some(1),
+        ..Filter::default()
+    };
     let mut rules = rules(filter, Choice::default());
     let of = |operation| packet(operation, 3, 0);
     assert!(!decide(&mut rules, &of(Operation::SendOnly)).drop);
@@ -172,18 +241,51 @@ fn answers_do_not_count_as_repetitions_of_requests() {
 
 #[test]
 fn hosts_and_classes_filter() {
-    let seen = Seen { from: 0, to: Some(1), class: Class::Data, place: None };
+    let seen = Seen {
+        from: 0,
+        to: Some(1),
+        class: Class::Data,
+        place: None,
+    };
     let fits = |filter: Filter| filter.fits(&seen);
-    assert!(fits(Filter { from: Some(0), to: Some(1), ..Filter::default() }));
-    assert!(!fits(Filter { from: Some(1), ..Filter::default() }));
-    assert!(!fits(Filter { to: Some(0), ..Filter::default() }));
-    assert!(fits(Filter { classes: vec![Class::Ack, Class::Data], ..Filter::default() }));
-    assert!(!fits(Filter { classes: vec![Class::Ack], ..Filter::default() }));
+    assert!(fits(Filter {
+        from: Some(0),
+        to: Some(1),
+        ..Filter::default()
+    }));
+    assert!(!fits(Filter {
+        from: Some(1),
+        ..Filter::default()
+    }));
+    assert!(!fits(Filter {
+        to: Some(0),
+        ..Filter::default()
+    }));
+    assert!(fits(Filter {
+        classes: vec![Class::Ack, Class::Data],
+        ..Filter::default()
+    }));
+    assert!(!fits(Filter {
+        classes: vec![Class::Ack],
+        ..Filter::default()
+    }));
     let group = Seen { to: None, ..seen };
-    assert!(!Filter { to: Some(1), ..Filter::default() }.fits(&group));
+    assert!(
+        !Filter {
+            to: Some(1),
+            ..Filter::default()
+        }
+        .fits(&group)
+    );
     // What is no packet of a queue pair has no PSN.
-    assert!(!fits(Filter { round: Some(0), ..Filter::default() }));
-    assert!(!fits(Filter { psn: Some((0, 9)), ..Filter::default() }));
+    assert!(!fits(Filter {
+        round: Some(0),
+        ..Filter::default()
+    }));
+    assert!(!fits(Filter {
+        psn: Some((0, 9)),
+        ..Filter::default()
+    }));
 }
 
 #[test]
@@ -191,7 +293,10 @@ fn several_rules_act_in_their_order() {
     let rule = |action, every| Rule {
         name: String::new(),
         filter: Filter::default(),
-        choice: Choice { every, ..Choice::default() },
+        choice: Choice {
+            every,
+            ..Choice::default()
+        },
         action,
     };
     let mut rules = Rules::new(
@@ -208,9 +313,15 @@ fn several_rules_act_in_their_order() {
     let repr = packet(Operation::SendOnly, 1, 8);
     let first = decide(&mut rules, &repr);
     assert_eq!((first.drop, first.copies, first.behind), (false, 2, 2));
-    assert_eq!((first.delay, first.edits.len()), (SimDuration::from_us(3), 2));
+    assert_eq!(
+        (first.delay, first.edits.len()),
+        (SimDuration::from_us(3), 2)
+    );
     assert!(decide(&mut rules, &repr).drop);
-    let counts: Vec<_> = rules.counts().map(|(_, c)| (c.matched, c.applied)).collect();
+    let counts: Vec<_> = rules
+        .counts()
+        .map(|(_, c)| (c.matched, c.applied))
+        .collect();
     // What was dropped did not reach the last rule.
     assert_eq!(counts, [(2, 2), (2, 2), (2, 2), (2, 2), (2, 1), (1, 1)]);
 }
@@ -246,10 +357,22 @@ fn marking_leaves_all_checksums_right() {
 fn without_payload_only_the_icrc_can_be_wrong() {
     let ack = emit(&packet(Operation::Acknowledge, 1, 0));
     let mut spoilt = ack.clone();
-    assert!(apply(Edit::Corrupt { bit: 9, repair: false }, &mut spoilt));
+    assert!(apply(
+        Edit::Corrupt {
+            bit: 9,
+            repair: false
+        },
+        &mut spoilt
+    ));
     assert_eq!(judged(&spoilt), (false, true, true));
     let mut same = ack.clone();
-    assert!(!apply(Edit::Corrupt { bit: 9, repair: true }, &mut same));
+    assert!(!apply(
+        Edit::Corrupt {
+            bit: 9,
+            repair: true
+        },
+        &mut same
+    ));
     assert_eq!(same, ack);
 }
 

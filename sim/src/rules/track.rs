@@ -97,7 +97,11 @@ impl Tracker {
         if key.qp < FIRST_QP {
             return None;
         }
-        let of_sender = self.qps.keys().filter(|(from, ..)| *from == key.from).count();
+        let of_sender = self
+            .qps
+            .keys()
+            .filter(|(from, ..)| *from == key.from)
+            .count();
         let next = u32::try_from(of_sender).ok()?;
         let id = (key.from, key.to, key.qp);
         Some(*self.qps.entry(id).or_insert(next))

@@ -190,10 +190,10 @@ mod tests {
     use crate::time::SimDuration;
 
     fn read(rules: &str) -> Result<Model, Vec<Diagnostic>> {
-        let text = format!(
-            "[topology]\nkind = \"star\"\nhosts = 2\nrate = \"10Gbps\"\n{rules}"
-        );
-        let plan = load("t.toml", &text, &Overrides::default(), &|_| Err(String::new()))?;
+        let text = format!("[topology]\nkind = \"star\"\nhosts = 2\nrate = \"10Gbps\"\n{rules}");
+        let plan = load("t.toml", &text, &Overrides::default(), &|_| {
+            Err(String::new())
+        })?;
         Ok(plan.cases[0].model.clone())
     }
 
@@ -210,9 +210,21 @@ mod tests {
         };
         assert_eq!(first.name, "drop-1");
         assert_eq!(first.filter.classes, [Class::Data, Class::ReadResponse]);
-        let host = |name| model.nodes.iter().position(|n| n.name == name).map(|n| n as u32);
-        assert_eq!((first.filter.from, first.filter.to), (host("h0"), host("h1")));
-        assert_eq!((first.filter.psn, first.choice.nth.as_slice()), (Some((3, 9)), &[2][..]));
+        let host = |name| {
+            model
+                .nodes
+                .iter()
+                .position(|n| n.name == name)
+                .map(|n| n as u32)
+        };
+        assert_eq!(
+            (first.filter.from, first.filter.to),
+            (host("h0"), host("h1"))
+        );
+        assert_eq!(
+            (first.filter.psn, first.choice.nth.as_slice()),
+            (Some((3, 9)), &[2][..])
+        );
         assert_eq!((second.name.as_str(), second.choice.every), ("late", 7));
         assert_eq!(second.action, Action::Delay(SimDuration::from_ms(2)));
     }
@@ -225,7 +237,10 @@ mod tests {
             ("action = \"delay\"\ndelay = \"61s\"", "a delay above"),
             ("action = \"truncate\"\nbytes = 3", "fewer than"),
             ("action = \"drop\"\nfrom = \"h9\"", "no node"),
-            ("action = \"drop\"\nclass = \"tcp\"\npsn = 3", "no queue pair"),
+            (
+                "action = \"drop\"\nclass = \"tcp\"\npsn = 3",
+                "no queue pair",
+            ),
             ("action = \"drop\"\npsn = [5, 3]", "not a range"),
             ("action = \"drop\"\nnth = 0", "from 1"),
             ("action = \"drop\"\nevery = 0", "zero frames"),
@@ -233,7 +248,10 @@ mod tests {
             ("action = \"vanish\"", "unknown value"),
         ] {
             let found = read(&format!("[[rule]]\n{rule}\n")).unwrap_err();
-            assert!(found.iter().any(|d| d.message.contains(message)), "{rule}: {found:?}");
+            assert!(
+                found.iter().any(|d| d.message.contains(message)),
+                "{rule}: {found:?}"
+            );
         }
     }
 }

@@ -37,7 +37,8 @@ impl Held {
         if !full && (behind > 0 || !delay.is_zero()) {
             self.arrivals += 1;
             let wait = if behind > 0 { delay + PATIENCE } else { delay };
-            self.by_time.insert((now + wait, self.arrivals), (release, behind));
+            self.by_time
+                .insert((now + wait, self.arrivals), (release, behind));
             return Vec::new();
         }
         let (from, to) = (release.from, release.to);
@@ -51,7 +52,12 @@ impl Held {
                 }
             }
         }
-        ready.extend(passed.iter().filter_map(|key| self.by_time.remove(key)).map(|h| h.0));
+        ready.extend(
+            passed
+                .iter()
+                .filter_map(|key| self.by_time.remove(key))
+                .map(|h| h.0),
+        );
         ready
     }
 
@@ -75,7 +81,11 @@ mod tests {
     use super::*;
 
     fn frame(id: u8) -> Release {
-        Release { from: 0, to: 1, frame: vec![id] }
+        Release {
+            from: 0,
+            to: 1,
+            frame: vec![id],
+        }
     }
 
     fn ids(frames: &[Release]) -> Vec<u8> {
@@ -89,7 +99,11 @@ mod tests {
         assert!(held.hold(frame(1), zero, 2, now).is_empty());
         assert_eq!(ids(&held.hold(frame(2), zero, 0, now)), [2]);
         // The other direction does not count.
-        let back = Release { from: 1, to: 0, frame: vec![9] };
+        let back = Release {
+            from: 1,
+            to: 0,
+            frame: vec![9],
+        };
         assert_eq!(ids(&held.hold(back, zero, 0, now)), [9]);
         assert_eq!(ids(&held.hold(frame(3), zero, 0, now)), [3, 1]);
         assert_eq!(held.next(), None);

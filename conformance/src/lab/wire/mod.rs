@@ -64,7 +64,10 @@ impl Wire {
         seed: u64,
         capture: Option<&Path>,
     ) -> Result<Wire, LabError> {
-        let ports = hosts.iter().map(Port::open).collect::<Result<Vec<_>, _>>()?;
+        let ports = hosts
+            .iter()
+            .map(Port::open)
+            .collect::<Result<Vec<_>, _>>()?;
         let writer = match capture {
             Some(path) => {
                 let failed = |e| LabError::file("write", path, &e);
@@ -94,7 +97,9 @@ impl Wire {
     pub fn run(mut self, stop: &OwnedFd) -> Result<WireReport, LabError> {
         let mut buffer = vec![0; MAX_FRAME];
         loop {
-            let ready = self.wait(stop).map_err(|e| message("wait for frames", &e))?;
+            let ready = self
+                .wait(stop)
+                .map_err(|e| message("wait for frames", &e))?;
             if ready.stop {
                 return self.finish();
             }

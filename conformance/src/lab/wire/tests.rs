@@ -40,7 +40,13 @@ fn net(name: &str, rules: &[Rule]) -> Net {
     let (theirs, stop) = std::io::pipe().unwrap();
     let theirs = OwnedFd::from(theirs);
     let wire = thread::spawn(move || wire.run(&theirs));
-    Net { guests, stop: stop.into(), wire, dir, parent }
+    Net {
+        guests,
+        stop: stop.into(),
+        wire,
+        dir,
+        parent,
+    }
 }
 
 impl Net {
@@ -76,8 +82,15 @@ impl Net {
 fn rule(action: Action, nth: u64) -> Rule {
     Rule {
         name: "r".to_owned(),
-        filter: Filter { from: Some(10), to: Some(11), ..Filter::default() },
-        choice: Choice { nth: vec![nth], ..Choice::default() },
+        filter: Filter {
+            from: Some(10),
+            to: Some(11),
+            ..Filter::default()
+        },
+        choice: Choice {
+            nth: vec![nth],
+            ..Choice::default()
+        },
         action,
     }
 }
@@ -107,7 +120,10 @@ fn rules_are_obeyed_and_counted() {
         rule(Action::Duplicate { copies: 1 }, 2),
         rule(Action::Reorder { by: 1 }, 3),
         Rule {
-            filter: Filter { from: Some(12), ..Filter::default() },
+            filter: Filter {
+                from: Some(12),
+                ..Filter::default()
+            },
             ..rule(Action::Drop, 1)
         },
     ];
@@ -119,7 +135,11 @@ fn rules_are_obeyed_and_counted() {
     let got: Vec<u8> = (0..6).map(|_| net.take(1)).collect();
     assert_eq!(got, [1, 3, 3, 5, 4, 6]);
     let report = net.stop();
-    let counts: Vec<_> = report.rules.iter().map(|r| (r.matched, r.applied)).collect();
+    let counts: Vec<_> = report
+        .rules
+        .iter()
+        .map(|r| (r.matched, r.applied))
+        .collect();
     assert_eq!(counts, [(6, 1), (5, 1), (5, 1), (0, 0)]);
 }
 
