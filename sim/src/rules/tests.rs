@@ -340,7 +340,7 @@ fn judged(frame: &[u8]) -> (bool, bool, bool) {
         .map(|w| u64::from(w[0]) << 8 | u64::from(w.get(1).copied().unwrap_or(0)))
         .sum();
     let sum = sum + 17 + udp.len() as u64;
-    let udp_ok = (sum % 0xffff) == 0;
+    let udp_ok = sum.is_multiple_of(0xffff);
     (packet.icrc == roce::Icrc::Valid, checksum_ok, udp_ok)
 }
 
