@@ -1,5 +1,5 @@
 //! Packets per CPU second of `xoff trace`, beside tshark on the same file, and its memory:
-//! `cargo bench --bench trace [-- PACKETS | --memory [PACKETS]]`.
+//! `cargo bench --bench trace [-- PACKETS | CAPTURE | --memory [PACKETS]]`.
 //!
 //! CPU time is that of the process as the kernel accounts it, in steps of 10 ms; nothing here
 //! asserts a time.
@@ -91,7 +91,7 @@ impl Traffic {
                 };
             }
             Some((_, since)) => *since += 1,
-            None if qp.next % ACK_EVERY == 0 => {
+            None if qp.next.is_multiple_of(ACK_EVERY) => {
                 let credits = UNLIMITED_CREDITS;
                 self.answer(index as u32, at, Syndrome::Ack { credits });
             }
@@ -312,6 +312,9 @@ fn run(out: &mut dyn Write) -> Result<(), String> {
             .map_err(io)?;
         }
         return Ok(());
+    }
+    if let Some(capture) = args.iter().map(Path::new).find(|path| path.is_file()) {
+        return speed(capture, out).map(|_| ());
     }
     let packets = number.unwrap_or(1_000_000);
     for payload in [1_024, 64] {

@@ -12,8 +12,8 @@ use xoff_sim::scenario::{self, Overrides};
 
 /// Buffer sizes that are tried, MiB.
 const BUFFERS: [u32; 12] = [1, 2, 4, 6, 8, 9, 12, 16, 24, 32, 48, 64];
-/// Captures with more packets are replayed once, with xoff's default buffer.
-const FIT_PACKETS_MAX: u64 = 20_000_000;
+/// Packets that are simulated to find the best variant, over all of them.
+const FIT_PACKETS_MAX: u64 = 50_000_000;
 
 pub(crate) struct Options<'a> {
     /// Where the scenario is written.
@@ -70,7 +70,15 @@ fn fit(report: &TraceReport, captured: &Figures, replay: &mut Replay) -> Result<
         || captured.cnps > 0
         || captured.hosts_paused_ns.iter().any(|&ns| ns > 0);
     let mut candidates = vec![replay.clone()];
-    if trouble && captured.data_packets <= FIT_PACKETS_MAX {
+    let variants = BUFFERS.len() as u64 + 2;
+    let affordable = captured.data_packets.saturating_mul(variants) <= FIT_PACKETS_MAX;
+    if trouble && !affordable {
+        replay.notes.push(
+            "switch buffer: xoff's default; the capture is too long to try which comes closest"
+                .to_owned(),
+        );
+    }
+    if trouble && affordable {
         candidates.extend(BUFFERS.iter().map(|&mib| Replay {
             buffer_mib: Some(mib),
             ..replay.clone()

@@ -23,6 +23,7 @@ pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
     let options = replay_options(args)?;
     let mut traced = Vec::new();
     let mut failures = Vec::new();
+    let mut refused = Vec::new();
     for path in &args.captures {
         let cpu = CpuTimer::start();
         match analyze(path, args) {
@@ -32,7 +33,13 @@ pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
                 }
                 let name = path.to_string_lossy().into_owned();
                 let replayed = match args.replay {
-                    true => Some(replay::replay(&report, &file_name(path), &options)?),
+                    true => match replay::replay(&report, &file_name(path), &options) {
+                        Ok(replayed) => Some(replayed),
+                        Err(error) => {
+                            refused.push(error);
+                            None
+                        }
+                    },
                     false => None,
                 };
                 traced.push(Traced {
@@ -54,12 +61,14 @@ pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
         TraceFormat::Sarif => sarif::write(out, &traced, &failures),
         TraceFormat::Github => github::write(out, &traced, &failures),
     })?;
+    let unread = failures.into_iter().map(|(_, text)| Error::Message(text));
+    let mut errors: Vec<Error> = unread.chain(refused).collect();
     // The last is told by the caller, as any error is.
-    if let Some(last) = failures.pop() {
-        for (_, message) in failures {
-            output::complain(&Error::Message(message));
+    if let Some(last) = errors.pop() {
+        for error in &errors {
+            output::complain(error);
         }
-        return Err(Error::Message(last.1));
+        return Err(last);
     }
     Ok(!traced.iter().any(|t| shows_errors(&t.report)))
 }

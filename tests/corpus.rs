@@ -1,14 +1,15 @@
 //! The committed fuzz corpora, replayed.
 
 use std::path::Path;
-use xoff_sim::fuzzing::TARGETS;
+use xoff_conformance::fuzzing as conformance;
+use xoff_sim::fuzzing as sim;
 
 #[test]
 fn corpora_pass() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/fuzz/corpus");
-    for (name, target) in TARGETS {
+    for (name, target) in sim::TARGETS.into_iter().chain(conformance::TARGETS) {
         let files: Vec<_> = std::fs::read_dir(root.join(name))
-            .unwrap()
+            .unwrap_or_else(|e| panic!("corpus {name}: {e}"))
             .map(|entry| entry.unwrap().path())
             .collect();
         assert!(!files.is_empty(), "corpus {name} is empty");

@@ -11,5 +11,6 @@ mod oracle;
 mod random;
 mod roundtrip;
 mod scenarios;
+mod stacks;
 mod support;
 mod trace;

@@ -157,6 +157,27 @@ fn one_bad_capture_does_not_hide_the_others() {
 }
 
 #[test]
+fn a_capture_that_cannot_be_replayed_is_shown_all_the_same() {
+    let scratch = Scratch::new("trace-no-replay");
+    let capture = binary(&scratch, "arp.pcap", &arp());
+    let out = xoff(&["trace", "-q", &capture, "--replay"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stdout).contains("holds: ARP 2"));
+    assert!(text(&out.stderr).contains("nothing to replay"));
+}
+
+#[test]
+fn a_foreign_link_type_is_named() {
+    let scratch = Scratch::new("trace-wireless");
+    let mut wireless = arp();
+    wireless[20] = 105;
+    let capture = binary(&scratch, "wireless.pcap", &wireless);
+    let out = xoff(&["trace", "-q", &capture]);
+    assert_eq!(out.status.code(), Some(0));
+    assert!(text(&out.stdout).contains("holds: 802.11 (not read) 2"));
+}
+
+#[test]
 fn checks_are_explained_or_guessed() {
     let out = xoff(&["explain", "rc-07"]);
     assert_eq!(out.status.code(), Some(0));

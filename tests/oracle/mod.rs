@@ -12,6 +12,7 @@ mod smb;
 use crate::cli::Scratch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io::Write as _;
 use std::process::Command;
 use xoff_conformance::capture::write::Writer;
 use xoff_conformance::capture::{Direction, Interface};
@@ -108,6 +109,9 @@ fn available() -> bool {
         there || std::env::var_os("CI").is_none(),
         "CI needs tshark; tests/run installs it"
     );
+    if !there {
+        let _ = writeln!(std::io::stderr(), "skipped: there is no tshark");
+    }
     there
 }
 

@@ -16,8 +16,8 @@ const IDLE_NS: u64 = 1_000_000;
 /// Messages from this size on fill the path by themselves: their number in flight says little.
 const LARGE_MESSAGE: u64 = 65_536;
 
-/// Speeds of interfaces that are believed, bit/s.
-const PLAUSIBLE_RATES: RangeInclusive<u64> = 1_000_000..=100_000_000_000_000;
+/// What a scenario can state as a rate, bit/s.
+const RATES: RangeInclusive<u64> = 1_000..=100_000_000_000_000;
 /// Largest RDMA message (IBTA 9.7.7), and more than any flow has, bytes.
 const MESSAGE_MAX: u64 = 1 << 31;
 const BYTES_MAX: u64 = 1 << 60;
@@ -30,6 +30,9 @@ pub fn derive(
     name: &str,
     link_rate: Option<u64>,
 ) -> Result<Replay, ReplayError> {
+    if speaking(report).next().is_none() {
+        return Err(ReplayError::NoData);
+    }
     let capture = &report.capture;
     let duration_ns = capture.last_ns.saturating_sub(capture.first_ns);
     if duration_ns > LONGEST_NS {
@@ -168,7 +171,7 @@ fn host_rate(
     }
     let own = interface_of(report, address);
     let stated = own.and_then(|i| report.capture.interfaces.get(i as usize)?.0.speed);
-    if let Some(rate) = stated.filter(|r| PLAUSIBLE_RATES.contains(r)) {
+    if let Some(rate) = stated.filter(|r| RATES.contains(r)) {
         return (rate, RateSource::Stated);
     }
     let observed = report.rates.iter().filter(|r| r.mac == mac);
@@ -191,6 +194,11 @@ fn host_rate(
         fastest
     };
     (rate.unwrap_or(100_000_000_000), RateSource::Inferred)
+}
+
+/// A rate, or the nearest that a scenario can state.
+fn simulated(rate: u64) -> u64 {
+    rate.clamp(*RATES.start(), *RATES.end())
 }
 
 /// The priority of marked traffic, by the tag or by xoff's default DSCP map.
@@ -225,7 +233,7 @@ fn find_flows(report: &TraceReport, replay: &mut Replay) {
             map.insert(d.data.dscp, one);
             priority = one;
         }
-        replay.mtu = replay.mtu.max(c.mtu);
+        replay.mtu = replay.mtu.max(mtu(c, d));
         let model = Flow {
             name: String::new(),
             src,
@@ -279,6 +287,19 @@ fn fit(flow: &mut Flow, mtu: u32) {
     flow.bytes = flow.bytes.clamp(1, BYTES_MAX);
 }
 
+/// Path MTU of a connection; of one whose messages take one packet each, what holds the largest.
+fn mtu(c: &Connection, d: &DirectionReport) -> u32 {
+    if c.mtu > 0 {
+        return c.mtu;
+    }
+    let largest = d.message_runs.iter().map(|run| run.bytes).max();
+    let mean = d.new_bytes.checked_div(d.data_packets).unwrap_or(0);
+    let needed = largest.unwrap_or(mean);
+    let sizes = [256, 512, 1024, 2048];
+    let fits = sizes.into_iter().find(|&mtu| u64::from(mtu) >= needed);
+    fits.unwrap_or(4096)
+}
+
 /// A direction as one flow per burst of messages: work that was posted with a break between.
 fn bursts(base: u64, c: &Connection, d: &DirectionReport, model: &Flow) -> Vec<Flow> {
     let start = d.first_data_ns.unwrap_or(c.first_ns).saturating_sub(base);
@@ -291,8 +312,10 @@ fn bursts(base: u64, c: &Connection, d: &DirectionReport, model: &Flow) -> Vec<F
         n if n > 0 && bytes < LARGE_MESSAGE => Some(n),
         _ => None,
     };
-    // Lists are cut at a length, and a capture may begin in the middle of a message.
-    if kept < d.messages || known < d.new_bytes - d.new_bytes / 8 {
+    // Lists are cut at a length, a capture may begin in the middle of a message, and READs may ask
+    // for what nobody sent.
+    let about = d.new_bytes - d.new_bytes / 8..=d.new_bytes.saturating_add(d.new_bytes / 8);
+    if kept < d.messages || !about.contains(&known) {
         let message = d.new_bytes.div_ceil(d.messages.max(1));
         return vec![Flow {
             operation: d
@@ -351,9 +374,7 @@ fn idle_pace(d: &DirectionReport) -> Option<u64> {
     let span = last.checked_sub(first).filter(|&s| s > 0)?;
     let busy = u128::from(mean) * u128::from(d.messages_completed);
     let quiet = d.retransmitted_packets == 0 && d.cnps == 0 && d.messages_completed > 8;
-    (quiet && busy * 2 < u128::from(span))
-        .then(|| mean_rate(d.wire_bytes, span))
-        .filter(|&bps| bps > 0)
+    (quiet && busy * 2 < u128::from(span)).then(|| simulated(mean_rate(d.wire_bytes, span)))
 }
 
 /// Classes that were paused, by whom; or that LLDP says may be.
@@ -366,7 +387,11 @@ fn find_pauses(report: &TraceReport, replay: &mut Replay) {
             replay.slow.push(slow);
         }
     }
-    if !replay.lossless.is_empty() {
+    if replay.global_pause && !replay.lossless.is_empty() {
+        let note = "both 802.3x and PFC pause frames were seen: replayed with 802.3x";
+        replay.notes.push(note.to_owned());
+    }
+    if replay.global_pause || !replay.lossless.is_empty() {
         return;
     }
     let links = report.links.iter();
@@ -384,7 +409,9 @@ fn find_pauses(report: &TraceReport, replay: &mut Replay) {
 /// A host that sent pause frames, and the rate at which it took data all the same.
 fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Option<(usize, u64)> {
     let host = replay.hosts.iter().position(|h| h.mac == port.sender)?;
-    if replay.slow.iter().any(|&(h, _)| h == host) || port.pause.iter().all(|&n| n == 0) {
+    if replay.slow.iter().any(|&(h, _)| h == host)
+        || port.pause.iter().all(|&n| n == 0) && port.global == 0
+    {
         return None;
     }
     let address = replay.hosts[host].address;
@@ -402,8 +429,8 @@ fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Opt
         }
     }
     let span = last.checked_sub(first).filter(|&s| s > 0)?;
-    let rate = mean_rate(bytes, span);
-    (rate > 0 && rate < replay.hosts[host].rate).then_some((host, rate))
+    let rate = simulated(mean_rate(bytes, span));
+    (bytes > 0 && rate < replay.hosts[host].rate).then_some((host, rate))
 }
 
 fn find_behaviour(report: &TraceReport, replay: &mut Replay) {

@@ -7,6 +7,8 @@
 
 mod derive;
 pub mod figures;
+#[cfg(test)]
+mod tests;
 mod toml;
 
 pub use derive::derive;

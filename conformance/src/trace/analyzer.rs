@@ -146,7 +146,8 @@ impl Analyzer {
         state.frames += 1;
         state.last_ns = state.last_ns.max(f.at_ns);
         let Some(link) = state.link else {
-            return self.other(Cow::Borrowed("unknown link type"));
+            let name = other_link(state.interface.link_type);
+            return self.other(name);
         };
         let dissected = dissect::dissect(link, f.data, f.original_len);
         self.rates
@@ -248,8 +249,8 @@ impl Analyzer {
             .map(|(i, state)| (state.interface, stats_of(i), state.frames))
             .collect();
         let rates = self.rates.finish();
-        let mut pauses = self.pause.finish(end_of, &rates);
-        let links = self.links.finish(self.summary.last_ns);
+        let mut pauses = self.pause.finish(end_of, &rates, &self.summary);
+        let links = self.links.finish(&self.summary);
         let (smb, iwarp, tcp, stream_findings) = self.tcp.finish();
         let mut report = TraceReport {
             capture: self.summary,
@@ -304,6 +305,21 @@ impl Analyzer {
         all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         all
     }
+}
+
+/// What frames of a link type are called that is not read; numbers are those of pcap's registry.
+fn other_link(link: LinkType) -> Cow<'static, str> {
+    let LinkType::Other(number) = link else {
+        return Cow::Borrowed("unknown link type");
+    };
+    Cow::Borrowed(match number {
+        0 | 108 => "BSD loopback (not read)",
+        105 | 119 | 127 | 163 => "802.11 (not read)",
+        187 | 201 => "Bluetooth (not read)",
+        189 | 220 | 249 => "USB (not read)",
+        247 => "InfiniBand (not read)",
+        _ => return Cow::Owned(format!("link type {number} (not read)")),
+    })
 }
 
 /// Both kinds of rows in the same steps: the longest that any of them has.

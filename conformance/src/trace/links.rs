@@ -2,7 +2,7 @@
 
 mod judge;
 
-use super::report::{Link, LinkEnd};
+use super::report::{CaptureSummary, Link, LinkEnd};
 use super::tally::Tally;
 use crate::capture::Frame;
 use crate::finding::Finding;
@@ -106,18 +106,20 @@ impl Follower {
         Some(cee.control.seq)
     }
 
-    /// The links, and what is wrong. `last_ns`: time of the capture's last frame.
-    pub fn finish(self, last_ns: u64) -> Outcome {
+    /// The links, and what is wrong. `capture`: names of interfaces, and its last frame's time.
+    pub fn finish(self, capture: &CaptureSummary) -> Outcome {
+        let last_ns = capture.last_ns;
         let mut outcome = Outcome::default();
-        judge::units(&self, &mut outcome.findings);
+        judge::units(&self, capture, &mut outcome.findings);
         let mut groups: BTreeMap<u32, Vec<End>> = BTreeMap::new();
         for ((interface, _), end) in self.ends {
             groups.entry(interface).or_default().push(end);
         }
         for (interface, mut ends) in groups {
+            let name = capture.interface_name(interface);
             ends.sort_by_key(|end| end.report.first_frame);
             for end in &ends {
-                judge::end(interface, end, last_ns, &mut outcome.findings);
+                judge::end(&name, end, last_ns, &mut outcome.findings);
             }
             let negotiated = match ends.as_slice() {
                 [a, b] => {
@@ -127,7 +129,7 @@ impl Follower {
                 }
                 _ => None,
             };
-            judge::link(interface, &ends, negotiated.as_ref(), &mut outcome.findings);
+            judge::link(&name, &ends, negotiated.as_ref(), &mut outcome.findings);
             outcome.links.push(Link {
                 interface,
                 ends: ends.into_iter().map(|end| end.report).collect(),
@@ -250,7 +252,7 @@ fn settings(advertised: &Advertised) -> Advertised {
 }
 
 /// How a station is called in findings.
-fn station(interface: u32, end: &End) -> String {
+fn station(interface: &str, end: &End) -> String {
     let name = end.report.system.as_deref().unwrap_or("station");
     format!(
         "interface {interface}, {} {}",

@@ -17,3 +17,4 @@ pub mod smb;
 mod tally;
 pub mod tcp;
 pub mod timeline;
+mod words;

@@ -6,7 +6,7 @@ mod load;
 
 use super::buckets::Buckets;
 use super::rate::ObservedRate;
-use super::report::PausePort;
+use super::report::{CaptureSummary, PausePort};
 use super::tally::Tally;
 use super::timeline::PauseRow;
 use crate::capture::{Direction, Frame, Interface};
@@ -145,9 +145,14 @@ impl Follower {
 
     /// The totals. `end_ns_of` gives the time up to which an interface was captured, `rates` what
     /// its traffic shows of its rate.
-    pub fn finish(self, end_ns_of: impl Fn(u32) -> u64, rates: &[ObservedRate]) -> Outcome {
+    pub fn finish(
+        self,
+        end_ns_of: impl Fn(u32) -> u64,
+        rates: &[ObservedRate],
+        capture: &CaptureSummary,
+    ) -> Outcome {
         let mut outcome = Outcome::default();
-        judge::mixed(&self.ports, &mut outcome.findings);
+        judge::mixed(&self.ports, capture, &mut outcome.findings);
         judge::beyond(&self.beyond, &mut outcome.findings);
         for (index, (_, port)) in self.ports.into_iter().enumerate() {
             let given = self.speeds.get(&port.interface).copied().or(self.link_rate);
@@ -180,6 +185,7 @@ impl Follower {
             let judged = judge::Judged {
                 port: &port,
                 report: &report,
+                name: &capture.interface_name(report.interface),
                 span_ns,
                 towards: load.map_or(0, |l| l.bytes_towards(port.sender, port.direction)),
             };

@@ -44,6 +44,16 @@ pub struct CaptureSummary {
     pub partial: Option<String>,
 }
 
+impl CaptureSummary {
+    /// What an interface is called: by its name in the capture, or else `#` and its number.
+    pub fn interface_name(&self, id: u32) -> String {
+        let entry = self.interfaces.get(id as usize);
+        let name = entry.and_then(|(interface, _, _)| interface.name.clone());
+        name.filter(|name| !name.is_empty())
+            .unwrap_or_else(|| format!("#{id}"))
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Service {

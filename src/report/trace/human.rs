@@ -9,15 +9,18 @@ use super::{
     Stream, Traced, cause_name, duration, frames, interface_name, links, plain, ranked,
     recovery_name, sentences, service_name, smb, streams, timeline, verdict, wrap,
 };
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use xoff_conformance::finding::Finding;
+use xoff_conformance::finding::{Finding, Severity};
 use xoff_conformance::trace::report::{CaptureSummary, PausePort, TraceReport};
 use xoff_sim::metrics::value::{Value, grouped, ppm};
 use xoff_sim::units::Bytes;
 
 /// Rows of a table at most.
 const LISTED: usize = 20;
+/// Findings that are listed by subject only, after the first of their kind.
+const ALSO: usize = 5;
 pub(super) const WIDTH: usize = 100;
 
 pub(crate) fn write(out: &mut dyn Write, traced: &[Traced], pictures: bool) -> io::Result<()> {
@@ -34,10 +37,11 @@ fn text(traced: &Traced, pictures: bool) -> String {
     let report = &traced.report;
     let mut out = header(&traced.name, &report.capture);
     out += &capture_notes(report);
+    out += &summary(&report.findings);
     let mut rows = streams(report);
     let total = rows.len();
     let numbered = |n: usize| n.saturating_sub(LISTED);
-    rows.sort_by_key(|s| std::cmp::Reverse((s.trouble(), s.delivered())));
+    rows.sort_by_key(|s| std::cmp::Reverse((s.damage(), s.trouble(), s.delivered())));
     rows.truncate(LISTED);
     section(
         &mut out,
@@ -163,6 +167,9 @@ fn no_rdma(report: &TraceReport) -> String {
         [] => "nothing to judge".to_owned(),
         what => format!("judged is only its {}", what.join(", ")),
     };
+    if report.capture.frames == 0 {
+        return "no frames: the capture is empty\n".to_owned();
+    }
     format!("no RDMA: the capture holds neither RoCE nor iWARP; {rest}\n")
 }
 
@@ -350,35 +357,124 @@ fn findings(findings: &[Finding]) -> String {
     if findings.is_empty() {
         return out + "  none\n";
     }
-    let ranked = ranked(findings);
-    for finding in ranked.iter().take(LISTED) {
+    let groups = alike(findings);
+    for group in groups.iter().take(LISTED) {
+        let Some((finding, others)) = group.split_first() else {
+            continue;
+        };
         let label = format!("{} {}  ", verdict(finding).to_uppercase(), finding.id);
-        let times = match finding.count {
-            0 | 1 => String::new(),
-            n => format!(" ({} times)", grouped(n)),
-        };
-        let shown = frames(finding);
-        let shown = if shown.is_empty() {
-            shown
-        } else {
-            format!(" [{shown}]")
-        };
-        let text = format!("{}{times}: {}{shown}", finding.subject, sentences(finding));
-        out += &hanging(&label, &plain(&text));
+        let (subject, shown) = (subject(finding), bracketed(finding));
+        let text = format!("{subject}: {}{shown}", sentences(finding));
+        out += &hanging(2, &label, &plain(&text));
+        for other in others.iter().take(ALSO) {
+            let text = format!("{}{}", self::subject(other), bracketed(other));
+            out += &hanging(6, "also ", &plain(&text));
+        }
+        if others.len() > ALSO {
+            out += &format!(
+                "      and {} more like it\n",
+                grouped((others.len() - ALSO) as u64)
+            );
+        }
     }
-    if ranked.len() > LISTED {
-        out += &format!("  and {} more\n", ranked.len() - LISTED);
+    if groups.len() > LISTED {
+        out += &format!("  and {} more\n", groups.len() - LISTED);
     }
     out
 }
 
+fn subject(finding: &Finding) -> String {
+    match finding.count {
+        0 | 1 => finding.subject.clone(),
+        n => format!("{} ({} times)", finding.subject, grouped(n)),
+    }
+}
+
+fn bracketed(finding: &Finding) -> String {
+    match frames(finding).as_str() {
+        "" => String::new(),
+        shown => format!(" [{shown}]"),
+    }
+}
+
+/// How many findings of which severity, and what the worst says.
+fn summary(findings: &[Finding]) -> String {
+    let ranked = ranked(findings);
+    let tally = |what: &str| ranked.iter().filter(|f| verdict(f) == what).count() as u64;
+    let mut parts: Vec<String> = ["error", "warning", "note"]
+        .into_iter()
+        .filter(|what| tally(what) > 0)
+        .map(|what| plural(tally(what), what))
+        .collect();
+    match tally("inconclusive") {
+        0 => {}
+        n => parts.push(format!("{} inconclusive", grouped(n))),
+    }
+    if parts.is_empty() {
+        return "verdict: nothing found\n".to_owned();
+    }
+    let worst = alike(findings)
+        .first()
+        .and_then(|group| group.first().copied());
+    let worst = worst.filter(|f| f.inconclusive.is_none() && f.severity > Severity::Note);
+    let told = worst.map_or(String::new(), |f| {
+        let cause = f.cause.split(';').next().unwrap_or_default();
+        let subject = match f.subject.split_once("; ") {
+            Some((first, _)) => format!("{first} and others"),
+            None => f.subject.clone(),
+        };
+        format!("; {}: {subject}: {cause}", f.id)
+    });
+    let text = plain(&format!("{}{told}", parts.join(", ")));
+    paragraph(0, "verdict: ", &text)
+}
+
+/// Findings that differ in subject and figures only, the most frequent first.
+fn alike(findings: &[Finding]) -> Vec<Vec<&Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    let mut places = BTreeMap::new();
+    for finding in ranked(findings) {
+        let key = (verdict(finding), finding.id, shape(finding));
+        let at = *places.entry(key).or_insert(groups.len());
+        match groups.get_mut(at) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    for group in &mut groups {
+        // The first to pause is nearest the cause; of losses, the most count.
+        group.sort_by_key(|f| match f.id.starts_with("P-") {
+            true => f.frames.first().copied().unwrap_or(u64::MAX),
+            false => u64::MAX - f.count,
+        });
+    }
+    groups
+}
+
+/// What a cause says without its figures: the words that its first and last clause begin with.
+fn shape(finding: &Finding) -> Vec<&str> {
+    let clauses: Vec<&str> = finding.cause.split("; ").collect();
+    let ends = [clauses.first(), clauses.last()];
+    let mut shape = Vec::new();
+    for clause in ends.into_iter().flatten() {
+        let plain = clause
+            .split_whitespace()
+            .filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
+        shape.extend(
+            plain
+                .map(|word| word.trim_end_matches(['s', ':', ',']))
+                .take(4),
+        );
+    }
+    shape
+}
+
 /// A finding: further lines are indented by a fixed amount, whatever the label.
-fn hanging(label: &str, text: &str) -> String {
-    const INDENT: usize = 6;
+fn hanging(indent: usize, label: &str, text: &str) -> String {
     let mut out = String::new();
-    let lines = wrap(&format!("{label}{text}"), WIDTH - INDENT);
+    let lines = wrap(&format!("{label}{text}"), WIDTH - indent - 4);
     for (n, line) in lines.iter().enumerate() {
-        let indent = if n == 0 { 2 } else { INDENT };
+        let indent = if n == 0 { indent } else { indent + 4 };
         out += &format!("{}{line}\n", " ".repeat(indent));
     }
     out
@@ -414,6 +510,7 @@ mod tests {
         xoff VERSION: 3 frames, 0B captured, 0ps, 0 interfaces
         holds: ARP 2, TCP�[2J 1
         no RDMA: the capture holds neither RoCE nor iWARP; nothing to judge
+        verdict: nothing found
 
         findings
           none

@@ -72,21 +72,25 @@ impl Stream<'_> {
         }
     }
 
-    /// How much went wrong.
-    pub(super) fn trouble(&self) -> u64 {
+    /// What was lost, refused or stood still; marks are no damage.
+    pub(super) fn damage(&self) -> u64 {
         let (s, r) = (self.sent, self.received);
         [
             s.retransmitted_packets,
             s.naks,
             s.rnr_naks,
             s.timeouts,
-            s.cnps,
-            r.ce_marked,
             r.bad_icrc,
             s.read_restarts,
         ]
         .into_iter()
         .fold(s.error_naks.iter().sum(), u64::saturating_add)
+    }
+
+    /// How much went wrong.
+    pub(super) fn trouble(&self) -> u64 {
+        let marks = self.sent.cnps.saturating_add(self.received.ce_marked);
+        self.damage().saturating_add(marks)
     }
 }
 
@@ -222,9 +226,7 @@ pub(super) fn recovery_name(recovery: Recovery) -> Option<&'static str> {
 
 /// The name of an interface, or its number.
 pub(super) fn interface_name(report: &TraceReport, id: u32) -> String {
-    let entry = report.capture.interfaces.get(id as usize);
-    let name = entry.and_then(|(interface, _, _)| interface.name.clone());
-    name.unwrap_or_else(|| format!("#{id}"))
+    report.capture.interface_name(id)
 }
 
 /// Lines of at most `width` characters, broken at blanks; longer words stay whole.

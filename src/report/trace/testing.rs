@@ -155,6 +155,7 @@ fn link() -> Link {
         ets: Some(ets),
         apps: Vec::new(),
         notes: vec!["both are willing: the lower MAC address wins".to_owned()],
+        conflict: false,
     };
     Link {
         interface: 0,

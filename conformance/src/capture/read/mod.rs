@@ -20,6 +20,8 @@ use std::io::{Cursor, ErrorKind, Read};
 
 /// No frame is longer than this.
 const MAX_CAPTURED: u32 = 256 << 20;
+/// Most bytes that are unpacked at a time.
+const PIECE: usize = 4 << 10;
 /// How much of a file is looked at to say what it is.
 const HEAD: usize = 64;
 
@@ -247,7 +249,7 @@ impl Reader {
         let packed = head.starts_with(&[0x1f, 0x8b]);
         let source = Cursor::new(head).chain(source);
         let mut window = Window::new(if packed {
-            Box::new(MultiGzDecoder::new(source))
+            Box::new(Pieces(MultiGzDecoder::new(source)))
         } else {
             Box::new(source)
         });
@@ -351,6 +353,16 @@ impl Reader {
     /// Where the block begins that is being read: bytes from the start of the unpacked data.
     pub fn position(&self) -> u64 {
         self.position
+    }
+}
+
+/// Reads a little at a time: what the decompressor unpacked in the call that meets damage is lost.
+struct Pieces<R>(R);
+
+impl<R: Read> Read for Pieces<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let len = buffer.len().min(PIECE);
+        self.0.read(&mut buffer[..len])
     }
 }
 

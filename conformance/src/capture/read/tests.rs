@@ -350,6 +350,24 @@ fn a_file_cut_anywhere_gives_its_whole_frames() {
 }
 
 #[test]
+fn frames_in_front_of_damage_are_kept() {
+    let w = BOTH[0];
+    let mut file = w.pcap(0xa1b2_c3d4, 0, 1);
+    for n in 0..200_u32 {
+        let data = n.wrapping_mul(0x9e37_79b9).to_be_bytes().repeat(125);
+        file.extend(w.record(n, n, &data, 500));
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&file).unwrap();
+    encoder.flush().unwrap();
+    // A block of a type that does not exist.
+    let packed = [encoder.get_ref(), &[7][..]].concat();
+    let (frames, error) = read(&packed);
+    assert!(error.is_some());
+    assert!(frames.len() >= 190, "{}", frames.len());
+}
+
+#[test]
 fn lengths_that_cannot_be_are_named() {
     let w = BOTH[1];
     let mut huge = w.pcap(0xa1b2_c3d4, u32::MAX, 1);

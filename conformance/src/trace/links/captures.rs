@@ -37,7 +37,13 @@ fn decode(name: &str) -> (Vec<(u64, Repr)>, Outcome) {
         follower.frame(&f, &eth, &packet.data()[len..]);
         units.push((number, Repr::parse(&packet.data()[len..]).unwrap().0));
     }
-    (units, follower.finish(last_ns))
+    (
+        units,
+        follower.finish(&CaptureSummary {
+            last_ns,
+            ..CaptureSummary::default()
+        }),
+    )
 }
 
 /// The numbers of a line, decimal or after 0x.

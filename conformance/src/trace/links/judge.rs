@@ -2,6 +2,7 @@
 
 use super::{End, Follower, host_requirements, speaks_dcbx, station};
 use crate::finding::{Finding, Severity};
+use crate::trace::report::CaptureSummary;
 use crate::trace::tally::Tally;
 use xoff_sim::dcbx::{Dialect, Operational};
 use xoff_sim::wire::qaz::{self, App, Ets};
@@ -15,7 +16,8 @@ fn once(end: &End) -> Tally {
 }
 
 /// Units that were not followed.
-pub(super) fn units(follower: &Follower, findings: &mut Vec<Finding>) {
+pub(super) fn units(follower: &Follower, capture: &CaptureSummary, findings: &mut Vec<Finding>) {
+    let subject = |interface| format!("interface {}", capture.interface_name(interface));
     for ((interface, error), tally) in &follower.unreadable {
         findings.push(Finding {
             cause: format!(
@@ -23,7 +25,7 @@ pub(super) fn units(follower: &Follower, findings: &mut Vec<Finding>) {
                 tally.count
             ),
             cure: "Look at the LLDP agent of the sender.".to_owned(),
-            ..tally.finding("X-02", Severity::Error, format!("interface {interface}"))
+            ..tally.finding("X-02", Severity::Error, subject(*interface))
         });
     }
     for (interface, tally) in &follower.cut {
@@ -31,7 +33,7 @@ pub(super) fn units(follower: &Follower, findings: &mut Vec<Finding>) {
             inconclusive: Some("LLDP frames were cut when they were captured".to_owned()),
             cause: format!("{} LLDP data units are not whole", tally.count),
             cure: "Capture with a larger snapshot length.".to_owned(),
-            ..tally.finding("X-02", Severity::Note, format!("interface {interface}"))
+            ..tally.finding("X-02", Severity::Note, subject(*interface))
         });
     }
     if follower.beyond.count > 0 {
@@ -53,7 +55,7 @@ pub(super) fn units(follower: &Follower, findings: &mut Vec<Finding>) {
 }
 
 /// What one station does wrong by itself.
-pub(super) fn end(interface: u32, end: &End, last_ns: u64, findings: &mut Vec<Finding>) {
+pub(super) fn end(interface: &str, end: &End, last_ns: u64, findings: &mut Vec<Finding>) {
     let subject = || station(interface, end);
     for (fault, tally) in &end.faults {
         findings.push(Finding {
@@ -242,7 +244,7 @@ fn required(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Finding>
 
 /// What both ends make of each other.
 pub(super) fn link(
-    interface: u32,
+    interface: &str,
     ends: &[End],
     negotiated: Option<&[Operational; 2]>,
     findings: &mut Vec<Finding>,

@@ -74,7 +74,10 @@ fn run(units: &[(u64, u8, Repr)], last_ns: u64) -> Outcome {
         };
         follower.frame(&f, &eth, &data[len..]);
     }
-    follower.finish(last_ns)
+    follower.finish(&CaptureSummary {
+        last_ns,
+        ..CaptureSummary::default()
+    })
 }
 
 /// IDs, without the notes on TLVs that Windows wants.
@@ -194,7 +197,7 @@ fn malformed_units_are_found_and_survived() {
     follower.frame(&f(&[0; 20], 90), &eth, &[]);
     let twice = unit(9, vec![pfc(false, 8), roce(3), pfc(false, 8)]).to_bytes();
     follower.frame(&f(&[0; 60], 60), &eth, &twice);
-    let outcome = follower.finish(0);
+    let outcome = follower.finish(&CaptureSummary::default());
     assert_eq!(
         ids(&outcome),
         [

@@ -3,14 +3,18 @@
 use super::Port;
 use crate::capture::Direction;
 use crate::finding::{Finding, Severity};
-use crate::trace::report::PausePort;
+use crate::trace::report::{CaptureSummary, PausePort};
 use crate::trace::tally::Tally;
+use crate::trace::words::{grouped, many, share, time};
 use std::collections::BTreeMap;
 use xoff_sim::wire::Mac;
 use xoff_sim::wire::mac_control::Irregularity;
 
-/// A class stopped for longer, or for more than half of the capture, is in a storm.
+/// A class stopped for longer at once is in a storm.
 const STORM_NS: u64 = 100_000_000;
+
+/// A shorter stop is no storm, however large its share of a short capture, ns.
+const STRETCH_NS: u64 = 1_000_000;
 
 /// What a link may be stopped without congestion: 1000 µs per second, in parts per million.
 const BUDGET_PPM: u64 = 1_000;
@@ -25,6 +29,8 @@ const SPAN_MIN_NS: u64 = 1_000_000;
 pub(super) struct Judged<'a> {
     pub(super) port: &'a Port,
     pub(super) report: &'a PausePort,
+    /// What its interface is called.
+    pub(super) name: &'a str,
     /// Length of the capture.
     pub(super) span_ns: u64,
     /// Bytes on the wire that went to the sender of the pauses.
@@ -40,7 +46,11 @@ fn direction_word(direction: Direction) -> &'static str {
 }
 
 /// Tells of links on which both kinds of pause are in use.
-pub(super) fn mixed(ports: &BTreeMap<(u32, Direction, Mac), Port>, findings: &mut Vec<Finding>) {
+pub(super) fn mixed(
+    ports: &BTreeMap<(u32, Direction, Mac), Port>,
+    capture: &CaptureSummary,
+    findings: &mut Vec<Finding>,
+) {
     let mut links: BTreeMap<u32, (Tally, u64)> = BTreeMap::new();
     for port in ports.values() {
         let (global, pfc) = links.entry(port.interface).or_default();
@@ -56,12 +66,13 @@ pub(super) fn mixed(ports: &BTreeMap<(u32, Direction, Mac), Port>, findings: &mu
         if global.count == 0 || pfc == 0 {
             continue;
         }
-        let subject = format!("interface {interface}");
+        let subject = format!("interface {}", capture.interface_name(interface));
         findings.push(Finding {
             cause: format!(
-                "{} frames of 802.3x pause and {pfc} of PFC on one link: an end with PFC ignores \
+                "{} of 802.3x pause and {} of PFC on one link: an end with PFC ignores \
                  the former, one without stops every class; pause times here obey both",
-                global.count
+                many(global.count, "frame"),
+                grouped(pfc)
             ),
             cure: "Turn off 802.3x flow control wherever PFC is on.".to_owned(),
             ..global.finding("P-06", Severity::Warning, subject)
@@ -80,8 +91,8 @@ pub(super) fn beyond(beyond: &Tally, findings: &mut Vec<Finding>) {
             super::PORTS_KEPT
         )),
         cause: format!(
-            "{} pause frames of further senders are not analysed",
-            beyond.count
+            "{} of further senders not analysed",
+            many(beyond.count, "pause frame")
         ),
         cure: "Capture fewer links at once.".to_owned(),
         ..beyond.finding("P-08", Severity::Warning, "capture".to_owned())
@@ -102,9 +113,12 @@ impl Judged<'_> {
             findings.push(self.without_rate());
             return;
         }
-        let storms: Vec<usize> = (0..8).filter(|&class| self.storm(class)).collect();
-        findings.extend(storms.iter().map(|&class| self.storm_finding(class)));
-        if storms.is_empty() {
+        let stopped: Vec<usize> = (0..8).filter(|&class| self.stopped(class)).collect();
+        findings.extend(stopped.iter().map(|&class| match self.storm(class) {
+            true => self.storm_finding(class),
+            false => self.throttled(class),
+        }));
+        if stopped.is_empty() {
             findings.extend(self.uncalled());
         }
     }
@@ -112,7 +126,7 @@ impl Judged<'_> {
     fn subject(&self) -> String {
         format!(
             "interface {}, pauses of {}{}",
-            self.report.interface,
+            self.name,
             self.report.sender,
             direction_word(self.report.direction)
         )
@@ -161,7 +175,7 @@ impl Judged<'_> {
             ),
         };
         Finding {
-            cause: format!("{} pause frames {cause}", tally.count),
+            cause: format!("{}: they {cause}", many(tally.count, "pause frame")),
             cure: "Look at the firmware of the sender.".to_owned(),
             ..tally.finding(id, severity, self.subject())
         }
@@ -182,10 +196,39 @@ impl Judged<'_> {
         }
     }
 
+    /// Long at once, or most of the time.
+    fn stopped(&self, class: usize) -> bool {
+        let most = self.report.paused_ns[class] > self.span_ns / 2;
+        self.report.longest_ns[class] > STORM_NS || self.span_ns >= SPAN_MIN_NS && most
+    }
+
+    /// Stopped without end, rather than again and again for as long as a queue takes to drain.
     fn storm(&self, class: usize) -> bool {
-        let paused = self.report.paused_ns[class];
-        self.report.longest_ns[class] > STORM_NS
-            || self.span_ns >= SPAN_MIN_NS && paused > self.span_ns / 2
+        let longest = self.report.longest_ns[class];
+        longest > STORM_NS || longest >= STRETCH_NS && longest > self.span_ns / 4
+    }
+
+    fn throttled(&self, class: usize) -> Finding {
+        let report = self.report;
+        let paused = report.paused_ns[class];
+        Finding {
+            cause: format!(
+                "priority {class} was stopped for {} of {} ({}), {} at most at a stretch: what \
+                 lies behind takes far less than is offered",
+                time(paused),
+                time(self.span_ns),
+                share(paused, self.span_ns),
+                time(report.longest_ns[class])
+            ),
+            cure: "Find the slow or crowded link behind the sender of the pauses; ECN with DCQCN \
+                   slows the sources down instead of stopping links."
+                .to_owned(),
+            ..self.port.frames.finding(
+                "P-20",
+                Severity::Warning,
+                format!("{}, priority {class}", self.subject()),
+            )
+        }
     }
 
     fn storm_finding(&self, class: usize) -> Finding {
@@ -193,10 +236,11 @@ impl Judged<'_> {
         let paused = report.paused_ns[class];
         Finding {
             cause: format!(
-                "pause storm: priority {class} was stopped for {} µs of {} µs, {} µs at a stretch",
-                paused / 1_000,
-                self.span_ns / 1_000,
-                report.longest_ns[class] / 1_000
+                "pause storm: priority {class} was stopped for {} of {} ({}), {} at a stretch",
+                time(paused),
+                time(self.span_ns),
+                share(paused, self.span_ns),
+                time(report.longest_ns[class])
             ),
             cure: "Find what the sender of the pauses cannot get rid of, and put a PFC watchdog \
                    on the switch port that is stopped."
@@ -227,9 +271,10 @@ impl Judged<'_> {
             return None;
         }
         let per_second = u128::from(paused) * 1_000_000 / u128::from(self.span_ns);
+        let per_second = grouped(u64::try_from(per_second).unwrap_or(u64::MAX));
         let mut found = Finding {
             cause: format!(
-                "priority {class} is stopped {per_second} µs per second, though what came down the \
+                "priority {class} is stopped {per_second} us per second, though what came down the \
                  link was {percent} % of its rate: a slow receiver, or congestion beyond it"
             ),
             cure: "If the sender of the pauses is a host, look at its PCIe, memory and receive \
@@ -245,7 +290,7 @@ impl Judged<'_> {
             found.inconclusive =
                 Some("the capture holds no frames towards the sender of the pauses".to_owned());
             found.cause = format!(
-                "priority {class} is stopped {per_second} µs per second, and nothing shows whether \
+                "priority {class} is stopped {per_second} us per second, and nothing shows whether \
                  traffic called for it"
             );
         }

@@ -64,7 +64,9 @@ impl Bench {
     }
 
     fn finish(self, end_ns_of: impl Fn(u32) -> u64) -> Outcome {
-        self.follower.finish(end_ns_of, &self.rates.finish())
+        let capture = CaptureSummary::default();
+        self.follower
+            .finish(end_ns_of, &self.rates.finish(), &capture)
     }
 }
 
@@ -140,6 +142,22 @@ fn storms_and_slow_receivers_are_told_apart() {
         let outcome = bench.finish(|_| 1_000_000_000);
         assert_eq!(ids(&outcome.findings), [expected]);
     }
+}
+
+#[test]
+fn short_stops_are_no_storm_however_many() {
+    // 100 of every 150 us for 9 ms.
+    let mut bench = Bench::new(Some(10 * GBPS));
+    bench.data(0, Direction::In, 60);
+    for i in 0..60 {
+        bench.pause(i * 150_000, Direction::In, &pfc(4, u16::MAX));
+        bench.pause(i * 150_000 + 100_000, Direction::In, &pfc(4, 0));
+    }
+    let outcome = bench.finish(|_| 9_000_000);
+    let expected = [("P-20", Severity::Warning, false)];
+    assert_eq!(ids(&outcome.findings), expected);
+    let cause = &outcome.findings[0].cause;
+    assert!(cause.contains("6.0 ms of 9.0 ms"), "{cause}");
 }
 
 #[test]

@@ -9,6 +9,9 @@ use std::collections::VecDeque;
 /// Most messages whose completion is waited for one by one.
 const PENDING: usize = 128;
 
+/// Most first and last packets that are kept while one before them is missing.
+const AHEAD: usize = 256;
+
 /// What a packet says that matters here.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
@@ -48,6 +51,9 @@ pub(super) struct Messages {
     open: Option<Open>,
     /// Everything below was looked at.
     next: u64,
+    /// First and last packets beyond a gap, in order; `waits`: there is such a gap.
+    ahead: VecDeque<Part>,
+    waits: bool,
     pending: VecDeque<Pending>,
     runs: Vec<MessageRun>,
     /// Messages done of each run.
@@ -59,29 +65,43 @@ pub(super) struct Messages {
     pub(super) completion: Stat,
     /// Payload of whole messages.
     pub(super) bytes: u64,
+    /// Most messages that had begun and were not done at one time.
+    pub(super) outstanding_max: u64,
 }
 
 impl Messages {
     pub(super) fn start_at(&mut self, psn: u64) {
         self.next = psn;
         self.open = None;
+        self.ahead.clear();
+        self.waits = false;
     }
 
-    /// A packet that is not a repetition, or fills a hole. `acked`: end of what is acknowledged.
+    /// A packet. `acked`: end of what is acknowledged.
     #[inline]
     pub(super) fn packet(&mut self, part: &Part, seen: &Seen, acked: u64) {
         if part.psn < self.next {
             return;
         }
         if part.psn > self.next {
-            if seen.next_missing(self.next).max(acked) < part.psn {
-                return;
+            self.keep(part);
+            if acked > self.next {
+                // What lies between will not come again: its messages cannot be told apart.
+                self.go_on(seen, acked);
             }
-            // What lies between will not come again: its messages cannot be told apart.
-            self.open = None;
+            return;
         }
+        self.take(part);
+        if self.waits {
+            self.go_on(seen, acked);
+        }
+    }
+
+    fn take(&mut self, part: &Part) {
         self.next = part.psn.saturating_add(part.count);
         if part.op.first {
+            let begun = self.total.saturating_sub(self.completed) + 1;
+            self.outstanding_max = self.outstanding_max.max(begun);
             self.open = Some(Open {
                 operation: part.op.operation,
                 psn: part.psn,
@@ -93,6 +113,42 @@ impl Messages {
         if part.op.last {
             self.close(part);
         }
+    }
+
+    #[cold]
+    fn keep(&mut self, part: &Part) {
+        self.waits = true;
+        if !part.op.first && !part.op.last {
+            return;
+        }
+        let at = self.ahead.partition_point(|p| p.psn < part.psn);
+        if self.ahead.get(at).is_none_or(|p| p.psn != part.psn) {
+            self.ahead.insert(at, *part);
+        }
+        // The furthest is the first to be sent again.
+        self.ahead.truncate(AHEAD);
+    }
+
+    /// Takes what follows without a gap, or has arrived anyway.
+    #[cold]
+    fn go_on(&mut self, seen: &Seen, acked: u64) {
+        loop {
+            let end = seen.next_missing(self.next);
+            while let Some(part) = self.ahead.front().copied().filter(|p| p.psn < end) {
+                self.ahead.pop_front();
+                if part.psn >= self.next {
+                    self.take(&part);
+                }
+            }
+            self.next = self.next.max(end);
+            if self.next >= acked {
+                break;
+            }
+            self.open = None;
+            let beyond = self.ahead.front().map_or(acked, |p| p.psn.min(acked));
+            self.next = beyond.max(self.next + 1);
+        }
+        self.waits = !self.ahead.is_empty();
     }
 
     /// Where the message in progress began.
@@ -233,6 +289,7 @@ mod tests {
         m.acked(20, 60);
         let runs = m.take_runs();
         assert_eq!(runs.len(), 2);
+        assert_eq!(m.outstanding_max, 4);
         assert_eq!(
             (runs[0].bytes, runs[0].count, runs[0].done_ns),
             (2148, 3, Some(60))

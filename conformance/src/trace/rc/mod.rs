@@ -179,10 +179,7 @@ impl Follower {
         let key = key::of(f, p);
         let i = match self.last {
             Some((k, i)) if k == key => i,
-            _ => match self.find(key, f, eth, p) {
-                Some(i) => i,
-                None => return None,
-            },
+            _ => self.find(key, f, eth, p)?,
         };
         self.last = Some((key, i));
         let half = &mut self.halves[i as usize];

@@ -68,6 +68,16 @@ impl Reads {
         self.ranges.push_back(Range { start, end, len });
     }
 
+    /// A request that had been lost on the way here comes again.
+    pub(super) fn fill(&mut self, start: u64, end: u64, len: u32) {
+        if self.ranges.len() == RANGES {
+            return;
+        }
+        let at = self.ranges.partition_point(|r| r.start < start);
+        self.ranges.insert(at, Range { start, end, len });
+        self.next = self.next.min(start);
+    }
+
     /// A request for something that was asked for before. Whether a gap among the responses is the
     /// reason, and whether the responder had answered it already.
     pub(super) fn again(&mut self, psn: u64, at_ns: u64) -> (bool, bool) {

@@ -39,6 +39,11 @@ pub(super) struct Receiver {
     fill_psn: u64,
     /// When the first packet beyond a gap came, until the gap is filled.
     pub(super) gap_at_ns: Option<u64>,
+    /// The gap for which no NAK has come by yet.
+    owed: Option<u64>,
+    /// A guess that packets were lost further on, as nobody answered them: the end of what was
+    /// accepted before, where that was taken back to, and packets out of sequence since.
+    doubt: Option<(u64, u64, u64)>,
     /// UC: the message in progress lacks a packet.
     broken: bool,
     message_bytes: u64,
@@ -103,7 +108,10 @@ impl Receiver {
     fn beyond(&mut self, part: &Part) {
         self.out_of_sequence += 1;
         self.since_fill += 1;
-        self.gap_at_ns.get_or_insert(part.at_ns);
+        if self.gap_at_ns.is_none() {
+            self.gap_at_ns = Some(part.at_ns);
+            self.owed = Some(self.epsn);
+        }
     }
 
     /// What came early now follows in order.
@@ -129,7 +137,17 @@ impl Receiver {
         if self.guess.is_some_and(|(gap, _)| end > gap) {
             self.guess = None;
         }
+        let doubt = self.doubt.take();
         if end <= self.epsn {
+            return;
+        }
+        if let Some((accepted, from, after)) = doubt.filter(|d| end <= d.0) {
+            // It had them all: the answer was lost, and what came again since came twice.
+            self.out_of_sequence = self.out_of_sequence.saturating_sub(after);
+            self.duplicates += self.epsn.saturating_sub(from);
+            self.delivered += seen.payload(self.epsn, accepted);
+            self.epsn = accepted;
+            self.gap_at_ns = None;
             return;
         }
         if seen.next_missing(self.epsn) >= end {
@@ -151,8 +169,14 @@ impl Receiver {
 
     /// The receiver says that it waits for `psn`.
     pub(super) fn wants(&mut self, psn: u64, seen: &Seen, at_ns: u64) {
+        let owed = self.owed.take() == Some(psn);
         if psn >= self.epsn {
             return self.acknowledged(psn, seen);
+        }
+        self.doubt = None;
+        if owed {
+            // Said before what filled the gap arrived.
+            return;
         }
         let filled = psn <= self.fill_psn && self.fill_at_ns > 0;
         if filled && at_ns.saturating_sub(self.fill_at_ns) < OVERTAKEN_NS {
@@ -192,7 +216,10 @@ impl Receiver {
     pub(super) fn repeated(&mut self, psn: u64, asked: Option<u64>, seen: &Seen, at_ns: u64) {
         let unanswered = asked.is_some_and(|t| at_ns.saturating_sub(t) >= UNANSWERED_NS);
         if psn < self.epsn && unanswered {
-            self.out_of_sequence += seen.packets(psn + 1, self.epsn);
+            let after = seen.packets(psn + 1, self.epsn);
+            self.out_of_sequence += after;
+            self.doubt = Some((self.epsn, psn, after));
+            self.owed = None;
             self.take_back(psn, seen);
         }
     }

@@ -110,6 +110,10 @@ pub(super) struct Repeats {
     /// After a NAK something was repeated that had come this far before: not selective.
     repeats_known: bool,
     selective: u32,
+    /// What the sender last seemed to leave out.
+    left_out: std::ops::Range<u64>,
+    /// Silence before it went back to what was acknowledged here.
+    pub(super) late: Stat,
     pub(super) go_back_0: u32,
     /// First frames that were sent again after a NAK or RNR NAK.
     pub(super) frames: Vec<u64>,
@@ -117,7 +121,16 @@ pub(super) struct Repeats {
 
 impl Repeats {
     pub(super) fn nak(&mut self, nak: Nak) {
-        self.nak = Some(nak);
+        if self.left_out.contains(&nak.psn) {
+            // It was sent, and lost before this point.
+            self.left_out = 0..0;
+            self.selective = self.selective.saturating_sub(1);
+        }
+        let waits = |n: Nak| n.wait_ns.is_some() && n.psn == nak.psn;
+        // Linux rxe asks for what follows an RNR NAK again; the wait stays.
+        if nak.wait_ns.is_some() || !self.nak.is_some_and(waits) {
+            self.nak = Some(nak);
+        }
     }
 
     pub(super) fn pending(&self) -> Option<Nak> {
@@ -171,6 +184,9 @@ impl Repeats {
         }
         let quiet = back.at_ns.saturating_sub(self.base_ns);
         if back.psn < back.una && self.go_back_0 == 0 && !back.first {
+            if quiet >= QUIET_NS {
+                self.late.add(quiet);
+            }
             return Cause::Spurious;
         }
         if quiet < QUIET_NS {
@@ -250,6 +266,9 @@ impl Repeats {
 
     /// A READ is asked for again.
     pub(super) fn read_again(&mut self, implied: bool, progress_ns: u64, back: &Back) -> Cause {
+        if self.nak.is_some_and(|n| back.psn >= n.psn) {
+            return self.go_back(back);
+        }
         let cause = if implied {
             Cause::ImpliedNak
         } else {
@@ -288,10 +307,11 @@ impl Repeats {
     }
 
     /// The sender leaves out packets that are not acknowledged.
-    pub(super) fn skip(&mut self) {
+    pub(super) fn skip(&mut self, left_out: std::ops::Range<u64>) {
         if let Some(c) = &mut self.current {
             c.skipped = true;
             self.selective += 1;
+            self.left_out = left_out;
         }
     }
 

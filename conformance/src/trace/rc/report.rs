@@ -230,6 +230,7 @@ fn from_requests(report: &mut DirectionReport, r: &Requests) {
     report.recovery = r.repeats.recovery(r.receiver.restarts_message);
     report.messages = r.messages.total;
     report.messages_completed = r.messages.completed;
+    report.outstanding_max = u32::try_from(r.messages.outstanding_max).unwrap_or(u32::MAX);
     report.completion_ns = r.messages.completion.get();
     report.causes = CAUSES
         .iter()

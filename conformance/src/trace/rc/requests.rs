@@ -4,7 +4,7 @@ use super::messages::{Messages, Part};
 use super::op::Role;
 use super::reads::{Arrival, Reads};
 use super::receiver::Receiver;
-use super::repeats::{Back, Nak, Repeats};
+use super::repeats::{Back, Nak, QUIET_NS, Repeats};
 use super::seen::Seen;
 use super::stat::{Asked, Sent, Stat};
 use crate::trace::buckets::Buckets;
@@ -14,12 +14,17 @@ use xoff_sim::wire::psn;
 
 /// Sequence numbers are counted on from here, so that none is ever below zero.
 const ORIGIN: u64 = 1 << 32;
+/// Nor do they get below this; a multiple of the numbers on the wire.
+const FLOOR: u64 = 1 << 31;
 
 /// A jump by more than this, at the start of a message, is a new connection on old numbers.
 const NEW_SEQUENCE: u64 = 1 << 20;
 
 /// A packet that fills a gap this soon, asked for by nobody, was overtaken on the way, ns.
 const REORDER_NS: u64 = 1_000_000;
+
+/// The last packet once more within this time, though nothing could ask for it: a copy, ns.
+const COPY_NS: u64 = 1_000_000;
 
 /// So far below the first packet seen a sequence may have begun.
 pub(super) const EARLIER: u64 = 1 << 16;
@@ -69,6 +74,8 @@ pub(super) struct Requests {
     pub(super) gaps: u64,
     gap_ns: u64,
     pub(super) reordered: u64,
+    /// Packets that came twice, at once.
+    pub(super) copies: u64,
     pub(super) wire_bytes: u64,
     pub(super) read_requests: u64,
     pub(super) read_restarts: u64,
@@ -96,8 +103,11 @@ impl Requests {
             return ORIGIN + u64::from(number & psn::MASK);
         }
         let near = (self.highest & u64::from(psn::MASK)) as u32;
-        self.highest
-            .saturating_add_signed(i64::from(psn::diff(number, near)))
+        let psn = self
+            .highest
+            .saturating_add_signed(i64::from(psn::diff(number, near)));
+        // Every new sequence may lie below the one before.
+        if psn < FLOOR { psn + FLOOR } else { psn }
     }
 
     fn start(&mut self, part: &Part) {
@@ -198,7 +208,7 @@ impl Requests {
         if self.cursor < highest {
             let skipped = self.cursor.max(self.una) < highest;
             if skipped {
-                self.repeats.skip();
+                self.repeats.skip(self.cursor.max(self.una)..highest);
                 if part.psn == highest && self.repeats.only_missing() {
                     self.receiver.sender_went_on(part.psn, &self.seen);
                 }
@@ -238,6 +248,10 @@ impl Requests {
             self.reordered += 1;
             return false;
         }
+        if !new && self.copied(part) {
+            self.copies += 1;
+            return false;
+        }
         let accepted = self.una.max(part.psn)..self.receiver.epsn;
         let asked = self.asked.oldest().filter(|a| accepted.contains(&a.0));
         if part.psn >= self.una {
@@ -257,7 +271,7 @@ impl Requests {
                 cells.at(part.at_ns).timeouts += 1;
             }
         } else if part.psn > self.cursor && self.cursor.max(self.una) < part.psn {
-            self.repeats.skip();
+            self.repeats.skip(self.cursor.max(self.una)..part.psn);
         }
         self.repeats.packet(part.psn, part.payload, !new);
         if part.op.role != Role::ReadRequest {
@@ -292,6 +306,20 @@ impl Requests {
             && !asked_for
             && self.cursor == self.highest
             && part.at_ns.saturating_sub(self.gap_ns) < REORDER_NS
+    }
+
+    /// The last packet comes again: a timeout would begin with the first that is outstanding.
+    fn copied(&self, part: &Part) -> bool {
+        let span = part.at_ns.saturating_sub(self.last_ns);
+        let limit = if part.psn > self.una {
+            COPY_NS
+        } else {
+            QUIET_NS
+        };
+        part.psn + 1 == self.cursor
+            && self.cursor == self.highest
+            && self.repeats.pending().is_none()
+            && span < limit
     }
 
     /// UC and UD never send again: a packet below the highest was overtaken, or copied.
@@ -345,7 +373,7 @@ impl Requests {
         let end = part.psn.saturating_add(part.count);
         let again = self.started && part.psn < self.highest;
         if again && !self.is_new_sequence(&part) {
-            return self.read_again(&part, end, info);
+            return self.read_again(&part, len, info);
         }
         self.request(&part, info);
         let start = part.psn;
@@ -395,9 +423,20 @@ impl Requests {
         }
     }
 
-    fn read_again(&mut self, part: &Part, end: u64, info: &Info) {
+    /// A READ request that is sent again may be new here, and to the responder.
+    fn read_accepted(&mut self, part: &Part) {
+        if part.psn >= self.receiver.epsn {
+            self.receiver.reliable(part, &self.seen, self.highest);
+        }
+        self.messages.packet(part, &self.seen, self.una);
+    }
+
+    fn read_again(&mut self, part: &Part, len: u32, info: &Info) {
+        let end = part.psn.saturating_add(part.count);
+        let new = self.seen.insert_range(part.psn, end, 0);
         let back = self.back(part, info.frame);
         let start = part.psn;
+        self.read_accepted(part);
         // All that is outstanding is asked for again, message by message: one restart.
         let goes_on = start == self.read_again_to;
         self.read_again_to = end;
@@ -406,6 +445,9 @@ impl Requests {
         let reads = self
             .reads
             .get_or_insert_with(|| Box::new(Reads::new(start)));
+        if new {
+            reads.fill(start, end, len);
+        }
         if goes_on {
             self.read_duplicates += u64::from(reads.again_too(start));
             return;
@@ -519,7 +561,8 @@ impl Requests {
         {
             self.nak_delay.add(nak.at_ns.saturating_sub(gap));
         }
-        if self.last_nak == Some(nak.psn) && self.repeats.pending().is_some() {
+        let same_kind = |n: Nak| n.wait_ns.is_some() == nak.wait_ns.is_some();
+        if self.last_nak == Some(nak.psn) && self.repeats.pending().is_some_and(same_kind) {
             self.repeated_naks += 1;
         }
         self.last_nak = Some(nak.psn);

@@ -68,8 +68,18 @@ fn multichannel_off(session: &SmbSession) -> Option<Finding> {
         (false, true) => "The server does not announce",
         (false, false) => return None,
     };
+    // Linux clients use SMB Direct when told to, without multichannel.
+    let carried = session
+        .channels
+        .iter()
+        .any(|c| matches!(c.carrier, Carrier::Direct(_)));
+    let rest = if carried {
+        "though it uses SMB Direct"
+    } else {
+        "and no SMB Direct"
+    };
     Some(Finding {
-        cause: format!("{who} multichannel: one connection, and no SMB Direct."),
+        cause: format!("{who} multichannel: one connection, {rest}."),
         cure: "Enable SMB Multichannel at both ends if the network has RDMA or several paths."
             .to_string(),
         ..finding("S-01", Severity::Note, session)

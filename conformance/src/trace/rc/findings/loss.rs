@@ -2,13 +2,44 @@
 
 use super::super::repeats::Repeats;
 use super::super::tally::Kind;
-use super::{Case, Direction, many, share, time};
+use super::{Case, Direction, grouped, many, share, time, times};
+use crate::finding::FRAMES_KEPT;
 use crate::finding::Severity::{Error, Note, Warning};
-use crate::trace::report::{Cause, Recovery, Service};
+use crate::trace::report::{Cause, Connection, DirectionReport, Recovery, Service, Vantage};
 use xoff_sim::wire::bth::ack_timeout_ns;
 
 /// A time from NAK to retransmission that is too long for hardware, ns.
 const SLOW_NS: u64 = 1_000_000;
+
+/// Times from NAK to retransmission that need no remark, over queue pairs.
+#[derive(Debug, Default)]
+pub(super) struct Prompt {
+    /// The first of them.
+    subject: String,
+    pairs: u64,
+    count: u64,
+    least: u64,
+    most: u64,
+    total: u128,
+    frames: Vec<u64>,
+}
+
+impl Prompt {
+    fn add(&mut self, subject: String, [least, mean, most]: [u64; 3], count: u64, frames: &[u64]) {
+        if self.pairs == 0 {
+            (self.subject, self.least) = (subject, least);
+        }
+        self.pairs += 1;
+        self.count = self.count.saturating_add(count);
+        self.least = self.least.min(least);
+        self.most = self.most.max(most);
+        self.total = self
+            .total
+            .saturating_add(u128::from(mean) * u128::from(count));
+        let room = FRAMES_KEPT.saturating_sub(self.frames.len());
+        self.frames.extend(frames.iter().take(room));
+    }
+}
 
 /// So many repetitions without an answer, then silence: the requester gave up.
 const RETRIES: u32 = 7;
@@ -46,7 +77,7 @@ impl Case<'_> {
             "{} of {} did not arrive here{}: each spoils its whole message, and nothing is sent \
              again",
             many(d.report.gaps, "packet"),
-            d.report.gaps + d.report.data_packets,
+            grouped(d.report.gaps.saturating_add(d.report.data_packets)),
             self.lossy_class(d)
         );
         self.add("UC-01", Error, d.subject(), cause);
@@ -74,6 +105,10 @@ impl Case<'_> {
             Some(p) if p[usize::from(priority)] => {
                 format!(" although PFC pauses priority {priority} on this link")
             }
+            _ if self.paused_elsewhere(priority) => format!(
+                "; PFC pauses priority {priority} elsewhere in the capture, but never on this \
+                 link: packets may have waited behind a pause for longer than the sender does"
+            ),
             Some(_) => format!(
                 "; PFC pauses other priorities on this link, but never priority {priority}: the \
                  class is not lossless"
@@ -88,6 +123,53 @@ impl Case<'_> {
         }
     }
 
+    /// Packets that were lost between the ports of sender and receiver, if both were captured.
+    fn place_of_loss(&self, d: &Direction<'_>) -> Option<u64> {
+        let receiver = self.receiver(d)?;
+        let lost_capturing = self.context.dropped.values().any(|&n| n > 0);
+        if lost_capturing || d.report.read_requests > 0 || receiver.bad_icrc > 0 {
+            return None;
+        }
+        Some(d.report.data_packets.saturating_sub(receiver.data_packets))
+    }
+
+    /// What was captured of this direction at the port of its receiver, if it is another port
+    /// than this view's.
+    fn receiver(&self, d: &Direction<'_>) -> Option<&DirectionReport> {
+        let ends = |c: &Connection| (c.a.address, c.a.qpn, c.b.address, c.b.qpn);
+        let at = [Vantage::AtB, Vantage::AtA][d.direction];
+        let of = self.connections.iter().find(|c| {
+            c.vantage == at
+                && c.interface != d.connection.interface
+                && c.speaks_for_receiver[d.direction]
+                && ends(c) == ends(d.connection)
+        })?;
+        Some(&of.directions[d.direction])
+    }
+
+    /// Who lost packets, as part of a sentence. `place`: see [`Case::place_of_loss`].
+    fn whose_loss(&self, d: &Direction<'_>, place: Option<u64>) -> String {
+        match place {
+            None => self.lossy_class(d),
+            Some(0) if d.report.naks == 0 => "; all of them reached the receiver's port, so that \
+                                              what was late or lost is the ACK"
+                .to_owned(),
+            Some(0) => "; all of them reached the receiver's port: it dropped them itself, for \
+                        want of buffers or of PCIe or memory bandwidth"
+                .to_owned(),
+            Some(lost) => format!(
+                "{}; {} did not reach the receiver's port: lost in the network between",
+                self.lossy_class(d),
+                many(lost, "packet")
+            ),
+        }
+    }
+
+    fn paused_elsewhere(&self, priority: u8) -> bool {
+        let mut links = self.context.paused.values();
+        links.any(|paused| paused[usize::from(priority)])
+    }
+
     fn repeated(&mut self, d: &Direction<'_>) {
         let (again, all) = (d.report.retransmitted_packets, d.report.data_packets);
         if again == 0 {
@@ -100,23 +182,47 @@ impl Case<'_> {
         if episodes > 0 && episodes == spurious {
             return;
         }
+        let (none, twice) = (d.report.naks + d.report.rnr_naks == 0, d.report.duplicates);
+        if none && d.report.gaps == 0 && twice >= again {
+            let cause = format!(
+                "packets were sent again that the receiver had: {} of {} ({}), in {} ({}); its \
+                 ACKs were lost or late",
+                grouped(again),
+                grouped(all),
+                share(again, all),
+                many(episodes, "episode"),
+                causes(d)
+            );
+            self.add("RC-05", Warning, d.subject(), cause);
+            return self.evidence(again, r.repeats.frames.clone());
+        }
+        let place = self.place_of_loss(d);
         let cause = format!(
-            "packets were lost and sent again: {again} of {all} ({}), {} bytes, in {} ({}); the \
-             sender {}{}",
+            "packets were lost and sent again: {} of {} ({}), {}, in {} ({}); the sender {}{}",
+            grouped(again),
+            grouped(all),
             share(again, all),
-            d.report.retransmitted_bytes,
+            many(d.report.retransmitted_bytes, "byte"),
             many(episodes, "episode"),
             causes(d),
             match d.report.recovery {
                 Recovery::GoBackN => "goes back to the lost packet and repeats all behind it",
                 Recovery::GoBack0 => "begins the whole message again (go-back-0)",
                 Recovery::Selective => "repeats only what was lost",
-                Recovery::Unknown => "repeated too little to tell how it recovers",
+                Recovery::Unknown => "repeated too little after a NAK to tell how it recovers",
             },
-            self.lossy_class(d)
+            self.whose_loss(d, place),
         );
         self.add("RC-05", Error, d.subject(), cause);
         self.evidence(again, r.repeats.frames.clone());
+        if place == Some(0) && d.report.naks == 0 {
+            self.cure("Find what holds the ACKs back: a pause (P-20), a queue, a busy receiver.");
+        } else if place == Some(0) {
+            self.cure(
+                "Look at the receiver: receive buffers, PCIe, memory; let it pause the switch \
+                 (PFC) before it drops.",
+            );
+        }
         if d.answers.is_none() {
             self.undecided("no answer is in the capture: what was lost is unknown".to_owned());
         }
@@ -131,15 +237,13 @@ impl Case<'_> {
             .filter(|e| e.cause == Cause::Timeout)
             .map(|e| e.frame)
             .collect();
-        let [least, mean, most] = r.repeats.quiet.get().unwrap_or_default();
+        let quiet = r.repeats.quiet.get().unwrap_or_default();
         let cause = format!(
-            "{}: nothing came back for {} to {} (mean {}), {}; neither NAK nor ACK told of the \
-             loss, as when the last packets of a burst or their ACK are lost",
+            "{}: nothing came back for {}, {}; neither NAK nor ACK told of the loss, as when the \
+             last packets of a burst or their ACK are lost",
             many(d.report.timeouts, "ACK timeout"),
-            time(least),
-            time(most),
-            time(mean),
-            exponent(least)
+            times(quiet),
+            exponent(quiet[0])
         );
         self.add("RC-07", Error, d.subject(), cause);
         self.evidence(d.report.timeouts, frames);
@@ -158,11 +262,18 @@ impl Case<'_> {
         let last = d.report.last_data_ns.unwrap_or(0);
         let after = last.saturating_sub(at) < span / 2;
         if repeats.row_max >= RETRIES && silent && after {
-            let cause = format!(
-                "one packet was sent {} times without an answer, then nothing more: the retries \
-                 are used up and the queue pair is in error",
-                repeats.row_max + 1
-            );
+            let sent = repeats.row_max + 1;
+            let cause = if repeats.row_max > RETRIES {
+                format!(
+                    "one packet was sent {sent} times without progress, more often than any retry \
+                     count allows: the sender retries without end; then nothing more came"
+                )
+            } else {
+                format!(
+                    "one packet was sent {sent} times without an answer, then nothing more: the \
+                     retries are used up and the queue pair is in error"
+                )
+            };
             self.add("RC-08", Error, d.subject(), cause);
             self.evidence(1, vec![repeats.row_frame]);
         }
@@ -189,8 +300,19 @@ impl Case<'_> {
         if spurious == 0 {
             return;
         }
+        let late = d.requests.map(|r| r.repeats.late).unwrap_or_default();
+        let silent = match late.get() {
+            Some([least, _, most]) => format!(
+                "; {} of them after a silence of {} to {}: timeouts, as the ACKs were lost behind \
+                 this point",
+                late.count,
+                time(least),
+                time(most)
+            ),
+            None => String::new(),
+        };
         let cause = format!(
-            "the sender went back {} to what was acknowledged, or nothing had asked for",
+            "the sender went back {} to what was acknowledged, or nothing had asked for{silent}",
             many(spurious, "time")
         );
         let frames = d.report.episodes.iter();
@@ -216,7 +338,7 @@ impl Case<'_> {
 
     fn latency(&mut self, d: &Direction<'_>) {
         let Some(r) = d.requests else { return };
-        let Some([least, mean, most]) = r.repeats.reaction.get() else {
+        let Some(times_of) = r.repeats.reaction.get() else {
             return;
         };
         let generation = match r.nak_delay.get() {
@@ -225,18 +347,50 @@ impl Case<'_> {
             }
             _ => String::new(),
         };
-        let severity = if mean >= SLOW_NS { Warning } else { Note };
+        let count = r.repeats.reaction.count;
+        if times_of[1] < SLOW_NS {
+            self.prompt
+                .add(d.subject(), times_of, count, &r.repeats.frames);
+            return;
+        }
         let cause = format!(
-            "recovery after a NAK: {generation}the sender goes back {} to {} after it (mean {})",
-            time(least),
-            time(most),
-            time(mean)
+            "slow recovery after a NAK: {generation}the sender goes back {} after it",
+            times(times_of)
         );
-        self.add("RC-40", severity, d.subject(), cause);
-        self.evidence(r.repeats.reaction.count, r.repeats.frames.clone());
+        self.add("RC-40", Warning, d.subject(), cause);
+        self.evidence(count, r.repeats.frames.clone());
+    }
+
+    /// RC-40 of all queue pairs that recover as fast as hardware does, in one note.
+    pub(super) fn recoveries(&mut self) {
+        let prompt = std::mem::take(&mut self.prompt);
+        if prompt.count == 0 {
+            return;
+        }
+        let mean = u64::try_from(prompt.total / u128::from(prompt.count)).unwrap_or(u64::MAX);
+        let cause = format!(
+            "recovery after a NAK is prompt: senders go back {} after it",
+            times([prompt.least, mean, prompt.most])
+        );
+        let subject = match prompt.pairs {
+            1 => prompt.subject,
+            n => many(n, "queue pair"),
+        };
+        self.add("RC-40", Note, subject, cause);
+        self.evidence(prompt.count, prompt.frames);
+        self.cure("");
     }
 
     fn overtaken(&mut self, d: &Direction<'_>) {
+        let copies = d.requests.map_or(0, |r| r.copies);
+        if copies > 0 {
+            let cause = format!(
+                "{} came twice at once: copied on the way, or by the capture",
+                many(copies, "packet")
+            );
+            self.add("RC-14", Warning, d.subject(), cause);
+            self.evidence(copies, Vec::new());
+        }
         let reordered = d.requests.map_or(0, |r| r.reordered);
         if reordered == 0 {
             return;
@@ -246,7 +400,7 @@ impl Case<'_> {
             if reordered == 1 {
                 "1 packet was".to_owned()
             } else {
-                format!("{reordered} packets were")
+                format!("{} packets were", grouped(reordered))
             }
         );
         self.add("RC-13", Warning, d.subject(), cause);
@@ -348,7 +502,7 @@ impl Case<'_> {
                 if r.missed == 1 {
                     "1 packet was".to_owned()
                 } else {
-                    format!("{} packets were", r.missed)
+                    format!("{} packets were", grouped(r.missed))
                 }
             );
             self.add("T-02", Note, d.subject(), cause);
@@ -379,11 +533,11 @@ fn count(d: &Direction<'_>, cause: Cause) -> u64 {
 /// "3 after a NAK, 1 after a timeout".
 fn causes(d: &Direction<'_>) -> String {
     let words = d.report.causes.iter().map(|&(cause, n)| match cause {
-        Cause::Nak => format!("{n} after a NAK"),
-        Cause::Timeout => format!("{n} after a timeout"),
-        Cause::ImpliedNak => format!("{n} after a gap in READ responses"),
-        Cause::Rnr => format!("{n} after an RNR NAK"),
-        Cause::Spurious => format!("{n} for no reason"),
+        Cause::Nak => format!("{} after a NAK", grouped(n)),
+        Cause::Timeout => format!("{} after a timeout", grouped(n)),
+        Cause::ImpliedNak => format!("{} after a gap in READ responses", grouped(n)),
+        Cause::Rnr => format!("{} after an RNR NAK", grouped(n)),
+        Cause::Spurious => format!("{} that nothing had asked for", grouped(n)),
     });
     let words: Vec<String> = words.collect();
     if words.is_empty() {
@@ -397,8 +551,8 @@ fn causes(d: &Direction<'_>) -> String {
 fn exponent(ns: u64) -> String {
     let fits = (1..32u8).rev().find_map(|n| {
         let timeout = ack_timeout_ns(n)?;
-        // Clocks differ a little.
-        (ns + ns / 100 >= timeout).then_some((n, timeout))
+        // Software rounds down to its ticks: Linux rxe waits 60 ms for 67.
+        (ns.saturating_add(ns / 8) >= timeout).then_some((n, timeout))
     });
     match fits {
         Some((n, timeout)) => format!(

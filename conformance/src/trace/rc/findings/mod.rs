@@ -14,15 +14,18 @@ use super::{Context, Follower};
 use crate::catalogue;
 use crate::finding::{Finding, Severity};
 use crate::trace::report::{Connection, DirectionReport, Service};
+use crate::trace::words::{grouped, many, share, time, times};
 use std::net::IpAddr;
 
 /// What findings are made from.
 struct Case<'a> {
     follower: &'a Follower,
     views: &'a Views,
+    connections: &'a [Connection],
     end_ns_of: &'a dyn Fn(u32) -> u64,
     context: &'a Context,
     found: Vec<Finding>,
+    prompt: loss::Prompt,
 }
 
 /// One direction of a connection, as one interface saw it.
@@ -49,9 +52,11 @@ pub(super) fn all(
     let mut case = Case {
         follower,
         views,
+        connections,
         end_ns_of,
         context,
         found: Vec::new(),
+        prompt: loss::Prompt::default(),
     };
     case.packets();
     for (c, connection) in connections.iter().enumerate() {
@@ -62,6 +67,7 @@ pub(super) fn all(
             }
         }
     }
+    case.recoveries();
     case.notifications();
     case.found
 }
@@ -127,7 +133,7 @@ impl<'a> Case<'a> {
 }
 
 impl Direction<'_> {
-    /// "10.0.0.1 QP 0x000011 > 10.0.0.2 QP 0x000022".
+    /// "10.0.0.1 QP 0x11 > 10.0.0.2 QP 0x22".
     fn subject(&self) -> String {
         let ends = [&self.connection.a, &self.connection.b];
         let (from, to) = (ends[self.direction], ends[1 - self.direction]);
@@ -153,48 +159,6 @@ fn end(address: IpAddr, qpn: u32) -> String {
     if qpn == 0 {
         format!("{address} QP unknown")
     } else {
-        format!("{address} QP 0x{qpn:06x}")
-    }
-}
-
-/// "67.1 ms", "4.2 us".
-fn time(ns: u64) -> String {
-    let (unit, name) = match ns {
-        0..1_000 => return format!("{ns} ns"),
-        1_000..1_000_000 => (1_000, "us"),
-        1_000_000..1_000_000_000 => (1_000_000, "ms"),
-        _ => (1_000_000_000, "s"),
-    };
-    let tenths = u128::from(ns) * 10 / unit;
-    format!("{}.{} {name}", tenths / 10, tenths % 10)
-}
-
-/// "3.2 %".
-fn share(part: u64, whole: u64) -> String {
-    let tenths = u128::from(part) * 1_000 / u128::from(whole.max(1));
-    if tenths == 0 && part > 0 {
-        return "less than 0.1 %".to_owned();
-    }
-    format!("{}.{} %", tenths / 10, tenths % 10)
-}
-
-/// "1 packet", "3 packets".
-fn many(count: u64, noun: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{s}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_in_words() {
-        assert_eq!(time(999), "999 ns");
-        assert_eq!(time(67_108_864), "67.1 ms");
-        assert_eq!(time(1_073_741_824), "1.0 s");
-        assert_eq!(share(1, 8), "12.5 %");
-        assert_eq!(share(1, 100_000), "less than 0.1 %");
-        assert_eq!(many(1, "packet"), "1 packet");
+        format!("{address} QP {qpn:#x}")
     }
 }

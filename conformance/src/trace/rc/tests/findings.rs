@@ -37,7 +37,7 @@ fn loss_names_figures_frames_and_the_class() {
     );
     assert!(f.cause.contains("no pause for priority 3"), "{}", f.cause);
     assert!(!f.cure.is_empty());
-    assert_eq!(f.subject, "10.0.0.1 QP 0x000011 > 10.0.0.2 QP 0x000022");
+    assert_eq!(f.subject, "10.0.0.1 QP 0x11 > 10.0.0.2 QP 0x22");
     let f = find(&o, "RC-40").unwrap();
     assert_eq!(f.severity, Severity::Note);
 
@@ -47,6 +47,12 @@ fn loss_names_figures_frames_and_the_class() {
     let o = t.end();
     let cause = &find(&o, "RC-05").unwrap().cause;
     assert!(cause.contains("although PFC pauses priority 3"), "{cause}");
+
+    let mut t = lossy();
+    t.context.paused.insert(7, paused);
+    let o = t.end();
+    let cause = &find(&o, "RC-05").unwrap().cause;
+    assert!(cause.contains("priority 3 elsewhere"), "{cause}");
 
     let mut t = lossy();
     t.context

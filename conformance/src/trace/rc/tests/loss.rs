@@ -1,6 +1,6 @@
 //! Loss, repetition, order.
 
-use super::dsl::{MTU, QP_A, QP_B, Talk, forth};
+use super::dsl::{MTU, QP_A, QP_B, Talk, find, forth};
 use crate::trace::report::{Cause, Recovery, Vantage};
 
 #[test]
@@ -282,4 +282,131 @@ fn numbers_used_again_start_a_new_sequence() {
         (d.gaps, d.retransmitted_packets, d.messages_completed),
         (0, 0, 2)
     );
+}
+
+/// A packet that is lost before this point while it is repeated is not left out by the sender.
+#[test]
+fn loss_of_a_repeated_packet_is_not_selective_repeat() {
+    let mut t = Talk::at(1);
+    for i in [0, 2, 3, 4, 5, 6, 7] {
+        t.part(0, 8, i);
+    }
+    t.nak(1);
+    for i in [1, 2, 3, 5, 6, 7] {
+        t.part(0, 8, i);
+    }
+    t.nak(4);
+    for i in 4..8 {
+        t.part(0, 8, i);
+    }
+    t.ack(7).write(8, 2).ack(9);
+    let o = t.end();
+    let d = forth(&o);
+    assert_eq!(d.recovery, Recovery::GoBackN);
+    assert_eq!((d.messages, d.messages_completed), (2, 2));
+    assert_eq!(d.causes, [(Cause::Nak, 2)]);
+    assert_eq!(d.delivered_bytes, 10 * 1024);
+}
+
+#[test]
+fn messages_beyond_a_gap_are_counted_when_the_receiver_keeps_them() {
+    let mut t = Talk::at(1);
+    t.write(0, 1).write(2, 1).write(3, 1).write(4, 1).nak(1);
+    t.write(1, 1).ack(4).write(5, 1).ack(5);
+    let o = t.end();
+    let d = forth(&o);
+    assert_eq!((d.messages, d.messages_completed), (6, 6));
+}
+
+/// Copied by the network while more is outstanding: no timeout.
+#[test]
+fn a_copy_is_no_timeout() {
+    let mut t = Talk::at(1);
+    t.part(0, 4, 0).part(0, 4, 1).wait(40_000).part(0, 4, 1);
+    t.part(0, 4, 2).part(0, 4, 3).ack(3);
+    let o = t.end();
+    let d = forth(&o);
+    assert_eq!((d.timeouts, d.retransmitted_packets), (0, 0));
+    assert_eq!((d.duplicates, d.messages_completed), (1, 1));
+    assert_eq!(find(&o, "RC-14").map(|f| f.count), Some(1));
+}
+
+/// A NAK that crosses the packet it asks for, which was late and not lost.
+#[test]
+fn a_nak_for_an_overtaken_packet_takes_nothing_back() {
+    let mut t = Talk::at(1);
+    t.part(0, 8, 0)
+        .part(0, 8, 2)
+        .part(0, 8, 1)
+        .wait(50_000)
+        .nak(1);
+    for i in 1..8 {
+        t.part(0, 8, i);
+    }
+    t.ack(7);
+    let o = t.end();
+    let d = forth(&o);
+    assert_eq!((d.duplicates, d.counters.out_of_sequence), (1, 1));
+    assert_eq!(d.delivered_bytes, 8 * 1024);
+}
+
+#[test]
+fn a_lost_ack_leaves_duplicates_only() {
+    let mut t = Talk::at(1);
+    t.write(0, 4).wait(67_000_000).part(0, 4, 0).ack(3);
+    for i in 1..4 {
+        t.part(0, 4, i).ack(3);
+    }
+    let o = t.end();
+    let d = forth(&o);
+    assert_eq!((d.timeouts, d.duplicates), (1, 4));
+    assert_eq!(d.counters.out_of_sequence, 0);
+    assert_eq!(d.delivered_bytes, 4 * 1024);
+}
+
+/// A READ request is lost, and a NAK asks for it.
+#[test]
+fn a_lost_read_request_is_sent_again_after_a_nak() {
+    let mut t = Talk::at(1);
+    t.read(0, 2 * MTU).response(0, 2, 0).response(0, 2, 1);
+    t.read(4, 2 * MTU).nak(2).wait(300_000);
+    for psn in [2, 4] {
+        t.read(psn, 2 * MTU);
+    }
+    for psn in [2, 4] {
+        t.response(psn, 2, 0).response(psn, 2, 1);
+    }
+    let o = t.end();
+    let d = &o.connections[0].directions[0];
+    let all = &o.connections[0].directions;
+    let d = if d.read_requests > 0 { d } else { &all[1] };
+    assert_eq!((d.causes.clone(), d.timeouts), (vec![(Cause::Nak, 1)], 0));
+    assert_eq!((d.messages, d.delivered_bytes), (3, 6 * 1024));
+}
+
+/// The wait of an RNR NAK is not the sender's slowness after the NAK that follows.
+#[test]
+fn a_nak_after_an_rnr_nak_is_part_of_it() {
+    let mut t = Talk::at(1);
+    t.write(0, 1).rnr(0).write(1, 1).nak(0).wait(20_000);
+    t.write(0, 1).write(1, 1).ack(1);
+    let o = t.end();
+    let d = forth(&o);
+    assert_eq!(d.causes, [(Cause::Rnr, 1)]);
+    assert!(find(&o, "RC-03").is_none() && find(&o, "RC-40").is_none());
+}
+
+#[test]
+fn sequences_may_each_begin_below_the_one_before() {
+    let mut t = Talk::at(0);
+    let mut psn = 5;
+    for _ in 0..2_000 {
+        t.write(psn, 2).ack(psn + 1);
+        psn = xoff_sim::wire::psn::sub(psn, 0x70_0000);
+    }
+    let o = t.end();
+    let d = forth(&o);
+    assert_eq!((d.data_packets, d.messages), (4_000, 2_000));
+    assert_eq!((d.gaps, d.retransmitted_packets), (0, 0));
+    assert_eq!(d.delivered_bytes, 4_000 * 1024);
 }
