@@ -1,6 +1,7 @@
 //! The arguments of every verb.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use xoff_sim::time::SimDuration;
 use xoff_sim::units::{BitRate, Length};
@@ -26,6 +27,8 @@ pub(crate) enum Verb {
     Explain(ExplainArgs),
     /// Calculate the PFC headroom of a port and show every term
     Headroom(HeadroomArgs),
+    /// Real kernels (RoCE and iWARP) as hosts, with xoff as the switch between them
+    Lab(LabArgs),
     /// Print the JSON schema of scenario files, or the list of metrics
     Schema(SchemaArgs),
 }
@@ -218,6 +221,117 @@ pub(crate) struct SchemaArgs {
     pub(crate) metrics: bool,
 }
 
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabArgs {
+    #[command(subcommand)]
+    pub(crate) verb: LabVerb,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum LabVerb {
+    /// Build the guests' kernel (User Mode Linux), once
+    Build(LabBuildArgs),
+    /// Boot a guest per host of a scenario and run commands in them
+    ///
+    /// Guests see the host's files, read-only, and have their own /tmp, /run and /dev. Commands find
+    /// XOFF_HOST (0, 1, ...), XOFF_NAME, XOFF_ADDR, XOFF_PEER (the next host's address), XOFF_HOSTS
+    /// (all addresses) and XOFF_DEVICE in their environment.
+    ///
+    /// Exit status: 0 all commands succeeded, 1 one failed, 2 the lab failed.
+    Run(LabRunArgs),
+    #[command(hide = true)]
+    Agent(LabAgentArgs),
+    #[command(hide = true)]
+    Exec(LabExecArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabRunArgs {
+    /// Scenario file: its hosts (2 to 8) become guests, its rules are the wire's
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: PathBuf,
+
+    /// Driver of the RDMA devices
+    #[arg(long, value_enum, default_value_t = LabDevice::Rxe)]
+    pub(crate) device: LabDevice,
+
+    /// MTU of the interfaces; RoCE has a path MTU of 1024 with 1500, of 4096 with 4200
+    #[arg(long, value_name = "BYTES", default_value_t = 1500,
+          value_parser = clap::value_parser!(u32).range(576..=65_000))]
+    pub(crate) mtu: u32,
+
+    /// Memory of each guest in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256,
+          value_parser = clap::value_parser!(u32).range(8..=65_536))]
+    pub(crate) memory: u32,
+
+    /// Take everything down after this time
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub(crate) timeout: SimDuration,
+
+    /// Write what passed the guests' interfaces as pcapng; .gz compresses
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+
+    /// A command for one host, by name or number; others run COMMAND, or nothing
+    #[arg(long = "on", value_name = "HOST=COMMAND", value_parser = parse_set)]
+    pub(crate) on: Vec<(String, String)>,
+
+    /// Override a parameter of the scenario
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
+    pub(crate) sets: Vec<(String, String)>,
+
+    /// Seed of the rules' chances
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+
+    /// Another kernel than that of `xoff lab build`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kernel: Option<PathBuf>,
+
+    #[arg(long, value_enum, default_value_t = TableFormat::Human)]
+    pub(crate) format: TableFormat,
+
+    /// Command for every guest, by sh -c; {host} is the host's number
+    #[arg(last = true, value_name = "COMMAND", required_unless_present = "on")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LabDevice {
+    /// RoCEv2
+    Rxe,
+    /// iWARP
+    Siw,
+}
+
+/// The kernel of a guest adds words of its own.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabAgentArgs {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+/// How xoff becomes a guest's kernel.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabExecArgs {
+    pub(crate) parent: u32,
+    pub(crate) kernel: PathBuf,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabBuildArgs {
+    /// A Linux source tree, 6.6 or later [default: what Debian's linux-source-6.12 installs]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) source: Option<PathBuf>,
+
+    /// Compilers that run at the same time [default: one per CPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+}
+
 fn parse_set(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((path, value)) if !path.trim().is_empty() => {
@@ -267,7 +381,7 @@ fn exact(d: SimDuration) -> String {
 }
 
 /// For a POSIX shell.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

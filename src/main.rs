@@ -1,12 +1,13 @@
 //! The `xoff` command line.
 //!
-//! One file per verb: [`run`], [`trace`], [`explain`], [`headroom`], [`schema`]. Data goes to standard output, everything
+//! One file per verb: [`run`], [`trace`], [`explain`], [`headroom`], [`lab`], [`schema`]. Data goes to standard output, everything
 //! else to standard error. Exit status: 0 all is well, 1 an expectation failed
 //! or a capture shows errors, 2 error.
 
 mod args;
 mod explain;
 mod headroom;
+mod lab;
 mod output;
 mod pcap;
 mod progress;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         args::Verb::Trace(args) => trace::run(args),
         args::Verb::Explain(args) => explain::run(args).map(|()| true),
         args::Verb::Headroom(args) => headroom::run(args).map(|()| true),
+        args::Verb::Lab(args) => lab::run(args),
         args::Verb::Schema(args) => schema::run(args).map(|()| true),
     };
     match outcome {

@@ -103,33 +103,46 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
     };
     let mut loaded = Vec::new();
     for path in &args.scenarios {
+        let plan = load_file(path, &overrides)?;
         let name = path.to_string_lossy();
-        let text = if name == "-" {
-            let mut text = String::new();
-            let read = std::io::stdin().lock().read_to_string(&mut text);
-            read.map_err(|e| Error::Message(format!("cannot read standard input: {e}")))?;
-            text
-        } else {
-            read_text(path).map_err(Error::Message)?
-        };
-        let reader = Reader::beside(path);
-        reader
-            .texts
-            .borrow_mut()
-            .push((name.to_string(), text.clone()));
-        match scenario::load(&name, &text, &overrides, &|file| reader.read(file)) {
-            Ok(plan) => {
-                let unknown = unknown_metrics(&plan, &name, &text);
-                if !unknown.is_empty() {
-                    return Err(reader.failed(unknown));
-                }
-                let command = args.command(&name);
-                loaded.push(Loaded { plan, command });
-            }
-            Err(diagnostics) => return Err(reader.failed(diagnostics)),
+        if plan.cases.iter().any(|case| !case.model.rules.is_empty()) {
+            return Err(Error::Message(format!(
+                "{name} has rules, which the simulator does not obey yet: run it with `xoff lab \
+                 run`, or use [[fault]] or a link's loss"
+            )));
         }
+        let command = args.command(&name);
+        loaded.push(Loaded { plan, command });
     }
     Ok(loaded)
+}
+
+/// Reads a scenario; `-` is standard input.
+pub(crate) fn load_file(path: &Path, overrides: &Overrides) -> Result<Plan, Error> {
+    let name = path.to_string_lossy();
+    let text = if name == "-" {
+        let mut text = String::new();
+        let read = std::io::stdin().lock().read_to_string(&mut text);
+        read.map_err(|e| Error::Message(format!("cannot read standard input: {e}")))?;
+        text
+    } else {
+        read_text(path).map_err(Error::Message)?
+    };
+    let reader = Reader::beside(path);
+    reader
+        .texts
+        .borrow_mut()
+        .push((name.to_string(), text.clone()));
+    match scenario::load(&name, &text, overrides, &|file| reader.read(file)) {
+        Ok(plan) => {
+            let unknown = unknown_metrics(&plan, &name, &text);
+            match unknown.is_empty() {
+                true => Ok(plan),
+                false => Err(reader.failed(unknown)),
+            }
+        }
+        Err(diagnostics) => Err(reader.failed(diagnostics)),
+    }
 }
 
 /// Metrics of the report that do not exist.

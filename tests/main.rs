@@ -5,6 +5,7 @@ mod capture;
 mod cli;
 mod corpus;
 mod hpcc;
+mod lab;
 mod numbers;
 mod oracle;
 mod random;

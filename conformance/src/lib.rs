@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod finding;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod lab;
 pub mod replay;
 mod run;
 pub mod trace;

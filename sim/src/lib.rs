@@ -12,6 +12,7 @@
 //! - [`metrics`]: named figures of a result, and assertions about them
 //! - [`headroom`]: the PFC headroom calculator
 //! - [`frames`]: what passes a port, as real frames
+//! - [`rules`]: frames chosen to be dropped, changed or delayed
 //! - [`wire`]: the bytes of frames; [`dcbx`]: how two ends of a link agree on DCB settings
 //!
 //! Nothing here touches files, sockets or wall clocks.
@@ -30,6 +31,7 @@ pub mod nic;
 pub mod plan;
 pub mod results;
 pub mod rng;
+pub mod rules;
 pub mod scenario;
 pub mod switch;
 pub mod time;

@@ -3,6 +3,7 @@
 //! A [`Model`] comes from a scenario file ([`crate::scenario`]) or from the input files of another
 //! simulator ([`crate::compat`]). Everything is resolved here: no defaults, no names to look up.
 
+use crate::rules::Rule;
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Bytes, Length, Probability};
 
@@ -29,6 +30,8 @@ pub struct Model {
     pub links: Vec<LinkSpec>,
     pub flows: Vec<FlowSpec>,
     pub faults: Vec<Fault>,
+    /// What the wire does to frames. Only the lab's wire obeys them.
+    pub rules: Vec<Rule>,
     /// Interval of the time series; None: no series.
     pub sample: Option<SimDuration>,
     /// How often blocked queues are examined for cyclic waits; None: never.

@@ -15,6 +15,7 @@ pub enum Purpose {
     Workload = 4,
     Psn = 5,
     Route = 6,
+    Rule = 7,
 }
 
 /// A stream of random numbers.

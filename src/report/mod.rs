@@ -7,6 +7,7 @@ pub(crate) mod github;
 pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod junit;
+pub(crate) mod lab;
 pub(crate) mod replay;
 pub(crate) mod sarif;
 pub(crate) mod table;

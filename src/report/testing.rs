@@ -122,6 +122,7 @@ fn incast() -> (Model, Results) {
             flow("victim", "victim", 1, 2),
         ],
         faults: Vec::new(),
+        rules: Vec::new(),
         sample: None,
         deadlock_scan: Some(SimDuration::from_ms(1)),
         log_pauses: false,

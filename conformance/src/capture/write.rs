@@ -168,8 +168,8 @@ pub struct Output {
 }
 
 enum Sink {
-    Plain(BufWriter<Box<dyn Write>>),
-    Gzip(Box<GzEncoder<BufWriter<Box<dyn Write>>>>),
+    Plain(BufWriter<Box<dyn Write + Send>>),
+    Gzip(Box<GzEncoder<BufWriter<Box<dyn Write + Send>>>>),
 }
 
 impl Output {
@@ -179,7 +179,7 @@ impl Output {
     /// # Errors
     /// What creating the file gives.
     pub fn create(path: &Path) -> io::Result<Output> {
-        let (raw, pending): (Box<dyn Write>, _) = if path == Path::new("-") {
+        let (raw, pending): (Box<dyn Write + Send>, _) = if path == Path::new("-") {
             (Box::new(io::stdout()), None)
         } else if fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
             // A pipe or a device is written to, not replaced.

@@ -170,6 +170,7 @@ pub(crate) fn star(hosts: u32, nic: NicProfile, switch: SwitchProfile) -> Model 
             .collect(),
         flows: Vec::new(),
         faults: Vec::new(),
+        rules: Vec::new(),
         sample: None,
         deadlock_scan: None,
         log_pauses: true,

@@ -16,6 +16,7 @@ mod nics;
 mod profiles;
 mod quantity;
 mod raw;
+mod rules;
 mod traffic;
 mod validate;
 
@@ -269,6 +270,7 @@ fn model(
     let flows = traffic::build(raw, &context, mistakes);
     let nics: Vec<NicProfile> = nics.into_iter().map(|n| n.profile).collect();
     let faults = faults::build(raw, &network, &nics.iter().collect::<Vec<_>>(), mistakes);
+    let rules = rules::build(raw, &network, mistakes);
     let pauses = nics
         .iter()
         .map(|n| &n.pfc)
@@ -301,6 +303,7 @@ fn model(
         links: network.links.clone(),
         flows,
         faults,
+        rules,
         sample: simulation.sample.get_or(OrOff(None)).0,
         deadlock_scan: simulation.deadlock_scan.get_or(OrOff(scan)).0,
         log_pauses: simulation.log_pauses.get_or(false),

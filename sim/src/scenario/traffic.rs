@@ -79,7 +79,8 @@ pub(super) fn build(
             }
         }
     }
-    if raw.traffic.is_empty() {
+    // Rules are for the lab, whose hosts bring their own.
+    if raw.traffic.is_empty() && raw.rule.is_empty() {
         let help = "add a [[traffic]] table, such as kind = \"incast\" with bytes = \"1MB\"";
         mistakes.push(&(0..0), "the scenario has no traffic".to_owned(), "", help);
     }

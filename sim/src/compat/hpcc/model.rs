@@ -79,6 +79,7 @@ impl Inputs<'_> {
             links: self.links(),
             flows,
             faults,
+            rules: Vec::new(),
             sample: None,
             deadlock_scan: None,
             log_pauses: true,

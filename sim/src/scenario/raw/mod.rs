@@ -3,11 +3,13 @@
 
 mod network;
 mod nic;
+mod rule;
 mod switch;
 mod traffic;
 
 pub(super) use network::*;
 pub(super) use nic::*;
+pub(super) use rule::*;
 pub(super) use switch::*;
 pub(super) use traffic::*;
 
@@ -48,6 +50,8 @@ pub(super) struct RawScenario {
     pub(super) traffic: Vec<Sp<RawTraffic>>,
     /// What goes wrong, and when.
     pub(super) fault: Vec<Sp<RawFault>>,
+    /// What the lab's wire does to frames. A simulation refuses them.
+    pub(super) rule: Vec<Sp<RawRule>>,
     /// Parameters to vary: every combination of the axes is simulated.
     pub(super) axis: Vec<Sp<RawAxis>>,
     /// Conditions that results must meet.

@@ -1,0 +1,277 @@
+//! What runs in a guest, as its first process: makes network and RDMA device, runs commands, reads
+//! counters. It speaks on a serial line; when that closes, the guest ends.
+
+use super::protocol::{self, FromGuest, Setup, ToGuest};
+use rustix::mount::{MountFlags, mount};
+use rustix::system::{RebootCommand, reboot, sethostname};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const LINE: &str = "/dev/ttyS0";
+const INTERFACE: &str = "vec0";
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// How long a device may take until it is active.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The guest's life. Returns only if powering off failed.
+pub fn main() {
+    if let Err(error) = live() {
+        // The console is all that is left.
+        let _ = writeln!(io::stderr().lock(), "xoff agent: {error}");
+    }
+    power_off();
+}
+
+fn power_off() {
+    rustix::fs::sync();
+    let _ = reboot(RebootCommand::PowerOff);
+}
+
+/// The line to xoff.
+#[derive(Clone)]
+struct Speaker(Arc<Mutex<File>>);
+
+impl Speaker {
+    fn say(&self, message: &FromGuest) -> io::Result<()> {
+        let line = protocol::line(message)?;
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(&line)
+    }
+}
+
+fn live() -> io::Result<()> {
+    mount_at("proc", "/proc")?;
+    mount_at("sysfs", "/sys")?;
+    mount_at("devtmpfs", "/dev")?;
+    let file = File::options().read(true).write(true).open(LINE)?;
+    let mut raw = tcgetattr(&file)?;
+    raw.make_raw();
+    tcsetattr(&file, OptionalActions::Now, &raw)?;
+    let messages = listen(file.try_clone()?);
+    let speaker = Speaker(Arc::new(Mutex::new(file)));
+    speaker.say(&FromGuest::Hello)?;
+    let mut setup = None;
+    for message in messages {
+        match message {
+            ToGuest::Setup(given) => {
+                match make(&given) {
+                    Ok(()) => speaker.say(&FromGuest::Active)?,
+                    Err(message) => speaker.say(&FromGuest::Failed { message })?,
+                }
+                setup = Some(given);
+            }
+            ToGuest::Run { command } => execute(&command, setup.as_ref(), &speaker)?,
+            ToGuest::Collect => speaker.say(&FromGuest::Counters(counters()))?,
+            ToGuest::Off => break,
+        }
+    }
+    Ok(())
+}
+
+/// Messages of xoff. When it is gone, nothing here has a purpose.
+fn listen(file: File) -> Receiver<ToGuest> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut from = BufReader::new(file);
+        while let Ok(Some(message)) = protocol::read(&mut from) {
+            if sender.send(message).is_err() {
+                break;
+            }
+        }
+        power_off();
+    });
+    receiver
+}
+
+fn mount_at(kind: &str, at: &str) -> io::Result<()> {
+    let mounted = mount("none", at, kind, MountFlags::empty(), None);
+    mounted.map_err(|e| io::Error::other(format!("cannot mount {kind} at {at}: {e}")))
+}
+
+fn make(setup: &Setup) -> Result<(), String> {
+    let said = |e: io::Error| e.to_string();
+    // Before /tmp is covered: the directory may be below it.
+    if std::env::set_current_dir(&setup.directory).is_err() {
+        std::env::set_current_dir("/").map_err(said)?;
+    }
+    for at in ["/dev/shm", "/dev/pts"] {
+        fs::create_dir_all(at).map_err(said)?;
+    }
+    // Only who wants a terminal misses it.
+    let _ = mount_at("devpts", "/dev/pts");
+    for at in ["/run", "/tmp", "/dev/shm"] {
+        mount_at("tmpfs", at).map_err(said)?;
+    }
+    sethostname(setup.name.as_bytes()).map_err(|e| format!("cannot set the name: {e}"))?;
+    let address = setup.addresses.get(setup.host).ok_or("no address")?;
+    let mtu = setup.mtu.to_string();
+    let device = device(setup);
+    let net = format!("{address}/24");
+    let steps: [&[&str]; 5] = [
+        &["ip", "link", "set", "lo", "up"],
+        &["ip", "link", "set", INTERFACE, "mtu", &mtu],
+        &["ip", "addr", "add", &net, "dev", INTERFACE],
+        &["ip", "link", "set", INTERFACE, "up"],
+        &[
+            "rdma",
+            "link",
+            "add",
+            &device,
+            "type",
+            &setup.driver,
+            "netdev",
+            INTERFACE,
+        ],
+    ];
+    for words in steps {
+        call(words)?;
+    }
+    wait_active(setup, address)
+}
+
+fn device(setup: &Setup) -> String {
+    format!("{}0", setup.driver)
+}
+
+fn call(words: &[&str]) -> Result<(), String> {
+    let line = words.join(" ");
+    let Some((program, arguments)) = words.split_first() else {
+        return Ok(());
+    };
+    let ran = Command::new(program)
+        .args(arguments)
+        .env("PATH", PATH)
+        .output();
+    let ran = ran.map_err(|e| format!("cannot run `{line}`: {e}"))?;
+    match ran.status.success() {
+        true => Ok(()),
+        false => Err(format!(
+            "`{line}`: {}",
+            String::from_utf8_lossy(&ran.stderr).trim()
+        )),
+    }
+}
+
+/// The port is active, and rxe has the GID of the address.
+fn wait_active(setup: &Setup, address: &str) -> Result<(), String> {
+    let port = format!("/sys/class/infiniband/{}/ports/1", device(setup));
+    let begun = Instant::now();
+    let mut state = String::new();
+    while begun.elapsed() < PATIENCE {
+        state = fs::read_to_string(format!("{port}/state")).unwrap_or_default();
+        let known = setup.driver != "rxe" || has_gid(Path::new(&port), address);
+        if state.contains("ACTIVE") && known {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Err(format!("{} is not active: {}", device(setup), state.trim()))
+}
+
+/// RoCE names an IPv4 address as its IPv6 mapping.
+fn has_gid(port: &Path, address: &str) -> bool {
+    let Ok(address) = address.parse::<std::net::Ipv4Addr>() else {
+        return false;
+    };
+    let [a, b, c, d] = address.octets();
+    let end = format!("ffff:{a:02x}{b:02x}:{c:02x}{d:02x}");
+    (0..16).any(|index| {
+        let gid = fs::read_to_string(port.join(format!("gids/{index}")));
+        gid.is_ok_and(|gid| gid.trim().ends_with(&end))
+    })
+}
+
+fn execute(command: &str, setup: Option<&Setup>, speaker: &Speaker) -> io::Result<()> {
+    let begun = Instant::now();
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command).stdin(Stdio::null());
+    shell.stdout(Stdio::piped()).stderr(Stdio::piped());
+    shell.env("PATH", PATH).env("HOME", "/tmp");
+    if let Some(setup) = setup {
+        environment(&mut shell, setup);
+    }
+    let mut child = match shell.spawn() {
+        Ok(child) => child,
+        Err(e) => {
+            let message = format!("cannot run /bin/sh: {e}");
+            return speaker.say(&FromGuest::Failed { message });
+        }
+    };
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        scope.spawn(|| relay(out, false, speaker));
+        scope.spawn(|| relay(err, true, speaker));
+    });
+    let ended = child.wait()?;
+    let signal = ended.signal().map(|signal| 128 + signal);
+    speaker.say(&FromGuest::Ended {
+        status: ended.code().or(signal).unwrap_or(-1),
+        ran_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+fn environment(shell: &mut Command, setup: &Setup) {
+    let count = setup.addresses.len().max(1);
+    let address = |host: usize| setup.addresses.get(host % count).map_or("", String::as_str);
+    shell.env("XOFF_HOST", setup.host.to_string());
+    shell.env("XOFF_NAME", &setup.name);
+    shell.env("XOFF_HOSTS", setup.addresses.join(" "));
+    shell.env("XOFF_ADDR", address(setup.host));
+    shell.env("XOFF_PEER", address(setup.host + 1));
+    shell.env("XOFF_DEVICE", device(setup));
+}
+
+fn relay(from: Option<impl Read>, error: bool, speaker: &Speaker) {
+    let Some(mut from) = from else {
+        return;
+    };
+    let mut buffer = [0; 4096];
+    while let Ok(len) = from.read(&mut buffer) {
+        let text = String::from_utf8_lossy(buffer.get(..len).unwrap_or_default()).into_owned();
+        if len == 0 || speaker.say(&FromGuest::Output { error, text }).is_err() {
+            return;
+        }
+    }
+}
+
+/// Every counter of RDMA devices and of the interface.
+fn counters() -> BTreeMap<String, u64> {
+    let mut counters = BTreeMap::new();
+    let devices = fs::read_dir("/sys/class/infiniband").into_iter().flatten();
+    for device in devices.filter_map(Result::ok) {
+        let name = device.file_name().to_string_lossy().into_owned();
+        for kind in ["counters", "hw_counters"] {
+            read_all(
+                &device.path().join("ports/1").join(kind),
+                &name,
+                &mut counters,
+            );
+        }
+    }
+    let statistics = format!("/sys/class/net/{INTERFACE}/statistics");
+    read_all(Path::new(&statistics), INTERFACE, &mut counters);
+    counters
+}
+
+fn read_all(dir: &Path, owner: &str, counters: &mut BTreeMap<String, u64>) {
+    for entry in fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+    {
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let (Ok(value), false) = (text.trim().parse(), name == "lifespan") {
+            counters.insert(format!("{owner}/{name}"), value);
+        }
+    }
+}

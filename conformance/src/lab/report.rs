@@ -1,0 +1,63 @@
+//! What a run of the lab gives.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A run: times in milliseconds from its beginning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LabReport {
+    pub guests: Vec<GuestReport>,
+    pub wire: WireReport,
+    /// When all devices were active.
+    pub active_ms: u64,
+    /// When everything was down again.
+    pub total_ms: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GuestReport {
+    pub name: String,
+    pub address: String,
+    /// The RDMA device, such as rxe0.
+    pub device: String,
+    /// When its device was active.
+    pub active_ms: u64,
+    pub command: String,
+    /// Exit status of the command; 128 and more: the signal that ended it.
+    pub status: i32,
+    /// How long it ran.
+    pub ran_ms: u64,
+    pub stdout: String,
+    pub stderr: String,
+    /// Bytes of output beyond what is kept.
+    pub cut: u64,
+    /// Counters of the kernel, named as in sysfs: `rxe0/rcvd_seq_err`, `vec0/rx_packets`.
+    pub counters: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WireReport {
+    /// Frames from each guest.
+    pub received: Vec<u64>,
+    /// Frames given to guests.
+    pub forwarded: u64,
+    /// Frames that were lost because too many waited for a guest.
+    pub overflowed: u64,
+    pub rules: Vec<RuleReport>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RuleReport {
+    pub name: String,
+    /// Frames that fitted.
+    pub matched: u64,
+    /// Frames on which it acted.
+    pub applied: u64,
+}
+
+impl LabReport {
+    /// Whether every command succeeded.
+    pub fn succeeded(&self) -> bool {
+        self.guests.iter().all(|guest| guest.status == 0)
+    }
+}

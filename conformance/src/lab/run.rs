@@ -1,0 +1,410 @@
+//! A run: guests up, commands, counters, everything down.
+
+use super::guest::{Boot, Event, Guest};
+use super::protocol::{FromGuest, Setup, ToGuest};
+use super::report::{GuestReport, LabReport, WireReport};
+use super::rundir::{RunDir, runs};
+use super::wire::{Attachment, Wire};
+use super::{LabError, cache};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use xoff_sim::model::{Model, Role};
+use xoff_sim::wire::Mac;
+
+/// Hosts of a lab, at least and at most.
+pub const HOSTS: std::ops::RangeInclusive<usize> = 2..=8;
+
+/// Bytes of output of each command that are kept.
+const MAX_OUTPUT: usize = 1 << 20;
+/// Longest name of a socket (`sun_path`), with its end.
+const MAX_SOCKET: usize = 107;
+
+/// How to run.
+#[derive(Debug)]
+pub struct Options<'a> {
+    pub kernel: &'a Path,
+    /// This program.
+    pub program: &'a Path,
+    /// Where directories of runs are.
+    pub temporary: &'a Path,
+    /// Where commands run.
+    pub directory: &'a Path,
+    /// `rxe` or `siw`.
+    pub driver: &'a str,
+    /// Bytes of an IP packet.
+    pub mtu: u32,
+    /// Memory of a guest, in MiB.
+    pub memory: u32,
+    /// For the whole run.
+    pub timeout: Duration,
+    pub capture: Option<&'a Path>,
+}
+
+/// The hosts of a scenario: node number and name.
+///
+/// # Errors
+/// Too few or too many.
+pub fn hosts(model: &Model) -> Result<Vec<(u32, String)>, LabError> {
+    let nodes = model.nodes.iter().enumerate();
+    let hosts: Vec<_> = nodes
+        .filter(|(_, node)| matches!(node.role, Role::Host(_)))
+        .map(|(id, node)| (id as u32, node.name.clone()))
+        .collect();
+    match HOSTS.contains(&hosts.len()) {
+        true => Ok(hosts),
+        false => Err(LabError::Message(format!(
+            "the scenario has {} hosts; a lab has {} to {}",
+            hosts.len(),
+            HOSTS.start(),
+            HOSTS.end()
+        ))),
+    }
+}
+
+/// Runs one command per host of `model`, in the order of its hosts.
+///
+/// # Errors
+/// The lab did not work: a guest did not boot or did not end in time, the capture could not be
+/// written, or somebody interrupted. A command that fails is no error.
+pub fn run(
+    model: &Model,
+    commands: &[String],
+    options: &Options<'_>,
+) -> Result<LabReport, LabError> {
+    let begun = Instant::now();
+    let (sender, events) = channel();
+    let signals = Interrupts::listen(&sender)?;
+    let hosts = hosts(model)?;
+    let dir = RunDir::create(&runs(options.temporary), "run-")?;
+    let attachments = attach(&hosts, dir.path())?;
+    let wire = Wire::open(&attachments, &model.rules, model.seed, options.capture)?;
+    let wire = Running::start(wire)?;
+    let mut lab = Lab {
+        guests: Vec::new(),
+        reports: hosts
+            .iter()
+            .enumerate()
+            .map(|(i, h)| report(i, &h.1, commands, options))
+            .collect(),
+        events,
+        begun,
+        timeout: options.timeout,
+    };
+    let ran = lab.all(&attachments, dir.path(), &sender, options);
+    if ran.is_ok() {
+        lab.guests.iter_mut().for_each(Guest::power_off);
+    }
+    lab.guests.clear();
+    let wire = wire.stop();
+    drop(signals);
+    let active_ms = ran?;
+    Ok(LabReport {
+        guests: lab.reports,
+        wire: wire?,
+        active_ms,
+        total_ms: millis(begun),
+    })
+}
+
+fn attach(hosts: &[(u32, String)], dir: &Path) -> Result<Vec<Attachment>, LabError> {
+    let attachment = |(index, (node, name)): (usize, &(u32, String))| {
+        let socket = dir.join(format!("{index}.wire"));
+        let text = socket.to_string_lossy();
+        // The kernel splits its command line at spaces, and device options at commas.
+        if text.len() > MAX_SOCKET || text.contains([' ', ',']) {
+            return Err(LabError::Message(format!(
+                "{text} cannot be a socket of a guest: set TMPDIR to a short plain path"
+            )));
+        }
+        Ok(Attachment {
+            name: name.clone(),
+            node: *node,
+            mac: Mac([2, 0, 0, 0, 0, index as u8 + 1]),
+            socket,
+        })
+    };
+    hosts.iter().enumerate().map(attachment).collect()
+}
+
+fn address(index: usize) -> String {
+    format!("10.9.0.{}", index + 1)
+}
+
+fn report(index: usize, name: &str, commands: &[String], options: &Options<'_>) -> GuestReport {
+    GuestReport {
+        name: name.to_owned(),
+        address: address(index),
+        device: format!("{}0", options.driver),
+        command: commands.get(index).cloned().unwrap_or_default(),
+        ..GuestReport::default()
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The kernel to use: the one given, or the newest of the cache.
+///
+/// # Errors
+/// There is none.
+pub fn kernel(cache: &Path, given: Option<&Path>) -> Result<std::path::PathBuf, LabError> {
+    match given {
+        Some(path) => path
+            .canonicalize()
+            .map_err(|e| LabError::file("find", path, &e)),
+        None => cache::newest(cache, cache::CONFIG).ok_or_else(|| {
+            LabError::Message(format!(
+                "there is no kernel for guests in {}: run `xoff lab build` first",
+                cache.display()
+            ))
+        }),
+    }
+}
+
+struct Lab {
+    guests: Vec<Guest>,
+    reports: Vec<GuestReport>,
+    events: Receiver<Event>,
+    begun: Instant,
+    timeout: Duration,
+}
+
+impl Lab {
+    /// When all devices were active, in milliseconds.
+    fn all(
+        &mut self,
+        hosts: &[Attachment],
+        dir: &Path,
+        events: &Sender<Event>,
+        options: &Options<'_>,
+    ) -> Result<u64, LabError> {
+        for (index, host) in hosts.iter().enumerate() {
+            let memory = format!("{}M", options.memory);
+            let boot = Boot {
+                name: &host.name,
+                kernel: options.kernel,
+                program: options.program,
+                directory: dir,
+                memory: &memory,
+                device: format!(
+                    "transport=bess,dst={},mac={},mtu={}",
+                    host.socket.display(),
+                    host.mac,
+                    options.mtu
+                ),
+            };
+            self.guests.push(Guest::boot(index, &boot, events)?);
+        }
+        let addresses: Vec<String> = (0..hosts.len()).map(address).collect();
+        let setup = |host: usize, name: &str| {
+            ToGuest::Setup(Setup {
+                name: name.to_owned(),
+                host,
+                addresses: addresses.clone(),
+                driver: options.driver.to_owned(),
+                mtu: options.mtu,
+                directory: options.directory.to_string_lossy().into_owned(),
+            })
+        };
+        self.until(
+            "boot",
+            |guest, report, index, message, begun| match message {
+                FromGuest::Hello => guest.tell(&setup(index, &report.name)).map(|()| false),
+                FromGuest::Active => {
+                    report.active_ms = millis(begun);
+                    Ok(true)
+                }
+                other => Err(unexpected(guest, other)),
+            },
+        )?;
+        let active = millis(self.begun);
+        for (guest, report) in self.guests.iter_mut().zip(&self.reports) {
+            let command = report.command.clone();
+            guest.tell(&ToGuest::Run { command })?;
+        }
+        self.until(
+            "end its command",
+            |guest, report, _, message, _| match message {
+                FromGuest::Output { error, text } => {
+                    collect(report, error, &text);
+                    Ok(false)
+                }
+                FromGuest::Ended { status, ran_ms } => {
+                    (report.status, report.ran_ms) = (status, ran_ms);
+                    Ok(true)
+                }
+                other => Err(unexpected(guest, other)),
+            },
+        )?;
+        for guest in &mut self.guests {
+            guest.tell(&ToGuest::Collect)?;
+        }
+        self.until(
+            "say its counters",
+            |guest, report, _, message, _| match message {
+                FromGuest::Counters(counters) => {
+                    report.counters = counters;
+                    Ok(true)
+                }
+                other => Err(unexpected(guest, other)),
+            },
+        )?;
+        Ok(active)
+    }
+
+    /// Hears the guests until each has said what it must: until `hear` has given true for each.
+    fn until(
+        &mut self,
+        what: &str,
+        mut hear: impl FnMut(
+            &mut Guest,
+            &mut GuestReport,
+            usize,
+            FromGuest,
+            Instant,
+        ) -> Result<bool, LabError>,
+    ) -> Result<(), LabError> {
+        let mut done = vec![false; self.guests.len()];
+        while let Some(waiting) = done.iter().position(|done| !done) {
+            let left = self.timeout.saturating_sub(self.begun.elapsed());
+            let event = match self.events.recv_timeout(left) {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    let limit = self.timeout.as_secs_f64();
+                    return Err(self.blame(waiting, format!("did not {what} within {limit} s")));
+                }
+            };
+            match event {
+                Event::Interrupted => return Err(LabError::Interrupted),
+                Event::Gone(index) => {
+                    let message = format!("ended before it could {what}");
+                    return Err(self.blame(index, message));
+                }
+                Event::Says(index, message) => {
+                    let known = (self.guests.get_mut(index), self.reports.get_mut(index));
+                    if let (Some(guest), Some(report)) = known {
+                        let finished = hear(guest, report, index, message, self.begun)?;
+                        if let Some(done) = done.get_mut(index) {
+                            *done |= finished;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn blame(&self, index: usize, message: String) -> LabError {
+        match self.guests.get(index) {
+            Some(guest) => guest.failed(message),
+            None => LabError::Message(message),
+        }
+    }
+}
+
+fn unexpected(guest: &Guest, message: FromGuest) -> LabError {
+    match message {
+        FromGuest::Failed { message } => guest.failed(message),
+        _ => guest.failed("its agent lost the thread".to_owned()),
+    }
+}
+
+fn collect(report: &mut GuestReport, error: bool, text: &str) {
+    let to = if error {
+        &mut report.stderr
+    } else {
+        &mut report.stdout
+    };
+    let room = MAX_OUTPUT.saturating_sub(to.len());
+    let kept = text.floor_char_boundary(room.min(text.len()));
+    to.push_str(text.get(..kept).unwrap_or_default());
+    report.cut += (text.len() - kept) as u64;
+}
+
+/// The wire in its own thread.
+struct Running {
+    thread: JoinHandle<Result<WireReport, LabError>>,
+    /// Closing it stops the wire.
+    stop: OwnedFd,
+}
+
+impl Running {
+    fn start(wire: Wire) -> Result<Running, LabError> {
+        let failed = |e| LabError::Message(format!("cannot start the wire: {e}"));
+        let (theirs, ours) = std::io::pipe().map_err(failed)?;
+        let theirs = OwnedFd::from(theirs);
+        let thread = thread::Builder::new().spawn(move || wire.run(&theirs));
+        Ok(Running {
+            thread: thread.map_err(failed)?,
+            stop: OwnedFd::from(ours),
+        })
+    }
+
+    fn stop(self) -> Result<WireReport, LabError> {
+        drop(self.stop);
+        let broken = |_| LabError::Message("the wire broke".to_owned());
+        self.thread.join().map_err(broken)?
+    }
+}
+
+/// Turns the signals that end a program into events.
+struct Interrupts(Handle);
+
+impl Interrupts {
+    fn listen(to: &Sender<Event>) -> Result<Interrupts, LabError> {
+        let failed = |e| LabError::Message(format!("cannot catch signals: {e}"));
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
+        let handle = signals.handle();
+        let to = to.clone();
+        thread::spawn(move || {
+            for _ in signals.forever() {
+                // Once there is nobody to tell, the run is over.
+                let _ = to.send(Event::Interrupted);
+            }
+        });
+        Ok(Interrupts(handle))
+    }
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_bounded() {
+        let mut report = GuestReport::default();
+        for _ in 0..3 {
+            collect(&mut report, false, &"é".repeat(MAX_OUTPUT / 4 + 1));
+        }
+        collect(&mut report, true, "x");
+        assert_eq!(report.stdout.len(), MAX_OUTPUT);
+        assert_eq!(
+            report.cut,
+            3 * 2 * (MAX_OUTPUT as u64 / 4 + 1) - MAX_OUTPUT as u64
+        );
+        assert_eq!(report.stderr, "x");
+    }
+
+    #[test]
+    fn names_of_sockets_must_suit_kernel_and_socket() {
+        let hosts = [(0, "h0".to_owned()), (1, "h1".to_owned())];
+        let fine = attach(&hosts, Path::new("/tmp/a")).unwrap();
+        assert_eq!(fine[1].socket, Path::new("/tmp/a/1.wire"));
+        assert_eq!(fine[1].mac, Mac([2, 0, 0, 0, 0, 2]));
+        for bad in ["/tmp/a b", "/tmp/a,b", &"/x".repeat(60)] {
+            assert!(attach(&hosts, Path::new(bad)).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Frames that are held back, for a time or for later frames.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Frames held at the same time; further ones are not held.
+const MAX_HELD: usize = 4096;
+/// A frame that waits for later ones does not wait longer: there may be none.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A frame and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Release {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) frame: Vec<u8>,
+}
+
+/// Ordered by time, then by arrival.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    by_time: BTreeMap<(Instant, u64), (Release, u32)>,
+    arrivals: u64,
+}
+
+impl Held {
+    /// Takes a frame and says which frames go now, in order: this one unless it is held, and then
+    /// those that have waited for it.
+    pub(super) fn hold(
+        &mut self,
+        release: Release,
+        delay: Duration,
+        behind: u32,
+        now: Instant,
+    ) -> Vec<Release> {
+        let full = self.by_time.len() >= MAX_HELD;
+        if !full && (behind > 0 || !delay.is_zero()) {
+            self.arrivals += 1;
+            let wait = if behind > 0 { delay + PATIENCE } else { delay };
+            self.by_time
+                .insert((now + wait, self.arrivals), (release, behind));
+            return Vec::new();
+        }
+        let (from, to) = (release.from, release.to);
+        let mut ready = vec![release];
+        let mut passed = Vec::new();
+        for (key, (held, behind)) in &mut self.by_time {
+            if *behind > 0 && (held.from, held.to) == (from, to) {
+                *behind -= 1;
+                if *behind == 0 {
+                    passed.push(*key);
+                }
+            }
+        }
+        ready.extend(
+            passed
+                .iter()
+                .filter_map(|key| self.by_time.remove(key))
+                .map(|h| h.0),
+        );
+        ready
+    }
+
+    /// When the next frame goes.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.by_time.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// The frames whose time has come.
+    pub(super) fn due(&mut self, now: Instant) -> Vec<Release> {
+        let mut due = Vec::new();
+        while let Some(entry) = self.by_time.first_entry().filter(|e| e.key().0 <= now) {
+            due.push(entry.remove().0);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(id: u8) -> Release {
+        Release {
+            from: 0,
+            to: 1,
+            frame: vec![id],
+        }
+    }
+
+    fn ids(frames: &[Release]) -> Vec<u8> {
+        frames.iter().map(|r| r.frame[0]).collect()
+    }
+
+    #[test]
+    fn later_frames_pass_or_time_does() {
+        let (mut held, now) = (Held::default(), Instant::now());
+        let zero = Duration::ZERO;
+        assert!(held.hold(frame(1), zero, 2, now).is_empty());
+        assert_eq!(ids(&held.hold(frame(2), zero, 0, now)), [2]);
+        // The other direction does not count.
+        let back = Release {
+            from: 1,
+            to: 0,
+            frame: vec![9],
+        };
+        assert_eq!(ids(&held.hold(back, zero, 0, now)), [9]);
+        assert_eq!(ids(&held.hold(frame(3), zero, 0, now)), [3, 1]);
+        assert_eq!(held.next(), None);
+        held.hold(frame(4), zero, 5, now);
+        assert!(held.due(now).is_empty());
+        assert_eq!(ids(&held.due(now + PATIENCE)), [4]);
+    }
+
+    #[test]
+    fn delayed_frames_come_in_the_order_of_their_times() {
+        let (mut held, now) = (Held::default(), Instant::now());
+        let ms = Duration::from_millis;
+        held.hold(frame(1), ms(5), 0, now);
+        held.hold(frame(2), ms(3), 0, now);
+        held.hold(frame(3), ms(3), 0, now);
+        assert_eq!(held.next(), Some(now + ms(3)));
+        assert_eq!(ids(&held.due(now + ms(4))), [2, 3]);
+        assert_eq!(ids(&held.due(now + ms(9))), [1]);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let (mut held, now) = (Held::default(), Instant::now());
+        for _ in 0..MAX_HELD {
+            assert!(held.hold(frame(1), PATIENCE, 0, now).is_empty());
+        }
+        assert_eq!(ids(&held.hold(frame(2), PATIENCE, 0, now)), [2]);
+    }
+}

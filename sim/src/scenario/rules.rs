@@ -1,0 +1,257 @@
+//! Rules of the wire: what it does to which frames.
+
+use super::diag::Mistakes;
+use super::network::Network;
+use super::quantity::{Given, Sp};
+use super::raw::*;
+use crate::rules::edit::Edit;
+use crate::rules::{Action, Choice, Class, Filter, Rule};
+use crate::time::SimDuration;
+use crate::wire::psn;
+use std::ops::Range;
+
+/// Frames that one rule may hold back for later ones.
+const MAX_REORDER: u32 = 1000;
+const MAX_DELAY: SimDuration = SimDuration::from_ms(60_000);
+/// Shorter than this there is no Ethernet header.
+const MIN_BYTES: u32 = 14;
+
+/// The rules in the order of the file.
+pub(super) fn build(raw: &RawScenario, network: &Network, mistakes: &mut Mistakes) -> Vec<Rule> {
+    let rules = raw.rule.iter().enumerate().map(|(index, rule)| {
+        check_keys(rule, mistakes);
+        let action = action(rule, mistakes);
+        let default = || format!("{}-{}", word(rule.action.value), index + 1);
+        Rule {
+            name: rule.name.given().unwrap_or_else(default),
+            filter: filter(rule, network, mistakes),
+            choice: choice(rule, mistakes),
+            action,
+        }
+    });
+    rules.collect()
+}
+
+const fn word(action: RawAction) -> &'static str {
+    match action {
+        RawAction::Drop => "drop",
+        RawAction::Duplicate => "duplicate",
+        RawAction::Delay => "delay",
+        RawAction::Reorder => "reorder",
+        RawAction::Corrupt => "corrupt",
+        RawAction::Truncate => "truncate",
+        RawAction::Ecn => "ecn",
+    }
+}
+
+fn span<T>(given: &Option<Sp<T>>) -> Option<&Range<usize>> {
+    given.as_ref().map(|v| &v.span)
+}
+
+/// Reports keys that the action does not read, and keys that it lacks.
+fn check_keys(rule: &RawRule, mistakes: &mut Mistakes) {
+    use RawAction as A;
+    let keys = [
+        ("copies", span(&rule.copies), A::Duplicate, false),
+        ("delay", span(&rule.delay), A::Delay, true),
+        ("by", span(&rule.by), A::Reorder, false),
+        ("bit", span(&rule.bit), A::Corrupt, false),
+        ("repair", span(&rule.repair), A::Corrupt, false),
+        ("bytes", span(&rule.bytes), A::Truncate, true),
+    ];
+    for (name, given, reader, needed) in keys {
+        let reads = rule.action.value == reader;
+        match given {
+            Some(span) if !reads => {
+                let message = format!("`{name}` has no meaning for this action");
+                mistakes.push(span, message, "", "");
+            }
+            None if reads && needed => {
+                let message = format!("this action needs `{name}`");
+                mistakes.at(&rule.action, message, "");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn action(rule: &RawRule, mistakes: &mut Mistakes) -> Action {
+    match rule.action.value {
+        RawAction::Drop => Action::Drop,
+        RawAction::Duplicate => {
+            positive(&rule.copies, 0, "copies", mistakes);
+            Action::Duplicate {
+                copies: rule.copies.get_or(1),
+            }
+        }
+        RawAction::Delay => {
+            if let Some(long) = rule.delay.as_ref().filter(|d| d.value > MAX_DELAY) {
+                mistakes.at(long, format!("a delay above {MAX_DELAY}"), "");
+            }
+            Action::Delay(rule.delay.get_or(SimDuration::ZERO))
+        }
+        RawAction::Reorder => {
+            positive(&rule.by, 0, "frames", mistakes);
+            if let Some(many) = rule.by.as_ref().filter(|by| by.value > MAX_REORDER) {
+                mistakes.at(many, format!("more than {MAX_REORDER} frames"), "");
+            }
+            Action::Reorder {
+                by: rule.by.get_or(1),
+            }
+        }
+        RawAction::Corrupt => Action::Edit(Edit::Corrupt {
+            bit: rule.bit.get_or(0),
+            repair: rule.repair.get_or(false),
+        }),
+        RawAction::Truncate => {
+            if let Some(short) = rule.bytes.as_ref().filter(|b| b.value < MIN_BYTES) {
+                mistakes.at(short, format!("fewer than {MIN_BYTES} bytes"), "");
+            }
+            Action::Edit(Edit::Truncate {
+                bytes: rule.bytes.get_or(MIN_BYTES),
+            })
+        }
+        RawAction::Ecn => Action::Edit(Edit::SetCe),
+    }
+}
+
+fn filter(rule: &RawRule, network: &Network, mistakes: &mut Mistakes) -> Filter {
+    let mut host = |name: &Option<Sp<String>>| {
+        let name = name.as_ref()?;
+        network.host(name, mistakes)
+    };
+    let (from, to) = (host(&rule.from), host(&rule.to));
+    let classes: Vec<Class> = rule.class.given().map(|c| c.0).unwrap_or_default();
+    let of_qp = [span(&rule.qp), span(&rule.psn), span(&rule.round)];
+    let has_psn = |class: &Class| {
+        use Class::*;
+        !matches!(class, Cnp | TcpData | Tcp | Lldp | Pfc | Other)
+    };
+    if !classes.is_empty() && !classes.iter().any(has_psn) {
+        for span in of_qp.into_iter().flatten() {
+            let message = "frames of this class have no queue pair and PSN".to_owned();
+            mistakes.push(span, message, "", "");
+        }
+    }
+    let psn = rule.psn.as_ref().and_then(|given| {
+        let range = match given.value.0[..] {
+            [one] => Some((one, one)),
+            [first, last] => Some((first, last)),
+            _ => None,
+        };
+        let valid = range.filter(|(first, last)| first <= last && *last <= psn::MASK);
+        if valid.is_none() {
+            let help = "write one number, or [first, last], below 2^24";
+            mistakes.at(given, "not a range of PSNs", help);
+        }
+        valid
+    });
+    Filter {
+        classes,
+        from,
+        to,
+        qp: rule.qp.given(),
+        psn,
+        round: rule.round.given(),
+    }
+}
+
+fn choice(rule: &RawRule, mistakes: &mut Mistakes) -> Choice {
+    positive(&rule.every, 0, "frames", mistakes);
+    let nth = rule.nth.given().map(|n| n.0).unwrap_or_default();
+    if let Some(given) = rule.nth.as_ref().filter(|n| n.value.0.contains(&0)) {
+        mistakes.at(given, "frames are counted from 1", "");
+    }
+    Choice {
+        nth,
+        every: rule.every.get_or(0),
+        probability: rule.probability.given(),
+        limit: rule.limit.given(),
+    }
+}
+
+fn positive<T: Copy + PartialEq>(
+    given: &Option<Sp<T>>,
+    zero: T,
+    what: &str,
+    mistakes: &mut Mistakes,
+) {
+    if let Some(given) = given.as_ref().filter(|v| v.value == zero) {
+        mistakes.at(given, format!("zero {what}"), "use at least 1");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::Model;
+    use crate::plan::Diagnostic;
+    use crate::rules::{Action, Class};
+    use crate::scenario::{Overrides, load};
+    use crate::time::SimDuration;
+
+    fn read(rules: &str) -> Result<Model, Vec<Diagnostic>> {
+        let text = format!("[topology]\nkind = \"star\"\nhosts = 2\nrate = \"10Gbps\"\n{rules}");
+        let plan = load("t.toml", &text, &Overrides::default(), &|_| {
+            Err(String::new())
+        })?;
+        Ok(plan.cases[0].model.clone())
+    }
+
+    #[test]
+    fn rules_are_read() {
+        let model = read(
+            "[[rule]]\naction = \"drop\"\nclass = [\"data\", \"read-response\"]\nfrom = \"h0\"\n\
+             to = \"h1\"\nround = 0\npsn = [3, 9]\nnth = 2\n\
+             [[rule]]\nname = \"late\"\naction = \"delay\"\ndelay = \"2ms\"\nevery = 7\n",
+        )
+        .unwrap();
+        let [first, second] = &model.rules[..] else {
+            panic!("not two rules")
+        };
+        assert_eq!(first.name, "drop-1");
+        assert_eq!(first.filter.classes, [Class::Data, Class::ReadResponse]);
+        let host = |name| {
+            model
+                .nodes
+                .iter()
+                .position(|n| n.name == name)
+                .map(|n| n as u32)
+        };
+        assert_eq!(
+            (first.filter.from, first.filter.to),
+            (host("h0"), host("h1"))
+        );
+        assert_eq!(
+            (first.filter.psn, first.choice.nth.as_slice()),
+            (Some((3, 9)), &[2][..])
+        );
+        assert_eq!((second.name.as_str(), second.choice.every), ("late", 7));
+        assert_eq!(second.action, Action::Delay(SimDuration::from_ms(2)));
+    }
+
+    #[test]
+    fn rules_that_cannot_be_are_refused() {
+        for (rule, message) in [
+            ("action = \"drop\"\ndelay = \"1ms\"", "has no meaning"),
+            ("action = \"delay\"", "needs `delay`"),
+            ("action = \"delay\"\ndelay = \"61s\"", "a delay above"),
+            ("action = \"truncate\"\nbytes = 3", "fewer than"),
+            ("action = \"drop\"\nfrom = \"h9\"", "no node"),
+            (
+                "action = \"drop\"\nclass = \"tcp\"\npsn = 3",
+                "no queue pair",
+            ),
+            ("action = \"drop\"\npsn = [5, 3]", "not a range"),
+            ("action = \"drop\"\nnth = 0", "from 1"),
+            ("action = \"drop\"\nevery = 0", "zero frames"),
+            ("action = \"reorder\"\nby = 5000", "more than"),
+            ("action = \"vanish\"", "unknown value"),
+        ] {
+            let found = read(&format!("[[rule]]\n{rule}\n")).unwrap_err();
+            assert!(
+                found.iter().any(|d| d.message.contains(message)),
+                "{rule}: {found:?}"
+            );
+        }
+    }
+}

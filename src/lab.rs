@@ -1,0 +1,146 @@
+//! `xoff lab`: real kernels, with xoff as the switch between them.
+
+use crate::args::{LabArgs, LabBuildArgs, LabDevice, LabRunArgs, LabVerb, TableFormat, quoted};
+use crate::output::{self, Error};
+use crate::report::lab as report;
+use crate::run::load_file;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use xoff_conformance::lab::requirements::{self, Places};
+use xoff_conformance::lab::{LabError, agent, become_kernel, build, cache, run as lab};
+use xoff_sim::model::Model;
+use xoff_sim::scenario::Overrides;
+
+impl From<LabError> for Error {
+    fn from(error: LabError) -> Error {
+        Error::Message(error.to_string())
+    }
+}
+
+pub(crate) fn run(args: &LabArgs) -> Result<bool, Error> {
+    match &args.verb {
+        LabVerb::Build(args) => build(args).map(|()| true),
+        LabVerb::Run(args) => run_guests(args),
+        LabVerb::Agent(_) if std::process::id() != 1 => Err(Error::Message(
+            "the agent is the first process of a guest, not a command".to_owned(),
+        )),
+        LabVerb::Agent(_) => {
+            agent::main();
+            Ok(false)
+        }
+        LabVerb::Exec(args) => {
+            Err(become_kernel(args.parent, &args.kernel, &args.arguments).into())
+        }
+    }
+}
+
+fn build(args: &LabBuildArgs) -> Result<(), Error> {
+    let missing = places().missing_to_build(args.source.is_some());
+    refuse_missing(&missing)?;
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let options = build::Options {
+        cache: &cache_dir()?,
+        source: args.source.as_deref(),
+        jobs: args.jobs.map_or(cpus, usize::from),
+    };
+    let kernel = build::build(&options, &mut output::tell)?;
+    output::print(|out| writeln!(out, "{}", kernel.display()))
+}
+
+fn run_guests(args: &LabRunArgs) -> Result<bool, Error> {
+    let model = model(args)?;
+    let commands = commands(args, &lab::hosts(&model)?)?;
+    refuse_missing(&places().missing_to_run())?;
+    let kernel = lab::kernel(&cache_dir()?, args.kernel.as_deref())?;
+    let place = |e: std::io::Error| Error::Message(format!("cannot say where this runs: {e}"));
+    let options = lab::Options {
+        kernel: &kernel,
+        program: &std::env::current_exe().map_err(place)?,
+        temporary: &std::env::temp_dir(),
+        directory: &std::env::current_dir().map_err(place)?,
+        driver: match args.device {
+            LabDevice::Rxe => "rxe",
+            LabDevice::Siw => "siw",
+        },
+        mtu: args.mtu,
+        memory: args.memory,
+        timeout: Duration::from_nanos(args.timeout.ns()),
+        capture: args.pcap.as_deref(),
+    };
+    if args.pcap.as_deref() == Some(Path::new("-")) {
+        let text = "--pcap of a lab needs a file: standard output has the report";
+        return Err(Error::Message(text.to_owned()));
+    }
+    let done = lab::run(&model, &commands, &options)?;
+    output::print(|out| match args.format {
+        TableFormat::Human => report::human(out, &done),
+        TableFormat::Json => report::json(out, &done),
+    })?;
+    Ok(done.succeeded())
+}
+
+/// The scenario, which must be one case.
+fn model(args: &LabRunArgs) -> Result<Model, Error> {
+    let overrides = Overrides {
+        sets: args.sets.clone(),
+        seed: args.seed,
+        until: None,
+    };
+    let plan = load_file(&args.scenario, &overrides)?;
+    let count = plan.cases.len();
+    let mut cases = plan.cases.into_iter();
+    match (cases.next(), count) {
+        (Some(case), 1) => Ok(case.model),
+        _ => Err(Error::Message(format!(
+            "the scenario has {count} cases; a lab runs one: choose with --set"
+        ))),
+    }
+}
+
+/// What each host runs.
+fn commands(args: &LabRunArgs, hosts: &[(u32, String)]) -> Result<Vec<String>, Error> {
+    let common = match &args.command[..] {
+        [] => "true".to_owned(),
+        [one] => one.clone(),
+        words => words
+            .iter()
+            .map(|w| quoted(w))
+            .collect::<Vec<_>>()
+            .join(" "),
+    };
+    let mut commands = vec![common; hosts.len()];
+    for (host, command) in &args.on {
+        let by_name = hosts.iter().position(|(_, name)| name == host);
+        let index = by_name.or_else(|| host.parse().ok());
+        let Some(place) = index.and_then(|index: usize| commands.get_mut(index)) else {
+            let names: Vec<&str> = hosts.iter().map(|(_, name)| name.as_str()).collect();
+            return Err(Error::Message(format!(
+                "--on {host}: no such host; there are {}",
+                names.join(", ")
+            )));
+        };
+        place.clone_from(command);
+    }
+    for (index, command) in commands.iter_mut().enumerate() {
+        *command = command.replace("{host}", &index.to_string());
+    }
+    Ok(commands)
+}
+
+fn cache_dir() -> Result<PathBuf, Error> {
+    Ok(cache::directory(|name| std::env::var_os(name))?)
+}
+
+fn places() -> Places {
+    Places::of_machine(std::env::var_os("PATH").as_deref())
+}
+
+fn refuse_missing(packages: &[&str]) -> Result<(), Error> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Message(format!(
+        "not everything that the lab needs is installed; on Debian:\n  {}",
+        requirements::install_line(packages)
+    )))
+}

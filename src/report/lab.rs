@@ -1,0 +1,140 @@
+//! What happened in a lab.
+
+use super::diagnosis::plural;
+use std::io::{self, Write};
+use xoff_conformance::lab::report::{GuestReport, LabReport};
+
+pub(crate) fn json(out: &mut dyn Write, report: &LabReport) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, report)?;
+    writeln!(out)
+}
+
+pub(crate) fn human(out: &mut dyn Write, report: &LabReport) -> io::Result<()> {
+    let count = plural(report.guests.len() as u64, "guest");
+    let (active, total) = (seconds(report.active_ms), seconds(report.total_ms));
+    writeln!(
+        out,
+        "{count}: devices active after {active}, everything down after {total}"
+    )?;
+    for guest in &report.guests {
+        write_guest(out, guest)?;
+    }
+    let wire = &report.wire;
+    let received = plural(wire.received.iter().sum(), "frame");
+    writeln!(
+        out,
+        "\nwire: {received} from guests, {} passed on",
+        wire.forwarded
+    )?;
+    if wire.overflowed > 0 {
+        writeln!(
+            out,
+            "  {} lost: too many waited for a guest",
+            wire.overflowed
+        )?;
+    }
+    for rule in &wire.rules {
+        let matched = plural(rule.matched, "frame");
+        let never = match (rule.matched, rule.applied) {
+            (0, _) => ": INCONCLUSIVE, it never matched",
+            (_, 0) => ": INCONCLUSIVE, it chose none of them",
+            _ => "",
+        };
+        writeln!(
+            out,
+            "  rule {}: matched {matched}, applied to {}{never}",
+            rule.name, rule.applied
+        )?;
+    }
+    Ok(())
+}
+
+fn write_guest(out: &mut dyn Write, guest: &GuestReport) -> io::Result<()> {
+    let GuestReport {
+        name,
+        address,
+        device,
+        command,
+        status,
+        ..
+    } = guest;
+    let ran = seconds(guest.ran_ms);
+    writeln!(
+        out,
+        "\n{name} ({address}, {device}): exit status {status} after {ran}"
+    )?;
+    writeln!(out, "  $ {command}")?;
+    for text in [&guest.stdout, &guest.stderr] {
+        for line in text.lines() {
+            writeln!(out, "  {line}")?;
+        }
+    }
+    if guest.cut > 0 {
+        writeln!(out, "  ({} more)", plural(guest.cut, "byte"))?;
+    }
+    let counted = guest.counters.iter().filter(|(_, value)| **value != 0);
+    let counters: Vec<String> = counted
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    writeln!(out, "  counters: {}", counters.join(", "))
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:03} s", ms / 1000, ms % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xoff_conformance::lab::report::{RuleReport, WireReport};
+
+    #[test]
+    fn a_run_is_told() {
+        let rule = |name: &str, matched, applied| RuleReport {
+            name: name.to_owned(),
+            matched,
+            applied,
+        };
+        let report = LabReport {
+            guests: vec![GuestReport {
+                name: "h0".to_owned(),
+                address: "10.9.0.1".to_owned(),
+                device: "rxe0".to_owned(),
+                command: "false".to_owned(),
+                status: 1,
+                ran_ms: 1204,
+                stdout: "one\ntwo\n".to_owned(),
+                stderr: "oops\n".to_owned(),
+                cut: 7,
+                counters: [("rxe0/a".to_owned(), 0), ("rxe0/b".to_owned(), 3)].into(),
+                ..GuestReport::default()
+            }],
+            wire: WireReport {
+                received: vec![4, 5],
+                forwarded: 8,
+                overflowed: 0,
+                rules: vec![rule("drop-1", 5, 1), rule("late", 0, 0), rule("rare", 4, 0)],
+            },
+            active_ms: 987,
+            total_ms: 3021,
+        };
+        let mut out = Vec::new();
+        human(&mut out, &report).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        1 guest: devices active after 0.987 s, everything down after 3.021 s
+
+        h0 (10.9.0.1, rxe0): exit status 1 after 1.204 s
+          $ false
+          one
+          two
+          oops
+          (7 bytes more)
+          counters: rxe0/b 3
+
+        wire: 9 frames from guests, 8 passed on
+          rule drop-1: matched 5 frames, applied to 1
+          rule late: matched 0 frames, applied to 0: INCONCLUSIVE, it never matched
+          rule rare: matched 4 frames, applied to 0: INCONCLUSIVE, it chose none of them
+        ");
+    }
+}
