@@ -6,8 +6,10 @@
 use serde::Serialize;
 use std::fmt;
 
+pub mod agent;
 pub mod capture;
 pub mod catalogue;
+pub mod conform;
 pub mod finding;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,0 +1,74 @@
+//! The near end of an agent.
+
+use super::protocol::{Reply, Request};
+use thiserror::Error;
+
+/// Why an agent did not do as it was told.
+#[derive(Debug, Error)]
+pub enum AgentError {
+    /// It went away, or said what cannot be understood.
+    #[error("agent on {host}: {message}")]
+    Lost { host: String, message: String },
+    /// A call was refused that should not have been.
+    #[error("agent on {host}: {call}: {message} (errno {errno})")]
+    Refused {
+        host: String,
+        call: String,
+        errno: i32,
+        message: String,
+    },
+}
+
+/// How lines go to an agent and come back.
+pub trait Line: Send {
+    /// # Errors
+    /// The agent is gone.
+    fn send(&mut self, line: &[u8]) -> Result<(), AgentError>;
+    /// # Errors
+    /// The agent is gone, or the time is over.
+    fn receive(&mut self) -> Result<Vec<u8>, AgentError>;
+}
+
+/// One agent.
+pub struct Agent {
+    pub host: String,
+    line: Box<dyn Line>,
+    /// A lie told of replies (see `conform::suite::Wrong::Verbs`).
+    lie: Option<fn(&Request, &mut Reply)>,
+}
+
+/// The hosts of a script: requester and responder.
+pub struct Pair {
+    pub agents: [Agent; 2],
+}
+
+impl Agent {
+    pub fn new(host: &str, line: Box<dyn Line>, lie: Option<fn(&Request, &mut Reply)>) -> Agent {
+        Agent {
+            host: host.to_owned(),
+            line,
+            lie,
+        }
+    }
+
+    /// Tells the agent something and gives its answer, [`Reply::Failed`] included.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn call(&mut self, request: &Request) -> Result<Reply, AgentError> {
+        let lost = |message: String| AgentError::Lost {
+            host: self.host.clone(),
+            message,
+        };
+        let mut text = serde_json::to_vec(request).map_err(|e| lost(e.to_string()))?;
+        text.push(b'\n');
+        self.line.send(&text)?;
+        let answer = self.line.receive()?;
+        let mut reply = serde_json::from_slice(&answer)
+            .map_err(|e| lost(format!("it said what cannot be understood: {e}")))?;
+        if let Some(lie) = self.lie {
+            lie(request, &mut reply);
+        }
+        Ok(reply)
+    }
+}

@@ -1,0 +1,3 @@
+//! Arms: how an experiment is run.
+
+pub mod sim;

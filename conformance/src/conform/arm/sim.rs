@@ -1,0 +1,171 @@
+//! The simulator.
+
+use crate::conform::evidence::{Completion, Evidence, Flow, Frame, Limits, Status};
+use std::collections::BTreeMap;
+use xoff_sim::engine::{self, tap};
+use xoff_sim::frames::Frames;
+use xoff_sim::model::{FlowSpec, Model, NodeId, Role};
+use xoff_sim::results::{FlowResult, FlowStatus, RdmaCounters, Results};
+use xoff_sim::topology::fabric::PortId;
+
+/// Frames that are kept.
+const MAX_FRAMES: usize = 1 << 20;
+
+/// Runs a model. None if its frames have no bytes (fixed framing).
+pub fn observe(model: &Model) -> Option<Evidence> {
+    let frames = Frames::new(model)?;
+    let hosts = hosts(model);
+    let host_of = |node: NodeId| hosts.iter().position(|host| *host == node).unwrap_or(0);
+    let ports: Vec<PortId> = (0..)
+        .zip(frames.ports())
+        .filter(|(_, info)| hosts.contains(&info.node))
+        .map(|(port, _)| port)
+        .collect();
+    let mut kept = Vec::new();
+    let mut cut = false;
+    let results = {
+        let mut sink = |event: &tap::TapEvent| {
+            if kept.len() >= MAX_FRAMES {
+                cut = true;
+                return;
+            }
+            let mut bytes = Vec::new();
+            frames.emit(event, &mut bytes);
+            kept.push(Frame {
+                at_ns: event.at.ps() / 1000,
+                host: host_of(frames.ports()[event.port as usize].node),
+                out: event.direction == tap::Direction::Out,
+                bytes,
+            });
+        };
+        engine::run_tapped(model, &ports, &mut sink, &mut |_| {})
+    };
+    let flows = model.flows.iter().zip(&results.flows).enumerate();
+    let flows = flows.map(|(index, (spec, result))| Flow {
+        requester: host_of(spec.src),
+        responder: host_of(spec.dst),
+        qpn: frames.flows()[index].ends.map(|end| end.qpn),
+        first_psn: frames.flows()[index].first_psn,
+        ..flow(model, spec, result)
+    });
+    Some(Evidence {
+        flows: flows.collect(),
+        frames: kept,
+        cut,
+        counters: counters(model, &results, &hosts),
+        rules: Vec::new(),
+        mtu: mtu(model, &hosts),
+    })
+}
+
+fn hosts(model: &Model) -> Vec<NodeId> {
+    let nodes = (0..).zip(&model.nodes);
+    nodes
+        .filter(|(_, node)| matches!(node.role, Role::Host(_)))
+        .map(|(id, _)| id)
+        .collect()
+}
+
+fn mtu(model: &Model, hosts: &[NodeId]) -> u32 {
+    let nics = hosts.iter().filter_map(|&host| nic(model, host));
+    nics.map(|nic| nic.mtu).min().unwrap_or_default()
+}
+
+fn nic(model: &Model, node: NodeId) -> Option<&xoff_sim::model::NicProfile> {
+    match model.nodes.get(node as usize)?.role {
+        Role::Host(nic) => model.nics.get(nic as usize),
+        Role::Switch(_) => None,
+    }
+}
+
+/// All but what the frames' addresses say.
+fn flow(model: &Model, spec: &FlowSpec, result: &FlowResult) -> Flow {
+    let (near, far) = (nic(model, spec.src), nic(model, spec.dst));
+    Flow {
+        name: spec.name.clone(),
+        transport: spec.transport,
+        op: spec.op,
+        requester: 0,
+        responder: 0,
+        qpn: [0; 2],
+        first_psn: 0,
+        messages: result.messages,
+        message_bytes: spec.message_bytes,
+        limits: Limits {
+            timeout_ns: near.map_or(0, |nic| nic.rc.timeout.ns()),
+            retry: near.and_then(|nic| nic.rc.retry_cnt),
+            rnr_retry: near.and_then(|nic| nic.rc.rnr_retry),
+            rnr_timer_ns: far.map_or(0, |nic| nic.rc.rnr_timer.ns()),
+        },
+        completions: completions(result),
+        received: Vec::new(),
+        intact: None,
+    }
+}
+
+/// Successes, the error that ended the queue pair, and what it flushed.
+fn completions(result: &FlowResult) -> Vec<Completion> {
+    let at_ns = result.end.unwrap_or(result.active_until).ps() / 1000;
+    let error = match result.status {
+        FlowStatus::RetryExceeded => Some(Status::RetryExcErr),
+        FlowStatus::RnrRetryExceeded => Some(Status::RnrRetryExcErr),
+        FlowStatus::Completed | FlowStatus::Unfinished | FlowStatus::Unreachable => None,
+    };
+    let flushed = result
+        .messages_flushed
+        .saturating_sub(u64::from(error.is_some()));
+    let statuses = std::iter::repeat_n(Status::Success, result.messages_completed as usize)
+        .chain(error)
+        .chain(std::iter::repeat_n(Status::WrFlushErr, flushed as usize));
+    let entry = |(wr, status)| Completion { wr, status, at_ns };
+    (0..).zip(statuses).map(entry).collect()
+}
+
+/// Counters of queue pairs are those of the host that keeps them.
+fn counters(model: &Model, results: &Results, hosts: &[NodeId]) -> Vec<BTreeMap<String, u64>> {
+    let of = |&host: &NodeId| {
+        let mut sum = RdmaCounters::default();
+        let flows = model.flows.iter().zip(&results.flows);
+        for (spec, result) in flows.filter(|(spec, _)| spec.src == host || spec.dst == host) {
+            // A flow counts for both its ends under names that only one of them can move.
+            sum.add(&side(&result.counters, spec.src == host));
+        }
+        let mut named: BTreeMap<String, u64> = sum
+            .named()
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
+        let ports = results.ports.iter().filter(|port| port.node == host);
+        for (name, value) in
+            ports.flat_map(|port| xoff_sim::metrics::counters::port_counters(results, port))
+        {
+            *named.entry(name).or_default() += value;
+        }
+        named
+    };
+    hosts.iter().map(of).collect()
+}
+
+/// What the requester, or the responder, of a flow counts.
+fn side(all: &RdmaCounters, requester: bool) -> RdmaCounters {
+    let mut mine = RdmaCounters {
+        rx_icrc_encapsulated: 0,
+        ..*all
+    };
+    if requester {
+        mine.out_of_sequence = 0;
+        mine.duplicate_request = 0;
+        mine.out_of_buffer = 0;
+        mine.np_cnp_sent = 0;
+        mine.np_ecn_marked_roce_packets = 0;
+    } else {
+        mine = RdmaCounters {
+            out_of_sequence: all.out_of_sequence,
+            duplicate_request: all.duplicate_request,
+            out_of_buffer: all.out_of_buffer,
+            np_cnp_sent: all.np_cnp_sent,
+            np_ecn_marked_roce_packets: all.np_ecn_marked_roce_packets,
+            ..RdmaCounters::default()
+        };
+    }
+    mine
+}

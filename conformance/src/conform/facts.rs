@@ -1,0 +1,103 @@
+//! Evidence, dissected: what judges look at.
+
+use super::evidence::{Evidence, Flow};
+use xoff_sim::rules::{Class, classify};
+use xoff_sim::wire::dissect::{Body, Dissected, Link, dissect};
+use xoff_sim::wire::psn;
+use xoff_sim::wire::roce::Packet;
+
+/// A frame, dissected.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// Position in the evidence from 1, which is its number in the capture that is kept.
+    pub number: u64,
+    pub at_ns: u64,
+    pub host: usize,
+    pub out: bool,
+    pub bytes: &'a [u8],
+    pub frame: Dissected<'a>,
+    pub class: Class,
+}
+
+impl<'a> Seen<'a> {
+    pub fn roce(&self) -> Option<&Packet<'a>> {
+        match &self.frame.body {
+            Body::Roce(packet) => Some(packet),
+            _ => None,
+        }
+    }
+}
+
+/// Evidence with every frame dissected.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    pub evidence: &'a Evidence,
+    pub seen: Vec<Seen<'a>>,
+}
+
+/// Which half of a queue pair's packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// From the requester: data, requests.
+    Requests,
+    /// From the responder: acknowledgements, READ responses, CNPs.
+    Answers,
+}
+
+impl<'a> Facts<'a> {
+    pub fn new(evidence: &'a Evidence) -> Facts<'a> {
+        let seen = |(index, frame): (usize, &'a super::evidence::Frame)| {
+            let dissected = dissect(Link::Ethernet, &frame.bytes, frame.bytes.len() as u32);
+            Seen {
+                number: index as u64 + 1,
+                at_ns: frame.at_ns,
+                host: frame.host,
+                out: frame.out,
+                bytes: &frame.bytes,
+                frame: dissected,
+                class: classify(&dissected),
+            }
+        };
+        let seen = evidence.frames.iter().enumerate().map(seen).collect();
+        Facts { evidence, seen }
+    }
+
+    /// RoCE packets as their senders sent them.
+    pub fn sent(&self) -> impl Iterator<Item = (&Seen<'a>, &Packet<'a>)> {
+        let out = self.seen.iter().filter(|seen| seen.out);
+        out.filter_map(|seen| Some((seen, seen.roce()?)))
+    }
+
+    /// RoCE packets as they arrived, after the wire.
+    pub fn arrived(&self) -> impl Iterator<Item = (&Seen<'a>, &Packet<'a>)> {
+        let arrived = self.seen.iter().filter(|seen| !seen.out);
+        arrived.filter_map(|seen| Some((seen, seen.roce()?)))
+    }
+
+    /// Packets of a flow at one of its ends: `out` as sent, otherwise as they arrived.
+    pub fn of(
+        &self,
+        flow: &Flow,
+        half: Half,
+        out: bool,
+    ) -> impl Iterator<Item = (&Seen<'a>, &Packet<'a>)> {
+        let (from, to, qpn) = match half {
+            Half::Requests => (flow.requester, flow.responder, flow.qpn[1]),
+            Half::Answers => (flow.responder, flow.requester, flow.qpn[0]),
+        };
+        let host = if out { from } else { to };
+        let here = self
+            .seen
+            .iter()
+            .filter(move |seen| seen.out == out && seen.host == host);
+        here.filter_map(move |seen| {
+            let packet = seen.roce().filter(|packet| packet.bth.dest_qp == qpn)?;
+            Some((seen, packet))
+        })
+    }
+
+    /// A PSN relative to the flow's first.
+    pub fn relative(flow: &Flow, psn: u32) -> u32 {
+        psn::sub(psn, flow.first_psn)
+    }
+}

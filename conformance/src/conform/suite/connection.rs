@@ -1,0 +1,5 @@
+//! Queue pairs: RC, UC, UD.
+
+use super::Case;
+
+pub(super) const CASES: &[Case] = &[];

@@ -1,0 +1,110 @@
+//! The suite: for each check what stimulates it, who judges it, and which wrong stacks it must
+//! catch. What a check means is in the [catalogue](crate::catalogue).
+
+use super::facts::Facts;
+use super::{Arm, Evidence};
+use crate::agent::Script;
+use serde::Serialize;
+
+mod congestion;
+mod connection;
+mod wire;
+
+/// One check of the suite.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// Of the catalogue.
+    pub id: &'static str,
+    pub means: Means,
+    /// Arms that cannot make it, each with the reason.
+    pub not_on: &'static [(Arm, &'static str)],
+    /// Each must make it fail.
+    pub mutants: &'static [Mutant],
+}
+
+/// How a check is made.
+#[derive(Clone, Copy, Debug)]
+pub enum Means {
+    /// Run these experiments (names of [`super::experiment`]); the judge must find fault with none,
+    /// and must have had something to judge in each.
+    Judge {
+        experiments: &'static [&'static str],
+        judge: fn(&Facts<'_>) -> Judged,
+    },
+    /// Drive the verbs of two hosts. Lab and device only.
+    Script(Script),
+    /// About xoff itself: needs no stack.
+    Harness(fn() -> Judged),
+}
+
+/// A stack made wrong on purpose.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant {
+    /// What it does wrong, in a few words.
+    pub name: &'static str,
+    pub wrong: Wrong,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Wrong {
+    /// `[[rule]]` tables that are added to the experiment, with `stack = true`: they act before
+    /// the frame is captured, so that it is the host that seems to do it.
+    Rules(&'static str),
+    /// The evidence is falsified: for what no rule can touch (completions, counters).
+    Evidence(fn(&mut Evidence)),
+    /// The agents lie to a script.
+    Verbs(fn(&crate::agent::Request, &mut crate::agent::Reply)),
+    /// What a harness check is given instead of the truth.
+    Harness(fn() -> Judged),
+}
+
+/// What a judge says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Judged {
+    /// How often there was something to judge. 0: inconclusive.
+    pub stimuli: u64,
+    pub faults: Vec<Fault>,
+    /// What was seen, in a few words with figures that are the same in every run: no times, no
+    /// absolute numbers of packets or queue pairs.
+    pub detail: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// One sentence: what, where, what was expected.
+    pub what: String,
+    /// Frames of the evidence that show it.
+    pub frames: Vec<u64>,
+}
+
+/// Most faults that are kept of one check.
+const MAX_FAULTS: usize = 8;
+
+impl Judged {
+    /// Counts one more thing that was judged.
+    pub fn saw(&mut self) {
+        self.stimuli += 1;
+    }
+
+    pub fn fault(&mut self, what: String, frames: &[u64]) {
+        if self.faults.len() < MAX_FAULTS {
+            let frames = frames.to_vec();
+            self.faults.push(Fault { what, frames });
+        }
+    }
+
+    /// Counts, and finds fault unless it is right.
+    pub fn expect(&mut self, right: bool, frames: &[u64], what: impl FnOnce() -> String) {
+        self.saw();
+        if !right {
+            self.fault(what(), frames);
+        }
+    }
+}
+
+/// All checks that are made, in the order of the catalogue.
+pub fn cases() -> impl Iterator<Item = &'static Case> {
+    [wire::CASES, connection::CASES, congestion::CASES]
+        .into_iter()
+        .flatten()
+}

@@ -1,0 +1,5 @@
+//! The format of packets: W.
+
+use super::Case;
+
+pub(super) const CASES: &[Case] = &[];
