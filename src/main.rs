@@ -4,6 +4,7 @@
 //! else to standard error. Exit status: 0 all is well, 1 an expectation failed
 //! or a capture shows errors, 2 error.
 
+mod agent;
 mod args;
 mod explain;
 mod headroom;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         args::Verb::Explain(args) => explain::run(args).map(|()| true),
         args::Verb::Headroom(args) => headroom::run(args).map(|()| true),
         args::Verb::Lab(args) => lab::run(args),
+        args::Verb::Agent => agent::run().map(|()| true),
         args::Verb::Schema(args) => schema::run(args).map(|()| true),
     };
     match outcome {
