@@ -14,6 +14,9 @@ use thiserror::Error;
 use xoff_sim::model::Model;
 use xoff_sim::scenario::{self, Overrides};
 
+/// What stands for an experiment where a capture is judged.
+const CAPTURE: &str = "the capture";
+
 /// Falsifies what agents say.
 pub type Lie = fn(&Request, &mut Reply);
 
@@ -26,6 +29,11 @@ pub trait Stage {
     /// # Errors
     /// See [`StageError`].
     fn observe(&mut self, model: &Model) -> Result<Evidence, StageError>;
+
+    /// What was seen, if that is one thing for all experiments (a capture).
+    fn fixed(&mut self) -> Option<Evidence> {
+        None
+    }
 
     /// Runs a script against two agents.
     ///
@@ -105,9 +113,27 @@ pub fn run(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<Outcome>, StageError> {
     let mut made: Vec<Made> = cases.iter().map(|_| Made::default()).collect();
-    for (name, users) in by_experiment(stage.arm(), cases) {
+    let fixed = stage.fixed();
+    let groups = match fixed {
+        Some(_) => vec![(CAPTURE, (0..cases.len()).collect())],
+        None => by_experiment(stage.arm(), cases),
+    };
+    for (name, users) in groups {
         tell(name);
-        observe(stage, name, cases, &users, &mut made)?;
+        let seen = match &fixed {
+            Some(evidence) => Ok(evidence.clone()),
+            None => stage.observe(&model(name, "").map_err(StageError::Broken)?),
+        };
+        let arm = stage.arm();
+        match seen {
+            Ok(evidence) => judge(name, Rc::new(evidence), arm, cases, &users, &mut made),
+            Err(StageError::Unable(why)) => {
+                for user in users {
+                    made[user].unable = Some(why.clone());
+                }
+            }
+            Err(broken) => return Err(broken),
+        }
     }
     for (case, made) in cases.iter().zip(&mut made) {
         let judged = match case.means {
@@ -169,24 +195,15 @@ fn skipped(case: &Case, arm: Arm) -> Option<&'static str> {
     reason.map(|(_, why)| *why)
 }
 
-fn observe(
-    stage: &mut dyn Stage,
+/// Asks the judges of the cases that use an experiment.
+fn judge(
     name: &'static str,
+    evidence: Rc<Evidence>,
+    arm: Arm,
     cases: &[&'static Case],
     users: &[usize],
     made: &mut [Made],
-) -> Result<(), StageError> {
-    let model = model(name, "").map_err(StageError::Broken)?;
-    let evidence = match stage.observe(&model) {
-        Ok(evidence) => Rc::new(evidence),
-        Err(StageError::Unable(why)) => {
-            for &user in users {
-                made[user].unable = Some(why.clone());
-            }
-            return Ok(());
-        }
-        Err(broken) => return Err(broken),
-    };
+) {
     let idle = evidence.rules.iter().filter(|rule| rule.applied == 0);
     let idle: Vec<String> = idle.map(|rule| format!("{name}: {}", rule.name)).collect();
     let facts = Facts::new(&evidence);
@@ -194,6 +211,9 @@ fn observe(
         let Means::Judge { judge, .. } = cases[user].means else {
             continue;
         };
+        if skipped(cases[user], arm).is_some() {
+            continue;
+        }
         let judged = judge(&facts);
         let made = &mut made[user];
         if !judged.faults.is_empty() && made.failed_in.is_none() {
@@ -202,7 +222,6 @@ fn observe(
         made.judged.push((name, judged));
         made.idle.extend(idle.iter().cloned());
     }
-    Ok(())
 }
 
 fn outcome(case: &'static Case, made: Made, arm: Arm, profile: &Profile) -> Option<Outcome> {
