@@ -37,12 +37,18 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
     let mut sets = Vec::new();
     for (name, mut stage) in stages(args, arm)? {
         if args.mutants {
-            let outcomes = mutants::run(stage.as_mut(), &cases, &mut tell)?;
+            let outcomes = mutants::run(stage.as_mut(), &cases, report::selfcheck, &mut tell)?;
             let caught = !outcomes.iter().any(|o| o.verdict.is_failure());
             output::print(|out| report::mutants(out, arm, profile, &outcomes, args.format))?;
             return Ok(caught);
         }
-        let outcomes = run::run(stage.as_mut(), profile, &cases, &mut tell)?;
+        let outcomes = run::run(
+            stage.as_mut(),
+            profile,
+            &cases,
+            report::selfcheck,
+            &mut tell,
+        )?;
         let kept = keep(&outcomes, args)?;
         sets.push(Conformed {
             name,

@@ -20,6 +20,9 @@ const CAPTURE: &str = "the capture";
 /// Falsifies what agents say.
 pub type Lie = fn(&Request, &mut Reply);
 
+/// Judges reports, or reports that are damaged in the way that is named.
+pub type Printer = fn(Option<&str>) -> Judged;
+
 /// An arm at work.
 pub trait Stage {
     fn arm(&self) -> Arm;
@@ -110,6 +113,7 @@ pub fn run(
     stage: &mut dyn Stage,
     profile: &Profile,
     cases: &[&'static Case],
+    printer: Printer,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<Outcome>, StageError> {
     let mut made: Vec<Made> = cases.iter().map(|_| Made::default()).collect();
@@ -140,6 +144,7 @@ pub fn run(
             _ if skipped(case, stage.arm()).is_some() => continue,
             Means::Judge { .. } => continue,
             Means::Harness(judge) => Ok(judge()),
+            Means::Printer => Ok(printer(None)),
             Means::Script(script) => {
                 tell(case.id);
                 stage.script(&script, None)

@@ -2,10 +2,12 @@
 
 mod human;
 mod machine;
+mod selfcheck;
 mod tap;
 
 pub(crate) use human::{human, mutants};
 pub(crate) use machine::{json, junit, sarif};
+pub(crate) use selfcheck::selfcheck;
 pub(crate) use tap::tap;
 
 use xoff_conformance::conform::Arm;
