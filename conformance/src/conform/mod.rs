@@ -16,6 +16,7 @@ pub mod facts;
 pub mod mutants;
 pub mod profile;
 pub mod run;
+pub mod shrink;
 pub mod snapshot;
 pub mod suite;
 

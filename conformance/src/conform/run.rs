@@ -3,6 +3,7 @@
 use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
 use super::profile::Profile;
+use super::shrink::{self, Minimal};
 use super::suite::{Case, Means};
 use super::{Arm, Facts, Judged, experiment};
 use crate::Verdict;
@@ -105,17 +106,26 @@ pub fn model(name: &str, rules: &str) -> Result<Model, String> {
     }
 }
 
+/// What to make, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    pub profile: &'a Profile,
+    pub cases: &'a [&'static Case],
+    /// Rules act on these of their frames only; empty: as the experiments say.
+    pub events: &'a [(String, Vec<u64>)],
+    pub printer: Printer,
+}
+
 /// Makes checks, and gives their outcomes in the same order.
 ///
 /// # Errors
 /// The arm broke.
 pub fn run(
     stage: &mut dyn Stage,
-    profile: &Profile,
-    cases: &[&'static Case],
-    printer: Printer,
+    plan: &Plan<'_>,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<Outcome>, StageError> {
+    let Plan { profile, cases, .. } = *plan;
     let mut made: Vec<Made> = cases.iter().map(|_| Made::default()).collect();
     let fixed = stage.fixed();
     let groups = match fixed {
@@ -126,7 +136,7 @@ pub fn run(
         tell(name);
         let seen = match &fixed {
             Some(evidence) => Ok(evidence.clone()),
-            None => stage.observe(&model(name, "").map_err(StageError::Broken)?),
+            None => stage.observe(&restricted(name, plan)?),
         };
         let arm = stage.arm();
         match seen {
@@ -144,7 +154,7 @@ pub fn run(
             _ if skipped(case, stage.arm()).is_some() => continue,
             Means::Judge { .. } => continue,
             Means::Harness(judge) => Ok(judge()),
-            Means::Printer => Ok(printer(None)),
+            Means::Printer => Ok((plan.printer)(None)),
             Means::Script(script) => {
                 tell(case.id);
                 stage.script(&script, None)
@@ -160,6 +170,41 @@ pub fn run(
     Ok(outcomes
         .filter_map(|(case, made)| outcome(case, made, stage.arm(), profile))
         .collect())
+}
+
+fn restricted(name: &str, plan: &Plan<'_>) -> Result<Model, StageError> {
+    let mut model = model(name, "").map_err(StageError::Broken)?;
+    if !plan.events.is_empty() {
+        shrink::restrict(&mut model, plan.events);
+    }
+    Ok(model)
+}
+
+/// The least that makes a check fail as it did; None if it did not fail in an experiment.
+///
+/// # Errors
+/// The arm broke.
+pub fn minimal(
+    stage: &mut dyn Stage,
+    plan: &Plan<'_>,
+    outcome: &Outcome,
+) -> Result<Option<Minimal>, StageError> {
+    /// Runs that a real stack may take; the simulator's are quick.
+    const REAL: u32 = 24;
+    const SIMULATED: u32 = 500;
+    let case = plan.cases.iter().find(|case| case.id == outcome.check.id);
+    let (Some(case), Some((name, evidence))) = (case, &outcome.failed_in) else {
+        return Ok(None);
+    };
+    let (Means::Judge { judge, .. }, false) = (case.means, stage.arm() == Arm::Trace) else {
+        return Ok(None);
+    };
+    let budget = match stage.arm() {
+        Arm::Sim => SIMULATED,
+        _ => REAL,
+    };
+    let model = restricted(name, plan)?;
+    shrink::shrink(stage, &model, evidence, judge, budget).map(Some)
 }
 
 #[derive(Default)]

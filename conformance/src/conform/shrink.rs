@@ -45,7 +45,9 @@ impl Minimal {
             hits.push(event.n.to_string());
         }
         let rules = by_rule.iter();
-        rules.map(|(rule, hits)| format!("{rule}={}", hits.join(","))).collect()
+        rules
+            .map(|(rule, hits)| format!("{rule}={}", hits.join(",")))
+            .collect()
     }
 }
 
@@ -53,7 +55,8 @@ impl Minimal {
 pub fn restrict(model: &mut Model, hits: &[(String, Vec<u64>)]) {
     let of = |name: &str| {
         let mine = hits.iter().filter(|(rule, _)| rule == name);
-        mine.flat_map(|(_, hits)| hits.iter().copied()).collect::<Vec<u64>>()
+        mine.flat_map(|(_, hits)| hits.iter().copied())
+            .collect::<Vec<u64>>()
     };
     model.rules.retain(|rule| !of(&rule.name).is_empty());
     for rule in &mut model.rules {
