@@ -94,6 +94,9 @@ pub(crate) fn status_name(status: FlowStatus) -> &'static str {
         FlowStatus::RetryExceeded => "retry_exceeded",
         FlowStatus::RnrRetryExceeded => "rnr_retry_exceeded",
         FlowStatus::Unreachable => "unreachable",
+        FlowStatus::RemoteInvalidRequest => "remote_invalid_request",
+        FlowStatus::RemoteAccess => "remote_access",
+        FlowStatus::RemoteOperational => "remote_operational",
     }
 }
 
