@@ -63,6 +63,7 @@ fn decide(rules: &mut Rules, repr: &roce::Repr) -> Decision {
         0,
         Some(1),
         &dissect(Link::Ethernet, &frame, frame.len() as u32),
+        SimDuration::ZERO,
     )
 }
 
@@ -71,6 +72,7 @@ fn rules(filter: Filter, choice: Choice) -> Rules {
         name: "test".to_owned(),
         filter,
         choice,
+        stack: false,
         action: Action::Drop,
     };
     Rules::new(&[rule], 1)
@@ -147,6 +149,7 @@ fn chance_is_seeded() {
                 probability: Some(Probability::ratio(1, 4)),
                 ..Choice::default()
             },
+            stack: false,
             action: Action::Drop,
         };
         dropped(&mut Rules::new(&[rule], seed), &[1; 400])
@@ -297,6 +300,7 @@ fn several_rules_act_in_their_order() {
             every,
             ..Choice::default()
         },
+        stack: false,
         action,
     };
     let mut rules = Rules::new(

@@ -1,20 +1,15 @@
 //! Rules of the wire: what it does to which frames.
 
+mod action;
+
+use self::action::{action, check_keys, word};
 use super::diag::Mistakes;
 use super::network::Network;
 use super::quantity::{Given, Sp};
 use super::raw::*;
-use crate::rules::edit::Edit;
-use crate::rules::{Action, Choice, Class, Filter, Rule};
-use crate::time::SimDuration;
+use crate::rules::{Choice, Class, Filter, Rule};
 use crate::wire::psn;
 use std::ops::Range;
-
-/// Frames that one rule may hold back for later ones.
-const MAX_REORDER: u32 = 1000;
-const MAX_DELAY: SimDuration = SimDuration::from_ms(60_000);
-/// Shorter than this there is no Ethernet header.
-const MIN_BYTES: u32 = 14;
 
 /// The rules in the order of the file.
 pub(super) fn build(raw: &RawScenario, network: &Network, mistakes: &mut Mistakes) -> Vec<Rule> {
@@ -26,93 +21,16 @@ pub(super) fn build(raw: &RawScenario, network: &Network, mistakes: &mut Mistake
             name: rule.name.given().unwrap_or_else(default),
             filter: filter(rule, network, mistakes),
             choice: choice(rule, mistakes),
+            stack: rule.stack.get_or(false),
             action,
         }
     });
     rules.collect()
 }
 
-const fn word(action: RawAction) -> &'static str {
-    match action {
-        RawAction::Drop => "drop",
-        RawAction::Duplicate => "duplicate",
-        RawAction::Delay => "delay",
-        RawAction::Reorder => "reorder",
-        RawAction::Corrupt => "corrupt",
-        RawAction::Truncate => "truncate",
-        RawAction::Ecn => "ecn",
-    }
-}
-
+/// Where a key is.
 fn span<T>(given: &Option<Sp<T>>) -> Option<&Range<usize>> {
     given.as_ref().map(|v| &v.span)
-}
-
-/// Reports keys that the action does not read, and keys that it lacks.
-fn check_keys(rule: &RawRule, mistakes: &mut Mistakes) {
-    use RawAction as A;
-    let keys = [
-        ("copies", span(&rule.copies), A::Duplicate, false),
-        ("delay", span(&rule.delay), A::Delay, true),
-        ("by", span(&rule.by), A::Reorder, false),
-        ("bit", span(&rule.bit), A::Corrupt, false),
-        ("repair", span(&rule.repair), A::Corrupt, false),
-        ("bytes", span(&rule.bytes), A::Truncate, true),
-    ];
-    for (name, given, reader, needed) in keys {
-        let reads = rule.action.value == reader;
-        match given {
-            Some(span) if !reads => {
-                let message = format!("`{name}` has no meaning for this action");
-                mistakes.push(span, message, "", "");
-            }
-            None if reads && needed => {
-                let message = format!("this action needs `{name}`");
-                mistakes.at(&rule.action, message, "");
-            }
-            _ => {}
-        }
-    }
-}
-
-fn action(rule: &RawRule, mistakes: &mut Mistakes) -> Action {
-    match rule.action.value {
-        RawAction::Drop => Action::Drop,
-        RawAction::Duplicate => {
-            positive(&rule.copies, 0, "copies", mistakes);
-            Action::Duplicate {
-                copies: rule.copies.get_or(1),
-            }
-        }
-        RawAction::Delay => {
-            if let Some(long) = rule.delay.as_ref().filter(|d| d.value > MAX_DELAY) {
-                mistakes.at(long, format!("a delay above {MAX_DELAY}"), "");
-            }
-            Action::Delay(rule.delay.get_or(SimDuration::ZERO))
-        }
-        RawAction::Reorder => {
-            positive(&rule.by, 0, "frames", mistakes);
-            if let Some(many) = rule.by.as_ref().filter(|by| by.value > MAX_REORDER) {
-                mistakes.at(many, format!("more than {MAX_REORDER} frames"), "");
-            }
-            Action::Reorder {
-                by: rule.by.get_or(1),
-            }
-        }
-        RawAction::Corrupt => Action::Edit(Edit::Corrupt {
-            bit: rule.bit.get_or(0),
-            repair: rule.repair.get_or(false),
-        }),
-        RawAction::Truncate => {
-            if let Some(short) = rule.bytes.as_ref().filter(|b| b.value < MIN_BYTES) {
-                mistakes.at(short, format!("fewer than {MIN_BYTES} bytes"), "");
-            }
-            Action::Edit(Edit::Truncate {
-                bytes: rule.bytes.get_or(MIN_BYTES),
-            })
-        }
-        RawAction::Ecn => Action::Edit(Edit::SetCe),
-    }
 }
 
 fn filter(rule: &RawRule, network: &Network, mistakes: &mut Mistakes) -> Filter {
@@ -162,11 +80,21 @@ fn choice(rule: &RawRule, mistakes: &mut Mistakes) -> Choice {
     if let Some(given) = rule.nth.as_ref().filter(|n| n.value.0.contains(&0)) {
         mistakes.at(given, "frames are counted from 1", "");
     }
+    let (after, until) = (rule.after.given(), rule.until.given());
+    if let Some(late) = rule.until.as_ref().filter(|u| after >= Some(u.value)) {
+        mistakes.at(
+            late,
+            "no time is left",
+            "`until` must be later than `after`",
+        );
+    }
     Choice {
         nth,
         every: rule.every.get_or(0),
         probability: rule.probability.given(),
         limit: rule.limit.given(),
+        after,
+        until,
     }
 }
 
