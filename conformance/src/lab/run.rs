@@ -26,7 +26,7 @@ const MAX_OUTPUT: usize = 1 << 20;
 const MAX_SOCKET: usize = 107;
 
 /// How to run.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     pub kernel: &'a Path,
     /// This program.

@@ -51,7 +51,7 @@ pub fn with_agents<T>(
     model: &Model,
     options: &Options<'_>,
     lie: Option<fn(&Request, &mut Reply)>,
-    work: impl FnOnce(&mut [Agent]) -> Result<T, AgentError>,
+    work: impl FnOnce(&mut Vec<Agent>) -> Result<T, AgentError>,
 ) -> Result<Session<T>, LabError> {
     let commands = vec![AGENT.to_owned(); hosts(model)?.len()];
     let done = with_guests(model, &commands, options, true, |lab| talk(lab, lie, work))?;
@@ -70,7 +70,7 @@ pub fn with_agents<T>(
 fn talk<T>(
     lab: &mut Lab,
     lie: Option<fn(&Request, &mut Reply)>,
-    work: impl FnOnce(&mut [Agent]) -> Result<T, AgentError>,
+    work: impl FnOnce(&mut Vec<Agent>) -> Result<T, AgentError>,
 ) -> Result<T, LabError> {
     for guest in &mut lab.guests {
         let command = AGENT.to_owned();
