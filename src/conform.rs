@@ -42,14 +42,14 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
             output::print(|out| report::mutants(out, arm, profile, &outcomes, args.format))?;
             return Ok(caught);
         }
-        let outcomes = run::run(
-            stage.as_mut(),
+        let plan = Plan {
             profile,
-            &cases,
-            report::selfcheck,
-            &mut tell,
-        )?;
-        let kept = keep(&outcomes, args)?;
+            cases: &cases,
+            events: &args.events,
+            printer: report::selfcheck,
+        };
+        let outcomes = run::run(stage.as_mut(), &plan, &mut tell)?;
+        let kept = keep(stage.as_mut(), &plan, &outcomes, args)?;
         sets.push(Conformed {
             name,
             arm,
