@@ -2,6 +2,7 @@
 
 use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
+use super::expect::Expect;
 use super::profile::Profile;
 use super::suite::{Case, Means};
 use super::{Arm, Facts, Judged, experiment};
@@ -107,7 +108,7 @@ pub fn run(
     let mut made: Vec<Made> = cases.iter().map(|_| Made::default()).collect();
     for (name, users) in by_experiment(stage.arm(), cases) {
         tell(name);
-        observe(stage, name, cases, &users, &mut made)?;
+        observe(stage, profile, name, cases, &users, &mut made)?;
     }
     for (case, made) in cases.iter().zip(&mut made) {
         let judged = match case.means {
@@ -171,6 +172,7 @@ fn skipped(case: &Case, arm: Arm) -> Option<&'static str> {
 
 fn observe(
     stage: &mut dyn Stage,
+    profile: &Profile,
     name: &'static str,
     cases: &[&'static Case],
     users: &[usize],
@@ -189,7 +191,7 @@ fn observe(
     };
     let idle = evidence.rules.iter().filter(|rule| rule.applied == 0);
     let idle: Vec<String> = idle.map(|rule| format!("{name}: {}", rule.name)).collect();
-    let facts = Facts::new(&evidence);
+    let facts = Facts::new(&evidence).expecting(Expect::of(profile.name));
     for &user in users {
         let Means::Judge { judge, .. } = cases[user].means else {
             continue;
