@@ -20,6 +20,18 @@ pub struct Results {
     pub watchdog: Vec<WatchdogEvent>,
     pub pauses: Vec<PauseLogEntry>,
     pub series: Vec<Sample>,
+    /// What became of the model's rules, in their order.
+    pub rules: Vec<RuleResult>,
+}
+
+/// What became of a rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleResult {
+    pub name: String,
+    /// Frames that fitted.
+    pub matched: u64,
+    /// Of these, those that it acted on.
+    pub applied: u64,
 }
 
 /// Why the run ended.
@@ -45,6 +57,12 @@ pub enum FlowStatus {
     RnrRetryExceeded,
     /// No path to the destination.
     Unreachable,
+    /// IBV_WC_REM_INV_REQ_ERR
+    RemoteInvalidRequest,
+    /// IBV_WC_REM_ACCESS_ERR
+    RemoteAccess,
+    /// IBV_WC_REM_OP_ERR
+    RemoteOperational,
 }
 
 /// One flow (queue pair).
@@ -73,6 +91,35 @@ pub struct FlowResult {
     pub counters: RdmaCounters,
     /// Completion latency of messages in picoseconds: p50, p99, max.
     pub message_latency: Option<[SimDuration; 3]>,
+    /// Kept by [`observe`](crate::engine::observe) only.
+    pub observed: Option<Observed>,
+}
+
+/// What the applications at both ends of a flow saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Completions at the requester, in the order of messages: successes, then, if the queue pair
+    /// failed, the error that [`FlowResult::status`] names, then what it flushed.
+    pub sent: Vec<WorkCompletion>,
+    /// Completions of receives at the responder (SEND only).
+    pub received: Vec<WorkCompletion>,
+    /// RC: every packet was accepted once, in order, and with the content that was sent.
+    pub intact: Option<bool>,
+}
+
+/// The end of a work request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkCompletion {
+    pub at: SimTime,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Success,
+    /// With the status of the flow.
+    Error,
+    Flushed,
 }
 
 /// RDMA counters under the names that Linux mlx5 gives them in `hw_counters`.
@@ -157,9 +204,16 @@ pub enum DropCause {
     RxBuffer = 5,
     /// No route from here.
     NoRoute = 6,
+    /// Dropped by a rule of the scenario.
+    Rule = 7,
+    /// Taken by no queue pair: ICRC or headers are wrong.
+    Refused = 8,
 }
 
-pub const DROP_CAUSES: [(DropCause, &str); 7] = [
+/// Causes in [`DROP_CAUSES`].
+pub const CAUSES: usize = 9;
+
+pub const DROP_CAUSES: [(DropCause, &str); CAUSES] = [
     (DropCause::TailDrop, "tail_drop"),
     (DropCause::HeadroomFull, "headroom_full"),
     (DropCause::LinkError, "link_error"),
@@ -167,6 +221,8 @@ pub const DROP_CAUSES: [(DropCause, &str); 7] = [
     (DropCause::Watchdog, "pfc_watchdog"),
     (DropCause::RxBuffer, "rx_buffer"),
     (DropCause::NoRoute, "no_route"),
+    (DropCause::Rule, "rule"),
+    (DropCause::Refused, "refused"),
 ];
 
 /// One port. Rates of frames count whole frames; "rx" is what arrived from the link.
@@ -184,7 +240,7 @@ pub struct PortResult {
     pub rx_bytes: u64,
     pub priority: [PriorityResult; PRIORITIES],
     /// Frames discarded here at ingress or egress, by cause and priority.
-    pub drops: [[u64; PRIORITIES]; 7],
+    pub drops: [[u64; PRIORITIES]; CAUSES],
     /// 802.3x frames.
     pub tx_global_pause: u64,
     pub rx_global_pause: u64,

@@ -215,6 +215,8 @@ impl Run<'_> {
             (DropCause::LinkError, "damaged on links"),
             (DropCause::LinkDown, "lost with a link that went down"),
             (DropCause::NoRoute, "without a route"),
+            (DropCause::Rule, "dropped by rules"),
+            (DropCause::Refused, "refused for what their headers say"),
         ];
         let (loss, what) = causes
             .iter()

@@ -1,6 +1,7 @@
 //! Renderers of results. All text is a function of the results alone: no clock, no thread count.
 
 pub(crate) mod cases;
+pub(crate) mod conform;
 pub(crate) mod csv;
 pub(crate) mod diagnosis;
 pub(crate) mod github;
@@ -93,6 +94,9 @@ pub(crate) fn status_name(status: FlowStatus) -> &'static str {
         FlowStatus::RetryExceeded => "retry_exceeded",
         FlowStatus::RnrRetryExceeded => "rnr_retry_exceeded",
         FlowStatus::Unreachable => "unreachable",
+        FlowStatus::RemoteInvalidRequest => "remote_invalid_request",
+        FlowStatus::RemoteAccess => "remote_access",
+        FlowStatus::RemoteOperational => "remote_operational",
     }
 }
 

@@ -17,6 +17,8 @@ pub mod facts;
 pub mod mutants;
 pub mod profile;
 pub mod run;
+pub mod shrink;
+pub mod snapshot;
 pub mod suite;
 
 pub use evidence::Evidence;

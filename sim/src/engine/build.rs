@@ -6,6 +6,7 @@ use super::link::LinkLoss;
 use super::packet::PacketPool;
 use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
 use super::queue::{EventQueue, Key, Kind};
+use super::rules::Wire;
 use crate::cc::Cc;
 use crate::model::{
     CcSpec, FlowId, Forwarding, Framing, Model, NicProfile, Op, PRIORITIES, PauseMode, Recovery,
@@ -79,6 +80,10 @@ impl<'m> Sim<'m> {
             sample_base: Default::default(),
             faults_left: model.faults.len(),
             tap: None,
+            wire: Wire::new(model),
+            foreigners: Default::default(),
+            held: Default::default(),
+            observing: false,
             fabric,
         };
         sim.build_nodes();
@@ -224,7 +229,11 @@ impl<'m> Sim<'m> {
             Role::Host(profile) => {
                 let nic = &self.model.nics[profile as usize];
                 self.nic_ports[port as usize].drain_bps = nic.rx_drain.map_or(0, |r| r.bps());
-                port_flag::HOST | shaped(&self.schedulers[profile as usize])
+                let ruled = match self.wire {
+                    Some(_) => port_flag::RULED,
+                    None => 0,
+                };
+                port_flag::HOST | ruled | shaped(&self.schedulers[profile as usize])
             }
             Role::Switch(profile) => {
                 let spec = &self.model.switches[profile as usize];
@@ -282,6 +291,9 @@ impl<'m> Sim<'m> {
                 next_end,
                 releases: Vec::new(),
                 done: false,
+                spoiled: false,
+                in_turn: 0,
+                observed: None,
             });
             self.senders.push(sender);
             self.receivers.push(receiver);
@@ -356,6 +368,7 @@ impl<'m> Sim<'m> {
             timer_at: NEVER,
             cc,
             resend: selective.then(Default::default),
+            gap_told: false,
         };
         let receiver = Receiver {
             epsn: 0,
@@ -368,6 +381,9 @@ impl<'m> Sim<'m> {
             message_end: 0,
             nak_sent: false,
             broken: false,
+            special: false,
+            dead: false,
+            doom: u32::MAX,
             transport: spec.transport,
             op: spec.op,
             recovery: nic.rc.recovery,

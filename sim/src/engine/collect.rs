@@ -5,7 +5,7 @@ use super::packet::NO_PACKET;
 use super::port::port_flag;
 use crate::model::{Op, PRIORITIES, Transport};
 use crate::results::{
-    DropCause, FlowStatus, NodeResult, PortResult, PriorityResult, RdmaCounters, Results,
+    DropCause, FlowStatus, NodeResult, Observed, PortResult, PriorityResult, RdmaCounters, Results,
 };
 use crate::time::{SimDuration, SimTime};
 use crate::transport::latency_quantiles;
@@ -34,6 +34,7 @@ impl Sim<'_> {
             watchdog: self.watchdog_log,
             pauses: self.pause_log,
             series: self.series,
+            rules: self.wire.map_or_else(Vec::new, |wire| wire.results()),
         }
     }
 
@@ -52,8 +53,7 @@ impl Sim<'_> {
             let (mut received, mut sent, mut dropped, mut queued) = (0u64, 0u64, 0u64, 0u64);
             for port in self.fabric.node_ports(switch.node) {
                 let cold = &self.cold[port as usize];
-                let peer = self.ports[port as usize].peer;
-                received += self.frames_sent(peer) - cold.lost - self.in_flight(peer);
+                received += self.frames_received(port);
                 sent += self.frames_sent(port);
                 dropped += cold.drops.iter().flatten().sum::<u64>() - cold.lost;
                 queued += self.frames_queued(port);
@@ -85,8 +85,14 @@ impl Sim<'_> {
         queued + self.cold[port as usize].pause_bytes
     }
 
-    fn in_flight(&self, port: u32) -> u64 {
-        self.list_length(self.ports[port as usize].flight.head)
+    /// Frames that arrived at a port: what was sent to it, or added by rules, and neither lost nor
+    /// still under way.
+    fn frames_received(&self, port: u32) -> u64 {
+        let peer = self.ports[port as usize].peer;
+        let under_way =
+            self.list_length(self.ports[peer as usize].flight.head) + self.held.on_link(peer);
+        let added = self.cold[peer as usize].added;
+        self.frames_sent(peer) + added - self.cold[port as usize].lost - under_way
     }
 
     fn frames_queued(&self, port: u32) -> u64 {
@@ -111,7 +117,7 @@ impl Sim<'_> {
         let (info, out, cold) = (&self.fabric.ports[p], &self.ports[p], &self.cold[p]);
         let peer = &self.fabric.ports[out.peer as usize];
         let tx_bytes = self.bytes_sent(port);
-        let received = self.frames_sent(out.peer) - cold.lost - self.in_flight(out.peer);
+        let received = self.frames_received(port);
         let host = out.has(port_flag::HOST);
         PortResult {
             node: info.node,
@@ -175,7 +181,9 @@ impl Sim<'_> {
             for port in self.fabric.node_ports(host.node) {
                 let peak = u64::from(self.nic_ports[port as usize].rx_peak);
                 node.buffer_peak = Bytes(node.buffer_peak.0.max(peak));
-                let full = &self.cold[port as usize].drops[DropCause::RxBuffer as usize];
+                let cold = &self.cold[port as usize];
+                node.counters.rx_icrc_encapsulated += cold.icrc_errors;
+                let full = &cold.drops[DropCause::RxBuffer as usize];
                 node.counters.out_of_buffer += full.iter().sum::<u64>();
             }
         }
@@ -209,6 +217,13 @@ impl Sim<'_> {
         if !cold.done {
             result.active_until = SimTime::from_ps(self.now);
         }
+        if let Some(observed) = &cold.observed {
+            let mut observed = Observed::clone(observed);
+            if spec.transport == Transport::Rc {
+                observed.intact = Some(!cold.spoiled);
+            }
+            result.observed = Some(observed);
+        }
         result.message_latency = match &cold.latency {
             Some(hist) => latency_quantiles(hist),
             None => result.end.map(|end| [end.since(result.start); 3]),
@@ -219,6 +234,7 @@ impl Sim<'_> {
 
 /// Which of a flow's counters belong to its requester's host and which to its responder's. The
 /// data source reacts to congestion, the data sink reports it; for READ these sides are swapped.
+/// Wrong ICRCs belong to the port that sees them.
 fn sides(c: &RdmaCounters, read: bool) -> (RdmaCounters, RdmaCounters) {
     let mut requester = RdmaCounters {
         packet_seq_err: c.packet_seq_err,
@@ -244,7 +260,6 @@ fn sides(c: &RdmaCounters, read: bool) -> (RdmaCounters, RdmaCounters) {
     sink.out_of_sequence = c.out_of_sequence;
     sink.np_ecn_marked_roce_packets = c.np_ecn_marked_roce_packets;
     sink.np_cnp_sent = c.np_cnp_sent;
-    sink.rx_icrc_encapsulated = c.rx_icrc_encapsulated;
     (requester, responder)
 }
 

@@ -1,7 +1,7 @@
 //! Scheduled faults: links that fail and return, slow receivers, pause storms, loss.
 
 use super::Sim;
-use super::packet::{Fifo, NO_PACKET};
+use super::packet::{Fifo, NO_PACKET, PacketKind};
 use super::port::port_flag;
 use crate::model::{FaultKind, NodeId, PRIORITIES, PauseMode};
 use crate::results::DropCause;
@@ -71,6 +71,10 @@ impl Sim<'_> {
             self.cold[peer as usize].lost += 1;
             self.discard(peer, id, DropCause::LinkDown);
         }
+        for id in self.held.take_from_link(port) {
+            self.cold[peer as usize].lost += 1;
+            self.discard(peer, id, DropCause::LinkDown);
+        }
     }
 
     fn drop_queued(&mut self, port: PortId) {
@@ -96,7 +100,11 @@ impl Sim<'_> {
         let pending = std::mem::replace(&mut self.cold[port as usize].rx.pending, Fifo::EMPTY);
         let mut at = pending.head;
         while at != NO_PACKET {
-            let next = self.packets[at].next;
+            let packet = self.packets[at];
+            let next = packet.next;
+            if packet.kind == PacketKind::Foreign {
+                self.foreigners.take(packet.arg);
+            }
             self.packets.remove(at);
             at = next;
         }

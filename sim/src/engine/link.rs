@@ -45,13 +45,12 @@ impl Sim<'_> {
     pub(crate) fn send(&mut self, port: PortId, queue: u8, id: PacketId) {
         let p = port as usize;
         debug_assert!(self.ports[p].busy_until <= self.now);
+        if self.ports[p].has(port_flag::RULED) {
+            return self.send_ruled(port, queue, id);
+        }
         let wire = u32::from(self.packets[id].frame) + self.gap_bytes;
         let end = self.now + self.wire_time(port, wire);
-        self.hops += 1;
-        let q = &mut self.queues[(port, queue)];
-        q.tx_frames += 1;
-        q.tx_bytes += u64::from(wire);
-        q.last_tx = self.now;
+        self.count_sent_frame(port, queue, wire);
         let out = &mut self.ports[p];
         out.busy_until = end;
         let mut due = end + out.delay;
@@ -66,8 +65,44 @@ impl Sim<'_> {
                 due -= self.cut_through_gain(port, id, wire);
             }
         }
+        self.take_off(port, id, due);
+    }
+
+    #[inline]
+    pub(super) fn count_sent_frame(&mut self, port: PortId, queue: u8, wire: u32) {
+        self.hops += 1;
+        let q = &mut self.queues[(port, queue)];
+        q.tx_frames += 1;
+        q.tx_bytes += u64::from(wire);
+        q.last_tx = self.now;
+    }
+
+    /// When a frame whose last bit leaves at `end` arrives at the other end.
+    pub(super) fn due(&self, port: PortId, id: PacketId, end: u64) -> u64 {
+        let out = &self.ports[port as usize];
+        let due = end + out.delay;
+        if !out.has(port_flag::PEER_CUTS_THROUGH) {
+            return due;
+        }
+        let wire = u32::from(self.packets[id].frame) + self.gap_bytes;
+        due - self.cut_through_gain(port, id, wire)
+    }
+
+    /// Puts a frame behind those in flight, which it cannot overtake.
+    pub(super) fn fly(&mut self, port: PortId, id: PacketId, due: u64) {
+        let flight = self.ports[port as usize].flight;
+        let ahead = if flight.is_empty() {
+            0
+        } else {
+            self.packets[flight.tail].due
+        };
+        self.take_off(port, id, due.max(ahead));
+    }
+
+    #[inline]
+    fn take_off(&mut self, port: PortId, id: PacketId, due: u64) {
         self.packets[id].due = due;
-        let out = &mut self.ports[p];
+        let out = &mut self.ports[port as usize];
         if out.flight.is_empty() {
             out.flight.push(&mut self.packets, id);
             self.schedule(due, Kind::Arrive, port);
@@ -78,7 +113,7 @@ impl Sim<'_> {
     }
 
     /// Decides whether a frame gets across the link; frees it if not.
-    fn survives(&mut self, port: PortId, id: PacketId, wire: u32) -> bool {
+    pub(super) fn survives(&mut self, port: PortId, id: PacketId, wire: u32) -> bool {
         let p = port as usize;
         if self.ports[p].has(port_flag::DOWN) {
             self.lose(port, id, DropCause::LinkDown);
@@ -114,7 +149,7 @@ impl Sim<'_> {
     }
 
     /// A frame is gone on the link away from `port`.
-    fn lose(&mut self, port: PortId, id: PacketId, cause: DropCause) {
+    pub(super) fn lose(&mut self, port: PortId, id: PacketId, cause: DropCause) {
         let peer = self.ports[port as usize].peer;
         self.cold[peer as usize].lost += 1;
         self.discard(peer, id, cause);
@@ -237,6 +272,9 @@ impl Sim<'_> {
     pub(crate) fn discard(&mut self, port: PortId, id: PacketId, cause: DropCause) {
         let packet = self.packets[id];
         self.release_telemetry(&packet);
+        if packet.kind == PacketKind::Foreign {
+            self.foreigners.take(packet.arg);
+        }
         let cold = &mut self.cold[port as usize];
         cold.drops[cause as usize][usize::from(packet.priority)] += 1;
         self.packets.remove(id);

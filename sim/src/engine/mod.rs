@@ -13,6 +13,7 @@ pub mod port;
 pub mod queue;
 #[cfg(test)]
 mod random_tests;
+mod rules;
 mod sample;
 pub mod tap;
 #[cfg(test)]
@@ -21,7 +22,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use collect::active_span;
-pub use tap::run_tapped;
+pub use tap::{observe, run_tapped};
 
 use crate::model::Model;
 use crate::nic::{Host, NicPort};
@@ -106,6 +107,12 @@ pub struct Sim<'m> {
     pub(crate) sample_base: sample::Base,
     pub(crate) faults_left: usize,
     tap: Option<tap::Tap<'m>>,
+    /// Rules of the scenario; None: there are none.
+    pub(crate) wire: Option<Box<rules::Wire<'m>>>,
+    pub(crate) foreigners: rules::Foreigners,
+    pub(crate) held: rules::Holding,
+    /// Whether completions are kept.
+    pub(crate) observing: bool,
 }
 
 impl Sim<'_> {
@@ -178,6 +185,7 @@ impl Sim<'_> {
             Kind::Watchdog => self.watchdog_poll(entity),
             Kind::DeadlockScan => self.deadlock_scan(),
             Kind::Sample => self.take_sample(),
+            Kind::Release => self.release_held(),
         }
     }
 

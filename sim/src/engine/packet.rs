@@ -17,6 +17,10 @@ pub enum PacketKind {
     Cnp,
     /// PFC or 802.3x frame.
     Pause,
+    /// NAK that refuses a request, from responder to requester.
+    Refusal,
+    /// Edited or made by a rule: what it is, its bytes say.
+    Foreign,
 }
 
 /// Bits of [`Packet::flags`].
@@ -35,6 +39,8 @@ pub mod flag {
     pub const LOSSLESS: u8 = 0x20;
     /// READ response: the first that answers a request for the rest of a message.
     pub const RESTART: u8 = 0x40;
+    /// Has met the rules of its host's stack.
+    pub const OBEYED: u8 = 0x80;
 }
 
 /// One frame. 64 bytes: one cache line.
@@ -55,7 +61,7 @@ pub struct Packet {
     /// Data: sequence number, not wrapped. ACK: next expected one. READ request: first wanted.
     pub psn: u32,
     /// READ request: end of the range. ACK under selective repeat: the PSN that caused it.
-    /// Pause: frame content.
+    /// Pause: frame content. Refusal: NAK code. Foreign: number of its bytes.
     pub arg: u32,
     /// Port by which the packet entered the node that holds it.
     pub ingress: u32,

@@ -2,7 +2,7 @@
 
 use super::packet::{Fifo, NO_PACKET, PacketId, PacketPool};
 use crate::model::{PRIORITIES, SchedulerSpec};
-use crate::results::PriorityResult;
+use crate::results::{CAUSES, PriorityResult};
 use crate::time::SimTime;
 use crate::units::BitRate;
 
@@ -32,6 +32,8 @@ pub mod port_flag {
     /// What is sent is reported, and what the other end receives.
     pub const TAPPED: u16 = 0x400;
     pub const PEER_TAPPED: u16 = 0x800;
+    /// Rules act on what this host sends.
+    pub const RULED: u16 = 0x1000;
 }
 
 /// A port: its transmitter and the link that leads away from it.
@@ -176,7 +178,7 @@ pub struct PortCold {
     pub rx: PauseRx,
     pub tx: PauseTx,
     pub stats: [PriorityResult; PRIORITIES],
-    pub drops: [[u64; PRIORITIES]; 7],
+    pub drops: [[u64; PRIORITIES]; CAUSES],
     pub pause_frames: u64,
     pub pause_bytes: u64,
     /// Data frames since the last one that `drop_every` removed.
@@ -187,6 +189,10 @@ pub struct PortCold {
     pub lost: u64,
     /// DCQCN notification point with port scope: earliest time of the next CNP.
     pub cnp_next: u64,
+    /// Frames that rules added to what this port sent.
+    pub added: u64,
+    /// Packets with a wrong ICRC that were discarded here.
+    pub icrc_errors: u64,
 }
 
 /// A scheduler ready for use: masks and quanta instead of an enum per queue.

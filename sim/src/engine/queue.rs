@@ -49,9 +49,11 @@ pub enum Kind {
     DeadlockScan = 11,
     /// Take a sample of the time series.
     Sample = 12,
+    /// A frame that a rule held back goes on.
+    Release = 13,
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::Arrive,
     Kind::PauseApply,
     Kind::PauseExpire,
@@ -65,6 +67,7 @@ const KINDS: [Kind; 13] = [
     Kind::Watchdog,
     Kind::DeadlockScan,
     Kind::Sample,
+    Kind::Release,
 ];
 
 impl Kind {

@@ -6,11 +6,12 @@
 //! which the port was silent. Frames that a link loses are seen out and not in; frames that a full
 //! receive buffer turns away were on the wire and are seen.
 
-use super::packet::{Packet, PacketId};
+use super::packet::{Packet, PacketId, PacketKind};
 use super::port::port_flag;
 use super::{Progress, Sim};
 use crate::model::{Model, PauseMode, PauseSpec};
 use crate::results::Results;
+use crate::switch::pfc::Content;
 use crate::time::SimTime;
 use crate::topology::fabric::PortId;
 use std::collections::BTreeMap;
@@ -34,14 +35,16 @@ pub struct PauseFrame {
     pub quanta: u16,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum TapFrame {
     Packet(Packet),
     Pause(PauseFrame),
+    /// What a rule made of a frame, without FCS.
+    Bytes(Vec<u8>),
 }
 
 /// One frame at a tapped port.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TapEvent {
     pub at: SimTime,
     pub port: PortId,
@@ -62,9 +65,27 @@ pub fn run_tapped(
     let mut sim = Sim::new(model);
     sim.attach(ports, sink);
     sim.run(progress);
-    if let Some(tap) = &mut sim.tap {
-        tap.flush(u64::MAX);
+    sim.finish_tap();
+    sim.into_results()
+}
+
+/// As [`run_tapped`]; the results have every completion
+/// ([`FlowResult::observed`](crate::results::FlowResult::observed)). Memory grows with the number
+/// of messages.
+pub fn observe(
+    model: &Model,
+    ports: &[PortId],
+    sink: &mut dyn FnMut(&TapEvent),
+    progress: &mut dyn FnMut(Progress),
+) -> Results {
+    let mut sim = Sim::new(model);
+    sim.observing = true;
+    for flow in &mut sim.flows {
+        flow.observed = Some(Default::default());
     }
+    sim.attach(ports, sink);
+    sim.run(progress);
+    sim.finish_tap();
     sim.into_results()
 }
 
@@ -112,6 +133,12 @@ impl<'m> Sim<'m> {
             slack: slack.unwrap_or(0),
         });
     }
+
+    fn finish_tap(&mut self) {
+        if let Some(tap) = &mut self.tap {
+            tap.flush(u64::MAX);
+        }
+    }
 }
 
 impl Sim<'_> {
@@ -131,8 +158,21 @@ impl Sim<'_> {
     /// A frame leaves a tapped port now.
     #[cold]
     pub(super) fn tap_out(&mut self, port: PortId, id: PacketId) {
-        let frame = TapFrame::Packet(self.packets[id]);
-        self.tap(self.now, port, Direction::Out, frame);
+        self.tap_out_at(port, id, self.now);
+    }
+
+    /// A frame leaves a tapped port at a time that has come, or is about to.
+    pub(super) fn tap_out_at(&mut self, port: PortId, id: PacketId, at: u64) {
+        let frame = self.tap_frame(id);
+        self.tap(at, port, Direction::Out, frame);
+    }
+
+    fn tap_frame(&self, id: PacketId) -> TapFrame {
+        let packet = &self.packets[id];
+        match packet.kind {
+            PacketKind::Foreign => TapFrame::Bytes(self.foreign_bytes(packet)),
+            _ => TapFrame::Packet(*packet),
+        }
     }
 
     /// A frame from `tx` arrives at the tapped port at the other end.
@@ -146,29 +186,40 @@ impl Sim<'_> {
             let wire = u32::from(self.packets[id].frame) + self.gap_bytes;
             at += self.cut_through_gain(tx, id, wire);
         }
-        let frame = TapFrame::Packet(self.packets[id]);
+        let frame = self.tap_frame(id);
         self.tap(at, peer, Direction::In, frame);
     }
 
     /// A pause frame leaves a port, or takes effect there, now.
-    pub(crate) fn tap_pause(&mut self, port: PortId, direction: Direction, content: (u8, u8)) {
+    pub(crate) fn tap_pause_frame(&mut self, port: PortId, direction: Direction, id: PacketId) {
         if !self.ports[port as usize].has(port_flag::TAPPED) {
             return;
+        }
+        let packet = self.packets[id];
+        if packet.kind == PacketKind::Foreign {
+            let frame = TapFrame::Bytes(self.foreign_bytes(&packet));
+            return self.tap(self.now, port, direction, frame);
         }
         let sender = match direction {
             Direction::Out => port,
             Direction::In => self.ports[port as usize].peer,
         };
-        let spec: &PauseSpec = self.pause_spec(sender);
-        if spec.out_of_band {
+        if self.pause_spec(sender).out_of_band {
             return;
         }
-        let frame = TapFrame::Pause(PauseFrame {
-            global: spec.mode == PauseMode::Global,
-            enabled: content.0,
-            stop: content.1,
-            quanta: spec.quanta.unwrap_or(u16::MAX),
-        });
+        let frame = TapFrame::Pause(self.pause_content(sender, &packet));
         self.tap(self.now, port, direction, frame);
+    }
+
+    /// What a pause frame of the port `sender` says.
+    pub(super) fn pause_content(&self, sender: PortId, packet: &Packet) -> PauseFrame {
+        let spec: &PauseSpec = self.pause_spec(sender);
+        let content = Content::unpack(packet.arg);
+        PauseFrame {
+            global: spec.mode == PauseMode::Global,
+            enabled: content.enabled,
+            stop: content.stop,
+            quanta: spec.quanta.unwrap_or(u16::MAX),
+        }
     }
 }

@@ -6,6 +6,9 @@
 mod lldp;
 mod roce;
 
+pub(crate) use roce::{QKEY, RKEY};
+
+use crate::engine::packet::Packet;
 use crate::engine::tap::{Direction, PauseFrame, TapEvent, TapFrame};
 use crate::model::{FlowSpec, Framing, Model, Op, Role, Transport};
 use crate::rng::{Purpose, Stream};
@@ -14,6 +17,9 @@ use crate::transport::{Layout, flow_path};
 use crate::wire::bth::Service;
 use crate::wire::{Mac, mac_control, psn};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Number of the first flow's requester; even.
+pub(crate) const FIRST_QPN: u32 = 0x100;
 
 /// One end of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,19 +123,31 @@ impl<'m> Frames<'m> {
     /// Replaces what `buffer` holds by the frame of an event, without FCS.
     pub fn emit(&self, event: &TapEvent, buffer: &mut Vec<u8>) {
         match &event.frame {
-            TapFrame::Packet(packet) => {
-                self.packet(packet).emit(buffer, |_| ());
-                debug_assert_eq!(buffer.len() + 4, usize::from(packet.frame), "{packet:?}");
+            TapFrame::Packet(packet) => self.write(packet, buffer),
+            TapFrame::Bytes(bytes) => {
+                buffer.clear();
+                buffer.extend_from_slice(bytes);
             }
             TapFrame::Pause(pause) => {
                 let sender = match event.direction {
                     Direction::Out => event.port,
                     Direction::In => self.ports[event.port as usize].peer,
                 };
-                buffer.clear();
-                buffer.extend(pause_frame(pause).frame(self.mac(sender)));
+                self.write_pause(sender, pause, buffer);
             }
         }
+    }
+
+    /// Replaces what `buffer` holds by the frame of a packet of a flow.
+    pub(crate) fn write(&self, packet: &Packet, buffer: &mut Vec<u8>) {
+        self.packet(packet).emit(buffer, |_| ());
+        debug_assert_eq!(buffer.len() + 4, usize::from(packet.frame), "{packet:?}");
+    }
+
+    /// Replaces it by a pause frame that `sender` sends.
+    pub(crate) fn write_pause(&self, sender: PortId, pause: &PauseFrame, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        buffer.extend(pause_frame(pause).frame(self.mac(sender)));
     }
 
     fn node_role(&self, port: PortId) -> Role {
@@ -141,14 +159,15 @@ fn flow(model: &Model, fabric: &mut Fabric, qp: u32, spec: &FlowSpec) -> Flow {
     let path = flow_path(fabric, spec, spec.op != Op::Read).unwrap_or_default();
     let (first, last) = (path.first().copied(), path.last());
     let last = last.map(|&port| fabric.ports[port as usize].peer);
-    let nic = match model.nodes[spec.src as usize].role {
+    let nic_of = |node: u32| match model.nodes[node as usize].role {
         Role::Host(profile) => model.nics.get(profile as usize),
         Role::Switch(_) => None,
     };
+    let (nic, far) = (nic_of(spec.src), nic_of(spec.dst));
     let end = |port: Option<PortId>, node, side| End {
         // A flow without a path sends nothing.
         port: port.unwrap_or(fabric.node_ports(node).start),
-        qpn: (qp.wrapping_mul(2).wrapping_add(0x100) & psn::MASK) | side,
+        qpn: (qp.wrapping_mul(2).wrapping_add(FIRST_QPN) & psn::MASK) | side,
     };
     Flow {
         ends: [end(first, spec.src, 0), end(last, spec.dst, 1)],
@@ -162,7 +181,7 @@ fn flow(model: &Model, fabric: &mut Fabric, qp: u32, spec: &FlowSpec) -> Flow {
         },
         op: spec.op,
         layout: Layout::new(spec, nic.map_or(1_024, |nic| nic.mtu), false),
-        rnr_timer: nic.map_or(0, |nic| roce::rnr_code(nic.rc.rnr_timer)),
+        rnr_timer: far.map_or(0, |nic| roce::rnr_code(nic.rc.rnr_timer)),
     }
 }
 

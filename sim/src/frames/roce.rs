@@ -13,8 +13,8 @@ use crate::wire::{ethernet, psn, roce};
 
 const TTL: u8 = 64;
 const VLAN: u16 = 1;
-const RKEY: u32 = 0x1000;
-const QKEY: u32 = 0x1111_1111;
+pub(crate) const RKEY: u32 = 0x1000;
+pub(crate) const QKEY: u32 = 0x1111_1111;
 
 /// The code of the wait nearest to a span (IBTA table 45).
 pub(super) fn rnr_code(span: SimDuration) -> u8 {
@@ -38,10 +38,10 @@ impl Frames<'_> {
     pub(super) fn packet(&self, packet: &Packet) -> roce::Repr {
         let flow = &self.flows[packet.qp as usize];
         let source = usize::from(flow.op == Op::Read);
-        let from = if packet.kind == PacketKind::Data {
-            source
-        } else {
-            1 - source
+        let from = match packet.kind {
+            PacketKind::Data => source,
+            PacketKind::Refusal => 1,
+            _ => 1 - source,
         };
         let (from, to) = (flow.ends[from], flow.ends[1 - from]);
         let mut bth = Bth {
@@ -129,7 +129,11 @@ impl Flow {
         };
         let (operation, psn, extensions) = match packet.kind {
             PacketKind::Data => return Some(self.data(packet)),
-            PacketKind::Cnp | PacketKind::Pause => return None,
+            PacketKind::Cnp | PacketKind::Pause | PacketKind::Foreign => return None,
+            PacketKind::Refusal => {
+                let nak = Syndrome::Nak(NakCode::from_bits(packet.arg as u8));
+                (Operation::Acknowledge, packet.psn, answer(nak))
+            }
             PacketKind::Ack => {
                 let mut extensions = answer(UNLIMITED);
                 let before = packet.psn.wrapping_sub(1);

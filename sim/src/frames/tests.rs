@@ -16,7 +16,7 @@ fn captured(model: &Model) -> Vec<(TapEvent, Vec<u8>)> {
     let mut sink = |event: &TapEvent| {
         let mut bytes = Vec::new();
         frames.emit(event, &mut bytes);
-        all.push((*event, bytes));
+        all.push((event.clone(), bytes));
     };
     run_tapped(model, &ports, &mut sink, &mut |_| ());
     all

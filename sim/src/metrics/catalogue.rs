@@ -337,6 +337,12 @@ pub static METRICS: &[Metric] = &[
         "no route to the destination",
         DropCause::NoRoute,
     ),
+    drops("drops.rule", "dropped by a [[rule]]", DropCause::Rule),
+    drops(
+        "drops.refused",
+        "taken by no queue pair: ICRC or headers are wrong",
+        DropCause::Refused,
+    ),
     call(
         "retransmits.packets",
         Unit::Count,

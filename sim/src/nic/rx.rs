@@ -168,6 +168,8 @@ impl Sim<'_> {
             PacketKind::RnrNak => self.receive_rnr_nak(&packet),
             PacketKind::ReadRequest => self.receive_read_request(&packet),
             PacketKind::Cnp => self.receive_cnp(&packet),
+            PacketKind::Refusal => self.receive_refusal(&packet),
+            PacketKind::Foreign => return self.deliver_foreign(port, id),
             PacketKind::Pause => {}
         }
         self.release_telemetry(&packet);

@@ -1,11 +1,12 @@
-//! Rules: which frames a wire drops, repeats, delays, reorders or changes.
+//! Rules: which frames a wire drops, repeats, delays, reorders or changes, and what it adds.
 //!
 //! [`classify`] says what a dissected frame is, [`Tracker`] which packet of its queue pair and which
-//! transmission of it, [`Rules`] what is to be done, [`edit`] does what concerns bytes. Nothing here
-//! knows where frames come from.
+//! transmission of it, [`Rules`] what is to be done, [`edit`] and [`inject`] do what concerns bytes.
+//! Nothing here knows where frames come from.
 
 mod classify;
 pub mod edit;
+pub mod inject;
 mod track;
 
 pub use classify::{Class, classify};
@@ -23,6 +24,8 @@ pub struct Rule {
     pub name: String,
     pub filter: Filter,
     pub choice: Choice,
+    /// It acts in the sending host, before the frame is on the wire: the host is what seems wrong.
+    pub stack: bool,
     pub action: Action,
 }
 
@@ -52,6 +55,10 @@ pub struct Choice {
     pub probability: Option<Probability>,
     /// At most so many.
     pub limit: Option<u64>,
+    /// Only from this time on, since the beginning of the run. Others are not counted as fitting.
+    pub after: Option<SimDuration>,
+    /// Only before this time.
+    pub until: Option<SimDuration>,
 }
 
 /// What is done to a chosen frame.
@@ -68,6 +75,8 @@ pub enum Action {
         by: u32,
     },
     Edit(edit::Edit),
+    /// Adds a frame.
+    Inject(inject::Inject),
 }
 
 /// A frame at the wire.
@@ -89,6 +98,8 @@ pub struct Decision {
     /// Frames that go first.
     pub behind: u32,
     pub edits: Vec<edit::Edit>,
+    /// Made from the frame as it came, before edits. They go even if it is dropped.
+    pub injections: Vec<inject::Inject>,
 }
 
 /// What became of a rule.
@@ -100,28 +111,86 @@ pub struct Count {
     pub applied: u64,
 }
 
+/// A rule acted on a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Which of the frames that fitted, from 1.
+    pub n: u64,
+    pub class: Class,
+    pub place: Option<Place>,
+}
+
+impl std::fmt::Display for Hit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.class.name())?;
+        let Some(place) = self.place else {
+            return Ok(());
+        };
+        if let Some(qp) = place.qp {
+            write!(f, ", queue pair {qp}")?;
+        }
+        write!(f, ", PSN +{}, round {}", place.psn, place.round)
+    }
+}
+
+/// Hits that are remembered of each rule: the first ones.
+const MAX_HITS: usize = 4096;
+
+/// A rule at work.
+#[derive(Clone, Debug)]
+struct Acting {
+    rule: Rule,
+    stream: Stream,
+    count: Count,
+    hits: Vec<Hit>,
+}
+
 /// Rules at work.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    rules: Vec<(Rule, Stream, Count)>,
+    rules: Vec<Acting>,
     tracker: Tracker,
 }
 
 impl Rules {
+    /// The rules of the wire among these.
     pub fn new(rules: &[Rule], seed: u64) -> Rules {
+        Rules::of(rules, seed, false)
+    }
+
+    /// Those that act in sending hosts.
+    pub fn stack(rules: &[Rule], seed: u64) -> Rules {
+        Rules::of(rules, seed, true)
+    }
+
+    fn of(rules: &[Rule], seed: u64, stack: bool) -> Rules {
+        // A rule has the chances of its place in the file.
         let stream = |index: usize| Stream::new(seed, index as u32, 0, Purpose::Rule);
-        let with_state = |(index, rule): (usize, &Rule)| {
-            let state = (stream(index), Count::default());
-            (rule.clone(), state.0, state.1)
+        let with_state = |(index, rule): (usize, &Rule)| Acting {
+            rule: rule.clone(),
+            stream: stream(index),
+            count: Count::default(),
+            hits: Vec::new(),
         };
+        let all = rules.iter().enumerate();
         Rules {
-            rules: rules.iter().enumerate().map(with_state).collect(),
+            rules: all
+                .filter(|(_, rule)| rule.stack == stack)
+                .map(with_state)
+                .collect(),
             tracker: Tracker::default(),
         }
     }
 
-    /// Says what is to be done with the next frame. Once per frame, in the order of arrival.
-    pub fn decide(&mut self, from: u32, to: Option<u32>, frame: &Dissected<'_>) -> Decision {
+    /// Says what is to be done with the next frame, `at` this time since the beginning of the run.
+    /// Once per frame, in the order of arrival.
+    pub fn decide(
+        &mut self,
+        from: u32,
+        to: Option<u32>,
+        frame: &Dissected<'_>,
+        at: SimDuration,
+    ) -> Decision {
         if self.rules.is_empty() {
             return Decision::default();
         }
@@ -133,14 +202,20 @@ impl Rules {
             class,
             place,
         };
-        self.judge(&seen)
+        self.judge(&seen, at)
     }
 
-    fn judge(&mut self, seen: &Seen) -> Decision {
+    fn judge(&mut self, seen: &Seen, at: SimDuration) -> Decision {
         let mut decision = Decision::default();
-        for (rule, stream, count) in &mut self.rules {
+        for Acting {
+            rule,
+            stream,
+            count,
+            hits,
+        } in &mut self.rules
+        {
             // Later rules see what earlier ones let through.
-            if decision.drop || !rule.filter.fits(seen) {
+            if decision.drop || !rule.choice.is_open(at) || !rule.filter.fits(seen) {
                 continue;
             }
             count.matched += 1;
@@ -148,12 +223,20 @@ impl Rules {
                 continue;
             }
             count.applied += 1;
+            if hits.len() < MAX_HITS {
+                hits.push(Hit {
+                    n: count.matched,
+                    class: seen.class,
+                    place: seen.place,
+                });
+            }
             match rule.action {
                 Action::Drop => decision.drop = true,
                 Action::Duplicate { copies } => decision.copies += u32::from(copies),
                 Action::Delay(time) => decision.delay += time,
                 Action::Reorder { by } => decision.behind = decision.behind.max(by),
                 Action::Edit(edit) => decision.edits.push(edit),
+                Action::Inject(inject) => decision.injections.push(inject),
             }
         }
         decision
@@ -161,7 +244,12 @@ impl Rules {
 
     /// What became of each rule, in the order given.
     pub fn counts(&self) -> impl Iterator<Item = (&Rule, Count)> {
-        self.rules.iter().map(|(rule, _, count)| (rule, *count))
+        self.rules.iter().map(|acting| (&acting.rule, acting.count))
+    }
+
+    /// The first frames on which each rule acted, in the order given.
+    pub fn hits(&self) -> impl Iterator<Item = &[Hit]> {
+        self.rules.iter().map(|acting| &acting.hits[..])
     }
 }
 
@@ -181,6 +269,10 @@ impl Filter {
 }
 
 impl Choice {
+    fn is_open(&self, at: SimDuration) -> bool {
+        self.after.is_none_or(|after| at >= after) && self.until.is_none_or(|until| at < until)
+    }
+
     fn takes(&self, count: &Count, stream: &mut Stream) -> bool {
         let n = count.matched;
         // Drawn for every frame that fits, so that other conditions do not shift the sequence.

@@ -1,20 +1,15 @@
 //! Rules of the wire: what it does to which frames.
 
+mod action;
+
+use self::action::{action, check_keys, word};
 use super::diag::Mistakes;
 use super::network::Network;
 use super::quantity::{Given, Sp};
 use super::raw::*;
-use crate::rules::edit::Edit;
-use crate::rules::{Action, Choice, Class, Filter, Rule};
-use crate::time::SimDuration;
+use crate::rules::{Choice, Class, Filter, Rule};
 use crate::wire::psn;
 use std::ops::Range;
-
-/// Frames that one rule may hold back for later ones.
-const MAX_REORDER: u32 = 1000;
-const MAX_DELAY: SimDuration = SimDuration::from_ms(60_000);
-/// Shorter than this there is no Ethernet header.
-const MIN_BYTES: u32 = 14;
 
 /// The rules in the order of the file.
 pub(super) fn build(raw: &RawScenario, network: &Network, mistakes: &mut Mistakes) -> Vec<Rule> {
@@ -26,93 +21,16 @@ pub(super) fn build(raw: &RawScenario, network: &Network, mistakes: &mut Mistake
             name: rule.name.given().unwrap_or_else(default),
             filter: filter(rule, network, mistakes),
             choice: choice(rule, mistakes),
+            stack: rule.stack.get_or(false),
             action,
         }
     });
     rules.collect()
 }
 
-const fn word(action: RawAction) -> &'static str {
-    match action {
-        RawAction::Drop => "drop",
-        RawAction::Duplicate => "duplicate",
-        RawAction::Delay => "delay",
-        RawAction::Reorder => "reorder",
-        RawAction::Corrupt => "corrupt",
-        RawAction::Truncate => "truncate",
-        RawAction::Ecn => "ecn",
-    }
-}
-
+/// Where a key is.
 fn span<T>(given: &Option<Sp<T>>) -> Option<&Range<usize>> {
     given.as_ref().map(|v| &v.span)
-}
-
-/// Reports keys that the action does not read, and keys that it lacks.
-fn check_keys(rule: &RawRule, mistakes: &mut Mistakes) {
-    use RawAction as A;
-    let keys = [
-        ("copies", span(&rule.copies), A::Duplicate, false),
-        ("delay", span(&rule.delay), A::Delay, true),
-        ("by", span(&rule.by), A::Reorder, false),
-        ("bit", span(&rule.bit), A::Corrupt, false),
-        ("repair", span(&rule.repair), A::Corrupt, false),
-        ("bytes", span(&rule.bytes), A::Truncate, true),
-    ];
-    for (name, given, reader, needed) in keys {
-        let reads = rule.action.value == reader;
-        match given {
-            Some(span) if !reads => {
-                let message = format!("`{name}` has no meaning for this action");
-                mistakes.push(span, message, "", "");
-            }
-            None if reads && needed => {
-                let message = format!("this action needs `{name}`");
-                mistakes.at(&rule.action, message, "");
-            }
-            _ => {}
-        }
-    }
-}
-
-fn action(rule: &RawRule, mistakes: &mut Mistakes) -> Action {
-    match rule.action.value {
-        RawAction::Drop => Action::Drop,
-        RawAction::Duplicate => {
-            positive(&rule.copies, 0, "copies", mistakes);
-            Action::Duplicate {
-                copies: rule.copies.get_or(1),
-            }
-        }
-        RawAction::Delay => {
-            if let Some(long) = rule.delay.as_ref().filter(|d| d.value > MAX_DELAY) {
-                mistakes.at(long, format!("a delay above {MAX_DELAY}"), "");
-            }
-            Action::Delay(rule.delay.get_or(SimDuration::ZERO))
-        }
-        RawAction::Reorder => {
-            positive(&rule.by, 0, "frames", mistakes);
-            if let Some(many) = rule.by.as_ref().filter(|by| by.value > MAX_REORDER) {
-                mistakes.at(many, format!("more than {MAX_REORDER} frames"), "");
-            }
-            Action::Reorder {
-                by: rule.by.get_or(1),
-            }
-        }
-        RawAction::Corrupt => Action::Edit(Edit::Corrupt {
-            bit: rule.bit.get_or(0),
-            repair: rule.repair.get_or(false),
-        }),
-        RawAction::Truncate => {
-            if let Some(short) = rule.bytes.as_ref().filter(|b| b.value < MIN_BYTES) {
-                mistakes.at(short, format!("fewer than {MIN_BYTES} bytes"), "");
-            }
-            Action::Edit(Edit::Truncate {
-                bytes: rule.bytes.get_or(MIN_BYTES),
-            })
-        }
-        RawAction::Ecn => Action::Edit(Edit::SetCe),
-    }
 }
 
 fn filter(rule: &RawRule, network: &Network, mistakes: &mut Mistakes) -> Filter {
@@ -162,11 +80,21 @@ fn choice(rule: &RawRule, mistakes: &mut Mistakes) -> Choice {
     if let Some(given) = rule.nth.as_ref().filter(|n| n.value.0.contains(&0)) {
         mistakes.at(given, "frames are counted from 1", "");
     }
+    let (after, until) = (rule.after.given(), rule.until.given());
+    if let Some(late) = rule.until.as_ref().filter(|u| after >= Some(u.value)) {
+        mistakes.at(
+            late,
+            "no time is left",
+            "`until` must be later than `after`",
+        );
+    }
     Choice {
         nth,
         every: rule.every.get_or(0),
         probability: rule.probability.given(),
         limit: rule.limit.given(),
+        after,
+        until,
     }
 }
 
@@ -185,6 +113,8 @@ fn positive<T: Copy + PartialEq>(
 mod tests {
     use crate::model::Model;
     use crate::plan::Diagnostic;
+    use crate::rules::edit::{Edit, Field, Span, Value};
+    use crate::rules::inject::{Inject, Made};
     use crate::rules::{Action, Class};
     use crate::scenario::{Overrides, load};
     use crate::time::SimDuration;
@@ -230,6 +160,50 @@ mod tests {
     }
 
     #[test]
+    fn edits_and_injections_are_read() {
+        let model = read(
+            "[[rule]]\naction = \"rewrite\"\nfield = \"psn\"\nadd = -1\nstack = true\n\
+             [[rule]]\naction = \"rewrite\"\nfield = \"payload\"\noffset = 4\nwidth = 2\n\
+             little = true\nvalue = 65535\nrepair = false\n\
+             [[rule]]\naction = \"corrupt\"\nfield = \"dest-qp\"\nxor = 0x800000\n\
+             [[rule]]\naction = \"inject\"\nframe = \"rnr\"\ncode = 14\npsn_add = -2\n\
+             before = true\nafter = \"1ms\"\nuntil = \"2ms\"\n\
+             [[rule]]\naction = \"inject\"\nframe = \"pfc\"\nquanta = 9\npriorities = [3, 4]\n",
+        )
+        .unwrap();
+        let rewrite = |field, value, repair| {
+            Action::Edit(Edit::Rewrite {
+                field,
+                value,
+                repair,
+            })
+        };
+        let span = Span {
+            offset: 4,
+            width: 2,
+            little: true,
+        };
+        let inject = |frame, before| Action::Inject(Inject { frame, before });
+        let (enable, quanta) = (0x18, 9);
+        let actions: Vec<Action> = model.rules.iter().map(|rule| rule.action).collect();
+        assert_eq!(
+            actions,
+            [
+                rewrite(Field::Psn, Value::Add(u64::MAX), true),
+                rewrite(Field::Payload(span), Value::Set(65535), false),
+                rewrite(Field::DestQp, Value::Xor(0x80_0000), false),
+                inject(Made::rnr(14, 0xff_fffe), true),
+                inject(Made::Pfc { enable, quanta }, false),
+            ]
+        );
+        assert!(model.rules[0].stack && !model.rules[1].stack);
+        let choice = &model.rules[3].choice;
+        let ms = SimDuration::from_ms;
+        assert_eq!((choice.after, choice.until), (Some(ms(1)), Some(ms(2))));
+        assert_eq!(model.rules[3].name, "inject-4");
+    }
+
+    #[test]
     fn rules_that_cannot_be_are_refused() {
         for (rule, message) in [
             ("action = \"drop\"\ndelay = \"1ms\"", "has no meaning"),
@@ -246,10 +220,67 @@ mod tests {
             ("action = \"drop\"\nevery = 0", "zero frames"),
             ("action = \"reorder\"\nby = 5000", "more than"),
             ("action = \"vanish\"", "unknown value"),
+            ("action = \"rewrite\"\nvalue = 1", "needs `field`"),
+            ("action = \"rewrite\"\nfield = \"psn\"", "needs `value`"),
+            (
+                "action = \"rewrite\"\nfield = \"psn\"\nvalue = 1\nadd = 1",
+                "second value",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"pad\"\nvalue = 4",
+                "has 2 bits",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"psn\"\nadd = -8388609",
+                "has 24 bits",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"psm\"\nadd = 1",
+                "unknown value",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"psn\"\nadd = 1\nwidth = 2",
+                "no meaning",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"frame\"\nadd = 1\nwidth = 9",
+                "1 to 8",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"quanta\"\nvalue = 1\npriorities = [1, 2]",
+                "not one priority",
+            ),
+            ("action = \"corrupt\"\nfield = \"psn\"", "needs `xor`"),
+            ("action = \"corrupt\"\nxor = 1", "no meaning"),
+            (
+                "action = \"corrupt\"\nfield = \"psn\"\nxor = 1\nbit = 3",
+                "no meaning",
+            ),
+            ("action = \"inject\"", "needs `frame`"),
+            (
+                "action = \"inject\"\nframe = \"cnp\"\ncode = 1",
+                "no meaning",
+            ),
+            (
+                "action = \"inject\"\nframe = \"nak\"\ncode = 32",
+                "above 31",
+            ),
+            (
+                "action = \"inject\"\nframe = \"ghost\"\npsn_add = 16777216",
+                "24 bits",
+            ),
+            (
+                "action = \"inject\"\nframe = \"pfc\"\npriorities = 8",
+                "0 to 7",
+            ),
+            (
+                "action = \"drop\"\nafter = \"2ms\"\nuntil = \"2ms\"",
+                "no time is left",
+            ),
         ] {
             let found = read(&format!("[[rule]]\n{rule}\n")).unwrap_err();
             assert!(
-                found.iter().any(|d| d.message.contains(message)),
+                found.iter().any(|d| format!("{d:?}").contains(message)),
                 "{rule}: {found:?}"
             );
         }

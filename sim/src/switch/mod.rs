@@ -4,7 +4,7 @@ pub mod budget;
 pub mod buffer;
 mod deadlock;
 mod ecn;
-mod pfc;
+pub(crate) mod pfc;
 mod sched;
 mod watchdog;
 
@@ -13,7 +13,7 @@ pub(crate) use ecn::Marking;
 use crate::engine::Sim;
 use crate::engine::packet::{PacketId, PacketKind, flag};
 use crate::engine::port::port_flag;
-use crate::model::{Occupancy, PRIORITIES, SwitchProfile, TailDrop, Trust};
+use crate::model::{Occupancy, Op, PRIORITIES, SwitchProfile, TailDrop, Trust};
 use crate::results::DropCause;
 use crate::topology::fabric::{Ends, PortId};
 use buffer::{Admission, Pool, Threshold};
@@ -319,6 +319,8 @@ impl Sim<'_> {
 
     /// Whether a packet travels from the data source of its flow to the other end.
     pub(crate) fn towards_receiver(&self, packet: &crate::engine::packet::Packet) -> bool {
-        packet.kind == PacketKind::Data
+        let packet = self.original(packet);
+        let read = || self.model.flows[packet.qp as usize].op == Op::Read;
+        packet.kind == PacketKind::Data || (packet.kind == PacketKind::Refusal && read())
     }
 }

@@ -5,15 +5,17 @@
 //! response time, blocks the queues of its priorities, and expires unless refreshed.
 
 use crate::engine::Sim;
-use crate::engine::packet::{NO_PACKET, Packet, PacketKind};
+use crate::engine::packet::{NO_PACKET, Packet, PacketId, PacketKind};
 use crate::engine::port::{NEVER, port_flag};
 use crate::engine::queue::Kind;
 use crate::engine::tap::Direction;
 use crate::model::{PRIORITIES, PauseMode, PauseSpec, Role};
-use crate::results::PauseLogEntry;
+use crate::results::{DropCause, PauseLogEntry};
 use crate::time::{SimDuration, SimTime};
 use crate::topology::fabric::PortId;
 use crate::units::BitRate;
+use crate::wire::dissect::{Body, Link, dissect};
+use crate::wire::mac_control::{self, ADDRESS, FRAME_LEN};
 
 /// Frame bytes of a MAC control frame, FCS included.
 const PAUSE_FRAME_BYTES: u32 = 64;
@@ -22,9 +24,9 @@ const QUANTUM_BITS: u64 = 512;
 
 /// Content of a pause frame: which classes it names and which of them it stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Content {
-    enabled: u8,
-    stop: u8,
+pub(crate) struct Content {
+    pub(crate) enabled: u8,
+    pub(crate) stop: u8,
 }
 
 impl Content {
@@ -32,7 +34,7 @@ impl Content {
         u32::from(self.enabled) | u32::from(self.stop) << 8
     }
 
-    fn unpack(arg: u32) -> Self {
+    pub(crate) fn unpack(arg: u32) -> Self {
         Content {
             enabled: arg as u8,
             stop: (arg >> 8) as u8,
@@ -42,9 +44,12 @@ impl Content {
 
 /// Time that a pause lasts at a rate, ps; None in the specification: for ever.
 fn pause_time(spec: &PauseSpec, rate: BitRate) -> u64 {
-    spec.quanta.map_or(NEVER, |q| {
-        rate.serialize_ceil(u64::from(q) * QUANTUM_BITS / 8).ps()
-    })
+    spec.quanta.map_or(NEVER, |q| quanta_time(q, rate))
+}
+
+fn quanta_time(quanta: u16, rate: BitRate) -> u64 {
+    let bytes = u64::from(quanta) * QUANTUM_BITS / 8;
+    rate.serialize_ceil(bytes).ps()
 }
 
 impl Sim<'_> {
@@ -117,30 +122,51 @@ impl Sim<'_> {
             self.cold[p].pause_frames += 1;
             self.cold[p].pause_bytes += u64::from(bytes);
             self.hops += 1;
-            self.tap_pause(port, Direction::Out, (content.enabled, content.stop));
         }
         self.schedule_refresh(port, &spec);
-        let loss = self.loss[p].frame;
-        if !loss.is_zero() && loss.hit(self.loss_rng[p].next_u32()) {
-            return;
-        }
-        let peer = self.ports[p].peer;
-        let response = self.pause_spec(peer).response;
-        let delay = self.fabric.ports[p].delay + response;
-        let due = at + delay.ps();
-        let frame = Packet {
-            due,
+        let id = self.packets.insert(Packet {
             kind: PacketKind::Pause,
             arg: content.pack(),
             ..Packet::EMPTY
-        };
-        let id = self.packets.insert(frame);
+        });
+        let near_host = port_flag::HOST | port_flag::PEER_HOST;
+        if self.wire.is_some() && self.ports[p].has(near_host) && !spec.out_of_band {
+            return self.send_pause_ruled(port, id, at);
+        }
+        self.tap_pause_frame(port, Direction::Out, id);
+        self.fly_pause(port, id, at, 0);
+    }
+
+    /// A pause frame whose last bit leaves at `end` reaches the other end, `delay` later than it
+    /// would.
+    pub(crate) fn fly_pause(&mut self, port: PortId, id: PacketId, end: u64, delay: u64) {
+        let p = port as usize;
+        let loss = self.loss[p].frame;
+        if !loss.is_zero() && loss.hit(self.loss_rng[p].next_u32()) {
+            return self.forget_pause(id);
+        }
+        let peer = self.ports[p].peer;
+        let response = self.pause_spec(peer).response;
+        let due = end + (self.fabric.ports[p].delay + response).ps();
+        if delay > 0 {
+            return self.hold_pause(peer, id, due.saturating_add(delay));
+        }
+        self.packets[id].due = due;
         let pending = &mut self.cold[peer as usize].rx.pending;
         let first = pending.is_empty();
         pending.push(&mut self.packets, id);
         if first {
             self.schedule(due, Kind::PauseApply, peer);
         }
+    }
+
+    /// Frees a pause frame.
+    fn forget_pause(&mut self, id: PacketId) {
+        let packet = self.packets[id];
+        if packet.kind == PacketKind::Foreign {
+            self.foreigners.take(packet.arg);
+        }
+        self.packets.remove(id);
     }
 
     fn count_sent(&mut self, port: PortId, content: Content, mode: PauseMode) {
@@ -215,15 +241,24 @@ impl Sim<'_> {
         let Some(id) = self.cold[p].rx.pending.pop(&self.packets) else {
             return;
         };
-        let content = Content::unpack(self.packets[id].arg);
-        self.packets.remove(id);
         let next = self.cold[p].rx.pending.head;
         if !self.cold[p].rx.pending.is_empty() {
             self.schedule(self.packets[next].due, Kind::PauseApply, port);
         }
+        self.apply_pause(port, id);
+    }
+
+    /// A pause frame takes effect at a port.
+    pub(crate) fn apply_pause(&mut self, port: PortId, id: PacketId) {
+        self.tap_pause_frame(port, Direction::In, id);
+        if self.packets[id].kind == PacketKind::Foreign {
+            return self.apply_foreign_pause(port, id);
+        }
+        let p = port as usize;
+        let content = Content::unpack(self.packets[id].arg);
+        self.packets.remove(id);
         let spec = *self.pause_spec(port);
         self.log_pause(port, content, &spec);
-        self.tap_pause(port, Direction::In, (content.enabled, content.stop));
         let rate = self.cold[p].rate;
         let until = self
             .now
@@ -233,6 +268,54 @@ impl Sim<'_> {
             PauseMode::Off => PauseMode::Pfc,
             mode => mode,
         };
+        let mut until_of = [None; PRIORITIES];
+        for (priority, until_of) in until_of.iter_mut().enumerate() {
+            if content.enabled & 1 << priority != 0 {
+                let stop = content.stop & 1 << priority != 0;
+                *until_of = Some(if stop { until } else { 0 });
+            }
+        }
+        self.obey_pause(port, sent_as, &until_of);
+    }
+
+    /// A rule's pause frame: what its bytes say, if they are a pause frame at all.
+    fn apply_foreign_pause(&mut self, port: PortId, id: PacketId) {
+        let packet = self.packets[id];
+        let bytes = self.foreign_bytes(&packet);
+        let dissected = dissect(Link::Ethernet, &bytes, bytes.len() as u32);
+        let whole = bytes.len() >= FRAME_LEN && dissected.ethernet.dst == ADDRESS;
+        let tagged = dissected.ethernet.outer.is_some();
+        let (Body::Pause(frame), true, false) = (dissected.body, whole, tagged) else {
+            let peer = self.ports[port as usize].peer;
+            return self.lose_ruled(peer, id, DropCause::Refused);
+        };
+        let sent_as = match frame {
+            mac_control::Repr::Pause { .. } => PauseMode::Global,
+            mac_control::Repr::Pfc { .. } => PauseMode::Pfc,
+            mac_control::Repr::Unknown { .. } => {
+                let peer = self.ports[port as usize].peer;
+                return self.lose_ruled(peer, id, DropCause::Refused);
+            }
+        };
+        self.forget_pause(id);
+        let rate = self.cold[port as usize].rate;
+        let until = |quanta: u16| match quanta {
+            0 => 0,
+            quanta => self.now.saturating_add(quanta_time(quanta, rate)),
+        };
+        let until_of = frame.times().map(|time| time.map(until));
+        self.obey_pause(port, sent_as, &until_of);
+    }
+
+    /// What a pause frame asks for, per priority: the end of the pause, 0 for none; None: nothing.
+    fn obey_pause(
+        &mut self,
+        port: PortId,
+        sent_as: PauseMode,
+        until_of: &[Option<u64>; PRIORITIES],
+    ) {
+        let p = port as usize;
+        let spec = *self.pause_spec(port);
         if sent_as == PauseMode::Global {
             self.cold[p].rx.global_frames += 1;
         }
@@ -240,13 +323,13 @@ impl Sim<'_> {
         if spec.mode != sent_as {
             return;
         }
-        for priority in 0..PRIORITIES as u8 {
+        for (priority, until) in (0..).zip(until_of) {
             let bit = 1 << priority;
-            if content.enabled & bit == 0 {
+            let Some(until) = *until else {
                 continue;
-            }
+            };
             let stats = &mut self.cold[p].stats[usize::from(priority)];
-            let stop = content.stop & bit != 0;
+            let stop = until != 0;
             stats.rx_pause += u64::from(stop);
             stats.rx_resume += u64::from(!stop);
             if self.cold[p].rx.ignored & bit != 0 {

@@ -8,6 +8,7 @@ use crate::engine::port::NEVER;
 use crate::engine::queue::Kind;
 use crate::model::{CnpScope, NpSpec, Op};
 use crate::results::FlowStatus;
+use crate::wire::bth::NakCode;
 
 impl Sim<'_> {
     /// A control packet from the receiver of a flow back to its sender.
@@ -144,6 +145,43 @@ impl Sim<'_> {
         self.send_reply(qp, request);
     }
 
+    /// Refuses the request that is expected; the queue pair is in error from now on.
+    pub(crate) fn refuse_request(&mut self, qp: u32, code: NakCode) {
+        let r = &mut self.receivers[qp as usize];
+        (r.dead, r.special) = (true, true);
+        if r.op == Op::Read {
+            self.senders[qp as usize].flags |= sender_flag::FAILED;
+        }
+        self.send_refusal(qp, code);
+    }
+
+    /// A NAK from the responder, whichever way the data goes.
+    fn send_refusal(&mut self, qp: u32, code: NakCode) {
+        let r = &self.receivers[qp as usize];
+        let (read, epsn) = (r.op == Op::Read, r.epsn);
+        let mut nak = self.control_packet(qp, PacketKind::Refusal, epsn, header::AETH);
+        nak.arg = u32::from(code.bits());
+        if !read {
+            return self.send_reply(qp, nak);
+        }
+        let s = &self.senders[qp as usize];
+        (nak.psn, nak.route) = (s.limit, s.route);
+        let (port, queue) = (s.port, nak.queue);
+        let id = self.packets.insert(nak);
+        self.send_control(port, queue, id);
+    }
+
+    /// READ: the responder lacks a request.
+    pub(crate) fn repeat_requests(&mut self, packet: &Packet) {
+        let qp = packet.qp as usize;
+        self.flows[qp].result.counters.packet_seq_err += 1;
+        if self.receivers[qp].op == Op::Read {
+            let r = &self.receivers[qp];
+            let (from, to) = (packet.psn.max(r.epsn), r.requested);
+            self.send_read_requests(packet.qp, from, to);
+        }
+    }
+
     /// READ: asks again from the first missing packet.
     pub(crate) fn repeat_read(&mut self, qp: u32) {
         let r = &self.receivers[qp as usize];
@@ -228,9 +266,14 @@ impl Sim<'_> {
             s.nxt = packet.psn;
             s.restart = packet.psn;
         } else if packet.psn > s.limit {
-            // An earlier request is lost: the requester will ask again from there.
+            // An earlier request is lost: the requester is told once.
+            if !s.gap_told {
+                s.gap_told = true;
+                self.send_refusal(packet.qp, NakCode::PsnSequenceError);
+            }
             return;
         }
+        s.gap_told = false;
         s.limit = s.limit.max(packet.arg);
         self.activate(packet.qp);
     }

@@ -5,7 +5,7 @@ use super::sender_flag;
 use crate::engine::Sim;
 use crate::engine::port::NEVER;
 use crate::model::{FlowSpec, Op, Transport};
-use crate::results::FlowStatus;
+use crate::results::{FlowStatus, Outcome, WorkCompletion};
 use crate::time::{SimDuration, SimTime};
 use hdrhistogram::Histogram;
 
@@ -201,6 +201,12 @@ impl Sim<'_> {
         let cold = &mut self.flows[qp as usize];
         while cold.completed < layout.messages && psn >= cold.next_end {
             cold.completed += 1;
+            if let Some(observed) = &mut cold.observed {
+                observed.sent.push(WorkCompletion {
+                    at: SimTime::from_ps(self.now),
+                    outcome: Outcome::Success,
+                });
+            }
             cold.next_end = layout.end_of(cold.completed + 1);
             if let (Some(hist), Some(posted)) = (&mut cold.latency, cold.posted.pop_front()) {
                 // Nanoseconds; the histogram grows to any value below its limit.
@@ -259,8 +265,18 @@ impl Sim<'_> {
         if status == FlowStatus::Completed {
             cold.result.end = Some(now);
         } else {
-            cold.result.messages_flushed = u64::from(layout.messages - cold.completed);
+            let left = layout.messages - cold.completed;
+            cold.result.messages_flushed = u64::from(left);
+            if let Some(observed) = &mut cold.observed {
+                let error = std::iter::once(Outcome::Error);
+                let rest = std::iter::repeat(Outcome::Flushed);
+                let outcomes = error.chain(rest).take(left as usize);
+                let ended = outcomes.map(|outcome| WorkCompletion { at: now, outcome });
+                observed.sent.extend(ended);
+            }
             self.senders[qp as usize].flags |= sender_flag::FAILED;
+            let r = &mut self.receivers[qp as usize];
+            (r.dead, r.special) = (true, true);
         }
         self.senders[qp as usize].rto_at = NEVER;
         self.receivers[qp as usize].deadline = NEVER;

@@ -5,6 +5,7 @@
 //! kept unwrapped; the 24 bits of the wire are enough because fewer than 2^23 are in flight.
 
 mod control;
+mod foreign;
 mod messages;
 mod rc;
 mod receive;
@@ -14,7 +15,7 @@ pub mod telemetry;
 
 use crate::cc::Cc;
 use crate::model::{FlowSpec, Op, Recovery, Transport};
-use crate::results::FlowResult;
+use crate::results::{FlowResult, Observed};
 use crate::topology::fabric::{Ends, Fabric, PathKey, PortId};
 use hdrhistogram::Histogram;
 pub(crate) use messages::{Layout, latency_histogram, latency_quantiles};
@@ -78,6 +79,8 @@ pub struct Sender {
     pub timer_at: u64,
     pub cc: Cc,
     pub resend: Option<Box<Resend>>,
+    /// READ: a gap among requests was reported.
+    pub gap_told: bool,
 }
 
 impl Sender {
@@ -109,6 +112,12 @@ pub struct Receiver {
     pub nak_sent: bool,
     /// The message being received lacks a packet (UC).
     pub broken: bool,
+    /// The two below are to be looked at.
+    pub special: bool,
+    /// The queue pair is in error.
+    pub dead: bool,
+    /// The packet with this number cannot belong to the message being received.
+    pub doom: u32,
     pub transport: Transport,
     pub op: Op,
     pub recovery: Recovery,
@@ -149,6 +158,11 @@ pub struct FlowCold {
     /// Flows that a message delivered here releases.
     pub releases: Vec<u32>,
     pub done: bool,
+    /// Something was accepted that was not sent so.
+    pub spoiled: bool,
+    /// RC: the packet that the receiver is to accept next.
+    pub in_turn: u32,
+    pub observed: Option<Box<Observed>>,
 }
 
 /// The ECMP key of a flow, in the direction of its data or against it.

@@ -8,6 +8,7 @@ use crate::engine::port::NEVER;
 use crate::model::Recovery;
 use crate::results::FlowStatus;
 use crate::time::{SimDuration, SimTime};
+use crate::wire::bth::NakCode;
 
 impl Sim<'_> {
     /// An ACK: everything before its PSN has arrived.
@@ -118,6 +119,15 @@ impl Sim<'_> {
 
     /// The receiver had no buffer: wait as told, then send from that packet again.
     pub(crate) fn receive_rnr_nak(&mut self, packet: &Packet) {
+        let wait = self
+            .nic_at(self.receivers[packet.qp as usize].port)
+            .rc
+            .rnr_timer;
+        self.wait_for_receiver(packet, wait.ps());
+    }
+
+    /// The receiver asks for a wait, in ps.
+    pub(crate) fn wait_for_receiver(&mut self, packet: &Packet, wait: u64) {
         let qp = packet.qp;
         let rc = self.nic_of(qp).rc;
         if self.senders[qp as usize].is(sender_flag::FAILED) {
@@ -139,8 +149,27 @@ impl Sim<'_> {
                 .req_rnr_retries_exceeded += 1;
             return self.finish(qp, FlowStatus::RnrRetryExceeded);
         }
-        self.hold_back(qp, rc.rnr_timer.ps());
+        self.hold_back(qp, wait);
         self.activate(qp);
+    }
+
+    /// The responder refuses the packet with this number: everything before it was executed.
+    pub(crate) fn receive_refusal(&mut self, packet: &Packet) {
+        let qp = packet.qp;
+        if self.flows[qp as usize].done {
+            return;
+        }
+        let read = self.senders[qp as usize].is(sender_flag::READ);
+        let status = match NakCode::from_bits(packet.arg as u8) {
+            NakCode::PsnSequenceError => return self.repeat_requests(packet),
+            NakCode::InvalidRequest => FlowStatus::RemoteInvalidRequest,
+            NakCode::RemoteAccessError => FlowStatus::RemoteAccess,
+            _ => FlowStatus::RemoteOperational,
+        };
+        if !read {
+            self.advance_una(qp, packet.psn);
+        }
+        self.finish(qp, status);
     }
 
     fn hold_back(&mut self, qp: u32, delay: u64) {

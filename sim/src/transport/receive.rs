@@ -4,13 +4,16 @@ use super::selective::Arrived;
 use crate::engine::Sim;
 use crate::engine::packet::{Packet, flag};
 use crate::model::{NpSpec, Op, Recovery, Transport};
+use crate::results::{Outcome, WorkCompletion};
+use crate::time::SimTime;
 use crate::topology::fabric::PortId;
+use crate::wire::bth::NakCode;
 
 impl Sim<'_> {
     /// A data packet has reached its host.
     #[inline]
     pub(crate) fn receive_data(&mut self, port: PortId, packet: &Packet) {
-        if self.flows[packet.qp as usize].done && self.is_failed(packet.qp) {
+        if self.receivers[packet.qp as usize].special && !self.is_usable(packet) {
             return;
         }
         if packet.has(flag::CE) && self.nic_at(port).np != NpSpec::Off {
@@ -26,8 +29,15 @@ impl Sim<'_> {
         }
     }
 
-    fn is_failed(&self, qp: u32) -> bool {
-        self.senders[qp as usize].is(super::sender_flag::FAILED)
+    /// Whether a queue pair that is in error, or about to find one, takes a packet.
+    #[cold]
+    fn is_usable(&mut self, packet: &Packet) -> bool {
+        let r = &self.receivers[packet.qp as usize];
+        let doomed = packet.psn == r.doom && packet.psn == r.epsn;
+        if doomed && !r.dead {
+            self.refuse_request(packet.qp, NakCode::InvalidRequest);
+        }
+        !doomed && !self.receivers[packet.qp as usize].dead
     }
 
     #[inline]
@@ -35,6 +45,9 @@ impl Sim<'_> {
         let qp = packet.qp;
         if packet.psn == self.receivers[qp as usize].message_end && !self.open_message(packet) {
             return;
+        }
+        if self.observing {
+            self.note_accepted(qp, packet.psn);
         }
         let r = &mut self.receivers[qp as usize];
         r.epsn += 1;
@@ -53,6 +66,15 @@ impl Sim<'_> {
             self.close_message(qp);
         }
         self.acknowledge(packet);
+    }
+
+    /// Keeps watch over the receiver: each packet is accepted once and in its turn.
+    #[cold]
+    fn note_accepted(&mut self, qp: u32, psn: u32) {
+        let again = self.receivers[qp as usize].recovery == Recovery::GoBack0;
+        let flow = &mut self.flows[qp as usize];
+        flow.spoiled |= psn > flow.in_turn || (psn < flow.in_turn && !again);
+        flow.in_turn = psn + 1;
     }
 
     /// Answers an in-order packet if it is time to.
@@ -86,6 +108,9 @@ impl Sim<'_> {
             }
             r.delivered += u64::from(r.layout.packet(epsn).0);
             r.epsn += 1;
+            if self.observing {
+                self.note_accepted(qp, epsn);
+            }
         }
     }
 
@@ -132,6 +157,14 @@ impl Sim<'_> {
             r.delivered += packets
                 .map(|p| u64::from(r.layout.packet(p).0))
                 .sum::<u64>();
+        }
+        if let Some(observed) = &mut self.flows[qp as usize].observed {
+            if self.model.flows[qp as usize].op == Op::Send {
+                observed.received.push(WorkCompletion {
+                    at: SimTime::from_ps(now),
+                    outcome: Outcome::Success,
+                });
+            }
         }
         self.message_delivered(qp);
     }

@@ -112,6 +112,9 @@ fn completions(result: &FlowResult) -> Vec<Completion> {
     let error = match result.status {
         FlowStatus::RetryExceeded => Some(Status::RetryExcErr),
         FlowStatus::RnrRetryExceeded => Some(Status::RnrRetryExcErr),
+        FlowStatus::RemoteInvalidRequest => Some(Status::RemInvReqErr),
+        FlowStatus::RemoteAccess => Some(Status::RemAccessErr),
+        FlowStatus::RemoteOperational => Some(Status::RemOpErr),
         FlowStatus::Completed | FlowStatus::Unfinished | FlowStatus::Unreachable => None,
     };
     let flushed = result

@@ -19,6 +19,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use xoff_sim::rules::{Rule, Rules, edit};
+use xoff_sim::time::SimDuration;
 use xoff_sim::wire::Mac;
 use xoff_sim::wire::dissect::{Link, dissect};
 
@@ -177,7 +178,9 @@ impl Wire {
         let to = self.addresses.get(&dst).copied();
         let node = |index: usize| self.ports.get(index).map(|port| port.node);
         let (sender, receiver) = (node(from).unwrap_or_default(), to.and_then(node));
-        let decision = self.rules.decide(sender, receiver, &dissected);
+        let decision = self
+            .rules
+            .decide(sender, receiver, &dissected, SimDuration::ZERO);
         // A bridge does not pass what is for its own ear (IEEE 802.1Q 8.6.3).
         let local = matches!(dst.0, [1, 0x80, 0xc2, 0, 0, 0..=0x0f]);
         if decision.drop || local {
@@ -244,16 +247,11 @@ impl Wire {
             done.and_then(Output::commit)
                 .map_err(|e| LabError::file("write", path, &e))?;
         }
-        let rules = self.rules.counts().map(|(rule, count)| RuleReport {
-            name: rule.name.clone(),
-            matched: count.matched,
-            applied: count.applied,
-        });
         Ok(WireReport {
             received: self.ports.iter().map(|port| port.received).collect(),
             forwarded: self.forwarded,
             overflowed: self.ports.iter().map(|port| port.overflowed).sum(),
-            rules: rules.collect(),
+            rules: RuleReport::of(&self.rules),
         })
     }
 }

@@ -91,6 +91,7 @@ fn rule(action: Action, nth: u64) -> Rule {
             nth: vec![nth],
             ..Choice::default()
         },
+        stack: false,
         action,
     }
 }

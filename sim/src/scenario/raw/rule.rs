@@ -1,11 +1,14 @@
 //! Rules of the wire.
 
-use super::super::quantity::{OneOrMany, Sp};
+use super::super::quantity::{OneOrMany, Priority, Sp};
 use crate::rules::Class;
+use crate::rules::edit::{FIELDS, Field};
 use crate::time::SimDuration;
 use crate::units::Probability;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -18,12 +21,71 @@ pub(in crate::scenario) enum RawAction {
     Delay,
     /// Later frames between the same hosts pass it. Keys: by.
     Reorder,
-    /// A bit of its payload is wrong. Keys: bit, repair.
+    /// A bit of its payload is wrong, or bits of a field. Keys: bit, repair; field, xor.
     Corrupt,
+    /// A field has another value. Keys: field, one of value, add and xor, repair.
+    Rewrite,
     /// Its end is missing. Keys: bytes.
     Truncate,
     /// It is marked "congestion experienced".
     Ecn,
+    /// Another frame, made from it, goes the same way. Keys: frame, before, and what that reads.
+    Inject,
+}
+
+/// What is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawFrame {
+    /// A congestion notification.
+    Cnp,
+    /// A negative acknowledgement. Keys: code, psn_add.
+    Nak,
+    /// Receiver not ready. Keys: code, psn_add.
+    Rnr,
+    /// An acknowledgement. Keys: psn_add.
+    Ack,
+    /// A copy with another PSN. Keys: psn_add.
+    Ghost,
+    /// A pause of priorities, from the sender of the frame. Keys: quanta, priorities.
+    Pfc,
+    /// A pause of the link (802.3x). Keys: quanta.
+    Pause,
+}
+
+/// The name of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scenario) struct RawField(pub(in crate::scenario) Field);
+
+const NAMES: [&str; FIELDS.len()] = {
+    let mut names = [""; FIELDS.len()];
+    let mut i = 0;
+    while i < names.len() {
+        names[i] = FIELDS[i].0;
+        i += 1;
+    }
+    names
+};
+
+impl<'de> Deserialize<'de> for RawField {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let name = <Cow<'_, str>>::deserialize(d)?;
+        let found = FIELDS.iter().find(|(known, _)| *known == name);
+        match found {
+            Some((_, field)) => Ok(RawField(*field)),
+            None => Err(D::Error::unknown_variant(&name, &NAMES)),
+        }
+    }
+}
+
+impl JsonSchema for RawField {
+    fn schema_name() -> Cow<'static, str> {
+        "Field".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": NAMES.as_slice() })
+    }
 }
 
 /// What the wire does to frames that fit. Without further keys, to all of them.
@@ -65,6 +127,15 @@ pub(in crate::scenario) struct RawRule {
     /// At most so many.
     #[serde(default)]
     pub(in crate::scenario) limit: Option<Sp<u64>>,
+    /// Only frames from this time on, since the beginning of the run.
+    #[serde(default)]
+    pub(in crate::scenario) after: Option<Sp<SimDuration>>,
+    /// Only frames before this time.
+    #[serde(default)]
+    pub(in crate::scenario) until: Option<Sp<SimDuration>>,
+    /// Act in the sending host, before the frame is on the wire. Default: false.
+    #[serde(default)]
+    pub(in crate::scenario) stack: Option<Sp<bool>>,
     /// duplicate: how many more. Default: 1.
     #[serde(default)]
     pub(in crate::scenario) copies: Option<Sp<u8>>,
@@ -77,9 +148,48 @@ pub(in crate::scenario) struct RawRule {
     /// corrupt: which bit of the payload, modulo its length. Default: 0.
     #[serde(default)]
     pub(in crate::scenario) bit: Option<Sp<u32>>,
-    /// corrupt: make ICRC or TCP checksum right again. Default: false.
+    /// corrupt, rewrite: make ICRC or TCP checksum right again. Default: true for rewrite.
     #[serde(default)]
     pub(in crate::scenario) repair: Option<Sp<bool>>,
+    /// rewrite, corrupt: the field.
+    #[serde(default)]
+    pub(in crate::scenario) field: Option<Sp<RawField>>,
+    /// rewrite: the new value.
+    #[serde(default)]
+    pub(in crate::scenario) value: Option<Sp<i64>>,
+    /// rewrite: what is added, modulo the field's width.
+    #[serde(default)]
+    pub(in crate::scenario) add: Option<Sp<i64>>,
+    /// rewrite, corrupt: bits that are turned round.
+    #[serde(default)]
+    pub(in crate::scenario) xor: Option<Sp<i64>>,
+    /// field payload or frame: bytes before it. Default: 0.
+    #[serde(default)]
+    pub(in crate::scenario) offset: Option<Sp<u32>>,
+    /// field payload or frame: bytes of it, 1 to 8. Default: 1.
+    #[serde(default)]
+    pub(in crate::scenario) width: Option<Sp<u8>>,
+    /// field payload or frame: least significant byte first. Default: false.
+    #[serde(default)]
+    pub(in crate::scenario) little: Option<Sp<bool>>,
+    /// inject: what is added.
+    #[serde(default)]
+    pub(in crate::scenario) frame: Option<Sp<RawFrame>>,
+    /// inject: in front of the frame rather than behind it. Default: false.
+    #[serde(default)]
+    pub(in crate::scenario) before: Option<Sp<bool>>,
+    /// frame nak: the NAK code; frame rnr: the timer code. 0 to 31. Default: 0.
+    #[serde(default)]
+    pub(in crate::scenario) code: Option<Sp<u8>>,
+    /// frame nak, rnr, ack, ghost: added to the frame's PSN. Default: 0.
+    #[serde(default)]
+    pub(in crate::scenario) psn_add: Option<Sp<i32>>,
+    /// frame pfc, pause: for how many times 512 bit times. Default: 65535.
+    #[serde(default)]
+    pub(in crate::scenario) quanta: Option<Sp<u16>>,
+    /// frame pfc: which priorities, default 3; field quanta: the one that is meant.
+    #[serde(default)]
+    pub(in crate::scenario) priorities: Option<Sp<OneOrMany<Priority>>>,
     /// truncate: bytes that remain, without FCS.
     #[serde(default)]
     pub(in crate::scenario) bytes: Option<Sp<u32>>,
