@@ -359,7 +359,10 @@ impl Wire {
             forwarded: self.forwarded,
             overflowed: self.ports.iter().map(|port| port.overflowed).sum(),
             rules: rules.collect(),
-            switch: self.switch.as_ref().map_or_else(Vec::new, |s| s.reports(now)),
+            switch: self
+                .switch
+                .as_ref()
+                .map_or_else(Vec::new, |s| s.reports(now)),
         })
     }
 }
