@@ -27,6 +27,8 @@ pub(crate) enum Verb {
     Explain(ExplainArgs),
     /// Calculate the PFC headroom of a port and show every term
     Headroom(HeadroomArgs),
+    /// Make the checks of the catalogue on a stack: the simulator, a capture, real kernels, real NICs
+    Conform(ConformArgs),
     /// Real kernels (RoCE and iWARP) as hosts, with xoff as the switch between them
     Lab(LabArgs),
     /// Print the JSON schema of scenario files, or the list of metrics
@@ -103,6 +105,92 @@ pub(crate) enum Format {
     Human,
     Json,
     Junit,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConformArgs {
+    /// Captures to judge (--arm trace)
+    #[arg(value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+
+    /// What is under test
+    #[arg(long, value_enum, default_value_t = ConformArm::Sim)]
+    pub(crate) arm: ConformArm,
+
+    /// Kind of stack: sim, rxe, siw, cx4, cx5, cx6, e810, generic [default: by arm]
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+
+    /// Only these checks: an ID, or a pattern such as 'RC-0*'; repeat or separate by commas
+    #[arg(long = "check", value_name = "ID", value_delimiter = ',')]
+    pub(crate) checks: Vec<String>,
+
+    #[arg(long, value_enum, default_value_t = ConformFormat::Human)]
+    pub(crate) format: ConformFormat,
+
+    /// Compare the verdicts with this table; a difference fails the run
+    #[arg(long, value_name = "FILE")]
+    pub(crate) snapshot: Option<PathBuf>,
+
+    /// Write the table of --snapshot instead of comparing
+    #[arg(long, requires = "snapshot")]
+    pub(crate) update: bool,
+
+    /// Run the mutants instead: every deliberately wrong stack must be caught by its check
+    #[arg(long, conflicts_with_all = ["snapshot", "events"])]
+    pub(crate) mutants: bool,
+
+    /// Let a rule act only on these of the frames that fit it, as a failed check prints them;
+    /// rules that are not named do not act
+    #[arg(long, value_name = "RULE=N[,N]", value_parser = parse_events)]
+    pub(crate) events: Vec<(String, Vec<u64>)>,
+
+    /// Where captures of failed checks go
+    #[arg(long, value_name = "DIR", default_value = "xoff-conform")]
+    pub(crate) keep: PathBuf,
+
+    /// --arm lab: kernel of the guests [default: the newest that `xoff lab build` made]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kernel: Option<PathBuf>,
+
+    /// --arm device: how to reach the agent of a host, twice: the requester, then the responder
+    #[arg(long = "agent", value_name = "COMMAND")]
+    pub(crate) agents: Vec<String>,
+
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConformArm {
+    /// The simulator
+    Sim,
+    /// Captures
+    Trace,
+    /// Real kernels as guests
+    Lab,
+    /// Real RDMA devices of two hosts
+    Device,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConformFormat {
+    Human,
+    Json,
+    Junit,
+    Tap,
+    Sarif,
+}
+
+fn parse_events(text: &str) -> Result<(String, Vec<u64>), String> {
+    let (rule, hits) = text.split_once('=').ok_or("expected RULE=N[,N]")?;
+    let number = |hit: &str| match hit.parse() {
+        Ok(0) | Err(_) => Err(format!("`{hit}` is no number from 1")),
+        Ok(n) => Ok(n),
+    };
+    let hits = hits.split(',').filter(|hit| !hit.is_empty());
+    Ok((rule.to_owned(), hits.map(number).collect::<Result<_, _>>()?))
 }
 
 #[derive(Clone, Debug, Default, Args)]

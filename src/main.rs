@@ -1,10 +1,12 @@
 //! The `xoff` command line.
 //!
-//! One file per verb: [`run`], [`trace`], [`explain`], [`headroom`], [`lab`], [`schema`]. Data goes to standard output, everything
+//! One file per verb: [`run`], [`trace`], [`conform`], [`explain`], [`headroom`],
+//! [`lab`], [`schema`]. Data goes to standard output, everything
 //! else to standard error. Exit status: 0 all is well, 1 an expectation failed
 //! or a capture shows errors, 2 error.
 
 mod args;
+mod conform;
 mod explain;
 mod headroom;
 mod lab;
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         args::Verb::Trace(args) => trace::run(args),
         args::Verb::Explain(args) => explain::run(args).map(|()| true),
         args::Verb::Headroom(args) => headroom::run(args).map(|()| true),
+        args::Verb::Conform(args) => conform::run(args),
         args::Verb::Lab(args) => lab::run(args),
         args::Verb::Schema(args) => schema::run(args).map(|()| true),
     };

@@ -42,6 +42,9 @@ impl Lab {
             let _ = std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes());
             None
         };
+        if std::env::var_os("XOFF_LAB").is_some_and(|lab| lab == "off") {
+            return skip("XOFF_LAB=off");
+        }
         let missing = Places::of_machine(std::env::var_os("PATH").as_deref()).missing_to_run();
         if !missing.is_empty() {
             return skip(&format!("not installed: {}", missing.join(", ")));

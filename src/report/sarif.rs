@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use xoff_conformance::catalogue;
 use xoff_conformance::finding::Finding;
 
-const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+pub(super) const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 #[derive(Serialize)]
 struct Log {
@@ -41,7 +41,7 @@ struct Driver {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Rule {
+pub(super) struct Rule {
     id: &'static str,
     name: &'static str,
     short_description: Text,
@@ -181,7 +181,7 @@ fn rules(traced: &[Traced]) -> BTreeMap<&'static str, usize> {
     rules
 }
 
-fn rule(id: &'static str) -> Rule {
+pub(super) fn rule(id: &'static str) -> Rule {
     let check = catalogue::find(id);
     Rule {
         id,
@@ -264,7 +264,7 @@ fn artifact(index: usize, name: &str) -> ArtifactLocation {
 }
 
 /// A path as a relative or absolute URI reference (RFC 3986).
-fn uri(path: &str) -> String {
+pub(super) fn uri(path: &str) -> String {
     let path = path.replace('\\', "/");
     let mut out = String::new();
     for byte in path.bytes() {

@@ -9,9 +9,15 @@
 //! No judge is trusted unless it catches a [`Mutant`]: a stack made wrong on purpose.
 
 pub mod arm;
+pub mod deviations;
 pub mod evidence;
 pub mod experiment;
 pub mod facts;
+pub mod mutants;
+pub mod profile;
+pub mod run;
+pub mod shrink;
+pub mod snapshot;
 pub mod suite;
 
 pub use evidence::Evidence;

@@ -1,3 +1,4 @@
 //! Arms: how an experiment is run.
 
 pub mod sim;
+pub mod trace;

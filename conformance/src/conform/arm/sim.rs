@@ -1,6 +1,9 @@
 //! The simulator.
 
+use crate::agent::Script;
 use crate::conform::evidence::{Completion, Evidence, Flow, Frame, Limits, Status};
+use crate::conform::run::{Lie, Stage, StageError};
+use crate::conform::{Arm, Judged};
 use crate::lab::report::RuleReport;
 use std::collections::BTreeMap;
 use xoff_sim::engine::{self, tap};
@@ -200,4 +203,24 @@ fn side(all: &RdmaCounters, requester: bool) -> RdmaCounters {
         };
     }
     mine
+}
+
+/// The simulator as a stage.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SimStage;
+
+impl Stage for SimStage {
+    fn arm(&self) -> Arm {
+        Arm::Sim
+    }
+
+    fn observe(&mut self, model: &Model) -> Result<Evidence, StageError> {
+        let why = "the framing of the scenario has no bytes";
+        observe(model).ok_or_else(|| StageError::Unable(why.to_owned()))
+    }
+
+    fn script(&mut self, _: &Script, _: Option<Lie>) -> Result<Judged, StageError> {
+        let why = "the model has queue pairs, but no verbs";
+        Err(StageError::Unable(why.to_owned()))
+    }
 }

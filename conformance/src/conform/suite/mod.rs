@@ -35,6 +35,8 @@ pub enum Means {
     Script(Script),
     /// About xoff itself: needs no stack.
     Harness(fn() -> Judged),
+    /// About the reports: made by who prints them ([`super::run::Printer`]).
+    Printer,
 }
 
 /// A stack made wrong on purpose.
@@ -56,6 +58,8 @@ pub enum Wrong {
     Verbs(fn(&crate::agent::Request, &mut crate::agent::Reply)),
     /// What a harness check is given instead of the truth.
     Harness(fn() -> Judged),
+    /// The reports are damaged so.
+    Printer(&'static str),
 }
 
 /// What a judge says.

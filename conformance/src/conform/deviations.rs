@@ -1,0 +1,152 @@
+//! The register of known deviations: stacks that are known to do something else, and where that is
+//! written.
+
+use serde::Serialize;
+
+/// Something that a stack is known to do differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Deviation {
+    pub id: &'static str,
+    /// Profiles that have it.
+    pub profiles: &'static [&'static str],
+    /// Checks that it makes fail. Empty: none of the suite; it is on record for readers.
+    pub checks: &'static [&'static str],
+    /// What the fault's text must contain: other faults are not excused.
+    pub sign: &'static str,
+    pub what: &'static str,
+    /// Where it is written.
+    pub citation: &'static str,
+}
+
+impl Deviation {
+    /// `D-RXE-01: retry_cnt 7 has no limit (rxe_comp.c:775)`
+    pub fn reason(&self) -> String {
+        format!("{}: {} ({})", self.id, self.what, self.citation)
+    }
+}
+
+pub const REGISTER: &[Deviation] = &[
+    Deviation {
+        id: "D-RXE-01",
+        profiles: &["rxe"],
+        checks: &["RC-08"],
+        sign: "retry_cnt 7",
+        what: "retry_cnt 7 has no limit",
+        citation: "Linux 6.12 rxe_comp.c:775",
+    },
+    Deviation {
+        id: "D-RXE-02",
+        profiles: &["rxe"],
+        checks: &[],
+        sign: "",
+        what: "RNR timer code 25 is 61.41 ms instead of 61.44 ms; jiffies hide it",
+        citation: "Linux 6.12 rxe_comp.c:76",
+    },
+    Deviation {
+        id: "D-RXE-03",
+        profiles: &["rxe"],
+        checks: &[],
+        sign: "",
+        what: "timers count jiffies, and at least one",
+        citation: "Linux 6.12 rxe_qp.c:719",
+    },
+    Deviation {
+        id: "D-RXE-04",
+        profiles: &["rxe"],
+        checks: &["CC-01"],
+        sign: "no CNP",
+        what: "congestion marks are not answered with CNPs",
+        citation: "Linux 6.12 rxe_recv.c:340",
+    },
+    Deviation {
+        id: "D-RXE-05",
+        profiles: &["rxe"],
+        checks: &[],
+        sign: "",
+        what: "no counter of ICRC errors or CNPs",
+        citation: "Linux 6.12 rxe_hw_counters.c",
+    },
+    Deviation {
+        id: "D-RXE-06",
+        profiles: &["rxe"],
+        checks: &["W-07"],
+        sign: "MigReq",
+        what: "MigReq is 0 in every packet",
+        citation: "Linux 6.12 rxe_req.c:457, rxe_resp.c:827",
+    },
+    Deviation {
+        id: "D-CX6-01",
+        profiles: &["cx6"],
+        checks: &["RC-07", "RC-08"],
+        sign: "",
+        what: "adaptive retransmission: 8 to 13 retries for 7, other times than the code's",
+        citation: "Lumina, SIGCOMM 2023",
+    },
+    Deviation {
+        id: "D-CX6-02",
+        profiles: &["cx6"],
+        checks: &["Q-02"],
+        sign: "",
+        what: "ETS is not work conserving with old firmware",
+        citation: "Lumina, SIGCOMM 2023",
+    },
+    Deviation {
+        id: "D-CX4-01",
+        profiles: &["cx4"],
+        checks: &["N-02"],
+        sign: "implied_nak_seq_err",
+        what: "implied_nak_seq_err does not move",
+        citation: "Lumina, SIGCOMM 2023",
+    },
+    Deviation {
+        id: "D-E810-01",
+        profiles: &["e810"],
+        checks: &["N-02", "RC-40", "CC-02", "W-07"],
+        sign: "",
+        what: "cnpSent does not move; NAKs of READs take 83 ms; CNPs every 50 us; MigReq is 0",
+        citation: "Lumina, SIGCOMM 2023; Husky, NSDI 2023",
+    },
+    Deviation {
+        id: "D-TSH-01",
+        profiles: &[],
+        checks: &[],
+        sign: "",
+        what: "tshark 4.0.17 reads opcode 0x80 as CNP, not 0x81, and verifies no ICRC",
+        citation: "run in tests/oracle",
+    },
+    Deviation {
+        id: "D-OLD-01",
+        profiles: &[],
+        checks: &[],
+        sign: "",
+        what: "openlldp checks neither lengths of TLVs nor the sum of ETS shares",
+        citation: "openlldp 00b3c78, lldp_8021qaz.c",
+    },
+];
+
+/// The deviation that would excuse a check under a profile.
+pub fn known(profile: &str, check: &str) -> Option<&'static Deviation> {
+    let excuses = |d: &&Deviation| d.profiles.contains(&profile) && d.checks.contains(&check);
+    REGISTER.iter().find(excuses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conform::profile::Profile;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_entry_has_its_citation_and_known_names() {
+        let ids: BTreeSet<&str> = REGISTER.iter().map(|d| d.id).collect();
+        assert_eq!(ids.len(), REGISTER.len());
+        for d in REGISTER {
+            assert!(!d.citation.is_empty() && !d.what.is_empty(), "{}", d.id);
+            for profile in d.profiles {
+                assert!(Profile::find(profile).is_some(), "{}: {profile}", d.id);
+            }
+        }
+        assert_eq!(known("rxe", "W-07").map(|d| d.id), Some("D-RXE-06"));
+        assert_eq!(known("sim", "W-07"), None);
+    }
+}

@@ -1,0 +1,131 @@
+//! Whether checks catch the wrong stacks that they must catch.
+
+use super::evidence::Evidence;
+use super::run::{Printer, Stage, StageError, model};
+use super::suite::{Case, Means, Mutant, Wrong};
+use super::{Facts, Judged};
+use crate::Verdict;
+use crate::agent::Script;
+use std::collections::BTreeMap;
+
+/// What came of a mutant. PASS: it was caught.
+#[derive(Clone, Debug)]
+pub struct MutantOutcome {
+    pub id: &'static str,
+    pub mutant: &'static str,
+    pub verdict: Verdict,
+    /// The fault that gave it away.
+    pub fault: String,
+}
+
+/// Runs the mutants of cases.
+///
+/// # Errors
+/// The arm broke.
+pub fn run(
+    stage: &mut dyn Stage,
+    cases: &[&'static Case],
+    printer: Printer,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Vec<MutantOutcome>, StageError> {
+    let mut clean = BTreeMap::new();
+    let mut outcomes = Vec::new();
+    for case in cases {
+        for mutant in case.mutants {
+            tell(&format!("{} {}", case.id, mutant.name));
+            outcomes.push(one(stage, case, mutant, printer, &mut clean)?);
+        }
+    }
+    Ok(outcomes)
+}
+
+/// Evidence of experiments as they are, for mutants that falsify it.
+type Clean = BTreeMap<&'static str, Evidence>;
+
+fn one(
+    stage: &mut dyn Stage,
+    case: &'static Case,
+    mutant: &'static Mutant,
+    printer: Printer,
+    clean: &mut Clean,
+) -> Result<MutantOutcome, StageError> {
+    let skip = case.not_on.iter().find(|(arm, _)| *arm == stage.arm());
+    let judged = match skip {
+        Some((_, why)) => Err(StageError::Unable((*why).to_owned())),
+        None => judge(stage, case, mutant, printer, clean),
+    };
+    let (verdict, fault) = match judged {
+        Ok(judged) => match judged.faults.first() {
+            Some(fault) => (Verdict::Pass, fault.what.clone()),
+            None => (Verdict::Fail, String::new()),
+        },
+        Err(StageError::Unable(why)) => (Verdict::Skip(why), String::new()),
+        Err(broken) => return Err(broken),
+    };
+    Ok(MutantOutcome {
+        id: case.id,
+        mutant: mutant.name,
+        verdict,
+        fault,
+    })
+}
+
+/// The first judgement that finds fault, or the last one.
+fn judge(
+    stage: &mut dyn Stage,
+    case: &'static Case,
+    mutant: &'static Mutant,
+    printer: Printer,
+    clean: &mut Clean,
+) -> Result<Judged, StageError> {
+    let mut last = Judged::default();
+    match (case.means, mutant.wrong) {
+        (Means::Judge { experiments, judge }, wrong) => {
+            for name in experiments {
+                let evidence = match wrong {
+                    Wrong::Rules(rules) => {
+                        stage.observe(&model(name, rules).map_err(StageError::Broken)?)?
+                    }
+                    Wrong::Evidence(falsify) => {
+                        let mut evidence = truth(stage, name, clean)?.clone();
+                        falsify(&mut evidence);
+                        evidence
+                    }
+                    _ => return Err(mismatch(case)),
+                };
+                last = judge(&Facts::new(&evidence));
+                if !last.faults.is_empty() {
+                    break;
+                }
+            }
+        }
+        (Means::Script(script), Wrong::Verbs(lie)) => last = stage.script(&script, Some(lie))?,
+        (Means::Script(script), Wrong::Rules(rules)) => {
+            let run = script.run;
+            last = stage.script(&Script { rules, run }, None)?;
+        }
+        (Means::Harness(_), Wrong::Harness(wrong)) => last = wrong(),
+        (Means::Printer, Wrong::Printer(how)) => last = printer(Some(how)),
+        _ => return Err(mismatch(case)),
+    }
+    Ok(last)
+}
+
+fn truth<'a>(
+    stage: &mut dyn Stage,
+    name: &'static str,
+    clean: &'a mut Clean,
+) -> Result<&'a Evidence, StageError> {
+    use std::collections::btree_map::Entry;
+    Ok(match clean.entry(name) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(place) => {
+            let model = model(name, "").map_err(StageError::Broken)?;
+            place.insert(stage.observe(&model)?)
+        }
+    })
+}
+
+fn mismatch(case: &Case) -> StageError {
+    StageError::Broken(format!("{}: a mutant of another kind of check", case.id))
+}

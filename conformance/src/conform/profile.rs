@@ -1,0 +1,89 @@
+//! Profiles: what kind of stack is under test.
+
+use super::Arm;
+
+/// A kind of stack. What is expected of it where stacks may differ is in [`super::expect`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub arms: &'static [Arm],
+}
+
+const REAL: &[Arm] = &[Arm::Trace, Arm::Device];
+
+pub const PROFILES: &[Profile] = &[
+    Profile {
+        name: "sim",
+        about: "the simulator's own NIC",
+        arms: &[Arm::Sim, Arm::Trace],
+    },
+    Profile {
+        name: "rxe",
+        about: "Linux software RoCE",
+        arms: &[Arm::Lab, Arm::Trace, Arm::Device],
+    },
+    Profile {
+        name: "siw",
+        about: "Linux software iWARP",
+        arms: &[Arm::Lab, Arm::Trace, Arm::Device],
+    },
+    Profile {
+        name: "generic",
+        about: "any RoCE NIC: nothing is excused",
+        arms: REAL,
+    },
+    Profile {
+        name: "cx4",
+        about: "NVIDIA ConnectX-4 Lx",
+        arms: REAL,
+    },
+    Profile {
+        name: "cx5",
+        about: "NVIDIA ConnectX-5",
+        arms: REAL,
+    },
+    Profile {
+        name: "cx6",
+        about: "NVIDIA ConnectX-6 Dx",
+        arms: REAL,
+    },
+    Profile {
+        name: "e810",
+        about: "Intel E810 in RoCEv2 mode",
+        arms: REAL,
+    },
+];
+
+impl Profile {
+    pub fn find(name: &str) -> Option<&'static Profile> {
+        PROFILES.iter().find(|p| p.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Of an arm whose user names none.
+    pub fn of(arm: Arm) -> &'static Profile {
+        let name = match arm {
+            Arm::Sim => "sim",
+            Arm::Lab => "rxe",
+            Arm::Trace | Arm::Device => "generic",
+        };
+        PROFILES
+            .iter()
+            .find(|p| p.name == name)
+            .unwrap_or(&PROFILES[0])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_arm_has_a_profile() {
+        for arm in [Arm::Sim, Arm::Trace, Arm::Lab, Arm::Device] {
+            assert!(Profile::of(arm).arms.contains(&arm), "{arm}");
+        }
+        assert_eq!(Profile::find("RXE").map(|p| p.name), Some("rxe"));
+        assert_eq!(Profile::find("cx7"), None);
+    }
+}

@@ -1,0 +1,357 @@
+//! `xoff conform`: the checks of the catalogue, made on a stack.
+
+use crate::args::{ConformArgs, ConformArm, ConformFormat};
+use crate::output::{self, Error};
+use crate::report::conform::{self as report, Conformed, Kept};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use xoff_conformance::agent::Script;
+use xoff_conformance::capture::read::Reader;
+use xoff_conformance::capture::write::{Output, Writer};
+use xoff_conformance::capture::{Direction, Interface};
+use xoff_conformance::catalogue;
+use xoff_conformance::conform::arm::sim::SimStage;
+use xoff_conformance::conform::arm::trace;
+use xoff_conformance::conform::evidence::Evidence;
+use xoff_conformance::conform::profile::{PROFILES, Profile};
+use xoff_conformance::conform::run::{self, Lie, Outcome, Plan, Stage, StageError};
+use xoff_conformance::conform::suite::{self, Case};
+use xoff_conformance::conform::{Arm, Judged, mutants, snapshot};
+use xoff_sim::model::Model;
+
+impl From<StageError> for Error {
+    fn from(error: StageError) -> Error {
+        Error::Message(error.to_string())
+    }
+}
+
+pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
+    let arm = arm(args.arm);
+    let profile = profile(args, arm)?;
+    let cases = chosen(&args.checks)?;
+    refuse_idle_options(args, arm)?;
+    let begun = Instant::now();
+    let mut tell = progress(args.quiet);
+    let mut sets = Vec::new();
+    for (name, mut stage) in stages(args, arm)? {
+        if args.mutants {
+            let outcomes = mutants::run(stage.as_mut(), &cases, report::selfcheck, &mut tell)?;
+            let caught = !outcomes.iter().any(|o| o.verdict.is_failure());
+            output::print(|out| report::mutants(out, arm, profile, &outcomes, args.format))?;
+            return Ok(caught);
+        }
+        let plan = Plan {
+            profile,
+            cases: &cases,
+            events: &args.events,
+            printer: report::selfcheck,
+        };
+        let outcomes = run::run(stage.as_mut(), &plan, &mut tell)?;
+        let kept = keep(stage.as_mut(), &plan, &outcomes, args)?;
+        sets.push(Conformed {
+            name,
+            arm,
+            profile,
+            command: command(args),
+            outcomes,
+            kept,
+        });
+    }
+    if !args.quiet {
+        let checks: usize = sets.iter().map(|set| set.outcomes.len()).sum();
+        output::tell(&format!(
+            "{checks} checks in {:.1} s",
+            begun.elapsed().as_secs_f64()
+        ));
+    }
+    output::print(|out| match args.format {
+        ConformFormat::Human => report::human(out, &sets),
+        ConformFormat::Json => report::json(out, &sets),
+        ConformFormat::Junit => report::junit(out, &sets),
+        ConformFormat::Tap => report::tap(out, &sets),
+        ConformFormat::Sarif => report::sarif(out, &sets),
+    })?;
+    let fine = !sets.iter().any(|set| set.report().failed());
+    Ok(compare(args, &sets)? && fine)
+}
+
+fn arm(arm: ConformArm) -> Arm {
+    match arm {
+        ConformArm::Sim => Arm::Sim,
+        ConformArm::Trace => Arm::Trace,
+        ConformArm::Lab => Arm::Lab,
+        ConformArm::Device => Arm::Device,
+    }
+}
+
+fn profile(args: &ConformArgs, arm: Arm) -> Result<&'static Profile, Error> {
+    let refuse = |text: String| Err(Error::Message(text));
+    let Some(name) = &args.profile else {
+        return Ok(Profile::of(arm));
+    };
+    let of_arm = || {
+        let fitting = PROFILES.iter().filter(|p| p.arms.contains(&arm));
+        fitting.map(|p| p.name).collect::<Vec<_>>().join(", ")
+    };
+    match Profile::find(name) {
+        Some(profile) if profile.arms.contains(&arm) => Ok(profile),
+        Some(_) => refuse(format!(
+            "--profile {name} is not for --arm {arm}, which has {}",
+            of_arm()
+        )),
+        None => refuse(format!(
+            "no profile is called `{name}`; --arm {arm} has {}",
+            of_arm()
+        )),
+    }
+}
+
+/// The cases that patterns choose, in the order of the catalogue.
+fn chosen(patterns: &[String]) -> Result<Vec<&'static Case>, Error> {
+    for pattern in patterns {
+        if !suite::cases().any(|case| fits(pattern, case.id)) {
+            let hint = match (catalogue::find(pattern), catalogue::similar(pattern)) {
+                (Some(check), _) => format!("{} is in the catalogue, but not made here", check.id),
+                (None, Some(check)) => format!("did you mean `{}`?", check.id),
+                (None, None) => "`xoff explain` lists them all".to_owned(),
+            };
+            let text = format!("--check {pattern}: no check is called so; {hint}");
+            return Err(Error::Message(text));
+        }
+    }
+    let wanted = |case: &&Case| patterns.is_empty() || patterns.iter().any(|p| fits(p, case.id));
+    Ok(suite::cases().filter(wanted).collect())
+}
+
+/// A pattern in which `*` stands for anything, whatever the case.
+fn fits(pattern: &str, id: &str) -> bool {
+    let (pattern, id) = (pattern.to_ascii_uppercase(), id.to_ascii_uppercase());
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == id;
+    };
+    let Some(mut left) = id.strip_prefix(start) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        match left.find(part) {
+            Some(at) => left = &left[at + part.len()..],
+            None => return false,
+        }
+    }
+    left.ends_with(end)
+}
+
+fn refuse_idle_options(args: &ConformArgs, arm: Arm) -> Result<(), Error> {
+    let refuse = |text: &str| Err(Error::Message(text.to_owned()));
+    match arm {
+        Arm::Trace if args.captures.is_empty() => refuse("--arm trace needs captures to judge"),
+        Arm::Trace if args.mutants => refuse("--mutants needs a stack that runs, not captures"),
+        _ if arm != Arm::Trace && !args.captures.is_empty() => {
+            refuse("captures are judged with --arm trace only")
+        }
+        _ if arm != Arm::Device && !args.agents.is_empty() => refuse("--agent is for --arm device"),
+        _ if arm != Arm::Lab && args.kernel.is_some() => refuse("--kernel is for --arm lab"),
+        _ if args.mutants && !matches!(args.format, ConformFormat::Human | ConformFormat::Json) => {
+            refuse("--mutants are shown with --format human or json only")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is under test, with a name if there are several.
+type Stages = Vec<(String, Box<dyn Stage>)>;
+
+fn stages(args: &ConformArgs, arm: Arm) -> Result<Stages, Error> {
+    Ok(match arm {
+        Arm::Sim => vec![(String::new(), Box::new(SimStage))],
+        Arm::Trace => {
+            let one = |path: &PathBuf| {
+                let name = path.to_string_lossy().into_owned();
+                Ok((name, Box::new(Captured::read(path)?) as Box<dyn Stage>))
+            };
+            args.captures
+                .iter()
+                .map(one)
+                .collect::<Result<_, Error>>()?
+        }
+        Arm::Lab | Arm::Device => todo_stage()?,
+    })
+}
+
+fn todo_stage() -> Result<Stages, Error> {
+    Err(Error::Message("not yet".to_owned()))
+}
+
+/// A capture under test.
+struct Captured(Evidence);
+
+impl Captured {
+    fn read(path: &Path) -> Result<Captured, Error> {
+        let name = path.display().to_string();
+        let failed = |e: &dyn std::fmt::Display| Error::Message(format!("{name}: {e}"));
+        let file = File::open(path).map_err(|e| failed(&e))?;
+        let reader = Reader::new(Box::new(file), &name);
+        let evidence = reader.and_then(trace::read);
+        Ok(Captured(
+            evidence.map_err(|e| Error::Message(e.to_string()))?,
+        ))
+    }
+}
+
+impl Stage for Captured {
+    fn arm(&self) -> Arm {
+        Arm::Trace
+    }
+
+    fn observe(&mut self, _: &Model) -> Result<Evidence, StageError> {
+        Ok(self.0.clone())
+    }
+
+    fn fixed(&mut self) -> Option<Evidence> {
+        Some(std::mem::take(&mut self.0))
+    }
+
+    fn script(&mut self, _: &Script, _: Option<Lie>) -> Result<Judged, StageError> {
+        let why = "a capture cannot be told what to do";
+        Err(StageError::Unable(why.to_owned()))
+    }
+}
+
+fn progress(quiet: bool) -> impl FnMut(&str) {
+    move |what: &str| {
+        if !quiet {
+            output::tell(what);
+        }
+    }
+}
+
+/// The command that repeats a run, without the checks.
+fn command(args: &ConformArgs) -> String {
+    let arm = arm(args.arm);
+    let mut words = vec!["xoff conform".to_owned(), format!("--arm {arm}")];
+    words.extend(args.profile.iter().map(|name| format!("--profile {name}")));
+    let agents = args.agents.iter();
+    words.extend(agents.map(|agent| format!("--agent {}", crate::args::quoted(agent))));
+    let kernel = args.kernel.iter();
+    words.extend(kernel.map(|k| format!("--kernel {}", crate::args::quoted(&k.to_string_lossy()))));
+    let captures = args.captures.iter();
+    words.extend(captures.map(|path| crate::args::quoted(&path.to_string_lossy())));
+    words.join(" ")
+}
+
+/// Writes the captures of failed checks, and looks for the least that fails.
+fn keep(
+    stage: &mut dyn Stage,
+    plan: &Plan<'_>,
+    outcomes: &[Outcome],
+    args: &ConformArgs,
+) -> Result<Vec<Kept>, Error> {
+    let mut kept = Vec::new();
+    let mut written = BTreeSet::new();
+    for outcome in outcomes.iter().filter(|o| o.verdict.is_failure()) {
+        let Some((experiment, evidence)) = &outcome.failed_in else {
+            continue;
+        };
+        let ours = args.arm != ConformArm::Trace;
+        let path = args.keep.join(format!("{experiment}.pcapng"));
+        if ours && written.insert(*experiment) {
+            write_capture(&path, evidence)?;
+        }
+        kept.push(Kept {
+            id: outcome.check.id,
+            capture: ours.then(|| path.display().to_string()),
+            minimal: run::minimal(stage, plan, outcome)?,
+        });
+    }
+    Ok(kept)
+}
+
+fn write_capture(path: &Path, evidence: &Evidence) -> Result<(), Error> {
+    let failed =
+        |e: std::io::Error| Error::Message(format!("cannot write {}: {e}", path.display()));
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir).map_err(failed)?;
+    }
+    let hosts = evidence.frames.iter().map(|f| f.host).max().unwrap_or(0) + 1;
+    let interface = |host: usize| Interface {
+        name: Some(format!("h{host}")),
+        ..Interface::default()
+    };
+    let interfaces: Vec<Interface> = (0..hosts).map(interface).collect();
+    let out = Output::create(path).map_err(failed)?;
+    let mut writer = Writer::new(out, &interfaces).map_err(failed)?;
+    for frame in &evidence.frames {
+        let direction = if frame.out {
+            Direction::Out
+        } else {
+            Direction::In
+        };
+        let host = u32::try_from(frame.host).unwrap_or_default();
+        writer
+            .frame(frame.at_ns, host, direction, &frame.bytes)
+            .map_err(failed)?;
+    }
+    let times = evidence.frames.iter().map(|f| f.at_ns);
+    let (first, last) = (times.clone().min(), times.max());
+    let done = writer.finish(first.unwrap_or(0), last.unwrap_or(0));
+    done.and_then(Output::commit).map_err(failed)
+}
+
+/// Writes the snapshot, or says on standard error where it differs.
+fn compare(args: &ConformArgs, sets: &[Conformed]) -> Result<bool, Error> {
+    let Some(path) = &args.snapshot else {
+        return Ok(true);
+    };
+    let [set] = sets else {
+        let text = "--snapshot is of one stack; several captures were given";
+        return Err(Error::Message(text.to_owned()));
+    };
+    let title = format!(
+        "xoff conform --arm {} --profile {}",
+        set.arm, set.profile.name
+    );
+    let table = snapshot::table(&title, &set.outcomes);
+    if args.update {
+        output::replace_file(path, table.as_bytes())?;
+        return Ok(true);
+    }
+    let expected = fs::read_to_string(path).map_err(|e| {
+        let hint = "--update writes it";
+        Error::Message(format!("cannot read {}: {e}; {hint}", path.display()))
+    })?;
+    let lines = snapshot::difference(&expected, &table, !args.checks.is_empty());
+    if !lines.is_empty() {
+        let lines = lines.join("\n");
+        output::tell(&format!(
+            "{} is not what was found (--update replaces it):\n{lines}",
+            path.display()
+        ));
+    }
+    Ok(lines.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (pattern, id, is) in [
+            ("RC-04", "RC-04", true),
+            ("rc-04", "RC-04", true),
+            ("RC-0*", "RC-04", true),
+            ("RC-0*", "RC-14", false),
+            ("*-04", "RC-04", true),
+            ("R*-*4", "RC-04", true),
+            ("*", "X", true),
+            ("RC", "RC-04", false),
+            ("W*W", "W", false),
+        ] {
+            assert_eq!(fits(pattern, id), is, "{pattern} {id}");
+        }
+    }
+}
