@@ -2,24 +2,51 @@
 //! note says why not.
 
 use crate::support::{guest_kernel, skip};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xoff_conformance::conform::arm::lab::LabStage;
 use xoff_conformance::conform::evidence::{Evidence, Status};
 use xoff_conformance::conform::run::{Stage, StageError, model};
+use xoff_conformance::lab::run::Options;
 
-/// None, with a note, if there can be no guests.
-fn stage(name: &str) -> Option<LabStage> {
-    Some(LabStage {
-        kernel: guest_kernel(name)?,
-        program: Path::new(env!("CARGO_BIN_EXE_xoff")).to_owned(),
-        temporary: std::env::temp_dir(),
-        driver: "rxe".to_owned(),
-        timeout: Duration::from_secs(60),
-    })
+/// Guests of one test; None, with a note, if there can be none.
+struct Guests {
+    kernel: PathBuf,
+    temporary: PathBuf,
 }
 
-fn observe(stage: &mut LabStage, experiment: &str, rules: &str) -> Option<Evidence> {
+impl Guests {
+    fn new(name: &str) -> Option<Guests> {
+        let temporary = std::env::temp_dir().join(format!("xoff-a-{name}-{}", std::process::id()));
+        let kernel = guest_kernel(name)?;
+        std::fs::create_dir_all(&temporary).unwrap();
+        Some(Guests { kernel, temporary })
+    }
+
+    fn stage(&self) -> LabStage<'_> {
+        LabStage {
+            options: Options {
+                kernel: &self.kernel,
+                program: Path::new(env!("CARGO_BIN_EXE_xoff")),
+                temporary: &self.temporary,
+                directory: Path::new("/"),
+                driver: "rxe",
+                mtu: 1500,
+                memory: 256,
+                timeout: Duration::from_secs(60),
+                capture: None,
+            },
+        }
+    }
+}
+
+impl Drop for Guests {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.temporary);
+    }
+}
+
+fn observe(stage: &mut LabStage<'_>, experiment: &str, rules: &str) -> Option<Evidence> {
     match stage.observe(&model(experiment, rules).unwrap()) {
         Ok(evidence) => Some(evidence),
         Err(StageError::Unable(why)) if !cfg!(feature = "verbs") => {
@@ -33,9 +60,10 @@ fn observe(stage: &mut LabStage, experiment: &str, rules: &str) -> Option<Eviden
 
 #[test]
 fn every_operation_arrives_whole() {
-    let Some(mut stage) = stage("agents") else {
+    let Some(guests) = Guests::new("clean") else {
         return;
     };
+    let mut stage = guests.stage();
     let Some(seen) = observe(&mut stage, "clean", "") else {
         return;
     };
