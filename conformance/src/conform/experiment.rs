@@ -17,6 +17,7 @@ const ALL: &[(&str, &str)] = &[
     ("truncated", include_str!("../../../topologies/conform/truncated.toml")),
     ("marked", include_str!("../../../topologies/conform/marked.toml")),
     ("lost-data", include_str!("../../../topologies/conform/lost-data.toml")),
+    ("counted", include_str!("../../../topologies/conform/counted.toml")),
 ];
 
 /// The scenario of an experiment.
