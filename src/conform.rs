@@ -16,7 +16,7 @@ use xoff_conformance::conform::arm::sim::SimStage;
 use xoff_conformance::conform::arm::trace;
 use xoff_conformance::conform::evidence::Evidence;
 use xoff_conformance::conform::profile::{PROFILES, Profile};
-use xoff_conformance::conform::run::{self, Lie, Outcome, Stage, StageError};
+use xoff_conformance::conform::run::{self, Lie, Outcome, Plan, Stage, StageError};
 use xoff_conformance::conform::suite::{self, Case};
 use xoff_conformance::conform::{Arm, Judged, mutants, snapshot};
 use xoff_sim::model::Model;
@@ -37,13 +37,19 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
     let mut sets = Vec::new();
     for (name, mut stage) in stages(args, arm)? {
         if args.mutants {
-            let outcomes = mutants::run(stage.as_mut(), &cases, &mut tell)?;
+            let outcomes = mutants::run(stage.as_mut(), &cases, report::selfcheck, &mut tell)?;
             let caught = !outcomes.iter().any(|o| o.verdict.is_failure());
             output::print(|out| report::mutants(out, arm, profile, &outcomes, args.format))?;
             return Ok(caught);
         }
-        let outcomes = run::run(stage.as_mut(), profile, &cases, &mut tell)?;
-        let kept = keep(&outcomes, args)?;
+        let plan = Plan {
+            profile,
+            cases: &cases,
+            events: &args.events,
+            printer: report::selfcheck,
+        };
+        let outcomes = run::run(stage.as_mut(), &plan, &mut tell)?;
+        let kept = keep(stage.as_mut(), &plan, &outcomes, args)?;
         sets.push(Conformed {
             name,
             arm,
@@ -237,22 +243,28 @@ fn command(args: &ConformArgs) -> String {
     words.join(" ")
 }
 
-/// Writes the captures of failed checks.
-fn keep(outcomes: &[Outcome], args: &ConformArgs) -> Result<Vec<Kept>, Error> {
+/// Writes the captures of failed checks, and looks for the least that fails.
+fn keep(
+    stage: &mut dyn Stage,
+    plan: &Plan<'_>,
+    outcomes: &[Outcome],
+    args: &ConformArgs,
+) -> Result<Vec<Kept>, Error> {
     let mut kept = Vec::new();
     let mut written = BTreeSet::new();
     for outcome in outcomes.iter().filter(|o| o.verdict.is_failure()) {
         let Some((experiment, evidence)) = &outcome.failed_in else {
             continue;
         };
+        let ours = args.arm != ConformArm::Trace;
         let path = args.keep.join(format!("{experiment}.pcapng"));
-        if args.arm != ConformArm::Trace && written.insert(*experiment) {
+        if ours && written.insert(*experiment) {
             write_capture(&path, evidence)?;
         }
         kept.push(Kept {
             id: outcome.check.id,
-            experiment,
-            capture: (args.arm != ConformArm::Trace).then(|| path.display().to_string()),
+            capture: ours.then(|| path.display().to_string()),
+            minimal: run::minimal(stage, plan, outcome)?,
         });
     }
     Ok(kept)

@@ -6,6 +6,7 @@
 
 use crate::conform::evidence::Status;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,11 +81,53 @@ pub enum Request {
         count: u32,
         timeout_ms: u32,
     },
+    /// Waits until there is a completion that was not polled, or the time is over.
+    Wait {
+        timeout_ms: u32,
+    },
     /// Asynchronous events that came, waiting at most so long for the first.
     Events {
         timeout_ms: u32,
     },
+    /// [`Request::PostSend`] of `count` requests that differ by steps.
+    PostSends {
+        qp: u32,
+        first: SendWork,
+        steps: Steps,
+    },
+    /// [`Request::PostRecv`] of `count` requests that differ by steps.
+    PostRecvs {
+        qp: u32,
+        first: RecvWork,
+        steps: Steps,
+    },
+    /// SHA-256 of `count` ranges that begin `step` bytes after each other.
+    Hashes {
+        mr: u32,
+        offset: u64,
+        len: u64,
+        step: u64,
+        count: u32,
+    },
+    /// Arms the limit of a shared receive queue.
+    LimitSrq {
+        srq: u32,
+        limit: u32,
+    },
+    /// The device's counters.
+    Counters,
+    /// One after the other; a failure does not end it.
+    Batch(Vec<Request>),
     Close,
+}
+
+/// Requests in a row: work request numbers count up by one, addresses by these bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steps {
+    pub count: u32,
+    /// For each local range.
+    pub local: u64,
+    pub remote: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +151,10 @@ pub enum Reply {
     Completions(Vec<Work>),
     /// `IBV_EVENT_...` without the prefix, and the QPN or 0.
     Events(Vec<(String, u32)>),
+    Hashes(Vec<String>),
+    /// Named as in sysfs.
+    Counters(BTreeMap<String, u64>),
+    Batch(Vec<Reply>),
     Failed {
         call: String,
         errno: i32,

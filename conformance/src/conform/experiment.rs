@@ -1,143 +1,32 @@
 //! Experiments: scenario files that stimulate checks.
 
-/// Name and text of every experiment.
+mod connection;
+
+/// Name and text of every experiment but those of queue pairs.
 const ALL: &[(&str, &str)] = &[
-    (
-        "clean",
-        include_str!("../../../topologies/conform/clean.toml"),
-    ),
-    (
-        "ack-coalesced",
-        include_str!("../../../topologies/conform/ack-coalesced.toml"),
-    ),
-    (
-        "ack-loss",
-        include_str!("../../../topologies/conform/ack-loss.toml"),
-    ),
-    (
-        "atomic-duplicates",
-        include_str!("../../../topologies/conform/atomic-duplicates.toml"),
-    ),
-    (
-        "atomic-request-loss",
-        include_str!("../../../topologies/conform/atomic-request-loss.toml"),
-    ),
-    (
-        "atomic-response-loss",
-        include_str!("../../../topologies/conform/atomic-response-loss.toml"),
-    ),
-    (
-        "corruption",
-        include_str!("../../../topologies/conform/corruption.toml"),
-    ),
-    (
-        "duplicates",
-        include_str!("../../../topologies/conform/duplicates.toml"),
-    ),
-    (
-        "ghost-ack",
-        include_str!("../../../topologies/conform/ghost-ack.toml"),
-    ),
-    (
-        "ghost-data",
-        include_str!("../../../topologies/conform/ghost-data.toml"),
-    ),
-    (
-        "invalid-length",
-        include_str!("../../../topologies/conform/invalid-length.toml"),
-    ),
-    (
-        "invalid-sequence",
-        include_str!("../../../topologies/conform/invalid-sequence.toml"),
-    ),
-    (
-        "late-ack",
-        include_str!("../../../topologies/conform/late-ack.toml"),
-    ),
-    (
-        "late-data",
-        include_str!("../../../topologies/conform/late-data.toml"),
-    ),
-    (
-        "loss-burst",
-        include_str!("../../../topologies/conform/loss-burst.toml"),
-    ),
-    (
-        "loss-middle",
-        include_str!("../../../topologies/conform/loss-middle.toml"),
-    ),
-    (
-        "loss-repeated",
-        include_str!("../../../topologies/conform/loss-repeated.toml"),
-    ),
-    (
-        "loss-tail",
-        include_str!("../../../topologies/conform/loss-tail.toml"),
-    ),
-    (
-        "nak-loss",
-        include_str!("../../../topologies/conform/nak-loss.toml"),
-    ),
-    (
-        "read-foreign",
-        include_str!("../../../topologies/conform/read-foreign.toml"),
-    ),
-    (
-        "read-gap",
-        include_str!("../../../topologies/conform/read-gap.toml"),
-    ),
-    (
-        "read-loss",
-        include_str!("../../../topologies/conform/read-loss.toml"),
-    ),
-    (
-        "read-replay",
-        include_str!("../../../topologies/conform/read-replay.toml"),
-    ),
-    (
-        "reordering",
-        include_str!("../../../topologies/conform/reordering.toml"),
-    ),
-    (
-        "retry-limit",
-        include_str!("../../../topologies/conform/retry-limit.toml"),
-    ),
-    (
-        "retry-reset",
-        include_str!("../../../topologies/conform/retry-reset.toml"),
-    ),
-    (
-        "retry-seven",
-        include_str!("../../../topologies/conform/retry-seven.toml"),
-    ),
-    (
-        "rnr-limit",
-        include_str!("../../../topologies/conform/rnr-limit.toml"),
-    ),
-    (
-        "rnr-unlimited",
-        include_str!("../../../topologies/conform/rnr-unlimited.toml"),
-    ),
-    (
-        "rnr-wait",
-        include_str!("../../../topologies/conform/rnr-wait.toml"),
-    ),
-    (
-        "uc-gap",
-        include_str!("../../../topologies/conform/uc-gap.toml"),
-    ),
-    (
-        "uc-no-receive",
-        include_str!("../../../topologies/conform/uc-no-receive.toml"),
-    ),
+    ("clean", include_str!("../../../topologies/conform/clean.toml")),
+    ("sizes", include_str!("../../../topologies/conform/sizes.toml")),
+    ("ipv6", include_str!("../../../topologies/conform/ipv6.toml")),
+    ("bad-icrc", include_str!("../../../topologies/conform/bad-icrc.toml")),
+    ("masked-fields", include_str!("../../../topologies/conform/masked-fields.toml")),
+    ("covered-bits", include_str!("../../../topologies/conform/covered-bits.toml")),
+    ("reserved-bits", include_str!("../../../topologies/conform/reserved-bits.toml")),
+    ("transport-version", include_str!("../../../topologies/conform/transport-version.toml")),
+    ("migreq", include_str!("../../../topologies/conform/migreq.toml")),
+    ("keys", include_str!("../../../topologies/conform/keys.toml")),
+    ("queue-keys", include_str!("../../../topologies/conform/queue-keys.toml")),
+    ("opcodes", include_str!("../../../topologies/conform/opcodes.toml")),
+    ("truncated", include_str!("../../../topologies/conform/truncated.toml")),
+    ("marked", include_str!("../../../topologies/conform/marked.toml")),
+    ("lost-data", include_str!("../../../topologies/conform/lost-data.toml")),
 ];
 
 /// The scenario of an experiment.
 pub fn find(name: &str) -> Option<&'static str> {
-    ALL.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+    all().find(|(n, _)| *n == name).map(|(_, text)| text)
 }
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ALL.iter().copied()
+    ALL.iter().chain(connection::ALL).copied()
 }

@@ -11,11 +11,13 @@
 pub mod arm;
 pub mod deviations;
 pub mod evidence;
+pub mod expect;
 pub mod experiment;
 pub mod facts;
 pub mod mutants;
 pub mod profile;
 pub mod run;
+pub mod shrink;
 pub mod snapshot;
 pub mod suite;
 

@@ -1,7 +1,9 @@
 //! Whether checks catch the wrong stacks that they must catch.
 
 use super::evidence::Evidence;
-use super::run::{Stage, StageError, model};
+use super::expect::Expect;
+use super::profile::Profile;
+use super::run::{Printer, Stage, StageError, model};
 use super::suite::{Case, Means, Mutant, Wrong};
 use super::{Facts, Judged};
 use crate::Verdict;
@@ -25,6 +27,7 @@ pub struct MutantOutcome {
 pub fn run(
     stage: &mut dyn Stage,
     cases: &[&'static Case],
+    printer: Printer,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<MutantOutcome>, StageError> {
     let mut clean = BTreeMap::new();
@@ -32,7 +35,7 @@ pub fn run(
     for case in cases {
         for mutant in case.mutants {
             tell(&format!("{} {}", case.id, mutant.name));
-            outcomes.push(one(stage, case, mutant, &mut clean)?);
+            outcomes.push(one(stage, case, mutant, printer, &mut clean)?);
         }
     }
     Ok(outcomes)
@@ -45,12 +48,13 @@ fn one(
     stage: &mut dyn Stage,
     case: &'static Case,
     mutant: &'static Mutant,
+    printer: Printer,
     clean: &mut Clean,
 ) -> Result<MutantOutcome, StageError> {
     let skip = case.not_on.iter().find(|(arm, _)| *arm == stage.arm());
     let judged = match skip {
         Some((_, why)) => Err(StageError::Unable((*why).to_owned())),
-        None => judge(stage, case, mutant, clean),
+        None => judge(stage, case, mutant, printer, clean),
     };
     let (verdict, fault) = match judged {
         Ok(judged) => match judged.faults.first() {
@@ -73,6 +77,7 @@ fn judge(
     stage: &mut dyn Stage,
     case: &'static Case,
     mutant: &'static Mutant,
+    printer: Printer,
     clean: &mut Clean,
 ) -> Result<Judged, StageError> {
     let mut last = Judged::default();
@@ -88,9 +93,10 @@ fn judge(
                         falsify(&mut evidence);
                         evidence
                     }
-                    Wrong::Verbs(_) | Wrong::Harness(_) => return Err(mismatch(case)),
+                    _ => return Err(mismatch(case)),
                 };
-                last = judge(&Facts::new(&evidence));
+                let expect = Expect::of(Profile::of(stage.arm()).name);
+                last = judge(&Facts::new(&evidence).expecting(expect));
                 if !last.faults.is_empty() {
                     break;
                 }
@@ -102,6 +108,7 @@ fn judge(
             last = stage.script(&Script { rules, run }, None)?;
         }
         (Means::Harness(_), Wrong::Harness(wrong)) => last = wrong(),
+        (Means::Printer, Wrong::Printer(how)) => last = printer(Some(how)),
         _ => return Err(mismatch(case)),
     }
     Ok(last)

@@ -2,7 +2,9 @@
 
 use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
+use super::expect::Expect;
 use super::profile::Profile;
+use super::shrink::{self, Minimal};
 use super::suite::{Case, Means};
 use super::{Arm, Facts, Judged, experiment};
 use crate::Verdict;
@@ -19,6 +21,9 @@ const CAPTURE: &str = "the capture";
 
 /// Falsifies what agents say.
 pub type Lie = fn(&Request, &mut Reply);
+
+/// Judges reports, or reports that are damaged in the way that is named.
+pub type Printer = fn(Option<&str>) -> Judged;
 
 /// An arm at work.
 pub trait Stage {
@@ -102,17 +107,28 @@ pub fn model(name: &str, rules: &str) -> Result<Model, String> {
     }
 }
 
+/// What to make, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    pub profile: &'a Profile,
+    pub cases: &'a [&'static Case],
+    /// Rules act on these of their frames only; empty: as the experiments say.
+    pub events: &'a [(String, Vec<u64>)],
+    pub printer: Printer,
+}
+
 /// Makes checks, and gives their outcomes in the same order.
 ///
 /// # Errors
 /// The arm broke.
 pub fn run(
     stage: &mut dyn Stage,
-    profile: &Profile,
-    cases: &[&'static Case],
+    plan: &Plan<'_>,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<Outcome>, StageError> {
+    let Plan { profile, cases, .. } = *plan;
     let mut made: Vec<Made> = cases.iter().map(|_| Made::default()).collect();
+    let expect = Expect::of(profile.name);
     let fixed = stage.fixed();
     let groups = match fixed {
         Some(_) => vec![(CAPTURE, (0..cases.len()).collect())],
@@ -122,11 +138,11 @@ pub fn run(
         tell(name);
         let seen = match &fixed {
             Some(evidence) => Ok(evidence.clone()),
-            None => stage.observe(&model(name, "").map_err(StageError::Broken)?),
+            None => stage.observe(&restricted(name, plan)?),
         };
         let arm = stage.arm();
         match seen {
-            Ok(evidence) => judge(name, Rc::new(evidence), arm, cases, &users, &mut made),
+            Ok(evidence) => judge(name, Rc::new(evidence), (arm, expect), cases, &users, &mut made),
             Err(StageError::Unable(why)) => {
                 for user in users {
                     made[user].unable = Some(why.clone());
@@ -140,6 +156,7 @@ pub fn run(
             _ if skipped(case, stage.arm()).is_some() => continue,
             Means::Judge { .. } => continue,
             Means::Harness(judge) => Ok(judge()),
+            Means::Printer => Ok((plan.printer)(None)),
             Means::Script(script) => {
                 tell(case.id);
                 stage.script(&script, None)
@@ -155,6 +172,41 @@ pub fn run(
     Ok(outcomes
         .filter_map(|(case, made)| outcome(case, made, stage.arm(), profile))
         .collect())
+}
+
+fn restricted(name: &str, plan: &Plan<'_>) -> Result<Model, StageError> {
+    let mut model = model(name, "").map_err(StageError::Broken)?;
+    if !plan.events.is_empty() {
+        shrink::restrict(&mut model, plan.events);
+    }
+    Ok(model)
+}
+
+/// The least that makes a check fail as it did; None if it did not fail in an experiment.
+///
+/// # Errors
+/// The arm broke.
+pub fn minimal(
+    stage: &mut dyn Stage,
+    plan: &Plan<'_>,
+    outcome: &Outcome,
+) -> Result<Option<Minimal>, StageError> {
+    /// Runs that a real stack may take; the simulator's are quick.
+    const REAL: u32 = 24;
+    const SIMULATED: u32 = 500;
+    let case = plan.cases.iter().find(|case| case.id == outcome.check.id);
+    let (Some(case), Some((name, evidence))) = (case, &outcome.failed_in) else {
+        return Ok(None);
+    };
+    let (Means::Judge { judge, .. }, false) = (case.means, stage.arm() == Arm::Trace) else {
+        return Ok(None);
+    };
+    let budget = match stage.arm() {
+        Arm::Sim => SIMULATED,
+        _ => REAL,
+    };
+    let model = restricted(name, plan)?;
+    shrink::shrink(stage, &model, evidence, judge, budget).map(Some)
 }
 
 #[derive(Default)]
@@ -199,14 +251,14 @@ fn skipped(case: &Case, arm: Arm) -> Option<&'static str> {
 fn judge(
     name: &'static str,
     evidence: Rc<Evidence>,
-    arm: Arm,
+    (arm, expect): (Arm, Expect),
     cases: &[&'static Case],
     users: &[usize],
     made: &mut [Made],
 ) {
     let idle = evidence.rules.iter().filter(|rule| rule.applied == 0);
     let idle: Vec<String> = idle.map(|rule| format!("{name}: {}", rule.name)).collect();
-    let facts = Facts::new(&evidence);
+    let facts = Facts::new(&evidence).expecting(expect);
     for &user in users {
         let Means::Judge { judge, .. } = cases[user].means else {
             continue;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use std::collections::BTreeMap;
+use xoff_sim::rules::{Count, Rule, Rules};
 
 /// A run: times in milliseconds from its beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -53,6 +54,36 @@ pub struct RuleReport {
     pub matched: u64,
     /// Frames on which it acted.
     pub applied: u64,
+    /// The first of these.
+    #[serde(skip)]
+    pub hits: Vec<Hit>,
+}
+
+/// A frame on which a rule acted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hit {
+    /// Which of the frames that fitted, from 1.
+    pub n: u64,
+    /// Class, queue pair, PSN and round.
+    pub frame: String,
+}
+
+impl RuleReport {
+    /// What became of rules.
+    pub fn of(rules: &Rules) -> Vec<RuleReport> {
+        let hit = |hit: &xoff_sim::rules::Hit| Hit {
+            n: hit.n,
+            frame: hit.to_string(),
+        };
+        let report =
+            |((rule, count), hits): ((&Rule, Count), &[xoff_sim::rules::Hit])| RuleReport {
+                name: rule.name.clone(),
+                matched: count.matched,
+                applied: count.applied,
+                hits: hits.iter().map(hit).collect(),
+            };
+        rules.counts().zip(rules.hits()).map(report).collect()
+    }
 }
 
 impl LabReport {

@@ -43,6 +43,29 @@ pub enum Class {
     Other,
 }
 
+impl Class {
+    /// As rules name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Class::Data => "data",
+            Class::Ack => "ack",
+            Class::Nak => "nak",
+            Class::Rnr => "rnr",
+            Class::ReadRequest => "read-request",
+            Class::ReadResponse => "read-response",
+            Class::Atomic => "atomic",
+            Class::AtomicAck => "atomic-ack",
+            Class::Cnp => "cnp",
+            Class::Mad => "mad",
+            Class::TcpData => "tcp-data",
+            Class::Tcp => "tcp",
+            Class::Lldp => "lldp",
+            Class::Pfc => "pfc",
+            Class::Other => "other",
+        }
+    }
+}
+
 /// The class of a frame: each has exactly one.
 pub fn classify(frame: &Dissected<'_>) -> Class {
     match &frame.body {

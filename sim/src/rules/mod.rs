@@ -111,10 +111,44 @@ pub struct Count {
     pub applied: u64,
 }
 
+/// A rule acted on a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Which of the frames that fitted, from 1.
+    pub n: u64,
+    pub class: Class,
+    pub place: Option<Place>,
+}
+
+impl std::fmt::Display for Hit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.class.name())?;
+        let Some(place) = self.place else {
+            return Ok(());
+        };
+        if let Some(qp) = place.qp {
+            write!(f, ", queue pair {qp}")?;
+        }
+        write!(f, ", PSN +{}, round {}", place.psn, place.round)
+    }
+}
+
+/// Hits that are remembered of each rule: the first ones.
+const MAX_HITS: usize = 4096;
+
+/// A rule at work.
+#[derive(Clone, Debug)]
+struct Acting {
+    rule: Rule,
+    stream: Stream,
+    count: Count,
+    hits: Vec<Hit>,
+}
+
 /// Rules at work.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    rules: Vec<(Rule, Stream, Count)>,
+    rules: Vec<Acting>,
     tracker: Tracker,
 }
 
@@ -132,9 +166,11 @@ impl Rules {
     fn of(rules: &[Rule], seed: u64, stack: bool) -> Rules {
         // A rule has the chances of its place in the file.
         let stream = |index: usize| Stream::new(seed, index as u32, 0, Purpose::Rule);
-        let with_state = |(index, rule): (usize, &Rule)| {
-            let state = (stream(index), Count::default());
-            (rule.clone(), state.0, state.1)
+        let with_state = |(index, rule): (usize, &Rule)| Acting {
+            rule: rule.clone(),
+            stream: stream(index),
+            count: Count::default(),
+            hits: Vec::new(),
         };
         let all = rules.iter().enumerate();
         Rules {
@@ -171,7 +207,13 @@ impl Rules {
 
     fn judge(&mut self, seen: &Seen, at: SimDuration) -> Decision {
         let mut decision = Decision::default();
-        for (rule, stream, count) in &mut self.rules {
+        for Acting {
+            rule,
+            stream,
+            count,
+            hits,
+        } in &mut self.rules
+        {
             // Later rules see what earlier ones let through.
             if decision.drop || !rule.choice.is_open(at) || !rule.filter.fits(seen) {
                 continue;
@@ -181,6 +223,13 @@ impl Rules {
                 continue;
             }
             count.applied += 1;
+            if hits.len() < MAX_HITS {
+                hits.push(Hit {
+                    n: count.matched,
+                    class: seen.class,
+                    place: seen.place,
+                });
+            }
             match rule.action {
                 Action::Drop => decision.drop = true,
                 Action::Duplicate { copies } => decision.copies += u32::from(copies),
@@ -195,7 +244,12 @@ impl Rules {
 
     /// What became of each rule, in the order given.
     pub fn counts(&self) -> impl Iterator<Item = (&Rule, Count)> {
-        self.rules.iter().map(|(rule, _, count)| (rule, *count))
+        self.rules.iter().map(|acting| (&acting.rule, acting.count))
+    }
+
+    /// The first frames on which each rule acted, in the order given.
+    pub fn hits(&self) -> impl Iterator<Item = &[Hit]> {
+        self.rules.iter().map(|acting| &acting.hits[..])
     }
 }
 

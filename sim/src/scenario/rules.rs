@@ -113,6 +113,8 @@ fn positive<T: Copy + PartialEq>(
 mod tests {
     use crate::model::Model;
     use crate::plan::Diagnostic;
+    use crate::rules::edit::{Edit, Field, Span, Value};
+    use crate::rules::inject::{Inject, Made};
     use crate::rules::{Action, Class};
     use crate::scenario::{Overrides, load};
     use crate::time::SimDuration;
@@ -158,6 +160,50 @@ mod tests {
     }
 
     #[test]
+    fn edits_and_injections_are_read() {
+        let model = read(
+            "[[rule]]\naction = \"rewrite\"\nfield = \"psn\"\nadd = -1\nstack = true\n\
+             [[rule]]\naction = \"rewrite\"\nfield = \"payload\"\noffset = 4\nwidth = 2\n\
+             little = true\nvalue = 65535\nrepair = false\n\
+             [[rule]]\naction = \"corrupt\"\nfield = \"dest-qp\"\nxor = 0x800000\n\
+             [[rule]]\naction = \"inject\"\nframe = \"rnr\"\ncode = 14\npsn_add = -2\n\
+             before = true\nafter = \"1ms\"\nuntil = \"2ms\"\n\
+             [[rule]]\naction = \"inject\"\nframe = \"pfc\"\nquanta = 9\npriorities = [3, 4]\n",
+        )
+        .unwrap();
+        let rewrite = |field, value, repair| {
+            Action::Edit(Edit::Rewrite {
+                field,
+                value,
+                repair,
+            })
+        };
+        let span = Span {
+            offset: 4,
+            width: 2,
+            little: true,
+        };
+        let inject = |frame, before| Action::Inject(Inject { frame, before });
+        let (enable, quanta) = (0x18, 9);
+        let actions: Vec<Action> = model.rules.iter().map(|rule| rule.action).collect();
+        assert_eq!(
+            actions,
+            [
+                rewrite(Field::Psn, Value::Add(u64::MAX), true),
+                rewrite(Field::Payload(span), Value::Set(65535), false),
+                rewrite(Field::DestQp, Value::Xor(0x80_0000), false),
+                inject(Made::rnr(14, 0xff_fffe), true),
+                inject(Made::Pfc { enable, quanta }, false),
+            ]
+        );
+        assert!(model.rules[0].stack && !model.rules[1].stack);
+        let choice = &model.rules[3].choice;
+        let ms = SimDuration::from_ms;
+        assert_eq!((choice.after, choice.until), (Some(ms(1)), Some(ms(2))));
+        assert_eq!(model.rules[3].name, "inject-4");
+    }
+
+    #[test]
     fn rules_that_cannot_be_are_refused() {
         for (rule, message) in [
             ("action = \"drop\"\ndelay = \"1ms\"", "has no meaning"),
@@ -174,10 +220,67 @@ mod tests {
             ("action = \"drop\"\nevery = 0", "zero frames"),
             ("action = \"reorder\"\nby = 5000", "more than"),
             ("action = \"vanish\"", "unknown value"),
+            ("action = \"rewrite\"\nvalue = 1", "needs `field`"),
+            ("action = \"rewrite\"\nfield = \"psn\"", "needs `value`"),
+            (
+                "action = \"rewrite\"\nfield = \"psn\"\nvalue = 1\nadd = 1",
+                "second value",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"pad\"\nvalue = 4",
+                "has 2 bits",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"psn\"\nadd = -8388609",
+                "has 24 bits",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"psm\"\nadd = 1",
+                "unknown value",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"psn\"\nadd = 1\nwidth = 2",
+                "no meaning",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"frame\"\nadd = 1\nwidth = 9",
+                "1 to 8",
+            ),
+            (
+                "action = \"rewrite\"\nfield = \"quanta\"\nvalue = 1\npriorities = [1, 2]",
+                "not one priority",
+            ),
+            ("action = \"corrupt\"\nfield = \"psn\"", "needs `xor`"),
+            ("action = \"corrupt\"\nxor = 1", "no meaning"),
+            (
+                "action = \"corrupt\"\nfield = \"psn\"\nxor = 1\nbit = 3",
+                "no meaning",
+            ),
+            ("action = \"inject\"", "needs `frame`"),
+            (
+                "action = \"inject\"\nframe = \"cnp\"\ncode = 1",
+                "no meaning",
+            ),
+            (
+                "action = \"inject\"\nframe = \"nak\"\ncode = 32",
+                "above 31",
+            ),
+            (
+                "action = \"inject\"\nframe = \"ghost\"\npsn_add = 16777216",
+                "24 bits",
+            ),
+            (
+                "action = \"inject\"\nframe = \"pfc\"\npriorities = 8",
+                "0 to 7",
+            ),
+            (
+                "action = \"drop\"\nafter = \"2ms\"\nuntil = \"2ms\"",
+                "no time is left",
+            ),
         ] {
             let found = read(&format!("[[rule]]\n{rule}\n")).unwrap_err();
             assert!(
-                found.iter().any(|d| d.message.contains(message)),
+                found.iter().any(|d| format!("{d:?}").contains(message)),
                 "{rule}: {found:?}"
             );
         }

@@ -9,6 +9,7 @@ use xoff_conformance::conform::Arm;
 use xoff_conformance::conform::mutants::MutantOutcome;
 use xoff_conformance::conform::profile::Profile;
 use xoff_conformance::conform::run::Outcome;
+use xoff_conformance::conform::shrink::Minimal;
 use xoff_conformance::{CheckResult, Report, Verdict};
 
 const WIDTH: usize = 100;
@@ -80,8 +81,27 @@ fn failure(out: &mut dyn Write, set: &Conformed, outcome: &Outcome) -> io::Resul
         if let Some(capture) = &kept.capture {
             writeln!(out, "  capture: {capture}")?;
         }
+        if let Some(minimal) = &kept.minimal {
+            least(out, minimal)?;
+        }
     }
     writeln!(out, "  repeat with: {}", set.repeat(check.id))
+}
+
+/// The least that fails.
+fn least(out: &mut dyn Write, minimal: &Minimal) -> io::Result<()> {
+    if !minimal.repeatable {
+        return writeln!(out, "  it did not fail again: nothing could be left out");
+    }
+    let runs = minimal.runs;
+    match minimal.events.len() {
+        0 => writeln!(out, "  it needs no event of the wire ({runs} runs)")?,
+        _ => writeln!(out, "  the least that fails ({runs} runs):")?,
+    }
+    for event in &minimal.events {
+        writeln!(out, "    {event}")?;
+    }
+    writeln!(out, "    with {}", minimal.flows.join(", "))
 }
 
 /// Mutants and whether they were caught.

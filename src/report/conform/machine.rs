@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use xoff_conformance::Verdict;
 use xoff_conformance::conform::mutants::MutantOutcome;
 use xoff_conformance::conform::run::Outcome;
+use xoff_conformance::conform::shrink::Minimal;
 
 pub(crate) fn json(out: &mut dyn Write, sets: &[Conformed]) -> io::Result<()> {
     let stacks: Vec<Value> = sets.iter().map(stack).collect();
@@ -49,7 +50,21 @@ fn check(set: &Conformed, outcome: &Outcome) -> Value {
         "deviation": outcome.deviation,
         "judged": judged.collect::<Vec<_>>(),
         "capture": kept.and_then(|kept| kept.capture.as_deref()),
+        "minimal": kept.and_then(|kept| kept.minimal.as_ref()).map(minimal),
         "repeat": set.repeat(outcome.check.id),
+    })
+}
+
+fn minimal(minimal: &Minimal) -> Value {
+    let events = minimal
+        .events
+        .iter()
+        .map(|event| json!({ "rule": event.rule, "n": event.n, "frame": event.frame }));
+    json!({
+        "repeatable": minimal.repeatable,
+        "runs": minimal.runs,
+        "events": events.collect::<Vec<_>>(),
+        "flows": minimal.flows,
     })
 }
 

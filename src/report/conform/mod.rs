@@ -2,15 +2,19 @@
 
 mod human;
 mod machine;
+mod selfcheck;
 mod tap;
 
 pub(crate) use human::{human, mutants};
 pub(crate) use machine::{json, junit, sarif};
+pub(crate) use selfcheck::selfcheck;
 pub(crate) use tap::tap;
 
+use crate::args::quoted;
 use xoff_conformance::conform::Arm;
 use xoff_conformance::conform::profile::Profile;
 use xoff_conformance::conform::run::Outcome;
+use xoff_conformance::conform::shrink::Minimal;
 use xoff_conformance::{CheckResult, Report};
 
 /// What came of a stack.
@@ -28,8 +32,9 @@ pub(crate) struct Conformed {
 /// What is kept of a check that failed.
 pub(crate) struct Kept {
     pub(crate) id: &'static str,
-    pub(crate) experiment: &'static str,
     pub(crate) capture: Option<String>,
+    /// The least that fails as well.
+    pub(crate) minimal: Option<Minimal>,
 }
 
 impl Conformed {
@@ -52,8 +57,14 @@ impl Conformed {
         }
     }
 
+    /// What repeats a check, with as few events as are needed.
     pub(crate) fn repeat(&self, id: &str) -> String {
-        format!("{} --check {id}", self.command)
+        let minimal = self.kept(id).and_then(|kept| kept.minimal.as_ref());
+        let minimal = minimal.filter(|minimal| minimal.repeatable);
+        let choices = minimal.map(Minimal::choices).unwrap_or_default();
+        let events = choices.iter().map(|c| format!(" --events {}", quoted(c)));
+        let events: String = events.collect();
+        format!("{} --check {id}{events}", self.command)
     }
 
     pub(crate) fn kept(&self, id: &str) -> Option<&Kept> {

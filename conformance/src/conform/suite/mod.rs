@@ -6,8 +6,15 @@ use super::{Arm, Evidence};
 use crate::agent::Script;
 use serde::Serialize;
 
+/// A rule of a wrong stack, by its lines: it acts before the frame is seen.
+macro_rules! stack {
+    ($($line:literal)+) => { concat!("[[rule]]\nstack = true\n", $($line, "\n"),+) };
+}
+
 mod congestion;
 mod connection;
+mod receiver;
+mod view;
 mod wire;
 
 /// One check of the suite.
@@ -35,6 +42,8 @@ pub enum Means {
     Script(Script),
     /// About xoff itself: needs no stack.
     Harness(fn() -> Judged),
+    /// About the reports: made by who prints them ([`super::run::Printer`]).
+    Printer,
 }
 
 /// A stack made wrong on purpose.
@@ -56,6 +65,8 @@ pub enum Wrong {
     Verbs(fn(&crate::agent::Request, &mut crate::agent::Reply)),
     /// What a harness check is given instead of the truth.
     Harness(fn() -> Judged),
+    /// The reports are damaged so.
+    Printer(&'static str),
 }
 
 /// What a judge says.

@@ -247,16 +247,11 @@ impl Wire {
             done.and_then(Output::commit)
                 .map_err(|e| LabError::file("write", path, &e))?;
         }
-        let rules = self.rules.counts().map(|(rule, count)| RuleReport {
-            name: rule.name.clone(),
-            matched: count.matched,
-            applied: count.applied,
-        });
         Ok(WireReport {
             received: self.ports.iter().map(|port| port.received).collect(),
             forwarded: self.forwarded,
             overflowed: self.ports.iter().map(|port| port.overflowed).sum(),
-            rules: rules.collect(),
+            rules: RuleReport::of(&self.rules),
         })
     }
 }

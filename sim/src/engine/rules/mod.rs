@@ -23,7 +23,8 @@ use crate::frames::Frames;
 use crate::model::{Model, Op};
 use crate::results::{DropCause, RuleResult};
 use crate::rules::edit::{self, Edit};
-use crate::rules::{Decision, Rules};
+use crate::rules::inject::{self, Made};
+use crate::rules::{Decision, Rule, Rules};
 use crate::time::SimDuration;
 use crate::topology::fabric::PortId;
 use crate::wire::dissect::{Link, dissect};
@@ -35,6 +36,8 @@ const PATIENCE: u64 = SimDuration::from_ms(1_000).ps();
 /// The rules of a model, and what they need to look at frames.
 pub(crate) struct Wire<'m> {
     pub(crate) frames: Frames<'m>,
+    model: &'m Model,
+    stack: Rules,
     link: Rules,
     buffer: Vec<u8>,
 }
@@ -75,6 +78,8 @@ impl<'m> Wire<'m> {
         }
         Some(Box::new(Wire {
             frames: Frames::new(model)?,
+            model,
+            stack: Rules::stack(&model.rules, model.seed),
             link: Rules::new(&model.rules, model.seed),
             buffer: Vec::new(),
         }))
@@ -82,22 +87,36 @@ impl<'m> Wire<'m> {
 
     /// What became of the rules, in the order of the model.
     pub(super) fn results(&self) -> Vec<RuleResult> {
-        let counts = self.link.counts().map(|(rule, count)| RuleResult {
-            name: rule.name.clone(),
-            matched: count.matched,
-            applied: count.applied,
-        });
-        counts.collect()
+        let (mut stack, mut link) = (self.stack.counts(), self.link.counts());
+        let result = |rule: &Rule| {
+            let count = if rule.stack {
+                stack.next()
+            } else {
+                link.next()
+            };
+            let count = count.map(|(_, count)| count).unwrap_or_default();
+            RuleResult {
+                name: rule.name.clone(),
+                matched: count.matched,
+                applied: count.applied,
+            }
+        };
+        self.model.rules.iter().map(result).collect()
     }
 
     fn has(&self, stage: Stage) -> bool {
-        stage == Stage::Link
+        let wanted = stage == Stage::Host;
+        self.model.rules.iter().any(|rule| rule.stack == wanted)
     }
 
-    fn decide(&mut self, _stage: Stage, pair: Pair) -> Decision {
+    fn decide(&mut self, stage: Stage, pair: Pair, now: u64) -> Decision {
         let bytes = &self.buffer;
         let dissected = dissect(Link::Ethernet, bytes, bytes.len() as u32);
-        self.link.decide(pair.0, pair.1, &dissected)
+        let rules = match stage {
+            Stage::Host => &mut self.stack,
+            Stage::Link => &mut self.link,
+        };
+        rules.decide(pair.0, pair.1, &dissected, SimDuration::from_ps(now))
     }
 }
 
@@ -111,6 +130,10 @@ impl Sim<'_> {
         let mut start = self.now;
         let pair = self.pair(port, id);
         for passing in self.leave_stack(port, id) {
+            if self.is_pause(passing.id) {
+                start = self.launch_pause(port, passing.id, start);
+                continue;
+            }
             if self.hold(&passing, Way::Queue(port, queue), pair, self.now) {
                 self.packets[passing.id].flags |= flag::OBEYED;
                 continue;
@@ -141,10 +164,15 @@ impl Sim<'_> {
         if self.ports[port as usize].has(port_flag::TAPPED) {
             self.tap_out_at(port, id, start);
         }
-        let pair = self.pair(port, id);
+        let (pair, receiver) = (self.pair(port, id), self.receiving_port(id));
         let passing = self.pass(Stage::Link, port, id);
         for passing in passing {
             let id = passing.id;
+            if self.is_pause(id) {
+                let due = end + self.ports[port as usize].delay;
+                self.hold_pause(receiver, id, due);
+                continue;
+            }
             if !self.survives(port, id, wire) {
                 continue;
             }
@@ -180,6 +208,35 @@ impl Sim<'_> {
         }
     }
 
+    /// Puts a pause frame that a host's rules made on the link at `start`. Returns when its last
+    /// bit has left.
+    fn launch_pause(&mut self, port: PortId, id: PacketId, start: u64) -> u64 {
+        let wire = u32::from(self.packets[id].frame) + self.gap_bytes;
+        let cold = &mut self.cold[port as usize];
+        cold.pause_frames += 1;
+        cold.pause_bytes += u64::from(wire);
+        self.hops += 1;
+        if self.ports[port as usize].has(port_flag::TAPPED) {
+            self.tap_out_at(port, id, start);
+        }
+        let end = start + self.wire_time(port, wire);
+        for passing in self.pass(Stage::Link, port, id) {
+            self.fly_pause(port, passing.id, end, passing.delay);
+        }
+        end
+    }
+
+    /// The port of the host that a packet is for.
+    fn receiving_port(&self, id: PacketId) -> PortId {
+        let packet = self.original(&self.packets[id]);
+        let qp = packet.qp as usize;
+        if self.towards_receiver(&packet) {
+            self.receivers[qp].port
+        } else {
+            self.senders[qp].port
+        }
+    }
+
     /// A pause frame that reaches the other end only after `delay`, beside its usual time.
     pub(crate) fn hold_pause(&mut self, port: PortId, id: PacketId, due: u64) {
         self.held.hold(due, id, Way::Pause(port), (0, None), 0);
@@ -206,30 +263,71 @@ impl Sim<'_> {
     ) -> Vec<Passing> {
         let pair = self.pair(port, id);
         self.write_frame(wire, port, id);
-        let decision = wire.decide(stage, pair);
+        let decision = wire.decide(stage, pair, self.now);
+        let (mut passing, mut behind) = (Vec::new(), Vec::new());
+        for inject in &decision.injections {
+            let Some(bytes) = inject::make(inject.frame, &wire.buffer) else {
+                continue;
+            };
+            let made = Passing::at_once(self.inject(id, inject.frame, &bytes));
+            self.count_added(stage, port, made.id);
+            if inject.before {
+                passing.push(made);
+            } else {
+                behind.push(made);
+            }
+        }
         if decision.drop {
             match stage {
-                Stage::Host => self.discard(port, id, DropCause::Rule),
-                Stage::Link => self.lose_ruled(port, id, DropCause::Rule),
+                Stage::Host if !self.is_pause(id) => self.discard(port, id, DropCause::Rule),
+                Stage::Host | Stage::Link => self.lose_ruled(port, id, DropCause::Rule),
             }
-            return Vec::new();
-        }
-        self.change(id, &decision.edits, &mut wire.buffer);
-        let mut passing = vec![Passing {
-            id,
-            delay: decision.delay.ps(),
-            behind: decision.behind,
-        }];
-        for _ in 0..decision.copies {
+        } else {
+            self.change(id, &decision.edits, &mut wire.buffer);
+            let delay = decision.delay.ps();
             passing.push(Passing {
-                id: self.copy(id),
-                delay: decision.delay.ps(),
-                behind: 0,
+                id,
+                delay,
+                behind: decision.behind,
             });
+            for _ in 0..decision.copies {
+                let id = self.copy(id);
+                self.count_added(stage, port, id);
+                passing.push(Passing {
+                    id,
+                    delay,
+                    behind: 0,
+                });
+            }
         }
-        let on_link = stage == Stage::Link && !self.is_pause(id);
-        self.cold[port as usize].added += if on_link { passing.len() as u64 - 1 } else { 0 };
+        passing.append(&mut behind);
         passing
+    }
+
+    /// A frame that a rule makes from the frame `id`.
+    fn inject(&mut self, id: PacketId, made: Made, bytes: &[u8]) -> PacketId {
+        let template = match made {
+            Made::Pfc { .. } | Made::Pause { .. } => Packet {
+                kind: PacketKind::Pause,
+                ..Packet::EMPTY
+            },
+            Made::Cnp | Made::Acknowledge { .. } | Made::Ghost { .. } => {
+                self.original(&self.packets[id])
+            }
+        };
+        let id = self.packets.insert(Packet {
+            telemetry: Packet::EMPTY.telemetry,
+            next: NO_PACKET,
+            ..template
+        });
+        self.make_foreign(id, bytes);
+        id
+    }
+
+    /// Counts a frame that rules add to what a port has sent; pause frames have books of their own.
+    fn count_added(&mut self, stage: Stage, port: PortId, id: PacketId) {
+        let on_link = stage == Stage::Link && !self.is_pause(id);
+        self.cold[port as usize].added += u64::from(on_link);
     }
 
     /// A frame is gone on the link away from `port`. Pause frames are not in the books of frames,
@@ -358,5 +456,7 @@ impl Sim<'_> {
     }
 }
 
+#[cfg(test)]
+mod foreign_tests;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crate::model::{Op, Recovery, Transport};
 use crate::results::DropCause;
 use crate::topology::fabric::PortId;
 use crate::wire::bth::{DEFAULT_PKEY, NakCode, Operation, Service, Syndrome, rnr_timer_ns};
-use crate::wire::dissect::{Body, Link, dissect};
+use crate::wire::dissect::{Body, Dissected, Link, dissect};
 use crate::wire::ip::Kind;
 use crate::wire::psn;
 use crate::wire::roce::{self, Icrc};
@@ -43,7 +43,8 @@ impl Sim<'_> {
         let bytes = self.foreign_bytes(&packet);
         let dissected = dissect(Link::Ethernet, &bytes, bytes.len() as u32);
         let taken = match &dissected.body {
-            Body::Roce(roce) => match self.address(port, &packet, roce) {
+            Body::Roce(_) if !self.is_for(port, &dissected) => false,
+            Body::Roce(roce) => match self.admit(port, &packet, roce) {
                 Ok(heard) => self.hear(port, &heard),
                 Err(refused) => {
                     if refused == Refused::Icrc {
@@ -62,6 +63,15 @@ impl Sim<'_> {
         self.packets.remove(id);
     }
 
+    /// Whether the addresses of a packet are those of a port.
+    fn is_for(&self, port: PortId, frame: &Dissected<'_>) -> bool {
+        let (Some(wire), Body::Roce(roce)) = (&self.wire, &frame.body) else {
+            return false;
+        };
+        let frames = &wire.frames;
+        frame.ethernet.dst == frames.mac(port) && roce.network.dst == frames.address(port)
+    }
+
     fn count_icrc(&mut self, port: PortId, packet: &Packet) {
         let qp = self.original(packet).qp;
         self.cold[port as usize].icrc_errors += 1;
@@ -70,7 +80,7 @@ impl Sim<'_> {
     }
 
     /// The checks that every packet must pass before its queue pair sees it (IBTA 9.6.1).
-    fn address<'a>(
+    fn admit<'a>(
         &self,
         port: PortId,
         packet: &Packet,

@@ -1,3 +1,5 @@
+mod bytes;
+
 use super::edit::{Edit, apply};
 use super::*;
 use crate::wire::Mac;
@@ -137,6 +139,56 @@ fn frames_are_chosen_by_number() {
         [4]
     );
     assert_eq!(take(Choice::default()).len(), 12);
+}
+
+#[test]
+fn rules_have_their_time() {
+    let choice = Choice {
+        after: Some(SimDuration::from_us(5)),
+        until: Some(SimDuration::from_us(7)),
+        nth: vec![2],
+        ..Choice::default()
+    };
+    let mut rules = rules(Filter::default(), choice);
+    let frame = emit(&packet(Operation::SendOnly, 1, 8));
+    let dissected = dissect(Link::Ethernet, &frame, frame.len() as u32);
+    let at = |us| SimDuration::from_us(us);
+    let drops = [4, 5, 6, 6, 7].map(|us| rules.decide(0, None, &dissected, at(us)).drop);
+    assert_eq!(drops, [false, false, true, false, false]);
+    assert_eq!(rules.counts().next().unwrap().1.matched, 3);
+}
+
+#[test]
+fn hosts_and_wire_have_their_own_rules() {
+    let rule = |stack, name: &str| Rule {
+        name: name.to_owned(),
+        filter: Filter::default(),
+        choice: Choice {
+            probability: Some(Probability::ratio(1, 2)),
+            ..Choice::default()
+        },
+        stack,
+        action: Action::Drop,
+    };
+    let all = [rule(false, "a"), rule(true, "b"), rule(false, "c")];
+    let names = |rules: &Rules| {
+        let names = rules.counts().map(|(rule, _)| rule.name.clone());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(&Rules::new(&all, 1)), ["a", "c"]);
+    let mut stack = Rules::stack(&all, 1);
+    assert_eq!(names(&stack), ["b"]);
+    // Its chances do not depend on whether other rules are for the wire.
+    let both = [rule(true, "a"), rule(true, "b")];
+    let mut with_first = Rules::stack(&both, 1);
+    let none = packet(Operation::SendOnly, 1, 8);
+    let applied = |rules: &Rules| rules.counts().last().unwrap().1;
+    for _ in 0..64 {
+        decide(&mut stack, &none);
+        decide(&mut with_first, &none);
+    }
+    assert_eq!(applied(&stack).matched, 64);
+    assert!(applied(&with_first).matched < 64);
 }
 
 #[test]
@@ -407,6 +459,10 @@ proptest! {
                                bit: u32, repair: bool) {
         apply(Edit::Corrupt { bit, repair }, &mut frame);
         apply(Edit::SetCe, &mut frame);
+        for (_, field) in super::edit::FIELDS {
+            let value = super::edit::Value::Add(u64::from(bit));
+            apply(Edit::Rewrite { field, value, repair }, &mut frame);
+        }
         apply(Edit::Truncate { bytes: bit % 200 }, &mut frame);
     }
 }

@@ -1,0 +1,192 @@
+//! The least that still makes a check fail: which events of the wire, which queue pairs.
+
+use super::evidence::Evidence;
+use super::expect::Expect;
+use super::profile::Profile;
+use super::run::{Stage, StageError};
+use super::{Facts, Judged};
+use std::collections::BTreeMap;
+use std::fmt;
+use xoff_sim::model::Model;
+use xoff_sim::rules::Choice;
+
+/// A rule acted on a frame.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Event {
+    pub rule: String,
+    /// Which of the frames that fitted the rule, from 1.
+    pub n: u64,
+    /// The frame: class, queue pair, PSN, round.
+    pub frame: String,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on its frame {} ({})", self.rule, self.n, self.frame)
+    }
+}
+
+/// The least that was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Minimal {
+    pub events: Vec<Event>,
+    /// Names of the queue pairs that are needed.
+    pub flows: Vec<String>,
+    /// Runs that it took.
+    pub runs: u32,
+    /// It failed again when repeated as it was; otherwise nothing could be left out.
+    pub repeatable: bool,
+}
+
+impl Minimal {
+    /// What `--events` repeats: `lose=3,5`.
+    pub fn choices(&self) -> Vec<String> {
+        let mut by_rule: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for event in &self.events {
+            let hits = by_rule.entry(&event.rule).or_default();
+            hits.push(event.n.to_string());
+        }
+        let rules = by_rule.iter();
+        rules
+            .map(|(rule, hits)| format!("{rule}={}", hits.join(",")))
+            .collect()
+    }
+}
+
+/// Lets rules act on these of the frames that fit them only; rules without any are left out.
+pub fn restrict(model: &mut Model, hits: &[(String, Vec<u64>)]) {
+    let of = |name: &str| {
+        let mine = hits.iter().filter(|(rule, _)| rule == name);
+        mine.flat_map(|(_, hits)| hits.iter().copied())
+            .collect::<Vec<u64>>()
+    };
+    model.rules.retain(|rule| !of(&rule.name).is_empty());
+    for rule in &mut model.rules {
+        rule.choice = Choice {
+            nth: of(&rule.name),
+            every: 0,
+            probability: None,
+            limit: None,
+            ..rule.choice.clone()
+        };
+    }
+}
+
+/// Searches for a smaller failure, in at most `budget` runs.
+///
+/// # Errors
+/// The arm broke.
+pub fn shrink(
+    stage: &mut dyn Stage,
+    model: &Model,
+    evidence: &Evidence,
+    judge: fn(&Facts<'_>) -> Judged,
+    budget: u32,
+) -> Result<Minimal, StageError> {
+    let mut search = Search {
+        stage,
+        model: model.clone(),
+        judge,
+        left: budget,
+    };
+    let mut events = events(evidence);
+    let names = |model: &Model| model.flows.iter().map(|f| f.name.clone()).collect();
+    let repeatable = search.fails(&events, &[])?;
+    if repeatable {
+        events = search.events(events)?;
+        search.flows(&events)?;
+    }
+    Ok(Minimal {
+        events,
+        flows: names(&search.model),
+        runs: budget - search.left,
+        repeatable,
+    })
+}
+
+fn events(evidence: &Evidence) -> Vec<Event> {
+    let of_rule = |rule: &crate::lab::report::RuleReport| {
+        let name = rule.name.clone();
+        let event = move |hit: &crate::lab::report::Hit| Event {
+            rule: name.clone(),
+            n: hit.n,
+            frame: hit.frame.clone(),
+        };
+        rule.hits.iter().map(event).collect::<Vec<_>>()
+    };
+    evidence.rules.iter().flat_map(of_rule).collect()
+}
+
+struct Search<'a> {
+    stage: &'a mut dyn Stage,
+    model: Model,
+    judge: fn(&Facts<'_>) -> Judged,
+    left: u32,
+}
+
+impl Search<'_> {
+    /// Whether the judge still finds fault with these events, without some flows. False when there
+    /// are no runs left.
+    fn fails(&mut self, events: &[Event], without: &[usize]) -> Result<bool, StageError> {
+        if self.left == 0 {
+            return Ok(false);
+        }
+        self.left -= 1;
+        let mut model = self.model.clone();
+        let hits: Vec<_> = events.iter().map(|e| (e.rule.clone(), vec![e.n])).collect();
+        restrict(&mut model, &hits);
+        let mut index = 0;
+        model.flows.retain(|_| {
+            index += 1;
+            !without.contains(&(index - 1))
+        });
+        let evidence = self.stage.observe(&model)?;
+        let expect = Expect::of(Profile::of(self.stage.arm()).name);
+        let facts = Facts::new(&evidence).expecting(expect);
+        Ok(!(self.judge)(&facts).faults.is_empty())
+    }
+
+    /// Leaves out ever smaller parts of the list (delta debugging).
+    fn events(&mut self, mut events: Vec<Event>) -> Result<Vec<Event>, StageError> {
+        if !events.is_empty() && self.fails(&[], &[])? {
+            return Ok(Vec::new());
+        }
+        let mut size = events.len().div_ceil(2);
+        while size > 0 && events.len() > 1 && self.left > 0 {
+            let mut start = 0;
+            let mut smaller = false;
+            while start < events.len() && events.len() > 1 {
+                let end = (start + size).min(events.len());
+                let rest: Vec<Event> = [&events[..start], &events[end..]].concat();
+                if !rest.is_empty() && self.fails(&rest, &[])? {
+                    events = rest;
+                    smaller = true;
+                } else {
+                    start = end;
+                }
+            }
+            size = match smaller {
+                true => size.min(events.len().div_ceil(2)),
+                false if size == 1 => 0,
+                false => size / 2,
+            };
+        }
+        Ok(events)
+    }
+
+    /// Leaves out flows, unless others wait for them.
+    fn flows(&mut self, events: &[Event]) -> Result<(), StageError> {
+        if self.model.flows.iter().any(|flow| flow.after.is_some()) {
+            return Ok(());
+        }
+        let mut index = 0;
+        while index < self.model.flows.len() && self.model.flows.len() > 1 {
+            if self.fails(events, &[index])? {
+                self.model.flows.remove(index);
+            } else {
+                index += 1;
+            }
+        }
+        Ok(())
+    }
+}
