@@ -195,7 +195,7 @@ fn sequence_numbers_count_as_they_are_written() {
 #[test]
 fn answers_are_believed() {
     let ack = |field, value| {
-        let mut m = one(Op::Write, Class::Ack, 49, field, value);
+        let mut m = one(Op::Write, Class::Ack, 40, field, value);
         m.nics[0].rc.ack_every = 10;
         seen(&m).1
     };
