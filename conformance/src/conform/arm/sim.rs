@@ -149,6 +149,7 @@ fn rules(results: &Results) -> Vec<RuleReport> {
         name: rule.name.clone(),
         matched: rule.matched,
         applied: rule.applied,
+        hits: Vec::new(),
     };
     results.rules.iter().map(report).collect()
 }
