@@ -41,7 +41,7 @@ pub(super) const RC_07: Case = Case {
         Mutant {
             name: "waits much longer than configured",
             wrong: Wrong::Rules(
-                "[[rule]]\naction = \"delay\"\ndelay = \"500ms\"\nclass = \"data\"\n\
+                "[[rule]]\naction = \"delay\"\ndelay = \"380ms\"\nclass = \"data\"\n\
                  from = \"h0\"\nafter = \"30ms\"\nstack = true\n",
             ),
         },
