@@ -390,13 +390,14 @@ fn rules(d: &mut Draw, hosts: u32) -> Vec<Rule> {
 }
 
 fn action(d: &mut Draw) -> Action {
-    let value = d.of(&[
+    let values = [
         Value::Set(d.below(256)),
         Value::Add(d.below(100)),
         Value::Xor(1),
-    ]);
+    ];
+    let value = d.of(&values);
     let number = d.of(&[1, 7, 0x00ff_ffff, 0x00ff_ff00]);
-    let made = d.of(&[
+    let made = [
         Made::Cnp,
         Made::nak(d.below(5) as u8, number),
         Made::rnr(d.below(15) as u8, number),
@@ -409,8 +410,9 @@ fn action(d: &mut Draw) -> Action {
         Made::Pause {
             quanta: d.below(300) as u16,
         },
-    ]);
-    d.of(&[
+    ];
+    let made = d.of(&made);
+    let actions = [
         Action::Drop,
         Action::Duplicate {
             copies: 1 + d.below(3) as u8,
@@ -441,7 +443,8 @@ fn action(d: &mut Draw) -> Action {
             frame: made,
             before: d.one_in(2),
         }),
-    ])
+    ];
+    d.of(&actions)
 }
 
 /// Conservation is asserted at the end of every run.

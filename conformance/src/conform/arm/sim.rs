@@ -4,7 +4,7 @@ use crate::agent::Script;
 use crate::conform::evidence::{Completion, Evidence, Flow, Frame, Limits, Status};
 use crate::conform::run::{Lie, Stage, StageError};
 use crate::conform::{Arm, Judged};
-use crate::lab::report::RuleReport;
+use crate::lab::report::{Hit, RuleReport};
 use std::collections::BTreeMap;
 use xoff_sim::engine::{self, tap};
 use xoff_sim::frames::Frames;
@@ -145,11 +145,15 @@ fn entries<'r>(list: impl Iterator<Item = &'r WorkCompletion>, error: Status) ->
 }
 
 fn rules(results: &Results) -> Vec<RuleReport> {
+    let hit = |hit: &xoff_sim::rules::Hit| Hit {
+        n: hit.n,
+        frame: hit.to_string(),
+    };
     let report = |rule: &RuleResult| RuleReport {
         name: rule.name.clone(),
         matched: rule.matched,
         applied: rule.applied,
-        hits: Vec::new(),
+        hits: rule.hits.iter().map(hit).collect(),
     };
     results.rules.iter().map(report).collect()
 }
