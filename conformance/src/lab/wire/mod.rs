@@ -36,6 +36,10 @@ pub struct Attachment {
     pub name: String,
     /// As rules number hosts.
     pub node: u32,
+    /// In the order of the scenario.
+    pub host: usize,
+    /// Only ports of the same network reach one another.
+    pub network: usize,
     pub mac: Mac,
     /// Where it connects.
     pub socket: PathBuf,
@@ -175,7 +179,9 @@ impl Wire {
         let dissected = dissect(Link::Ethernet, frame, frame.len() as u32);
         self.learn(dissected.ethernet.src, from);
         let dst = dissected.ethernet.dst;
-        let to = self.addresses.get(&dst).copied();
+        let network = |index: usize| self.ports.get(index).map(|port| port.network);
+        let here = |to: &usize| network(*to) == network(from);
+        let to = self.addresses.get(&dst).copied().filter(here);
         let node = |index: usize| self.ports.get(index).map(|port| port.node);
         let (sender, receiver) = (node(from).unwrap_or_default(), to.and_then(node));
         let decision = self
@@ -193,7 +199,7 @@ impl Wire {
         let delay = Duration::from_nanos(decision.delay.ns());
         let targets: Vec<usize> = match to {
             Some(to) => vec![to],
-            None => (0..self.ports.len()).collect(),
+            None => (0..self.ports.len()).filter(here).collect(),
         };
         for to in targets.into_iter().filter(|to| *to != from) {
             for copy in 0..=decision.copies {
