@@ -8,12 +8,17 @@ use crate::conform::{Arm, Judged};
 use crate::lab::LabError;
 use crate::lab::run::Options;
 use crate::lab::session::{Session, with_agents};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xoff_sim::model::{Framing, Model};
 use xoff_sim::scenario::{self, Overrides};
 
 /// How long flows may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of an IP packet, unless flows need more.
+const MTU: u32 = 1500;
+/// Of a guest, in MiB.
+const MEMORY: u32 = 256;
 /// What headers take of a packet of the interface, generously.
 const HEADERS: u32 = 104;
 
@@ -108,22 +113,44 @@ pub(super) fn play(agents: &mut Vec<Agent>, script: &Script) -> Result<Judged, A
     judged
 }
 
-/// The arm for the suite.
-pub struct LabStage<'a> {
-    pub options: Options<'a>,
+/// The arm for the suite: see [`Options`].
+#[derive(Clone, Debug)]
+pub struct LabStage {
+    pub kernel: PathBuf,
+    pub program: PathBuf,
+    pub temporary: PathBuf,
+    pub driver: String,
+    /// For each boot of guests.
+    pub timeout: Duration,
 }
 
-impl Stage for LabStage<'_> {
+impl LabStage {
+    fn options(&self) -> Options<'_> {
+        Options {
+            kernel: &self.kernel,
+            program: &self.program,
+            temporary: &self.temporary,
+            directory: Path::new("/"),
+            driver: &self.driver,
+            mtu: MTU,
+            memory: MEMORY,
+            timeout: self.timeout,
+            capture: None,
+        }
+    }
+}
+
+impl Stage for LabStage {
     fn arm(&self) -> Arm {
         Arm::Lab
     }
 
     fn observe(&mut self, model: &Model) -> Result<Evidence, StageError> {
-        observe(model, &self.options).map_err(stage_error)
+        observe(model, &self.options()).map_err(stage_error)
     }
 
     fn script(&mut self, wanted: &Script, lie: Option<Lie>) -> Result<Judged, StageError> {
-        script(wanted, lie, &self.options).map_err(stage_error)
+        script(wanted, lie, &self.options()).map_err(stage_error)
     }
 }
 
