@@ -6,7 +6,7 @@ use xoff_sim::wire::ethernet;
 fn switch(more: &str) -> Switch {
     let text = format!(
         "[topology]\nkind = \"star\"\nhosts = 3\nrate = \"1Gbps\"\n\
-         [switch.default]\ntrust = \"pcp\"\n{more}"
+         [[rule]]\naction = \"drop\"\n[switch.default]\ntrust = \"pcp\"\n{more}"
     );
     let read = |_: &str| Err(String::new());
     let plan = load("t.toml", &text, &Overrides::default(), &read).unwrap();
@@ -174,11 +174,10 @@ fn a_lossless_class_stops_its_sender() {
 
 #[test]
 fn hosts_on_two_switches_are_refused() {
-    let text = "[topology]\nkind = \"dumbbell\"\nhosts = 2\nrate = \"1Gbps\"\n";
+    let text = "[topology]\nkind = \"dumbbell\"\nhosts = 2\nrate = \"1Gbps\"\n\
+                [[rule]]\naction = \"drop\"\n";
     let read = |_: &str| Err(String::new());
-    let Ok(plan) = load("t.toml", text, &Overrides::default(), &read) else {
-        panic!("not read")
-    };
+    let plan = load("t.toml", text, &Overrides::default(), &read).unwrap();
     let model = &plan.cases[0].model;
     let hosts = crate::lab::run::hosts(model).unwrap();
     assert!(Switch::new(model, &hosts).is_err());
