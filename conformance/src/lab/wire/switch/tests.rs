@@ -6,6 +6,7 @@ use xoff_sim::wire::ethernet;
 fn switch(more: &str) -> Switch {
     let text = format!(
         "[topology]\nkind = \"star\"\nhosts = 3\nrate = \"1Gbps\"\n\
+         [simulation]\nframing = {{ vlan = true }}\n\
          [[rule]]\naction = \"drop\"\n[switch.default]\ntrust = \"pcp\"\n{more}"
     );
     let read = |_: &str| Err(String::new());
@@ -63,21 +64,24 @@ fn pause(switch: &mut Switch, host: usize, enable: u16, quanta: u16, now: u64) {
 fn frames_leave_at_the_rate_of_the_port() {
     let mut switch = switch("");
     // Two hosts send ten frames each to the third; on the cable each has 1024 bytes.
+    let mut left = 0;
     for _ in 0..10 {
         for from in [0, 1] {
-            switch.receive(send(from, 2, frame(1000, 0)), 0);
+            left += switch.receive(send(from, 2, frame(1000, 0)), 0).len();
         }
     }
     let each = 8 * 1024 * 1000;
     // The host sends ahead of its rate, a little.
     assert!(!switch.may_send(0, 0) && switch.may_send(0, 10 * each));
-    // The first is stored, then all are sent one after the other.
-    assert_eq!(switch.next(0), Some(2 * each).min(switch.next(0)));
-    let mut left = 0;
-    for n in 1..=20 {
-        left += switch.advance((n + 1) * each - 1).len();
-        assert!(left <= n as usize - 1, "{left} before {n}");
+    // The first is stored, then all are sent one after the other; the last came after ten.
+    assert_eq!(left, 9);
+    for n in left as u64 + 1..=20 {
+        assert_eq!(switch.next(10 * each), Some((n + 1) * each));
+        assert!(switch.advance((n + 1) * each - 1).is_empty());
         left += switch.advance((n + 1) * each).len();
+        assert_eq!(left as u64, n);
+        // The next one begins.
+        assert!(switch.advance((n + 1) * each).is_empty());
     }
     assert_eq!(left, 20);
     let reports = switch.reports(0);
@@ -109,11 +113,12 @@ fn a_host_pauses_one_priority() {
     // 100 quanta of 512 ns.
     pause(&mut switch, 2, 1 << 3, 100, 0);
     let begun = switch.ports[2].ingress_busy;
+    let mut early = Vec::new();
     for pcp in [3, 0, 3] {
-        switch.receive(send(0, 2, frame(100, pcp)), begun);
+        early.extend(switch.receive(send(0, 2, frame(100, pcp)), begun));
     }
     let end = begun + 100 * 512 * 1000;
-    let early = switch.advance(end);
+    early.extend(switch.advance(end));
     assert_eq!(early.len(), 1);
     assert_eq!(early[0].frame, frame(100, 0));
     assert_eq!(switch.advance(end + 5 * US).len(), 2);
@@ -174,7 +179,7 @@ fn a_lossless_class_stops_its_sender() {
 
 #[test]
 fn hosts_on_two_switches_are_refused() {
-    let text = "[topology]\nkind = \"dumbbell\"\nhosts = 2\nrate = \"1Gbps\"\n\
+    let text = "[topology]\nkind = \"dumbbell\"\nleft = 1\nright = 1\nrate = \"1Gbps\"\n\
                 [[rule]]\naction = \"drop\"\n";
     let read = |_: &str| Err(String::new());
     let plan = load("t.toml", text, &Overrides::default(), &read).unwrap();
