@@ -33,6 +33,9 @@ pub(crate) enum Verb {
     Lab(LabArgs),
     /// Print the JSON schema of scenario files, or the list of metrics
     Schema(SchemaArgs),
+    /// Drive an RDMA device as told on standard input
+    #[command(hide = true)]
+    Agent,
 }
 
 #[derive(Clone, Debug, Default, Args)]

@@ -5,6 +5,7 @@
 //! else to standard error. Exit status: 0 all is well, 1 an expectation failed
 //! or a capture shows errors, 2 error.
 
+mod agent;
 mod args;
 mod conform;
 mod explain;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         args::Verb::Headroom(args) => headroom::run(args).map(|()| true),
         args::Verb::Conform(args) => conform::run(args),
         args::Verb::Lab(args) => lab::run(args),
+        args::Verb::Agent => agent::run().map(|()| true),
         args::Verb::Schema(args) => schema::run(args).map(|()| true),
     };
     match outcome {

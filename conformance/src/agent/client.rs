@@ -71,4 +71,57 @@ impl Agent {
         }
         Ok(reply)
     }
+
+    /// The same, where a refusal is an error.
+    ///
+    /// # Errors
+    /// It is gone, or refused.
+    pub fn ask(&mut self, request: &Request) -> Result<Reply, AgentError> {
+        match self.call(request)? {
+            Reply::Failed {
+                call,
+                errno,
+                message,
+            } => Err(AgentError::Refused {
+                host: self.host.clone(),
+                call,
+                errno,
+                message,
+            }),
+            reply => Ok(reply),
+        }
+    }
+
+    /// The same, where there is nothing to answer.
+    ///
+    /// # Errors
+    /// It is gone, or refused.
+    pub fn done(&mut self, request: &Request) -> Result<(), AgentError> {
+        match self.ask(request)? {
+            Reply::Done => Ok(()),
+            other => Err(self.nonsense(&other)),
+        }
+    }
+
+    /// Tells several things at once, and gives the answers in their order, refusals included.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn batch(&mut self, requests: Vec<Request>) -> Result<Vec<Reply>, AgentError> {
+        let count = requests.len();
+        match self.ask(&Request::Batch(requests))? {
+            Reply::Batch(replies) if replies.len() == count => Ok(replies),
+            other => Err(self.nonsense(&other)),
+        }
+    }
+
+    /// What to say of an answer that does not fit.
+    pub fn nonsense(&self, reply: &Reply) -> AgentError {
+        let mut said = format!("{reply:?}");
+        said.truncate(said.floor_char_boundary(200));
+        AgentError::Lost {
+            host: self.host.clone(),
+            message: format!("it gave an answer that does not fit: {said}"),
+        }
+    }
 }

@@ -8,7 +8,7 @@
 pub mod client;
 mod protocol;
 
-pub use client::{Agent, AgentError, Pair};
+pub use client::{Agent, AgentError, Line, Pair};
 pub use protocol::*;
 
 use crate::conform::Judged;

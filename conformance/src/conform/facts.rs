@@ -1,6 +1,7 @@
 //! Evidence, dissected: what judges look at.
 
 use super::evidence::{Evidence, Flow};
+use super::expect::Expect;
 use xoff_sim::rules::{Class, classify};
 use xoff_sim::wire::dissect::{Body, Dissected, Link, dissect};
 use xoff_sim::wire::psn;
@@ -33,6 +34,8 @@ impl<'a> Seen<'a> {
 pub struct Facts<'a> {
     pub evidence: &'a Evidence,
     pub seen: Vec<Seen<'a>>,
+    /// What the stack under test may do its own way. That of the simulator, unless told.
+    pub expect: Expect,
 }
 
 /// Which half of a queue pair's packets.
@@ -59,7 +62,16 @@ impl<'a> Facts<'a> {
             }
         };
         let seen = evidence.frames.iter().enumerate().map(seen).collect();
-        Facts { evidence, seen }
+        Facts {
+            evidence,
+            seen,
+            expect: Expect::of("sim"),
+        }
+    }
+
+    /// The same, of a stack of another kind.
+    pub fn expecting(self, expect: Expect) -> Facts<'a> {
+        Facts { expect, ..self }
     }
 
     /// RoCE packets as their senders sent them.

@@ -11,6 +11,7 @@
 pub mod arm;
 pub mod deviations;
 pub mod evidence;
+pub mod expect;
 pub mod experiment;
 pub mod facts;
 pub mod mutants;

@@ -1,6 +1,8 @@
 //! Whether checks catch the wrong stacks that they must catch.
 
 use super::evidence::Evidence;
+use super::expect::Expect;
+use super::profile::Profile;
 use super::run::{Printer, Stage, StageError, model};
 use super::suite::{Case, Means, Mutant, Wrong};
 use super::{Facts, Judged};
@@ -93,7 +95,8 @@ fn judge(
                     }
                     _ => return Err(mismatch(case)),
                 };
-                last = judge(&Facts::new(&evidence));
+                let expect = Expect::of(Profile::of(stage.arm()).name);
+                last = judge(&Facts::new(&evidence).expecting(expect));
                 if !last.faults.is_empty() {
                     break;
                 }

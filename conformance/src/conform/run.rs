@@ -2,6 +2,7 @@
 
 use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
+use super::expect::Expect;
 use super::profile::Profile;
 use super::shrink::{self, Minimal};
 use super::suite::{Case, Means};
@@ -127,6 +128,7 @@ pub fn run(
 ) -> Result<Vec<Outcome>, StageError> {
     let Plan { profile, cases, .. } = *plan;
     let mut made: Vec<Made> = cases.iter().map(|_| Made::default()).collect();
+    let expect = Expect::of(profile.name);
     let fixed = stage.fixed();
     let groups = match fixed {
         Some(_) => vec![(CAPTURE, (0..cases.len()).collect())],
@@ -140,7 +142,14 @@ pub fn run(
         };
         let arm = stage.arm();
         match seen {
-            Ok(evidence) => judge(name, Rc::new(evidence), arm, cases, &users, &mut made),
+            Ok(evidence) => judge(
+                name,
+                Rc::new(evidence),
+                (arm, expect),
+                cases,
+                &users,
+                &mut made,
+            ),
             Err(StageError::Unable(why)) => {
                 for user in users {
                     made[user].unable = Some(why.clone());
@@ -249,14 +258,14 @@ fn skipped(case: &Case, arm: Arm) -> Option<&'static str> {
 fn judge(
     name: &'static str,
     evidence: Rc<Evidence>,
-    arm: Arm,
+    (arm, expect): (Arm, Expect),
     cases: &[&'static Case],
     users: &[usize],
     made: &mut [Made],
 ) {
     let idle = evidence.rules.iter().filter(|rule| rule.applied == 0);
     let idle: Vec<String> = idle.map(|rule| format!("{name}: {}", rule.name)).collect();
-    let facts = Facts::new(&evidence);
+    let facts = Facts::new(&evidence).expecting(expect);
     for &user in users {
         let Means::Judge { judge, .. } = cases[user].means else {
             continue;

@@ -1,6 +1,8 @@
 //! The least that still makes a check fail: which events of the wire, which queue pairs.
 
 use super::evidence::Evidence;
+use super::expect::Expect;
+use super::profile::Profile;
 use super::run::{Stage, StageError};
 use super::{Facts, Judged};
 use std::collections::BTreeMap;
@@ -139,7 +141,9 @@ impl Search<'_> {
             !without.contains(&(index - 1))
         });
         let evidence = self.stage.observe(&model)?;
-        Ok(!(self.judge)(&Facts::new(&evidence)).faults.is_empty())
+        let expect = Expect::of(Profile::of(self.stage.arm()).name);
+        let facts = Facts::new(&evidence).expecting(expect);
+        Ok(!(self.judge)(&facts).faults.is_empty())
     }
 
     /// Leaves out ever smaller parts of the list (delta debugging).

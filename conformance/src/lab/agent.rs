@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -59,7 +59,7 @@ fn live() -> io::Result<()> {
     let messages = listen(file.try_clone()?);
     let speaker = Speaker(Arc::new(Mutex::new(file)));
     speaker.say(&FromGuest::Hello)?;
-    let mut setup = None;
+    let (mut setup, mut input) = (None, None);
     for message in messages {
         match message {
             ToGuest::Setup(given) => {
@@ -69,7 +69,20 @@ fn live() -> io::Result<()> {
                 }
                 setup = Some(given);
             }
-            ToGuest::Run { command } => execute(&command, setup.as_ref(), &speaker)?,
+            ToGuest::Run { command } => {
+                if let Some(child) = shell(&command, setup.as_ref(), Stdio::null(), &speaker)? {
+                    attend(child, &speaker)?;
+                }
+            }
+            ToGuest::Start { command } => {
+                let child = shell(&command, setup.as_ref(), Stdio::piped(), &speaker)?;
+                input = child.and_then(|child| begin(child, &speaker));
+            }
+            ToGuest::Input { text } => {
+                // One that has ended says so itself.
+                let _ = input.as_mut().map(|to| to.write_all(text.as_bytes()));
+            }
+            ToGuest::EndInput => input = None,
             ToGuest::Collect => speaker.say(&FromGuest::Counters(counters()))?,
             ToGuest::Off => break,
         }
@@ -190,22 +203,47 @@ fn has_gid(port: &Path, address: &str) -> bool {
     })
 }
 
-fn execute(command: &str, setup: Option<&Setup>, speaker: &Speaker) -> io::Result<()> {
+/// None, and told, if there is no shell.
+fn shell(
+    command: &str,
+    setup: Option<&Setup>,
+    input: Stdio,
+    speaker: &Speaker,
+) -> io::Result<Option<Running>> {
     let begun = Instant::now();
     let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(command).stdin(Stdio::null());
+    shell.arg("-c").arg(command).stdin(input);
     shell.stdout(Stdio::piped()).stderr(Stdio::piped());
     shell.env("PATH", PATH).env("HOME", "/tmp");
     if let Some(setup) = setup {
         environment(&mut shell, setup);
     }
-    let mut child = match shell.spawn() {
-        Ok(child) => child,
+    match shell.spawn() {
+        Ok(child) => Ok(Some(Running { child, begun })),
         Err(e) => {
             let message = format!("cannot run /bin/sh: {e}");
-            return speaker.say(&FromGuest::Failed { message });
+            speaker.say(&FromGuest::Failed { message })?;
+            Ok(None)
         }
-    };
+    }
+}
+
+struct Running {
+    child: Child,
+    begun: Instant,
+}
+
+/// Attends to it elsewhere; gives its standard input.
+fn begin(mut running: Running, speaker: &Speaker) -> Option<ChildStdin> {
+    let input = running.child.stdin.take();
+    let speaker = speaker.clone();
+    thread::spawn(move || attend(running, &speaker));
+    input
+}
+
+/// Tells what it says until it has ended.
+fn attend(running: Running, speaker: &Speaker) -> io::Result<()> {
+    let Running { mut child, begun } = running;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
         scope.spawn(|| relay(out, false, speaker));

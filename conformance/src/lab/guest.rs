@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const CONSOLE: usize = 16_384;
 /// Lines of it that errors show.
 const SHOWN: usize = 20;
+/// How long a guest may take to read what it is told.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a guest may take to power off.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -96,6 +98,12 @@ impl Guest {
             let _ = to.send(Event::Gone(index));
         });
         Ok(guest)
+    }
+
+    /// A second end of its line, on which a hung guest does not hold up whoever writes.
+    pub(super) fn line(&self) -> std::io::Result<UnixStream> {
+        self.line.set_write_timeout(Some(PATIENCE))?;
+        self.line.try_clone()
     }
 
     pub(super) fn tell(&mut self, message: &ToGuest) -> Result<(), LabError> {

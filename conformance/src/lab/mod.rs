@@ -15,6 +15,7 @@ pub mod report;
 pub mod requirements;
 pub mod run;
 pub mod rundir;
+pub mod session;
 pub mod wire;
 
 pub use guest::become_kernel;
@@ -38,6 +39,9 @@ pub enum LabError {
     },
     #[error("interrupted")]
     Interrupted,
+    /// What was asked cannot be done here: a reason to skip it.
+    #[error("{0}")]
+    Unable(String),
 }
 
 impl LabError {

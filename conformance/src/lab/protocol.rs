@@ -14,6 +14,12 @@ pub(super) enum ToGuest {
     Setup(Setup),
     /// Run this with `sh -c`.
     Run { command: String },
+    /// The same with a standard input, and go on listening while it runs.
+    Start { command: String },
+    /// More of its standard input.
+    Input { text: String },
+    /// The end of its standard input.
+    EndInput,
     /// Say the counters.
     Collect,
     /// Power off.

@@ -9,8 +9,9 @@ use super::{LabError, cache};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use xoff_sim::model::{Model, Role};
@@ -25,7 +26,7 @@ const MAX_OUTPUT: usize = 1 << 20;
 const MAX_SOCKET: usize = 107;
 
 /// How to run.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     pub kernel: &'a Path,
     /// This program.
@@ -76,13 +77,37 @@ pub fn run(
     commands: &[String],
     options: &Options<'_>,
 ) -> Result<LabReport, LabError> {
+    let done = with_guests(model, commands, options, false, Lab::commands)?;
+    Ok(done.report)
+}
+
+/// What guests were taken up for, and what was seen of them.
+pub(super) struct Done<T> {
+    pub(super) value: T,
+    pub(super) report: LabReport,
+    pub(super) capture: Option<PathBuf>,
+    /// Where the capture may be.
+    _dir: RunDir,
+}
+
+/// Takes guests up, does something with them, and takes them down, whatever happens. `keep`:
+/// there is a capture also if the options name none.
+pub(super) fn with_guests<T>(
+    model: &Model,
+    commands: &[String],
+    options: &Options<'_>,
+    keep: bool,
+    work: impl FnOnce(&mut Lab) -> Result<T, LabError>,
+) -> Result<Done<T>, LabError> {
     let begun = Instant::now();
     let (sender, events) = channel();
     let signals = Interrupts::listen(&sender)?;
     let hosts = hosts(model)?;
     let dir = RunDir::create(&runs(options.temporary), "run-")?;
     let attachments = attach(&hosts, dir.path())?;
-    let wire = Wire::open(&attachments, &model.rules, model.seed, options.capture)?;
+    let kept = keep.then(|| dir.path().join("capture.pcapng"));
+    let capture = options.capture.map(Path::to_owned).or(kept);
+    let wire = Wire::open(&attachments, &model.rules, model.seed, capture.as_deref())?;
     let wire = Running::start(wire)?;
     let mut lab = Lab {
         guests: Vec::new(),
@@ -91,23 +116,29 @@ pub fn run(
             .enumerate()
             .map(|(i, h)| report(i, &h.1, commands, options))
             .collect(),
-        events,
+        events: Arc::new(Mutex::new(events)),
         begun,
         timeout: options.timeout,
     };
-    let ran = lab.all(&attachments, dir.path(), &sender, options);
+    let ran = lab.all(&attachments, dir.path(), &sender, options, work);
     if ran.is_ok() {
         lab.guests.iter_mut().for_each(Guest::power_off);
     }
     lab.guests.clear();
     let wire = wire.stop();
     drop(signals);
-    let active_ms = ran?;
-    Ok(LabReport {
+    let (active_ms, value) = ran?;
+    let report = LabReport {
         guests: lab.reports,
         wire: wire?,
         active_ms,
         total_ms: millis(begun),
+    };
+    Ok(Done {
+        value,
+        report,
+        capture,
+        _dir: dir,
     })
 }
 
@@ -167,23 +198,39 @@ pub fn kernel(cache: &Path, given: Option<&Path>) -> Result<std::path::PathBuf, 
     }
 }
 
-struct Lab {
-    guests: Vec<Guest>,
+/// Guests that run.
+pub(super) struct Lab {
+    pub(super) guests: Vec<Guest>,
     reports: Vec<GuestReport>,
-    events: Receiver<Event>,
+    pub(super) events: Arc<Mutex<Receiver<Event>>>,
     begun: Instant,
     timeout: Duration,
 }
 
 impl Lab {
-    /// When all devices were active, in milliseconds.
-    fn all(
+    /// From boot to counters: when all devices were active, in milliseconds, and what `work` gave.
+    fn all<T>(
         &mut self,
         hosts: &[Attachment],
         dir: &Path,
         events: &Sender<Event>,
         options: &Options<'_>,
-    ) -> Result<u64, LabError> {
+        work: impl FnOnce(&mut Lab) -> Result<T, LabError>,
+    ) -> Result<(u64, T), LabError> {
+        self.boot(hosts, dir, events, options)?;
+        let active = millis(self.begun);
+        let value = work(self)?;
+        self.collect()?;
+        Ok((active, value))
+    }
+
+    fn boot(
+        &mut self,
+        hosts: &[Attachment],
+        dir: &Path,
+        events: &Sender<Event>,
+        options: &Options<'_>,
+    ) -> Result<(), LabError> {
         for (index, host) in hosts.iter().enumerate() {
             let memory = format!("{}M", options.memory);
             let boot = Boot {
@@ -222,12 +269,19 @@ impl Lab {
                 }
                 other => Err(unexpected(guest, other)),
             },
-        )?;
-        let active = millis(self.begun);
+        )
+    }
+
+    fn commands(&mut self) -> Result<(), LabError> {
         for (guest, report) in self.guests.iter_mut().zip(&self.reports) {
             let command = report.command.clone();
             guest.tell(&ToGuest::Run { command })?;
         }
+        self.await_ends()
+    }
+
+    /// Waits until every guest's command has ended, and keeps what they say.
+    pub(super) fn await_ends(&mut self) -> Result<(), LabError> {
         self.until(
             "end its command",
             |guest, report, _, message, _| match message {
@@ -241,7 +295,10 @@ impl Lab {
                 }
                 other => Err(unexpected(guest, other)),
             },
-        )?;
+        )
+    }
+
+    fn collect(&mut self) -> Result<(), LabError> {
         for guest in &mut self.guests {
             guest.tell(&ToGuest::Collect)?;
         }
@@ -254,8 +311,12 @@ impl Lab {
                 }
                 other => Err(unexpected(guest, other)),
             },
-        )?;
-        Ok(active)
+        )
+    }
+
+    /// Of the whole run.
+    pub(super) fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.begun.elapsed())
     }
 
     /// Hears the guests until each has said what it must: until `hear` has given true for each.
@@ -272,8 +333,10 @@ impl Lab {
     ) -> Result<(), LabError> {
         let mut done = vec![false; self.guests.len()];
         while let Some(waiting) = done.iter().position(|done| !done) {
-            let left = self.timeout.saturating_sub(self.begun.elapsed());
-            let event = match self.events.recv_timeout(left) {
+            let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+            let event = events.recv_timeout(self.left());
+            drop(events);
+            let event = match event {
                 Ok(event) => event,
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     let limit = self.timeout.as_secs_f64();
@@ -300,7 +363,7 @@ impl Lab {
         Ok(())
     }
 
-    fn blame(&self, index: usize, message: String) -> LabError {
+    pub(super) fn blame(&self, index: usize, message: String) -> LabError {
         match self.guests.get(index) {
             Some(guest) => guest.failed(message),
             None => LabError::Message(message),

@@ -1,4 +1,6 @@
 //! Arms: how an experiment is run.
 
+mod drive;
+pub mod lab;
 pub mod sim;
 pub mod trace;

@@ -6,8 +6,15 @@ use super::{Arm, Evidence};
 use crate::agent::Script;
 use serde::Serialize;
 
+/// A rule of a wrong stack, by its lines: it acts before the frame is seen.
+macro_rules! stack {
+    ($($line:literal)+) => { concat!("[[rule]]\nstack = true\n", $($line, "\n"),+) };
+}
+
 mod congestion;
 mod connection;
+mod receiver;
+mod view;
 mod wire;
 
 /// One check of the suite.

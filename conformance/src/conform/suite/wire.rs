@@ -1,5 +1,0 @@
-//! The format of packets: W.
-
-use super::Case;
-
-pub(super) const CASES: &[Case] = &[];
