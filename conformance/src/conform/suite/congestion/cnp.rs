@@ -109,9 +109,13 @@ pub(super) fn for_marks(facts: &Facts<'_>) -> Judged {
             continue;
         }
         told.push(mark);
-        let answered = cnps.iter().any(|cnp| cnp.about(mark) && cnp.frame > mark.frame);
+        let answered = cnps
+            .iter()
+            .any(|cnp| cnp.about(mark) && cnp.frame > mark.frame);
         if !answered {
-            let to = mark.qp.map_or(String::new(), |qp| format!(", queue pair {qp:#08x}"));
+            let to = mark
+                .qp
+                .map_or(String::new(), |qp| format!(", queue pair {qp:#08x}"));
             let what = format!("no CNP to {}{to}, whose data arrive marked", mark.to);
             judged.fault(what, &[mark.frame]);
         }
@@ -123,7 +127,12 @@ pub(super) fn for_marks(facts: &Facts<'_>) -> Judged {
     };
     for cnp in &cnps {
         let cause = |event: &&Event| event.about(cnp) && event.frame < cnp.frame;
-        if marks.iter().find(cause).or(naks.iter().find(cause)).is_none() {
+        if marks
+            .iter()
+            .find(cause)
+            .or(naks.iter().find(cause))
+            .is_none()
+        {
             let what = format!("a CNP to {} without marked data from it", cnp.to);
             judged.saw();
             judged.fault(what, &[cnp.frame]);
@@ -158,10 +167,14 @@ pub(super) fn spacing(facts: &Facts<'_>) -> Judged {
         if let Some(before) = last.insert(clock, cnp) {
             let gap = cnp.at_ns.saturating_sub(before.at_ns);
             let least = expect.cnp_interval_ns;
-            judged.expect(gap + slack(expect) >= least, &[before.frame, cnp.frame], || {
-                let to = cnp.to;
-                format!("CNPs to {to} are {gap} ns apart, and must be {least}")
-            });
+            judged.expect(
+                gap + slack(expect) >= least,
+                &[before.frame, cnp.frame],
+                || {
+                    let to = cnp.to;
+                    format!("CNPs to {to} are {gap} ns apart, and must be {least}")
+                },
+            );
         }
     }
     judged
@@ -233,9 +246,7 @@ pub(in super::super) fn format(facts: &Facts<'_>) -> Judged {
             judged.fault(format!("{}: {why}", describe(packet)), &[seen.number]);
         }
         let known = |mark: &&Event| mark.qp.is_some() && mark.frame < seen.number;
-        let here = |mark: &&Event| {
-            mark.from == packet.network.src && mark.to == packet.network.dst
-        };
+        let here = |mark: &&Event| mark.from == packet.network.src && mark.to == packet.network.dst;
         let mut known = marks.iter().filter(known).filter(here).peekable();
         let at_fault = |mark: &Event| mark.qp == Some(packet.bth.dest_qp);
         if known.peek().is_some() && !known.any(at_fault) {
@@ -257,7 +268,10 @@ fn wrong(facts: &Facts<'_>, seen: &Seen<'_>, packet: &Packet<'_>) -> Option<Stri
         return Some("the ICRC is wrong".to_owned());
     }
     if packet.payload_len as usize != CNP_PAYLOAD {
-        return Some(format!("{} bytes follow, not {CNP_PAYLOAD}", packet.payload_len));
+        return Some(format!(
+            "{} bytes follow, not {CNP_PAYLOAD}",
+            packet.payload_len
+        ));
     }
     let at = layout(seen, packet)?;
     let payload = seen.bytes.get(at.icrc.checked_sub(CNP_PAYLOAD)?..at.icrc)?;
@@ -265,7 +279,10 @@ fn wrong(facts: &Facts<'_>, seen: &Seen<'_>, packet: &Packet<'_>) -> Option<Stri
         return Some("its reserved bytes are not 0".to_owned());
     }
     if let Some(dscp) = facts.expect.cnp_dscp.filter(|d| *d != packet.network.dscp) {
-        return Some(format!("DSCP {}, and {dscp} is configured", packet.network.dscp));
+        return Some(format!(
+            "DSCP {}, and {dscp} is configured",
+            packet.network.dscp
+        ));
     }
     None
 }
@@ -278,11 +295,15 @@ pub(super) fn counters(facts: &Facts<'_>) -> Judged {
         let sound = |seen: &&Seen<'_>| seen.roce().is_some_and(|p| p.icrc == Icrc::Valid);
         let cnps = |out: bool| {
             let here = facts.seen.iter().filter(at).filter(sound);
-            here.filter(|s| s.out == out && s.class == Class::Cnp).count() as u64
+            here.filter(|s| s.out == out && s.class == Class::Cnp)
+                .count() as u64
         };
         let own = marks(facts);
         let arrived = |mark: &&Event| {
-            facts.seen.get(mark.frame as usize - 1).is_some_and(|seen| seen.host == host)
+            facts
+                .seen
+                .get(mark.frame as usize - 1)
+                .is_some_and(|seen| seen.host == host)
         };
         let marked = own.iter().filter(arrived).count() as u64;
         let value = |name: &str| counters.get(name).copied();
@@ -291,7 +312,11 @@ pub(super) fn counters(facts: &Facts<'_>) -> Judged {
         for (name, counted, wire) in [
             ("np_cnp_sent", value("np_cnp_sent"), cnps(true)),
             ("rp_cnp_handled and rp_cnp_ignored", handled, cnps(false)),
-            ("np_ecn_marked_roce_packets", value("np_ecn_marked_roce_packets"), marked),
+            (
+                "np_ecn_marked_roce_packets",
+                value("np_ecn_marked_roce_packets"),
+                marked,
+            ),
         ] {
             let Some(counted) = counted else {
                 continue;

@@ -48,11 +48,7 @@ const fn case(
     }
 }
 
-const fn itself(
-    id: &'static str,
-    judge: fn() -> Judged,
-    mutants: &'static [Mutant],
-) -> Case {
+const fn itself(id: &'static str, judge: fn() -> Judged, mutants: &'static [Mutant]) -> Case {
     Case {
         id,
         means: Means::Harness(judge),
@@ -101,7 +97,9 @@ fn snapped(evidence: &mut Evidence) {
 }
 
 fn one_direction(evidence: &mut Evidence) {
-    evidence.frames.retain(|frame| frame.host == 0 || !frame.out);
+    evidence
+        .frames
+        .retain(|frame| frame.host == 0 || !frame.out);
 }
 
 pub(super) const CASES: &[Case] = &[
@@ -134,8 +132,14 @@ pub(super) const CASES: &[Case] = &[
         cnp::count,
         NOTIFIES,
         &[
-            wrong("too few CNPs", stack!("action = 'drop'" "class = 'cnp'" "every = 2")),
-            wrong("too many CNPs", stack!("action = 'duplicate'" "class = 'cnp'")),
+            wrong(
+                "too few CNPs",
+                stack!("action = 'drop'" "class = 'cnp'" "every = 2"),
+            ),
+            wrong(
+                "too many CNPs",
+                stack!("action = 'duplicate'" "class = 'cnp'"),
+            ),
         ],
     ),
     case(
@@ -170,7 +174,10 @@ pub(super) const CASES: &[Case] = &[
         cnp::counters,
         &[NO_FRAMES, NO_COUNTERS, SILENT],
         &[
-            wrong("CNPs are not counted", stack!("action = 'duplicate'" "class = 'cnp'")),
+            wrong(
+                "CNPs are not counted",
+                stack!("action = 'duplicate'" "class = 'cnp'"),
+            ),
             false_evidence("a stuck counter", stuck),
         ],
     ),
@@ -218,20 +225,36 @@ pub(super) const CASES: &[Case] = &[
             false_evidence("one direction is missing", one_direction),
         ],
     ),
-    itself("H-01", harness::deterministic, &[Mutant {
-        name: "the second run has another seed",
-        wrong: Wrong::Harness(harness::not_deterministic),
-    }]),
-    itself("H-02", harness::mutants, &[Mutant {
-        name: "a check without mutant",
-        wrong: Wrong::Harness(harness::no_mutants),
-    }]),
-    itself("H-03", harness::not_vacuous, &[Mutant {
-        name: "a check that passes on nothing",
-        wrong: Wrong::Harness(harness::vacuous),
-    }]),
-    itself("H-04", harness::cited, &[Mutant {
-        name: "a deviation without citation",
-        wrong: Wrong::Harness(harness::not_cited),
-    }]),
+    itself(
+        "H-01",
+        harness::deterministic,
+        &[Mutant {
+            name: "the second run has another seed",
+            wrong: Wrong::Harness(harness::not_deterministic),
+        }],
+    ),
+    itself(
+        "H-02",
+        harness::mutants,
+        &[Mutant {
+            name: "a check without mutant",
+            wrong: Wrong::Harness(harness::no_mutants),
+        }],
+    ),
+    itself(
+        "H-03",
+        harness::not_vacuous,
+        &[Mutant {
+            name: "a check that passes on nothing",
+            wrong: Wrong::Harness(harness::vacuous),
+        }],
+    ),
+    itself(
+        "H-04",
+        harness::cited,
+        &[Mutant {
+            name: "a deviation without citation",
+            wrong: Wrong::Harness(harness::not_cited),
+        }],
+    ),
 ];
