@@ -39,29 +39,72 @@ fn refused(
     Ok(())
 }
 
+/// Libraries refuse to post an atomic that is not aligned: the wire moves the target.
+pub(super) const MOVED: &str = "
+[[rule]]
+name = \"moved by 4\"
+action = \"rewrite\"
+field = \"va\"
+add = 4
+class = \"atomic\"
+from = \"h0\"
+qp = 0
+[[rule]]
+name = \"moved by 1\"
+action = \"rewrite\"
+field = \"va\"
+add = 1
+class = \"atomic\"
+from = \"h0\"
+qp = 1
+";
+
 pub(super) fn atomics(pair: &mut Pair) -> Result<Judged, AgentError> {
     let mut rig = Rig::open(pair)?;
     let mut judged = Judged::default();
+    let (all, invalid, access) = (Access::ALL, Status::RemInvReqErr, Status::RemAccessErr);
     let cases = [
-        ("fetch-and-add at offset 4", SendOp::FetchAdd, 4, Access::ALL),
-        ("compare-and-swap at offset 1", SendOp::CompareSwap, 1, Access::ALL),
-        ("fetch-and-add without right", SendOp::FetchAdd, 8, NO_ATOMIC),
-        ("compare-and-swap without right", SendOp::CompareSwap, 8, NO_ATOMIC),
+        (
+            "fetch-and-add at offset 12",
+            SendOp::FetchAdd,
+            4,
+            all,
+            invalid,
+        ),
+        (
+            "compare-and-swap at offset 9",
+            SendOp::CompareSwap,
+            1,
+            all,
+            invalid,
+        ),
+        (
+            "fetch-and-add without right",
+            SendOp::FetchAdd,
+            0,
+            NO_ATOMIC,
+            access,
+        ),
+        (
+            "compare-and-swap without right",
+            SendOp::CompareSwap,
+            0,
+            NO_ATOMIC,
+            access,
+        ),
     ];
-    for (what, op, at, access) in cases {
-        let expected = match at % 8 {
-            0 => Status::RemAccessErr,
-            _ => Status::RemInvReqErr,
-        };
+    for (what, op, moved, access, expected) in cases {
         let near = rig.memory(NEAR, 64, Access::ALL)?;
         let far = rig.memory(FAR, 64, access)?;
-        let value = rig.peek(&far, at, 8)?;
+        let value = rig.peek(&far, 8 + moved, 8)?;
         // It would change memory if it were done.
-        let compare = value.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
+        let compare = value
+            .first_chunk()
+            .map_or(0, |word| u64::from_ne_bytes(*word));
         let work = SendWork {
             compare,
             swap_or_add: 1,
-            ..remote(0, op, vec![near.range(0, 8)], &far, at)
+            ..remote(0, op, vec![near.range(0, 8)], &far, 8)
         };
         refused(&mut rig, &mut judged, what, (&near, &far), work, expected)?;
     }
@@ -118,7 +161,13 @@ pub(super) fn bounds(pair: &mut Pair) -> Result<Judged, AgentError> {
             ("a key with another low byte", 0, 64, Access::ALL, 1),
             ("one byte beyond the end", LEN - 63, 64, Access::ALL, 0),
             ("one byte before the start", u64::MAX, 64, Access::ALL, 0),
-            ("several packets, the last too long", LEN - 4095, 4096, Access::ALL, 0),
+            (
+                "several packets, the last too long",
+                LEN - 4095,
+                4096,
+                Access::ALL,
+                0,
+            ),
             ("far beyond the end", 1 << 40, 64, Access::ALL, 0),
             ("no right", 0, 64, without, 0),
         ];
@@ -129,7 +178,14 @@ pub(super) fn bounds(pair: &mut Pair) -> Result<Judged, AgentError> {
             work.rkey ^= key;
             let what = format!("{op:?} with {what}");
             let ends = (&near, &far);
-            refused(&mut rig, &mut judged, &what, ends, work, Status::RemAccessErr)?;
+            refused(
+                &mut rig,
+                &mut judged,
+                &what,
+                ends,
+                work,
+                Status::RemAccessErr,
+            )?;
             cases += 1;
         }
     }

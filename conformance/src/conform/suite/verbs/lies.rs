@@ -79,9 +79,7 @@ fn one_more(request: &Request, reply: &mut Reply, wanted: Side) {
     else {
         return;
     };
-    if let (Reply::Completions(works), true) =
-        (reply, *side == wanted && *timeout_ms == NEVER_MS)
-    {
+    if let (Reply::Completions(works), true) = (reply, *side == wanted && *timeout_ms == NEVER_MS) {
         works.push(Work {
             wr: works.last().map_or(0, |work| work.wr + 1),
             status: Status::Success,

@@ -32,10 +32,13 @@ const fn rules(name: &'static str, rules: &'static str) -> Mutant {
 pub(super) const CASES: &[Case] = &[
     Case {
         id: "RC-22",
-        means: script(access::atomics, ""),
+        means: script(access::atomics, access::MOVED),
         not_on: NOT_ON,
         mutants: &[
-            lie("refuses unaligned atomics as forbidden", lies::invalid_is_access),
+            lie(
+                "refuses unaligned atomics as forbidden",
+                lies::invalid_is_access,
+            ),
             lie("does what is forbidden", lies::errors_are_successes),
         ],
     },
@@ -44,8 +47,14 @@ pub(super) const CASES: &[Case] = &[
         means: script(access::codes, access::CODES),
         not_on: NOT_ON,
         mutants: &[
-            lie("takes operational for access errors", lies::operational_is_access),
-            rules("sends access errors for all", "[[rule]]\naction = \"ecn\"\nclass = \"nak\"\n"),
+            lie(
+                "takes operational for access errors",
+                lies::operational_is_access,
+            ),
+            rules(
+                "sends access errors for all",
+                "[[rule]]\naction = \"ecn\"\nclass = \"nak\"\n",
+            ),
         ],
     },
     Case {
@@ -79,7 +88,10 @@ pub(super) const CASES: &[Case] = &[
         not_on: NOT_ON,
         mutants: &[
             lie("starts more than it may", lies::sends_twice),
-            lie("serves what it has no place for", lies::errors_are_successes),
+            lie(
+                "serves what it has no place for",
+                lies::errors_are_successes,
+            ),
         ],
     },
     Case {

@@ -14,7 +14,9 @@ fn are(works: &[Work], expected: &[(u64, Status)]) -> bool {
 }
 
 fn list(works: &[Work]) -> String {
-    let each = works.iter().map(|work| format!("{} {:?}", work.wr, work.status));
+    let each = works
+        .iter()
+        .map(|work| format!("{} {:?}", work.wr, work.status));
     format!("[{}]", each.collect::<Vec<_>>().join(", "))
 }
 
@@ -48,14 +50,20 @@ pub(super) fn flush(pair: &mut Pair) -> Result<Judged, AgentError> {
     ];
     expected.extend((3..8).map(|wr| (wr, Status::WrFlushErr)));
     judged.expect(are(&sent, &expected), &[], || {
-        format!("requests 0 to 7, of which 2 fails, complete as {}", list(&sent))
+        format!(
+            "requests 0 to 7, of which 2 fails, complete as {}",
+            list(&sent)
+        )
     });
     for (queue, who) in queues.into_iter().zip(["requester", "responder"]) {
         let flushed: Vec<_> = (100..103).map(|wr| (wr, Status::WrFlushErr)).collect();
         let mut received = rig.poll(queue, Side::Receive, 3, SOON_MS)?;
         received.extend(rig.poll(queue, Side::Receive, 8, NEVER_MS)?);
         judged.expect(are(&received, &flushed), &[], || {
-            format!("receives 100 to 102 of the {who} complete as {}", list(&received))
+            format!(
+                "receives 100 to 102 of the {who} complete as {}",
+                list(&received)
+            )
         });
         let state = rig.state(queue)?;
         judged.expect(state == QpState::Err, &[], || {
@@ -65,7 +73,10 @@ pub(super) fn flush(pair: &mut Pair) -> Result<Judged, AgentError> {
     rig.send(queue, vec![work(8, SendOp::Send, Vec::new())])?;
     let late = rig.poll(queue, Side::Send, 1, SOON_MS)?;
     judged.expect(are(&late, &[(8, Status::WrFlushErr)]), &[], || {
-        format!("a request that is posted in ERR completes as {}", list(&late))
+        format!(
+            "a request that is posted in ERR completes as {}",
+            list(&late)
+        )
     });
     judged.detail = "1 error, 5 requests and 6 receives flushed".to_owned();
     Ok(judged)
@@ -79,19 +90,39 @@ action = \"delay\"
 delay = \"300ms\"
 class = \"read-response\"
 from = \"h1\"
-qp = 0
 round = 0
 ";
 
+const READS: u64 = 6;
+
 pub(super) fn depth(pair: &mut Pair) -> Result<Judged, AgentError> {
-    const READS: u64 = 6;
     let mut rig = Rig::open(pair)?;
     let mut judged = Judged::default();
+    for limit in [2, 3] {
+        outstanding(&mut rig, &mut judged, limit)?;
+    }
+    let near = rig.memory(NEAR, 64, Access::ALL)?;
+    let far = rig.memory(FAR, 64, Access::ALL)?;
+    let [queue, _] = rig.connect(&Wish {
+        reads: [1, 0],
+        ..Wish::default()
+    })?;
+    let work = remote(0, SendOp::Read, vec![near.range(0, 64)], &far, 0);
+    let status = rig.one(queue, work)?;
+    judged.expect(status == Some(Status::RemInvReqErr), &[], || {
+        let said = super::rig::said(status);
+        format!("a READ that the responder keeps no place for: {said}")
+    });
+    judged.detail = "6 READs with places for 2 and for 3; 1 with none".to_owned();
+    Ok(judged)
+}
+
+/// Starts more READs than may be outstanding, and counts packets before the first answer.
+fn outstanding(rig: &mut Rig<'_>, judged: &mut Judged, limit: u8) -> Result<(), AgentError> {
     let near = rig.memory(NEAR, 4096, Access::ALL)?;
     let far = rig.memory(FAR, 4096, Access::ALL)?;
-    let limits = [2, 2];
     let [queue, _] = rig.connect(&Wish {
-        reads: limits,
+        reads: [limit, limit],
         ..Wish::default()
     })?;
     let works = (0..READS).map(|wr| {
@@ -105,31 +136,18 @@ pub(super) fn depth(pair: &mut Pair) -> Result<Judged, AgentError> {
     let after = rig.counter(NEAR, "sent_pkts")?;
     if let Some((before, after)) = before.zip(after) {
         let started = after.wrapping_sub(before);
-        judged.expect(started == limits[0].into() && early.is_empty(), &[], || {
-            format!("{started} READs are outstanding with max_rd_atomic 2")
+        judged.expect(started == u64::from(limit) && early.is_empty(), &[], || {
+            format!("{started} READs are outstanding with max_rd_atomic {limit}")
         });
     }
     let all = rig.poll(queue, Side::Send, READS as u32, SOON_MS)?;
     let right = all.len() as u64 == READS && all.iter().all(|w| w.status == Status::Success);
-    let (mine, theirs) = (
-        rig.hash_of(&near, 0, READS * 64)?,
-        rig.hash_of(&far, 0, READS * 64)?,
-    );
+    let mine = rig.hash_of(&near, 0, READS * 64)?;
+    let theirs = rig.hash_of(&far, 0, READS * 64)?;
     judged.expect(right && mine == theirs, &[], || {
         format!("READs within the limit complete as {}", list(&all))
     });
-    let [queue, _] = rig.connect(&Wish {
-        reads: [1, 0],
-        ..Wish::default()
-    })?;
-    let work = remote(0, SendOp::Read, vec![near.range(0, 64)], &far, 0);
-    let status = rig.one(queue, work)?;
-    judged.expect(status == Some(Status::RemInvReqErr), &[], || {
-        let said = super::rig::said(status);
-        format!("a READ that the responder keeps no place for: {said}")
-    });
-    judged.detail = "6 READs, at most 2 outstanding; 1 refused".to_owned();
-    Ok(judged)
+    Ok(())
 }
 
 /// Acknowledgements come late, so that requests are under way when the queue begins to drain.
@@ -160,7 +178,10 @@ pub(super) fn drain(pair: &mut Pair) -> Result<Judged, AgentError> {
     )?;
     rig.send(queue, (4..6).map(write).collect())?;
     let drained = rig.events(NEAR, SOON_MS)?;
-    let of_queue: Vec<_> = drained.iter().filter(|(_, qpn)| *qpn == queue.qpn).collect();
+    let of_queue: Vec<_> = drained
+        .iter()
+        .filter(|(_, qpn)| *qpn == queue.qpn)
+        .collect();
     judged.expect(
         of_queue.len() == 1 && of_queue.iter().all(|(name, _)| name == "SQ_DRAINED"),
         &[],
@@ -170,7 +191,10 @@ pub(super) fn drain(pair: &mut Pair) -> Result<Judged, AgentError> {
     let expected: Vec<_> = (0..4).map(|wr| (wr, Status::Success)).collect();
     let begun = expected.get(..during.len()).unwrap_or_default();
     judged.expect(during.len() <= 4 && are(&during, begun), &[], || {
-        format!("4 requests before and 2 after the drain complete as {}", list(&during))
+        format!(
+            "4 requests before and 2 after the drain complete as {}",
+            list(&during)
+        )
     });
     let untouched = rig.hash_of(&far, 4 * 512, 1024)?;
     let source = rig.memory(FAR, 4096, Access::ALL)?;
@@ -180,11 +204,19 @@ pub(super) fn drain(pair: &mut Pair) -> Result<Judged, AgentError> {
     });
     rig.to(queue, QpState::Rts)?;
     let left = 6 - during.len().min(6) as u32;
-    let rest = rig.poll(queue, Side::Send, left, SOON_MS)?;
-    let expected: Vec<_> = (6 - u64::from(left)..6).map(|wr| (wr, Status::Success)).collect();
+    let mut rest = rig.poll(queue, Side::Send, left, SOON_MS)?;
+    judged.expect(rest.len() as u32 == left, &[], || {
+        "after SQD to RTS requests that were posted before do not start".to_owned()
+    });
+    rig.send(queue, vec![write(6)])?;
+    let missing = left + 1 - rest.len() as u32;
+    rest.extend(rig.poll(queue, Side::Send, missing, SOON_MS)?);
+    let expected: Vec<_> = (6 - u64::from(left)..7)
+        .map(|wr| (wr, Status::Success))
+        .collect();
     judged.expect(are(&rest, &expected), &[], || {
         format!("after the drain the rest completes as {}", list(&rest))
     });
-    judged.detail = "4 requests drained, 2 waited".to_owned();
+    judged.detail = "4 requests drained, 2 waited, 1 after".to_owned();
     Ok(judged)
 }

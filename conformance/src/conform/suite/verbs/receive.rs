@@ -101,7 +101,9 @@ pub(super) fn shared(pair: &mut Pair) -> Result<Judged, AgentError> {
         "not all messages arrive for which there are shared receives".to_owned()
     });
     let events = rig.events(FAR, SOON_MS)?;
-    let limits = events.iter().filter(|(name, _)| name == "SRQ_LIMIT_REACHED");
+    let limits = events
+        .iter()
+        .filter(|(name, _)| name == "SRQ_LIMIT_REACHED");
     let limits = limits.count();
     judged.expect(limits == 1, &[], || {
         format!("the limit of the shared queue is announced {limits} times, not once")
@@ -201,9 +203,11 @@ pub(super) fn datagram(pair: &mut Pair) -> Result<Judged, AgentError> {
     rig.receive(peer, vec![room(2, GRH + LEN - 1)])?;
     rig.one(queue, send(3, QKEY))?;
     let small = rig.poll(peer, Side::Receive, 1, NEVER_MS)?;
-    judged.expect(small.iter().all(|work| work.status != Status::Success), &[], || {
-        "a datagram is received into a buffer that is too small for it".to_owned()
-    });
+    judged.expect(
+        small.iter().all(|work| work.status != Status::Success),
+        &[],
+        || "a datagram is received into a buffer that is too small for it".to_owned(),
+    );
     judged.detail = "4 datagrams: 2 received, 1 of another Q_Key, 1 too long".to_owned();
     Ok(judged)
 }
@@ -234,9 +238,8 @@ fn check_datagram(
     });
     let header = rig.peek(far, 0, GRH.into())?;
     let [mine, theirs] = [NEAR, FAR].map(|side| rig.devices[side].gid.get(12..16));
-    let v4 = header.get(20) == Some(&0x45)
-        && header.get(32..36) == mine
-        && header.get(36..40) == theirs;
+    let v4 =
+        header.get(20) == Some(&0x45) && header.get(32..36) == mine && header.get(36..40) == theirs;
     let [mine, theirs] = [NEAR, FAR].map(|side| Some(&rig.devices[side].gid[..]));
     let v6 = header.first().is_some_and(|byte| byte >> 4 == 6)
         && header.get(8..24) == mine

@@ -121,7 +121,11 @@ impl Wish {
 /// The way from a side to the other.
 pub(super) fn address(side: usize, devices: &[Device; 2]) -> Address {
     let [near, far] = devices;
-    let (from, to) = if side == NEAR { (near, far) } else { (far, near) };
+    let (from, to) = if side == NEAR {
+        (near, far)
+    } else {
+        (far, near)
+    };
     Address {
         gid: to.gid.clone(),
         gid_index: from.gid_index,
@@ -296,12 +300,7 @@ impl<'a> Rig<'a> {
     }
 
     /// From RESET to RTS.
-    pub(super) fn raise(
-        &mut self,
-        queue: Queue,
-        wish: &Wish,
-        peer: u32,
-    ) -> Result<(), AgentError> {
+    pub(super) fn raise(&mut self, queue: Queue, wish: &Wish, peer: u32) -> Result<(), AgentError> {
         let rtr = wish.rtr(queue.side, &self.devices, peer);
         for attributes in [wish.init(), rtr, wish.rts(queue.side)] {
             self.modify(queue, attributes)?;
