@@ -1,6 +1,7 @@
 //! `xoff conform`: the checks of the catalogue, made on a stack.
 
 use crate::args::{ConformArgs, ConformArm, ConformFormat};
+use crate::lab;
 use crate::output::{self, Error};
 use crate::report::conform::{self as report, Conformed, Kept};
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use xoff_conformance::capture::read::Reader;
 use xoff_conformance::capture::write::{Output, Writer};
 use xoff_conformance::capture::{Direction, Interface};
 use xoff_conformance::catalogue;
+use xoff_conformance::conform::arm::lab::LabStage;
 use xoff_conformance::conform::arm::sim::SimStage;
 use xoff_conformance::conform::arm::trace;
 use xoff_conformance::conform::evidence::Evidence;
@@ -35,7 +37,11 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
     let begun = Instant::now();
     let mut tell = progress(args.quiet);
     let mut sets = Vec::new();
-    for (name, mut stage) in stages(args, arm)? {
+    let lab = match arm {
+        Arm::Lab => Some(lab::Prepared::new(args.kernel.as_deref())?),
+        _ => None,
+    };
+    for (name, mut stage) in stages(args, profile, lab.as_ref())? {
         if args.mutants {
             let outcomes = mutants::run(stage.as_mut(), &cases, report::selfcheck, &mut tell)?;
             let caught = !outcomes.iter().any(|o| o.verdict.is_failure());
@@ -163,12 +169,22 @@ fn refuse_idle_options(args: &ConformArgs, arm: Arm) -> Result<(), Error> {
 }
 
 /// What is under test, with a name if there are several.
-type Stages = Vec<(String, Box<dyn Stage>)>;
+type Stages<'a> = Vec<(String, Box<dyn Stage + 'a>)>;
 
-fn stages(args: &ConformArgs, arm: Arm) -> Result<Stages, Error> {
-    Ok(match arm {
-        Arm::Sim => vec![(String::new(), Box::new(SimStage))],
-        Arm::Trace => {
+fn stages<'a>(
+    args: &ConformArgs,
+    profile: &Profile,
+    lab: Option<&'a lab::Prepared>,
+) -> Result<Stages<'a>, Error> {
+    if let Some(lab) = lab {
+        let driver = if profile.name == "siw" { "siw" } else { "rxe" };
+        let stage = LabStage {
+            options: lab.options(driver),
+        };
+        return Ok(vec![(String::new(), Box::new(stage))]);
+    }
+    Ok(match args.arm {
+        ConformArm::Trace => {
             let one = |path: &PathBuf| {
                 let name = path.to_string_lossy().into_owned();
                 Ok((name, Box::new(Captured::read(path)?) as Box<dyn Stage>))
@@ -178,12 +194,8 @@ fn stages(args: &ConformArgs, arm: Arm) -> Result<Stages, Error> {
                 .map(one)
                 .collect::<Result<_, Error>>()?
         }
-        Arm::Lab | Arm::Device => todo_stage()?,
+        _ => vec![(String::new(), Box::new(SimStage))],
     })
-}
-
-fn todo_stage() -> Result<Stages, Error> {
-    Err(Error::Message("not yet".to_owned()))
 }
 
 /// A capture under test.

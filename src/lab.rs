@@ -50,22 +50,17 @@ fn build(args: &LabBuildArgs) -> Result<(), Error> {
 fn run_guests(args: &LabRunArgs) -> Result<bool, Error> {
     let model = model(args)?;
     let commands = commands(args, &lab::hosts(&model)?)?;
-    refuse_missing(&places().missing_to_run())?;
-    let kernel = lab::kernel(&cache_dir()?, args.kernel.as_deref())?;
-    let place = |e: std::io::Error| Error::Message(format!("cannot say where this runs: {e}"));
+    let prepared = Prepared::new(args.kernel.as_deref())?;
+    let driver = match args.device {
+        LabDevice::Rxe => "rxe",
+        LabDevice::Siw => "siw",
+    };
     let options = lab::Options {
-        kernel: &kernel,
-        program: &std::env::current_exe().map_err(place)?,
-        temporary: &std::env::temp_dir(),
-        directory: &std::env::current_dir().map_err(place)?,
-        driver: match args.device {
-            LabDevice::Rxe => "rxe",
-            LabDevice::Siw => "siw",
-        },
         mtu: args.mtu,
         memory: args.memory,
         timeout: Duration::from_nanos(args.timeout.ns()),
         capture: args.pcap.as_deref(),
+        ..prepared.options(driver)
     };
     if args.pcap.as_deref() == Some(Path::new("-")) {
         let text = "--pcap of a lab needs a file: standard output has the report";
@@ -77,6 +72,43 @@ fn run_guests(args: &LabRunArgs) -> Result<bool, Error> {
         TableFormat::Json => report::json(out, &done),
     })?;
     Ok(done.succeeded())
+}
+
+/// The lab, ready to run guests.
+pub(crate) struct Prepared {
+    kernel: PathBuf,
+    program: PathBuf,
+    temporary: PathBuf,
+    directory: PathBuf,
+}
+
+impl Prepared {
+    /// Refuses what is missing.
+    pub(crate) fn new(kernel: Option<&Path>) -> Result<Prepared, Error> {
+        refuse_missing(&places().missing_to_run())?;
+        let place = |e: std::io::Error| Error::Message(format!("cannot say where this runs: {e}"));
+        Ok(Prepared {
+            kernel: lab::kernel(&cache_dir()?, kernel)?,
+            program: std::env::current_exe().map_err(place)?,
+            temporary: std::env::temp_dir(),
+            directory: std::env::current_dir().map_err(place)?,
+        })
+    }
+
+    /// Guests as checks need them.
+    pub(crate) fn options<'a>(&'a self, driver: &'a str) -> lab::Options<'a> {
+        lab::Options {
+            kernel: &self.kernel,
+            program: &self.program,
+            temporary: &self.temporary,
+            directory: &self.directory,
+            driver,
+            mtu: 1500,
+            memory: 192,
+            timeout: Duration::from_secs(60),
+            capture: None,
+        }
+    }
 }
 
 /// The scenario, which must be one case.

@@ -105,12 +105,6 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
     for path in &args.scenarios {
         let plan = load_file(path, &overrides)?;
         let name = path.to_string_lossy();
-        if plan.cases.iter().any(|case| !case.model.rules.is_empty()) {
-            return Err(Error::Message(format!(
-                "{name} has rules, which the simulator does not obey yet: run it with `xoff lab \
-                 run`, or use [[fault]] or a link's loss"
-            )));
-        }
         let command = args.command(&name);
         loaded.push(Loaded { plan, command });
     }

@@ -30,7 +30,7 @@ pub struct Model {
     pub links: Vec<LinkSpec>,
     pub flows: Vec<FlowSpec>,
     pub faults: Vec<Fault>,
-    /// What the wire does to frames. Only the lab's wire obeys them.
+    /// What the links between hosts and their neighbours do to frames.
     pub rules: Vec<Rule>,
     /// Interval of the time series; None: no series.
     pub sample: Option<SimDuration>,
@@ -505,6 +505,8 @@ pub struct FlowSpec {
     pub free_messages: u32,
     /// SEND only: receive buffers posted at the destination. None: never short.
     pub receives: Option<ReceiveQueue>,
+    /// PSN of the first packet on the wire, 24 bits. None: from the seed.
+    pub first_psn: Option<u32>,
 }
 
 /// Receive buffers of a QP that the application reposts after using them.

@@ -1,6 +1,7 @@
 //! What a run produced, as plain data in the order of the model's nodes, links and flows.
 
 use crate::model::{FlowId, NodeId, PRIORITIES};
+use crate::rules::Hit;
 use crate::time::{SimDuration, SimTime};
 use crate::units::Bytes;
 
@@ -32,6 +33,8 @@ pub struct RuleResult {
     pub matched: u64,
     /// Of these, those that it acted on.
     pub applied: u64,
+    /// The first of these.
+    pub hits: Vec<Hit>,
 }
 
 /// Why the run ended.

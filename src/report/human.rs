@@ -88,11 +88,31 @@ fn single(run: &CaseRun<'_>) -> String {
     let (table, more) = queue_table(model, results);
     section("queues", table, more);
     section("totals", totals(&run.summary()), 0);
+    out += &rules(results);
     out += "\ndiagnosis\n";
     for finding in diagnose(model, results).iter().take(FINDINGS) {
         out += &format!("  {finding}\n");
     }
     out
+}
+
+/// What became of rules. One that did nothing has tested nothing.
+fn rules(results: &Results) -> String {
+    let lines = results.rules.iter().map(|rule| {
+        let matched = plural(rule.matched, "frame");
+        let nothing = match (rule.matched, rule.applied) {
+            (0, _) => ": INCONCLUSIVE, it never matched",
+            (_, 0) => ": INCONCLUSIVE, it chose none of them",
+            _ => "",
+        };
+        let (name, applied) = (&rule.name, rule.applied);
+        format!("  rule {name}: matched {matched}, applied to {applied}{nothing}\n")
+    });
+    let lines: String = lines.collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    format!("\nrules\n{lines}")
 }
 
 fn overview(model: &Model, results: &Results) -> String {

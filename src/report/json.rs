@@ -12,7 +12,7 @@ use xoff_sim::metrics::catalogue::METRICS;
 use xoff_sim::metrics::counters::port_counters;
 use xoff_sim::metrics::summary::{fct, goodput, slowdown_ppm};
 use xoff_sim::model::Model;
-use xoff_sim::results::{FlowResult, PortResult, RdmaCounters, Results};
+use xoff_sim::results::{FlowResult, PortResult, RdmaCounters, Results, RuleResult};
 
 /// Version of the layout: raised when a key changes its meaning or goes away.
 const LAYOUT: u32 = 1;
@@ -62,6 +62,8 @@ struct CaseJson<'a> {
     ports: Ports<'a>,
     deadlocks: Vec<DeadlockJson<'a>>,
     watchdog: Vec<WatchdogJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<RuleJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -125,6 +127,13 @@ struct WatchdogJson<'a> {
     port: u32,
     priority: u8,
     storm: bool,
+}
+
+#[derive(Serialize)]
+struct RuleJson<'a> {
+    name: &'a str,
+    matched: u64,
+    applied: u64,
 }
 
 /// An object with these keys in this order.
@@ -265,6 +274,15 @@ fn case<'a>(run: &'a CaseRun<'a>) -> CaseJson<'a> {
                 storm: e.storm,
             })
             .collect(),
+        rules: results.rules.iter().map(rule).collect(),
+    }
+}
+
+fn rule(rule: &RuleResult) -> RuleJson<'_> {
+    RuleJson {
+        name: &rule.name,
+        matched: rule.matched,
+        applied: rule.applied,
     }
 }
 

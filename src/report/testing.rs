@@ -41,6 +41,7 @@ fn flow(name: &str, group: &str, src: NodeId, dst: NodeId) -> FlowSpec {
         after: None,
         free_messages: 0,
         receives: None,
+        first_psn: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Experiments: scenario files that stimulate checks.
 
-/// Name and text of every experiment.
+mod connection;
+
+/// Name and text of every experiment but those of queue pairs.
 const ALL: &[(&str, &str)] = &[
     ("clean", include_str!("../../../topologies/conform/clean.toml")),
     ("sizes", include_str!("../../../topologies/conform/sizes.toml")),
@@ -22,10 +24,10 @@ const ALL: &[(&str, &str)] = &[
 
 /// The scenario of an experiment.
 pub fn find(name: &str) -> Option<&'static str> {
-    ALL.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+    all().find(|(n, _)| *n == name).map(|(_, text)| text)
 }
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ALL.iter().copied()
+    ALL.iter().chain(connection::ALL).copied()
 }

@@ -5,6 +5,9 @@ use super::testing::{flow, nic, star, switch};
 use crate::model::*;
 use crate::results::{DropCause, FlowStatus, Results, Stop};
 use crate::rng::{Purpose, Stream};
+use crate::rules::edit::{Edit, FIELDS, Field, Value};
+use crate::rules::inject::{Inject, Made};
+use crate::rules::{Action, Choice, Class, Filter, Rule};
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Bytes, Probability};
 
@@ -348,6 +351,133 @@ fn reliable_flows_finish_whatever_is_combined() {
             check(seed, &model, &run(&model, &mut |_| {}));
         }
     }
+}
+
+fn rules(d: &mut Draw, hosts: u32) -> Vec<Rule> {
+    let one = |d: &mut Draw, index| {
+        let host = |d: &mut Draw| d.one_in(4).then(|| d.below(u64::from(hosts)) as u32);
+        let class = d.of(&[
+            Class::Data,
+            Class::Data,
+            Class::Ack,
+            Class::Nak,
+            Class::ReadRequest,
+            Class::ReadResponse,
+            Class::Atomic,
+            Class::Cnp,
+            Class::Pfc,
+        ]);
+        Rule {
+            name: format!("r{index}"),
+            filter: Filter {
+                classes: if d.one_in(4) { vec![] } else { vec![class] },
+                from: host(d),
+                to: host(d),
+                round: d.one_in(3).then_some(0),
+                ..Filter::default()
+            },
+            choice: Choice {
+                every: d.below(40),
+                probability: d.one_in(2).then(|| Probability::ratio(1, 1 + d.below(9))),
+                limit: Some(1 + d.below(20)),
+                ..Choice::default()
+            },
+            stack: d.one_in(3),
+            action: action(d),
+        }
+    };
+    (0..1 + d.below(6)).map(|n| one(d, n)).collect()
+}
+
+fn action(d: &mut Draw) -> Action {
+    let values = [
+        Value::Set(d.below(256)),
+        Value::Add(d.below(100)),
+        Value::Xor(1),
+    ];
+    let value = d.of(&values);
+    let number = d.of(&[1, 7, 0x00ff_ffff, 0x00ff_ff00]);
+    let made = [
+        Made::Cnp,
+        Made::nak(d.below(5) as u8, number),
+        Made::rnr(d.below(15) as u8, number),
+        Made::ack(number),
+        Made::Ghost { psn_add: number },
+        Made::Pfc {
+            enable: 1 << 3,
+            quanta: d.below(300) as u16,
+        },
+        Made::Pause {
+            quanta: d.below(300) as u16,
+        },
+    ];
+    let made = d.of(&made);
+    let actions = [
+        Action::Drop,
+        Action::Duplicate {
+            copies: 1 + d.below(3) as u8,
+        },
+        Action::Delay(SimDuration::from_ns(d.below(30_000))),
+        Action::Reorder {
+            by: 1 + d.below(5) as u32,
+        },
+        Action::Edit(Edit::SetCe),
+        Action::Edit(Edit::Truncate {
+            bytes: 14 + d.below(100) as u32,
+        }),
+        Action::Edit(Edit::Corrupt {
+            bit: d.below(9_000) as u32,
+            repair: d.one_in(2),
+        }),
+        Action::Edit(Edit::Rewrite {
+            field: d.of(&FIELDS).1,
+            value,
+            repair: !d.one_in(4),
+        }),
+        Action::Edit(Edit::Rewrite {
+            field: d.of(&[Field::Psn, Field::Opcode, Field::Syndrome, Field::Length]),
+            value,
+            repair: true,
+        }),
+        Action::Inject(Inject {
+            frame: made,
+            before: d.one_in(2),
+        }),
+    ];
+    d.of(&actions)
+}
+
+/// Conservation is asserted at the end of every run.
+#[test]
+fn rules_break_neither_the_books_nor_the_order_of_things() {
+    let (mut applied, mut refused) = (0, 0);
+    for seed in 0..SEEDS / 4 {
+        let mut model = draw(seed);
+        if crate::switch::budget::exceeded(&model).is_some() {
+            continue;
+        }
+        let mut d = Draw(Stream::new(seed, 1, 0, Purpose::Rule));
+        let hosts = model
+            .nodes
+            .iter()
+            .filter(|n| matches!(n.role, Role::Host(_)));
+        let hosts = hosts.count() as u32;
+        model.rules = rules(&mut d, hosts);
+        model.nics[0].rc.retry_cnt = Some(7);
+        model.until = Some(SimTime::from_ns(1_000_000_000));
+        let once = run(&model, &mut |_| {});
+        assert_eq!(
+            format!("{once:?}"),
+            format!("{:?}", run(&model, &mut |_| {})),
+            "{seed}"
+        );
+        for (f, spec) in once.flows.iter().zip(&model.flows) {
+            assert!(f.bytes_delivered <= spec.bytes, "seed {seed} {f:?}");
+        }
+        applied += once.rules.iter().map(|r| r.applied).sum::<u64>();
+        refused += drops(&once, DropCause::Refused);
+    }
+    assert!(applied > 2_000 && refused > 200, "{applied} {refused}");
 }
 
 #[test]

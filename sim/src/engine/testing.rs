@@ -35,6 +35,7 @@ pub(crate) fn flow(src: NodeId, dst: NodeId, bytes: u64) -> FlowSpec {
         after: None,
         free_messages: 0,
         receives: None,
+        first_psn: None,
     }
 }
 

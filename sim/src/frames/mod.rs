@@ -169,9 +169,10 @@ fn flow(model: &Model, fabric: &mut Fabric, qp: u32, spec: &FlowSpec) -> Flow {
         port: port.unwrap_or(fabric.node_ports(node).start),
         qpn: (qp.wrapping_mul(2).wrapping_add(FIRST_QPN) & psn::MASK) | side,
     };
+    let random = || Stream::new(model.seed, qp, 0, Purpose::Psn).next_u32();
     Flow {
         ends: [end(first, spec.src, 0), end(last, spec.dst, 1)],
-        first_psn: Stream::new(model.seed, qp, 0, Purpose::Psn).next_u32() & psn::MASK,
+        first_psn: spec.first_psn.unwrap_or_else(random) & psn::MASK,
         // RoCEv2 wants a dynamic port there.
         sport: spec.sport | 0xc000,
         service: match spec.transport {

@@ -4,7 +4,7 @@ use super::diag::Mistakes;
 use super::network::{NAME_HELP, matches, valid_name};
 use super::quantity::{Given, Label, Sp};
 use super::raw::*;
-use super::traffic::{Context, MAX_FLOWS, at, kind_name};
+use super::traffic::{Context, MAX_FLOWS, at, first_psn, kind_name};
 use crate::model::NodeId;
 use crate::rng::{Purpose, Stream};
 use crate::time::SimDuration;
@@ -23,6 +23,7 @@ pub(super) struct Wanted {
     pub(super) src_port: Option<u32>,
     pub(super) dst_port: Option<u32>,
     pub(super) sport: Option<u16>,
+    pub(super) first_psn: Option<u32>,
 }
 
 impl Wanted {
@@ -36,6 +37,7 @@ impl Wanted {
             src_port: None,
             dst_port: None,
             sport: None,
+            first_psn: None,
         }
     }
 }
@@ -224,6 +226,7 @@ fn listed(t: &Sp<RawTraffic>, context: &Context<'_>, mistakes: &mut Mistakes) ->
             src_port: port(&flow.src_port, &flow.src, src, context, mistakes),
             dst_port: port(&flow.dst_port, &flow.dst, dst, context, mistakes),
             sport: flow.sport.given(),
+            first_psn: first_psn(&flow.first_psn, mistakes),
         });
     }
     if t.flow.as_ref().is_some_and(Vec::is_empty) {

@@ -12,6 +12,7 @@ use crate::model::*;
 use crate::rng::mix;
 use crate::time::{SimDuration, SimTime};
 use crate::units::Bytes;
+use crate::wire::psn;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Flows of one scenario; more would not fit into memory.
@@ -39,6 +40,7 @@ struct Common {
     ack: Marking,
     start: SimDuration,
     receives: Option<ReceiveQueue>,
+    first_psn: Option<u32>,
 }
 
 pub(super) fn build(
@@ -177,7 +179,17 @@ fn common(traffic: &Sp<RawTraffic>, group: String, mistakes: &mut Mistakes) -> C
         ack: marking(&traffic.ack, data),
         start: traffic.start.get_or(SimDuration::ZERO),
         receives: receives(traffic, op, mistakes),
+        first_psn: first_psn(&traffic.first_psn, mistakes),
     }
+}
+
+/// A PSN as written.
+pub(super) fn first_psn(given: &Option<Sp<u32>>, mistakes: &mut Mistakes) -> Option<u32> {
+    let given = given.as_ref()?;
+    if given.value > psn::MASK {
+        mistakes.at(given, "PSNs have 24 bits", "use 0 to 16777215");
+    }
+    Some(given.value & psn::MASK)
 }
 
 fn receives(traffic: &RawTraffic, op: Op, mistakes: &mut Mistakes) -> Option<ReceiveQueue> {
@@ -289,6 +301,7 @@ fn flow(
             .map(|i| (base + number - wanted.index + i) as FlowId),
         free_messages: demand.free_messages,
         receives: common.receives,
+        first_psn: wanted.first_psn.or(common.first_psn),
     }
 }
 

@@ -4,11 +4,14 @@ use crate::agent::Script;
 use crate::conform::evidence::{Completion, Evidence, Flow, Frame, Limits, Status};
 use crate::conform::run::{Lie, Stage, StageError};
 use crate::conform::{Arm, Judged};
+use crate::lab::report::{Hit, RuleReport};
 use std::collections::BTreeMap;
 use xoff_sim::engine::{self, tap};
 use xoff_sim::frames::Frames;
 use xoff_sim::model::{FlowSpec, Model, NodeId, Role};
-use xoff_sim::results::{FlowResult, FlowStatus, RdmaCounters, Results};
+use xoff_sim::results::{
+    FlowResult, FlowStatus, Outcome, RdmaCounters, Results, RuleResult, WorkCompletion,
+};
 use xoff_sim::topology::fabric::PortId;
 
 /// Frames that are kept.
@@ -41,7 +44,7 @@ pub fn observe(model: &Model) -> Option<Evidence> {
                 bytes,
             });
         };
-        engine::run_tapped(model, &ports, &mut sink, &mut |_| {})
+        engine::observe(model, &ports, &mut sink, &mut |_| {})
     };
     let flows = model.flows.iter().zip(&results.flows).enumerate();
     let flows = flows.map(|(index, (spec, result))| Flow {
@@ -56,7 +59,7 @@ pub fn observe(model: &Model) -> Option<Evidence> {
         frames: kept,
         cut,
         counters: counters(model, &results, &hosts),
-        rules: Vec::new(),
+        rules: rules(&results),
         mtu: mtu(model, &hosts),
     })
 }
@@ -101,30 +104,58 @@ fn flow(model: &Model, spec: &FlowSpec, result: &FlowResult) -> Flow {
             rnr_timer_ns: far.map_or(0, |nic| nic.rc.rnr_timer.ns()),
         },
         completions: completions(result),
-        received: Vec::new(),
-        intact: None,
+        received: received(result),
+        intact: result.observed.as_ref().and_then(|o| o.intact),
     }
 }
 
 /// Successes, the error that ended the queue pair, and what it flushed.
 fn completions(result: &FlowResult) -> Vec<Completion> {
-    let at_ns = result.end.unwrap_or(result.active_until).ps() / 1000;
     let error = match result.status {
-        FlowStatus::RetryExceeded => Some(Status::RetryExcErr),
-        FlowStatus::RnrRetryExceeded => Some(Status::RnrRetryExcErr),
-        FlowStatus::RemoteInvalidRequest => Some(Status::RemInvReqErr),
-        FlowStatus::RemoteAccess => Some(Status::RemAccessErr),
-        FlowStatus::RemoteOperational => Some(Status::RemOpErr),
-        FlowStatus::Completed | FlowStatus::Unfinished | FlowStatus::Unreachable => None,
+        FlowStatus::RetryExceeded => Status::RetryExcErr,
+        FlowStatus::RnrRetryExceeded => Status::RnrRetryExcErr,
+        FlowStatus::RemoteInvalidRequest => Status::RemInvReqErr,
+        FlowStatus::RemoteAccess => Status::RemAccessErr,
+        FlowStatus::RemoteOperational => Status::RemOpErr,
+        FlowStatus::Completed | FlowStatus::Unfinished | FlowStatus::Unreachable => {
+            Status::GeneralErr
+        }
     };
-    let flushed = result
-        .messages_flushed
-        .saturating_sub(u64::from(error.is_some()));
-    let statuses = std::iter::repeat_n(Status::Success, result.messages_completed as usize)
-        .chain(error)
-        .chain(std::iter::repeat_n(Status::WrFlushErr, flushed as usize));
-    let entry = |(wr, status)| Completion { wr, status, at_ns };
-    (0..).zip(statuses).map(entry).collect()
+    let sent = result.observed.iter().flat_map(|o| &o.sent);
+    entries(sent, error)
+}
+
+/// Completions of receives.
+fn received(result: &FlowResult) -> Vec<Completion> {
+    let received = result.observed.iter().flat_map(|o| &o.received);
+    entries(received, Status::GeneralErr)
+}
+
+fn entries<'r>(list: impl Iterator<Item = &'r WorkCompletion>, error: Status) -> Vec<Completion> {
+    let entry = |(wr, done): (u64, &WorkCompletion)| Completion {
+        wr,
+        status: match done.outcome {
+            Outcome::Success => Status::Success,
+            Outcome::Error => error,
+            Outcome::Flushed => Status::WrFlushErr,
+        },
+        at_ns: done.at.ps() / 1000,
+    };
+    (0..).zip(list).map(entry).collect()
+}
+
+fn rules(results: &Results) -> Vec<RuleReport> {
+    let hit = |hit: &xoff_sim::rules::Hit| Hit {
+        n: hit.n,
+        frame: hit.to_string(),
+    };
+    let report = |rule: &RuleResult| RuleReport {
+        name: rule.name.clone(),
+        matched: rule.matched,
+        applied: rule.applied,
+        hits: rule.hits.iter().map(hit).collect(),
+    };
+    results.rules.iter().map(report).collect()
 }
 
 /// Counters of queue pairs are those of the host that keeps them.
@@ -140,6 +171,9 @@ fn counters(model: &Model, results: &Results, hosts: &[NodeId]) -> Vec<BTreeMap<
             .named()
             .map(|(name, value)| (name.to_owned(), value))
             .into();
+        let of_node = results.nodes.get(host as usize);
+        let icrc = of_node.map_or(0, |node| node.counters.rx_icrc_encapsulated);
+        named.insert("rx_icrc_encapsulated".to_owned(), icrc);
         let ports = results.ports.iter().filter(|port| port.node == host);
         for (name, value) in
             ports.flat_map(|port| xoff_sim::metrics::counters::port_counters(results, port))

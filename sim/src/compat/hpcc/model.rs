@@ -426,6 +426,7 @@ impl Inputs<'_> {
             after: None,
             free_messages: 0,
             receives: None,
+            first_psn: None,
         }
     }
 

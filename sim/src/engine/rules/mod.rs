@@ -24,7 +24,7 @@ use crate::model::{Model, Op};
 use crate::results::{DropCause, RuleResult};
 use crate::rules::edit::{self, Edit};
 use crate::rules::inject::{self, Made};
-use crate::rules::{Decision, Rule, Rules};
+use crate::rules::{Count, Decision, Hit, Rule, Rules};
 use crate::time::SimDuration;
 use crate::topology::fabric::PortId;
 use crate::wire::dissect::{Link, dissect};
@@ -87,18 +87,15 @@ impl<'m> Wire<'m> {
 
     /// What became of the rules, in the order of the model.
     pub(super) fn results(&self) -> Vec<RuleResult> {
-        let (mut stack, mut link) = (self.stack.counts(), self.link.counts());
+        let (mut stack, mut link) = (counts(&self.stack), counts(&self.link));
         let result = |rule: &Rule| {
-            let count = if rule.stack {
-                stack.next()
-            } else {
-                link.next()
-            };
-            let count = count.map(|(_, count)| count).unwrap_or_default();
+            let of_stage = if rule.stack { &mut stack } else { &mut link };
+            let (count, hits) = of_stage.next().unwrap_or_default();
             RuleResult {
                 name: rule.name.clone(),
                 matched: count.matched,
                 applied: count.applied,
+                hits: hits.to_vec(),
             }
         };
         self.model.rules.iter().map(result).collect()
@@ -118,6 +115,11 @@ impl<'m> Wire<'m> {
         };
         rules.decide(pair.0, pair.1, &dissected, SimDuration::from_ps(now))
     }
+}
+
+fn counts(rules: &Rules) -> impl Iterator<Item = (Count, &[Hit])> {
+    let counts = rules.counts().map(|(_, count)| count);
+    counts.zip(rules.hits())
 }
 
 impl Sim<'_> {

@@ -99,6 +99,9 @@ pub(in crate::scenario) struct RawTraffic {
     /// Parallel QPs per pair of hosts, each with all the bytes. Default: 1.
     #[serde(default)]
     pub(in crate::scenario) qps: Option<Sp<u32>>,
+    /// PSN of each QP's first packet, 0 to 16777215. Default: from the seed.
+    #[serde(default)]
+    pub(in crate::scenario) first_psn: Option<Sp<u32>>,
     /// Hosts that take part, `*` standing for any characters. Default: all.
     #[serde(default)]
     pub(in crate::scenario) hosts: Option<Sp<OneOrMany<String>>>,
@@ -165,6 +168,9 @@ pub(in crate::scenario) struct RawFlow {
     /// UDP source port. Default: from the flow's number.
     #[serde(default)]
     pub(in crate::scenario) sport: Option<Sp<u16>>,
+    /// PSN of the first packet. Default: the traffic's `first_psn`.
+    #[serde(default)]
+    pub(in crate::scenario) first_psn: Option<Sp<u32>>,
 }
 
 /// Receive buffers of a QP.

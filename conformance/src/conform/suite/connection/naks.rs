@@ -66,8 +66,8 @@ pub(super) const RC_11: Case = Case {
     mutants: &[Mutant {
         name: "never repeats without a NAK",
         wrong: Wrong::Rules(
-            "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = [3, 7]\n\
-             stack = true\n",
+            "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = 3\n\
+             nth = [2, 3, 4, 5, 6, 7, 8, 9]\nstack = true\n",
         ),
     }],
 };

@@ -26,8 +26,8 @@ pub(super) const RC_23: Case = Case {
         Mutant {
             name: "waits much longer than told",
             wrong: Wrong::Rules(
-                "[[rule]]\naction = \"delay\"\ndelay = \"3s\"\nclass = \"data\"\n\
-                 from = \"h0\"\nround = 1\nlimit = 1\nstack = true\n",
+                "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = 1\n\
+                 nth = [2, 3, 4]\nstack = true\n",
             ),
         },
     ],

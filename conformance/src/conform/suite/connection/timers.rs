@@ -7,7 +7,7 @@ use crate::conform::evidence::{Evidence, Status};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Facts, Judged};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xoff_sim::model::Op;
 use xoff_sim::wire::psn;
 
@@ -26,7 +26,7 @@ pub(super) const RC_06: Case = Case {
         Mutant {
             name: "reports a gap that it cannot see",
             wrong: Wrong::Rules(
-                "[[rule]]\naction = \"inject\"\nframe = \"nak\"\ncode = 0\npsn-add = 1\n\
+                "[[rule]]\naction = \"inject\"\nframe = \"nak\"\ncode = 0\npsn_add = 1\n\
                  class = \"ack\"\nfrom = \"h1\"\nstack = true\n",
             ),
         },
@@ -41,8 +41,8 @@ pub(super) const RC_07: Case = Case {
         Mutant {
             name: "waits much longer than configured",
             wrong: Wrong::Rules(
-                "[[rule]]\naction = \"delay\"\ndelay = \"500ms\"\nclass = \"data\"\n\
-                 from = \"h0\"\nround = 1\nstack = true\n",
+                "[[rule]]\naction = \"delay\"\ndelay = \"380ms\"\nclass = \"data\"\n\
+                 from = \"h0\"\nafter = \"30ms\"\nstack = true\n",
             ),
         },
         Mutant {
@@ -89,7 +89,7 @@ pub(super) const RC_38: Case = Case {
         name: "does not repeat a repetition",
         wrong: Wrong::Rules(
             "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = 3\n\
-             stack = true\n",
+             nth = [4, 5, 6, 7, 8, 9]\nstack = true\n",
         ),
     }],
 };
@@ -176,7 +176,7 @@ fn tail_loss(facts: &Facts<'_>) -> Judged {
             expect_whole(&mut judged, &exchange, &[tail.number]);
         }
     }
-    judged.detail = format!("{} lost tails, each found by timeout", judged.stimuli);
+    judged.detail = "lost tails are found by timeout".to_owned();
     judged
 }
 
@@ -210,18 +210,22 @@ fn ack_timeout(facts: &Facts<'_>) -> Judged {
     judged
 }
 
-/// How often the oldest packet was sent that was not acknowledged then, by PSN, with its frames.
-fn tries(exchange: &Exchange<'_>) -> BTreeMap<u32, Vec<u64>> {
-    let mut tries: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+/// Repetitions of the oldest packet that was not acknowledged then, by PSN: their frames.
+fn retries(exchange: &Exchange<'_>) -> BTreeMap<u32, Vec<u64>> {
+    let mut retries: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+    let mut sent: BTreeSet<u32> = BTreeSet::new();
     let mut edge = Edge::default();
     for step in &exchange.steps {
         if step.is(Half::Answers, false) && step.is_sound() {
             edge.take(step);
-        } else if step.is(Half::Requests, true) && step.psn == edge.una {
-            tries.entry(step.psn).or_default().push(step.number);
+        } else if step.is(Half::Requests, true) {
+            let again = !sent.insert(step.psn);
+            if again && step.psn == edge.una {
+                retries.entry(step.psn).or_default().push(step.number);
+            }
         }
     }
-    tries
+    retries
 }
 
 fn retry_limit(facts: &Facts<'_>) -> Judged {
@@ -232,11 +236,11 @@ fn retry_limit(facts: &Facts<'_>) -> Judged {
             continue;
         };
         let name = exchange.name();
-        let most = tries(&exchange).into_iter();
+        let most = retries(&exchange).into_iter();
         let Some((psn, frames)) = most.max_by_key(|(_, frames)| frames.len()) else {
             continue;
         };
-        let retries = frames.len().saturating_sub(1);
+        let retries = frames.len();
         let shown = &frames[frames.len().saturating_sub(8)..];
         match first_error(flow).map(|(_, status)| status) {
             None if retries <= limit => {}
@@ -265,9 +269,9 @@ fn retry_reset(facts: &Facts<'_>) -> Judged {
         let Some(limit) = exchange.flow.limits.retry.map(usize::from) else {
             continue;
         };
-        let tries = tries(&exchange);
-        let retries = tries.values().map(|frames| frames.len() - 1);
-        let (sum, most) = (retries.clone().sum::<usize>(), retries.max().unwrap_or(0));
+        let retries = retries(&exchange);
+        let counts = retries.values().map(Vec::len);
+        let (sum, most) = (counts.clone().sum::<usize>(), counts.max().unwrap_or(0));
         if sum <= limit || most > limit {
             continue;
         }
