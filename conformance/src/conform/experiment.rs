@@ -19,6 +19,11 @@ const ALL: &[(&str, &str)] = &[
     ("truncated", include_str!("../../../topologies/conform/truncated.toml")),
     ("marked", include_str!("../../../topologies/conform/marked.toml")),
     ("lost-data", include_str!("../../../topologies/conform/lost-data.toml")),
+    ("psn-wrap", include_str!("../../../topologies/conform/psn-wrap.toml")),
+    ("pfc-congestion", include_str!("../../../topologies/conform/pfc-congestion.toml")),
+    ("pfc-timed", include_str!("../../../topologies/conform/pfc-timed.toml")),
+    ("global-pause", include_str!("../../../topologies/conform/global-pause.toml")),
+    ("pfc-void", include_str!("../../../topologies/conform/pfc-void.toml")),
     ("counted", include_str!("../../../topologies/conform/counted.toml")),
 ];
 

@@ -8,7 +8,7 @@ use crate::lab::report::{Hit, RuleReport};
 use std::collections::BTreeMap;
 use xoff_sim::engine::{self, tap};
 use xoff_sim::frames::Frames;
-use xoff_sim::model::{FlowSpec, Model, NodeId, Role};
+use xoff_sim::model::{FlowSpec, Model, NodeId, Op, Role};
 use xoff_sim::results::{
     FlowResult, FlowStatus, Outcome, RdmaCounters, Results, RuleResult, WorkCompletion,
 };
@@ -165,7 +165,7 @@ fn counters(model: &Model, results: &Results, hosts: &[NodeId]) -> Vec<BTreeMap<
         let flows = model.flows.iter().zip(&results.flows);
         for (spec, result) in flows.filter(|(spec, _)| spec.src == host || spec.dst == host) {
             // A flow counts for both its ends under names that only one of them can move.
-            sum.add(&side(&result.counters, spec.src == host));
+            sum.add(&side(&result.counters, spec.src == host, spec.op == Op::Read));
         }
         let mut named: BTreeMap<String, u64> = sum
             .named()
@@ -185,27 +185,28 @@ fn counters(model: &Model, results: &Results, hosts: &[NodeId]) -> Vec<BTreeMap<
     hosts.iter().map(of).collect()
 }
 
-/// What the requester, or the responder, of a flow counts.
-fn side(all: &RdmaCounters, requester: bool) -> RdmaCounters {
-    let mut mine = RdmaCounters {
-        rx_icrc_encapsulated: 0,
-        ..*all
-    };
+/// What one end of a flow counts. Those that receive data see gaps and marks; for READ that is the
+/// requester.
+fn side(all: &RdmaCounters, requester: bool, read: bool) -> RdmaCounters {
+    let mut mine = RdmaCounters::default();
     if requester {
-        mine.out_of_sequence = 0;
-        mine.duplicate_request = 0;
-        mine.out_of_buffer = 0;
-        mine.np_cnp_sent = 0;
-        mine.np_ecn_marked_roce_packets = 0;
+        mine.packet_seq_err = all.packet_seq_err;
+        mine.implied_nak_seq_err = all.implied_nak_seq_err;
+        mine.local_ack_timeout_err = all.local_ack_timeout_err;
+        mine.rnr_nak_retry_err = all.rnr_nak_retry_err;
+        mine.req_transport_retries_exceeded = all.req_transport_retries_exceeded;
+        mine.req_rnr_retries_exceeded = all.req_rnr_retries_exceeded;
     } else {
-        mine = RdmaCounters {
-            out_of_sequence: all.out_of_sequence,
-            duplicate_request: all.duplicate_request,
-            out_of_buffer: all.out_of_buffer,
-            np_cnp_sent: all.np_cnp_sent,
-            np_ecn_marked_roce_packets: all.np_ecn_marked_roce_packets,
-            ..RdmaCounters::default()
-        };
+        mine.duplicate_request = all.duplicate_request;
+        mine.out_of_buffer = all.out_of_buffer;
+    }
+    if requester == read {
+        mine.out_of_sequence = all.out_of_sequence;
+        mine.np_cnp_sent = all.np_cnp_sent;
+        mine.np_ecn_marked_roce_packets = all.np_ecn_marked_roce_packets;
+    } else {
+        mine.rp_cnp_handled = all.rp_cnp_handled;
+        mine.rp_cnp_ignored = all.rp_cnp_ignored;
     }
     mine
 }

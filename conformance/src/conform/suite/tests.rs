@@ -61,3 +61,87 @@ fn every_mutant_is_caught() {
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
+
+/// A capture of real kernels, made for this repository (`traces/README.md`).
+struct Captured(crate::conform::Evidence);
+
+impl run::Stage for Captured {
+    fn arm(&self) -> Arm {
+        Arm::Trace
+    }
+
+    fn observe(
+        &mut self,
+        _: &xoff_sim::model::Model,
+    ) -> Result<crate::conform::Evidence, run::StageError> {
+        Err(run::StageError::Unable("a capture".to_owned()))
+    }
+
+    fn script(
+        &mut self,
+        _: &crate::agent::Script,
+        _: Option<run::Lie>,
+    ) -> Result<Judged, run::StageError> {
+        Err(run::StageError::Unable("a capture".to_owned()))
+    }
+
+    fn fixed(&mut self) -> Option<crate::conform::Evidence> {
+        Some(self.0.clone())
+    }
+}
+
+fn captured(name: &str) -> Captured {
+    let path = format!("{}/../traces/captures/{name}", env!("CARGO_MANIFEST_DIR"));
+    let file = Box::new(std::fs::File::open(path).unwrap());
+    let reader = crate::capture::read::Reader::new(file, name).unwrap();
+    Captured(crate::conform::arm::trace::read(reader).unwrap())
+}
+
+/// IDs of checks with each verdict: pass, excused, inconclusive; and what failed.
+fn of_capture(name: &str) -> [String; 4] {
+    let cases: Vec<&'static Case> = cases().collect();
+    let plan = Plan {
+        profile: Profile::find("rxe").unwrap(),
+        cases: &cases,
+        events: &[],
+        printer: printed,
+    };
+    let outcomes = run::run(&mut captured(name), &plan, &mut |_| {}).unwrap();
+    let mut groups: [Vec<String>; 4] = Default::default();
+    for outcome in outcomes {
+        let id = outcome.check.id.to_owned();
+        match outcome.verdict {
+            Verdict::Pass if id.starts_with("H-") => {}
+            Verdict::Pass => groups[0].push(id),
+            Verdict::Xfail(_) => groups[1].push(id),
+            Verdict::Inconclusive(_) => groups[2].push(id),
+            Verdict::Skip(_) => {}
+            _ => groups[3].push(format!("{id} {}\n", outcome.detail())),
+        }
+    }
+    groups.map(|group| group.join(" "))
+}
+
+#[test]
+fn real_kernels_pass_in_captures() {
+    let formats = "W-01 W-05 W-06 W-08 W-10 W-12 W-13";
+    for name in [
+        "linux_rc_loss.pcap.gz",
+        "linux_rc_ackloss.pcap.gz",
+        "linux_rc_dup.pcap.gz",
+        "linux_rc_swap.pcap.gz",
+        "linux_at_loss.pcap.gz",
+        "linux_rnr.pcap.gz",
+        "linux_rp_loss.pcap.gz",
+        "linux_smbd.pcap.gz",
+    ] {
+        let [passed, excused, _, failed] = of_capture(name);
+        assert_eq!(failed, "", "{name}: {failed}");
+        assert_eq!(excused, "W-07", "{name}");
+        let atomics = name.contains("_at_");
+        let wanted = if atomics { "W-01 W-05 W-06 W-08" } else { formats };
+        for id in wanted.split(' ') {
+            assert!(passed.contains(id), "{name}: {id} in {passed}");
+        }
+    }
+}
