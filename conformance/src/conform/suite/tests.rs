@@ -145,3 +145,21 @@ fn real_kernels_pass_in_captures() {
         }
     }
 }
+
+#[test]
+#[ignore]
+fn look() {
+    let name = std::env::var("XOFF_LOOK").unwrap();
+    let model = run::model(&name, "").unwrap();
+    let e = crate::conform::arm::sim::observe(&model).unwrap();
+    let f = crate::conform::Facts::new(&e);
+    for s in &f.seen {
+        let what = match s.frame.body {
+            xoff_sim::wire::dissect::Body::Pause(p) => format!("PAUSE {p}"),
+            xoff_sim::wire::dissect::Body::Malformed(p) => format!("MALFORMED {p}"),
+            _ => s.roce().map(|p| format!("{} qp {:x} psn {:x}", p.bth.opcode, p.bth.dest_qp, p.bth.psn)).unwrap_or_default(),
+        };
+        println!("{} {} h{} {} pcp {:?} {what}", s.number, s.at_ns, s.host, if s.out {"out"} else {"in"}, s.frame.ethernet.pcp());
+    }
+    println!("{:?}", e.rules);
+}

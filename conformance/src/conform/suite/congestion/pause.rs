@@ -93,14 +93,17 @@ struct Period {
 
 /// Rate of a host's link, bit/s: the nearest that two frames of one size follow each other.
 fn rate(facts: &Facts<'_>, host: usize) -> Option<u64> {
-    let sent = facts.seen.iter().filter(|s| s.host == host && s.out);
-    let sent: Vec<(u64, usize)> = sent.map(|s| (s.at_ns, s.bytes.len())).collect();
-    let gaps = sent.windows(2).filter(|p| p[0].1 == p[1].1);
-    let rates = gaps.filter_map(|p| {
-        let bits = (p[0].1 as u64 + AROUND) * 8;
-        (bits * 1_000_000_000).checked_div(p[1].0.saturating_sub(p[0].0))
-    });
-    rates.max()
+    let one_way = |out: bool| {
+        let passed = facts.seen.iter().filter(|s| s.host == host && s.out == out);
+        let passed: Vec<(u64, usize)> = passed.map(|s| (s.at_ns, s.bytes.len())).collect();
+        let gaps = passed.windows(2).filter(|p| p[0].1 == p[1].1);
+        let rates = gaps.filter_map(|p| {
+            let bits = (p[0].1 as u64 + AROUND) * 8;
+            (bits * 1_000_000_000).checked_div(p[1].0.saturating_sub(p[0].0))
+        });
+        rates.max()
+    };
+    one_way(true).max(one_way(false))
 }
 
 /// Of a host: how long a quantum lasts, how long it may take to obey, and its longest frame, ns.
@@ -114,8 +117,8 @@ struct Clock {
 impl Clock {
     fn of(facts: &Facts<'_>, host: usize) -> Option<Clock> {
         let rate = rate(facts, host).filter(|rate| *rate > 0)?;
-        let sent = facts.seen.iter().filter(|s| s.host == host && s.out);
-        let longest = sent.map(|s| s.bytes.len() as u64).max()?;
+        let here = facts.seen.iter().filter(|s| s.host == host);
+        let longest = here.map(|s| s.bytes.len() as u64).max()?;
         let span = |bits: u64| (bits * 1_000_000_000).div_ceil(rate);
         Some(Clock {
             rate,
