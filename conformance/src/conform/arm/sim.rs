@@ -165,7 +165,11 @@ fn counters(model: &Model, results: &Results, hosts: &[NodeId]) -> Vec<BTreeMap<
         let flows = model.flows.iter().zip(&results.flows);
         for (spec, result) in flows.filter(|(spec, _)| spec.src == host || spec.dst == host) {
             // A flow counts for both its ends under names that only one of them can move.
-            sum.add(&side(&result.counters, spec.src == host, spec.op == Op::Read));
+            sum.add(&side(
+                &result.counters,
+                spec.src == host,
+                spec.op == Op::Read,
+            ));
         }
         let mut named: BTreeMap<String, u64> = sum
             .named()

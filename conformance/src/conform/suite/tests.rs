@@ -27,7 +27,9 @@ fn outcomes(cases: &[&'static Case]) -> Vec<Outcome> {
 
 fn on_sim() -> Vec<&'static Case> {
     let wanted = std::env::var("XOFF_CASES").unwrap_or_default();
-    cases().filter(|case| case.id.starts_with(&wanted)).collect()
+    cases()
+        .filter(|case| case.id.starts_with(&wanted))
+        .collect()
 }
 
 #[test]
@@ -139,7 +141,11 @@ fn real_kernels_pass_in_captures() {
         assert_eq!(failed, "", "{name}: {failed}");
         assert_eq!(excused, "W-07", "{name}");
         let atomics = name.contains("_at_");
-        let wanted = if atomics { "W-01 W-05 W-06 W-08" } else { formats };
+        let wanted = if atomics {
+            "W-01 W-05 W-06 W-08"
+        } else {
+            formats
+        };
         for id in wanted.split(' ') {
             assert!(passed.contains(id), "{name}: {id} in {passed}");
         }
@@ -157,9 +163,24 @@ fn look() {
         let what = match s.frame.body {
             xoff_sim::wire::dissect::Body::Pause(p) => format!("PAUSE {p}"),
             xoff_sim::wire::dissect::Body::Malformed(p) => format!("MALFORMED {p}"),
-            _ => s.roce().map(|p| format!("{} qp {:x} psn {:x}", p.bth.opcode, p.bth.dest_qp, p.bth.psn)).unwrap_or_default(),
+            _ => s
+                .roce()
+                .map(|p| {
+                    format!(
+                        "{} qp {:x} psn {:x}",
+                        p.bth.opcode, p.bth.dest_qp, p.bth.psn
+                    )
+                })
+                .unwrap_or_default(),
         };
-        println!("{} {} h{} {} pcp {:?} {what}", s.number, s.at_ns, s.host, if s.out {"out"} else {"in"}, s.frame.ethernet.pcp());
+        println!(
+            "{} {} h{} {} pcp {:?} {what}",
+            s.number,
+            s.at_ns,
+            s.host,
+            if s.out { "out" } else { "in" },
+            s.frame.ethernet.pcp()
+        );
     }
     println!("{:?}", e.rules);
 }

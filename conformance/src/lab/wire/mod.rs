@@ -42,6 +42,10 @@ pub struct Attachment {
     pub name: String,
     /// As rules number hosts.
     pub node: u32,
+    /// In the order of the scenario.
+    pub host: usize,
+    /// Only ports of the same network reach one another.
+    pub network: usize,
     pub mac: Mac,
     /// Where it connects.
     pub socket: PathBuf,
@@ -278,10 +282,17 @@ impl Wire {
     fn way(&self, from: usize, frame: &[u8]) -> Way {
         let node = |index: usize| self.ports.get(index).map(|port| port.node);
         let to = destination(frame).and_then(|dst| self.addresses.get(&dst));
+        let to = to.filter(|to| self.joined(from, **to));
         Way {
             from: (from, node(from).unwrap_or_default()),
             to: to.and_then(|to| Some((*to, node(*to)?))),
         }
+    }
+
+    /// Whether two ports are of one network.
+    fn joined(&self, a: usize, b: usize) -> bool {
+        let network = |index: usize| self.ports.get(index).map(|port| port.network);
+        network(a) == network(b)
     }
 
     /// What rules have let through.
@@ -297,7 +308,11 @@ impl Wire {
             None if destination(&release.frame).is_none_or(is_local) => 0..0,
             None => 0..self.ports.len(),
         };
-        for to in targets.filter(|to| *to != release.from) {
+        let from = release.from;
+        for to in targets.filter(|to| *to != from) {
+            if !self.joined(from, to) {
+                continue;
+            }
             self.deliver(Release {
                 to: Some(to),
                 frame: release.frame.clone(),
@@ -359,7 +374,10 @@ impl Wire {
             forwarded: self.forwarded,
             overflowed: self.ports.iter().map(|port| port.overflowed).sum(),
             rules: rules.collect(),
-            switch: self.switch.as_ref().map_or_else(Vec::new, |s| s.reports(now)),
+            switch: self
+                .switch
+                .as_ref()
+                .map_or_else(Vec::new, |s| s.reports(now)),
         })
     }
 }

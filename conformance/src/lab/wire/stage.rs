@@ -43,7 +43,10 @@ impl Stage {
             self.rules.decide(way.from.1, receiver, &dissected, at)
         };
         let made = |before: bool| {
-            let wanted = decision.injections.iter().filter(move |i| i.before == before);
+            let wanted = decision
+                .injections
+                .iter()
+                .filter(move |i| i.before == before);
             wanted.filter_map(|i| inject::make(i.frame, &frame))
         };
         // Frame, and whether later ones may pass it.

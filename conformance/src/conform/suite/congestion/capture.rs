@@ -50,7 +50,10 @@ fn passage(facts: &Facts<'_>, judged: &mut Judged) {
                 return;
             }
             None => {
-                judged.fault("a frame arrives that was not sent".to_owned(), &[seen.number]);
+                judged.fault(
+                    "a frame arrives that was not sent".to_owned(),
+                    &[seen.number],
+                );
                 return;
             }
         }

@@ -216,7 +216,13 @@ pub(super) fn moving(facts: &Facts<'_>) -> Judged {
 /// interfaces.
 fn of_discards(name: &str) -> bool {
     let name = name.rsplit('/').next().unwrap_or(name);
-    let linux = ["rx_dropped", "tx_dropped", "rx_errors", "tx_errors", "rx_fifo_errors"];
+    let linux = [
+        "rx_dropped",
+        "tx_dropped",
+        "rx_errors",
+        "tx_errors",
+        "rx_fifo_errors",
+    ];
     name.contains("discards") || name.starts_with("drops_") || linux.contains(&name)
 }
 

@@ -73,7 +73,10 @@ fn sent(facts: &Facts<'_>, judged: &mut Judged) {
             Ecn::Ce => {
                 judged.saw();
                 if let Some(other) = incapable.get(&stream) {
-                    let what = format!("{}: marked, and its like is not ECN-capable", describe(packet));
+                    let what = format!(
+                        "{}: marked, and its like is not ECN-capable",
+                        describe(packet)
+                    );
                     judged.fault(what, &[*other, seen.number]);
                 }
             }

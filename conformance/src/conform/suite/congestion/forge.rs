@@ -12,7 +12,9 @@ pub(super) fn stuck(evidence: &mut Evidence) {
 /// Every counter counts one too many.
 pub(super) fn one_more(evidence: &mut Evidence) {
     for counters in &mut evidence.counters {
-        counters.values_mut().for_each(|value| *value += 1);
+        counters
+            .values_mut()
+            .for_each(|value| *value = value.saturating_add(1));
     }
 }
 
@@ -31,7 +33,7 @@ pub(super) fn lost_frame(evidence: &mut Evidence) {
 
 pub(super) fn clock_stepped(evidence: &mut Evidence) {
     if let Some(frame) = evidence.frames.get_mut(9) {
-        frame.at_ns += 1_000_000_000;
+        frame.at_ns = frame.at_ns.saturating_add(1_000_000_000);
     }
 }
 
@@ -42,7 +44,9 @@ pub(super) fn snapped(evidence: &mut Evidence) {
 }
 
 pub(super) fn one_direction(evidence: &mut Evidence) {
-    evidence.frames.retain(|frame| frame.out == (frame.host == 0));
+    evidence
+        .frames
+        .retain(|frame| frame.out == (frame.host == 0));
 }
 
 /// Where things are in a MAC control frame.
@@ -51,7 +55,7 @@ const ENABLE: usize = 16;
 const TIMES: usize = 18;
 
 fn is_pause(frame: &Frame) -> bool {
-    frame.bytes.get(12..OPCODE) == Some(&[0x88, 0x08])
+    frame.bytes.len() >= TIMES + 16 && frame.bytes[12..OPCODE] == [0x88, 0x08]
 }
 
 fn of_pauses(evidence: &mut Evidence, change: impl Fn(&mut Vec<u8>)) {
@@ -126,7 +130,7 @@ fn silence(evidence: &mut Evidence, ns: u64, after: impl Fn(&[u8]) -> bool) {
     let begins: Vec<(usize, bool, u64)> = begins.collect();
     evidence.frames.retain(|frame| {
         let silent = |(host, out, at): &(usize, bool, u64)| {
-            let within = (*at..at + ns).contains(&frame.at_ns);
+            let within = (*at..at.saturating_add(ns)).contains(&frame.at_ns);
             frame.host == *host && frame.out == *out && within
         };
         is_pause(frame) || !begins.iter().any(silent)

@@ -138,7 +138,10 @@ pub(super) fn not_cited() -> Judged {
 fn register(entries: &[Deviation]) -> Judged {
     let mut judged = Judged::default();
     for (at, entry) in entries.iter().enumerate() {
-        let known = entry.profiles.iter().all(|name| Profile::find(name).is_some());
+        let known = entry
+            .profiles
+            .iter()
+            .all(|name| Profile::find(name).is_some());
         let real = entry.checks.iter().all(|id| catalogue::find(id).is_some());
         let cited = !entry.citation.is_empty() && !entry.what.is_empty();
         judged.expect(known && cited && real, &[], || {

@@ -62,11 +62,7 @@ const fn case(
     }
 }
 
-const fn itself(
-    id: &'static str,
-    judge: fn() -> Judged,
-    mutants: &'static [Mutant],
-) -> Case {
+const fn itself(id: &'static str, judge: fn() -> Judged, mutants: &'static [Mutant]) -> Case {
     Case {
         id,
         means: Means::Harness(judge),
@@ -105,8 +101,14 @@ pub(super) const CASES: &[Case] = &[
         cnp::count,
         NOTIFIES,
         &[
-            wrong("too few CNPs", stack!("action = 'drop'" "class = 'cnp'" "every = 2")),
-            wrong("too many CNPs", stack!("action = 'duplicate'" "class = 'cnp'")),
+            wrong(
+                "too few CNPs",
+                stack!("action = 'drop'" "class = 'cnp'" "every = 2"),
+            ),
+            wrong(
+                "too many CNPs",
+                stack!("action = 'duplicate'" "class = 'cnp'"),
+            ),
         ],
     ),
     case(
@@ -121,13 +123,17 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         "CC-14",
-        &["marked"],
+        &["marked", "congested"],
         ecn::bits,
         SEEN,
         &[
             wrong(
                 "a host marks",
                 stack!("action = 'ecn'" "class = 'data'" "nth = 3"),
+            ),
+            wrong(
+                "the network marks what is not capable",
+                "[[rule]]\naction = 'ecn'\nclass = 'data'\nevery = 3",
             ),
             wrong(
                 "ECN-capability is taken away",
@@ -141,7 +147,10 @@ pub(super) const CASES: &[Case] = &[
         cnp::counters,
         &[NO_FRAMES, NO_COUNTERS, SILENT],
         &[
-            wrong("CNPs are not counted", stack!("action = 'duplicate'" "class = 'cnp'")),
+            wrong(
+                "CNPs are not counted",
+                stack!("action = 'duplicate'" "class = 'cnp'"),
+            ),
             false_evidence("a stuck counter", forge::stuck),
         ],
     ),
@@ -255,22 +264,38 @@ pub(super) const CASES: &[Case] = &[
             false_evidence("one direction is missing", forge::one_direction),
         ],
     ),
-    itself("H-01", harness::deterministic, &[Mutant {
-        name: "the second run has another seed",
-        wrong: Wrong::Harness(harness::not_deterministic),
-    }]),
-    itself("H-02", harness::mutants, &[Mutant {
-        name: "a check without mutant",
-        wrong: Wrong::Harness(harness::no_mutants),
-    }]),
-    itself("H-03", harness::not_vacuous, &[Mutant {
-        name: "a check that passes on nothing",
-        wrong: Wrong::Harness(harness::vacuous),
-    }]),
-    itself("H-04", harness::cited, &[Mutant {
-        name: "a deviation without citation",
-        wrong: Wrong::Harness(harness::not_cited),
-    }]),
+    itself(
+        "H-01",
+        harness::deterministic,
+        &[Mutant {
+            name: "the second run has another seed",
+            wrong: Wrong::Harness(harness::not_deterministic),
+        }],
+    ),
+    itself(
+        "H-02",
+        harness::mutants,
+        &[Mutant {
+            name: "a check without mutant",
+            wrong: Wrong::Harness(harness::no_mutants),
+        }],
+    ),
+    itself(
+        "H-03",
+        harness::not_vacuous,
+        &[Mutant {
+            name: "a check that passes on nothing",
+            wrong: Wrong::Harness(harness::vacuous),
+        }],
+    ),
+    itself(
+        "H-04",
+        harness::cited,
+        &[Mutant {
+            name: "a deviation without citation",
+            wrong: Wrong::Harness(harness::not_cited),
+        }],
+    ),
     Case {
         id: "H-05",
         means: Means::Printer,

@@ -27,7 +27,10 @@ fn pause(seen: &Seen<'_>) -> Option<Repr> {
 pub(super) fn form(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
     let wanted = [
-        (Irregularity::Destination, "is not sent to 01-80-c2-00-00-01"),
+        (
+            Irregularity::Destination,
+            "is not sent to 01-80-c2-00-00-01",
+        ),
         (Irregularity::Tagged, "has a VLAN tag"),
         (Irregularity::Length, "is not 60 bytes long without FCS"),
         (Irregularity::ZeroSource, "has no source address"),
@@ -133,7 +136,12 @@ impl Clock {
 }
 
 fn hosts(facts: &Facts<'_>) -> impl Iterator<Item = usize> {
-    0..facts.seen.iter().map(|seen| seen.host + 1).max().unwrap_or(0)
+    0..facts
+        .seen
+        .iter()
+        .map(|seen| seen.host + 1)
+        .max()
+        .unwrap_or(0)
 }
 
 /// Pauses that a host was told by PFC.
@@ -158,7 +166,7 @@ fn periods(facts: &Facts<'_>, host: usize, clock: &Clock) -> Vec<Period> {
                 }
                 (0, None) => {}
                 (time, Some(period)) => {
-                    period.to = seen.at_ns + clock.quanta(time);
+                    period.to = seen.at_ns.saturating_add(clock.quanta(time));
                     period.frames[1] = seen.number;
                 }
                 (time, None) => {
@@ -167,7 +175,7 @@ fn periods(facts: &Facts<'_>, host: usize, clock: &Clock) -> Vec<Period> {
                         host,
                         class,
                         from: seen.at_ns,
-                        to: seen.at_ns + clock.quanta(time),
+                        to: seen.at_ns.saturating_add(clock.quanta(time)),
                         frames: [seen.number; 2],
                         end: End::Expiry,
                     });
@@ -193,7 +201,7 @@ fn each_period(facts: &Facts<'_>, mut ask: impl FnMut(&Period, &Clock, &[(u64, u
         };
         let sent = tagged(facts, host, true);
         for period in periods(facts, host, &clock) {
-            if period.to - period.from > 2 * (clock.response + clock.frame) {
+            if period.to.saturating_sub(period.from) > 2 * (clock.response + clock.frame) {
                 ask(&period, &clock, &sent);
             }
         }
@@ -206,15 +214,17 @@ pub(super) fn only_listed(facts: &Facts<'_>) -> Judged {
     let (mut others, mut quiet) = (0_u64, Vec::new());
     each_period(facts, |period, clock, sent| {
         judged.saw();
-        let begun = period.from + clock.response + clock.frame;
-        let within = |at: u64| at > begun && at + clock.frame < period.to;
+        let begun = period.from.saturating_add(clock.response + clock.frame);
+        let within = |at: u64| at > begun && at.saturating_add(clock.frame) < period.to;
         let during = sent.iter().filter(|(at, _, _)| within(*at));
         let (mine, other): (Vec<_>, Vec<_>) = during.partition(|(_, c, _)| *c == period.class);
         if let Some((_, class, frame)) = mine.first() {
             let what = format!("h{} sends class {class} while it is paused", period.host);
             judged.fault(what, &[period.frames[0], *frame]);
         }
-        let later = sent.iter().any(|(at, c, _)| *at > period.to && *c != period.class);
+        let later = sent
+            .iter()
+            .any(|(at, c, _)| *at > period.to && *c != period.class);
         others += other.len() as u64;
         if other.is_empty() && later {
             quiet.push(*period);
@@ -234,18 +244,22 @@ pub(super) fn only_listed(facts: &Facts<'_>) -> Judged {
 pub(super) fn duration(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
     each_period(facts, |period, clock, sent| {
-        let begun = period.from + clock.response + clock.frame;
+        let begun = period.from.saturating_add(clock.response + clock.frame);
         let mine = |(at, class, _): &&(u64, usize, u64)| *class == period.class && *at > begun;
         let next = sent.iter().find(mine);
         if let Some((at, _, frame)) = next.filter(|_| period.end == End::Expiry) {
             let lasted = at.saturating_sub(period.from);
-            let told = period.to - period.from;
+            let told = period.to.saturating_sub(period.from);
             let least = told.saturating_sub(clock.frame);
             let most = told + clock.response + clock.frame;
-            judged.expect((least..=most).contains(&lasted), &[period.frames[1], *frame], || {
-                let (host, class) = (period.host, period.class);
-                format!("h{host}: class {class} is silent for {lasted} ns, and was told {told}")
-            });
+            judged.expect(
+                (least..=most).contains(&lasted),
+                &[period.frames[1], *frame],
+                || {
+                    let (host, class) = (period.host, period.class);
+                    format!("h{host}: class {class} is silent for {lasted} ns, and was told {told}")
+                },
+            );
         }
     });
     judged
@@ -257,7 +271,10 @@ pub(super) fn resumption(facts: &Facts<'_>) -> Judged {
     each_period(facts, |period, clock, sent| {
         let mine = |(_, class, _): &&(u64, usize, u64)| *class == period.class;
         let had = sent.iter().filter(mine).any(|(at, _, _)| *at < period.from);
-        let next = sent.iter().filter(mine).find(|(at, _, _)| *at >= period.to - clock.frame);
+        let next = sent
+            .iter()
+            .filter(mine)
+            .find(|(at, _, _)| *at >= period.to.saturating_sub(clock.frame));
         if !had {
             return;
         }
@@ -294,11 +311,12 @@ fn ignored(facts: &Facts<'_>, what: &str, void: impl Fn(&Seen<'_>) -> bool) -> J
             continue;
         };
         let passed = tagged(facts, host, !pause.out);
-        let from = pause.at_ns + clock.response + clock.frame;
-        let to = pause.at_ns + WINDOW;
+        let from = pause.at_ns.saturating_add(clock.response + clock.frame);
+        let to = pause.at_ns.saturating_add(WINDOW);
         for class in 0..PRIORITIES {
             let mine = || passed.iter().filter(|(_, c, _)| *c == class);
-            let before = mine().any(|(at, _, _)| (pause.at_ns - WINDOW.min(pause.at_ns)..pause.at_ns).contains(at));
+            let before = mine()
+                .any(|(at, _, _)| (pause.at_ns.saturating_sub(WINDOW)..pause.at_ns).contains(at));
             let after = mine().any(|(at, _, _)| *at > to);
             if before && after {
                 let during = mine().any(|(at, _, _)| (from..to).contains(at));
@@ -320,9 +338,11 @@ pub(super) fn global(facts: &Facts<'_>) -> Judged {
 
 /// P-07.
 pub(super) fn empty_vector(facts: &Facts<'_>) -> Judged {
-    ignored(facts, "a PFC frame that lists none", |seen| {
-        matches!(pause(seen), Some(Repr::Pfc { enable, .. }) if enable & 0xff == 0)
-    })
+    ignored(
+        facts,
+        "a PFC frame that lists none",
+        |seen| matches!(pause(seen), Some(Repr::Pfc { enable, .. }) if enable & 0xff == 0),
+    )
 }
 
 /// P-08.

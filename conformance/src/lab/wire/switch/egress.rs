@@ -53,7 +53,9 @@ impl Egress {
         seed: u64,
         name: &str,
     ) -> Egress {
-        let lane = name.bytes().fold(0, |sum: u32, b| sum.wrapping_mul(31) ^ u32::from(b));
+        let lane = name
+            .bytes()
+            .fold(0, |sum: u32, b| sum.wrapping_mul(31) ^ u32::from(b));
         Egress {
             rate,
             queues: std::array::from_fn(|_| Queue::default()),

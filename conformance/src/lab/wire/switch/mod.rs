@@ -365,7 +365,11 @@ impl Port {
         let quanta = profile.pfc.quanta.unwrap_or(u16::MAX);
         // Again before it runs out.
         let half = self.rate.serialize_ceil(u64::from(quanta) * 32).ps().max(1);
-        self.refresh = if stop == 0 { 0 } else { now.saturating_add(half) };
+        self.refresh = if stop == 0 {
+            0
+        } else {
+            now.saturating_add(half)
+        };
         self.report.pauses_sent += 1;
         let repr = match profile.pfc.mode {
             PauseMode::Off => return None,
