@@ -1,11 +1,14 @@
 //! Every judge on the simulator: it finds no fault with it, and each mutant is caught.
 
-use super::{Case, cases};
+use super::{Case, Means, cases};
 use crate::Verdict;
-use crate::conform::arm::sim::SimStage;
+use crate::conform::arm::sim::{self, SimStage};
+use crate::conform::expect::Expect;
 use crate::conform::profile::Profile;
 use crate::conform::run::{self, Outcome, Plan};
-use crate::conform::{Arm, Judged, mutants};
+use crate::conform::{Arm, Evidence, Facts, Judged, mutants};
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 /// The printer's self-check is where the printers are.
 fn printed(_: Option<&str>) -> Judged {
@@ -65,17 +68,14 @@ fn every_mutant_is_caught() {
 }
 
 /// A capture of real kernels, made for this repository (`traces/README.md`).
-struct Captured(crate::conform::Evidence);
+struct Captured(Evidence);
 
 impl run::Stage for Captured {
     fn arm(&self) -> Arm {
         Arm::Trace
     }
 
-    fn observe(
-        &mut self,
-        _: &xoff_sim::model::Model,
-    ) -> Result<crate::conform::Evidence, run::StageError> {
+    fn observe(&mut self, _: &xoff_sim::model::Model) -> Result<Evidence, run::StageError> {
         Err(run::StageError::Unable("a capture".to_owned()))
     }
 
@@ -87,7 +87,7 @@ impl run::Stage for Captured {
         Err(run::StageError::Unable("a capture".to_owned()))
     }
 
-    fn fixed(&mut self) -> Option<crate::conform::Evidence> {
+    fn fixed(&mut self) -> Option<Evidence> {
         Some(self.0.clone())
     }
 }
@@ -152,35 +152,58 @@ fn real_kernels_pass_in_captures() {
     }
 }
 
-#[test]
-#[ignore]
-fn look() {
-    let name = std::env::var("XOFF_LOOK").unwrap();
-    let model = run::model(&name, "").unwrap();
-    let e = crate::conform::arm::sim::observe(&model).unwrap();
-    let f = crate::conform::Facts::new(&e);
-    for s in &f.seen {
-        let what = match s.frame.body {
-            xoff_sim::wire::dissect::Body::Pause(p) => format!("PAUSE {p}"),
-            xoff_sim::wire::dissect::Body::Malformed(p) => format!("MALFORMED {p}"),
-            _ => s
-                .roce()
-                .map(|p| {
-                    format!(
-                        "{} qp {:x} psn {:x}",
-                        p.bth.opcode, p.bth.dest_qp, p.bth.psn
-                    )
-                })
-                .unwrap_or_default(),
-        };
-        println!(
-            "{} {} h{} {} pcp {:?} {what}",
-            s.number,
-            s.at_ns,
-            s.host,
-            if s.out { "out" } else { "in" },
-            s.frame.ethernet.pcp()
-        );
+/// The beginning of an experiment.
+fn beginning(name: &str) -> Evidence {
+    let model = run::model(name, "").unwrap();
+    let mut evidence = sim::observe(&model).unwrap();
+    evidence.frames.truncate(400);
+    evidence
+}
+
+/// Puts anything into the bytes, times and numbers of evidence.
+fn spoil(evidence: &mut Evidence, bytes: &[(Index, Index, u8)], cuts: &[(Index, Index, u64)]) {
+    for (frame, at, value) in bytes {
+        let frame = frame.get_mut(&mut evidence.frames);
+        *at.get_mut(&mut frame.bytes) ^= value;
     }
-    println!("{:?}", e.rules);
+    for (frame, len, at_ns) in cuts {
+        let frame = frame.get_mut(&mut evidence.frames);
+        frame.bytes.truncate(len.index(frame.bytes.len()).max(1));
+        frame.at_ns = *at_ns;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn judges_survive_anything(
+        name in prop::sample::select(vec!["clean", "counted", "pfc-timed", "marked"]),
+        bytes in prop::collection::vec(any::<(Index, Index, u8)>(), 0..200),
+        cuts in prop::collection::vec(any::<(Index, Index, u64)>(), 0..20),
+        mtu in prop_oneof![Just(0), Just(1024), any::<u32>()],
+        huge: bool,
+        expected: bool,
+    ) {
+        let mut evidence = beginning(name);
+        spoil(&mut evidence, &bytes, &cuts);
+        evidence.mtu = mtu;
+        if huge {
+            for flow in &mut evidence.flows {
+                (flow.messages, flow.message_bytes) = (u64::MAX, u64::MAX - 1);
+                flow.limits.timeout_ns = u64::MAX;
+                flow.limits.rnr_timer_ns = u64::MAX;
+            }
+            for counters in &mut evidence.counters {
+                counters.values_mut().for_each(|value| *value = u64::MAX);
+            }
+        }
+        let profile = if expected { "cx5" } else { "rxe" };
+        let facts = Facts::new(&evidence).expecting(Expect::of(profile));
+        for case in cases() {
+            if let Means::Judge { judge, .. } = case.means {
+                judge(&facts);
+            }
+        }
+    }
 }
