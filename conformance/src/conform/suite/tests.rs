@@ -191,8 +191,6 @@ proptest! {
         if huge {
             for flow in &mut evidence.flows {
                 (flow.messages, flow.message_bytes) = (u64::MAX, u64::MAX - 1);
-                flow.limits.timeout_ns = u64::MAX;
-                flow.limits.rnr_timer_ns = u64::MAX;
             }
             for counters in &mut evidence.counters {
                 counters.values_mut().for_each(|value| *value = u64::MAX);
