@@ -257,12 +257,12 @@ impl Sim<'_> {
         if s.is(sender_flag::FAILED) {
             return;
         }
+        if packet.psn < s.limit {
+            let counters = &mut self.flows[packet.qp as usize].result.counters;
+            counters.duplicate_request += 1;
+        }
         if packet.psn < s.nxt {
             // A repeated request restarts the responses where it says.
-            self.flows[packet.qp as usize]
-                .result
-                .counters
-                .duplicate_request += 1;
             s.nxt = packet.psn;
             s.restart = packet.psn;
         } else if packet.psn > s.limit {

@@ -14,6 +14,8 @@ macro_rules! stack {
 mod congestion;
 mod connection;
 mod receiver;
+#[cfg(test)]
+mod tests;
 mod verbs;
 mod view;
 mod wire;
