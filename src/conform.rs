@@ -189,7 +189,10 @@ fn stages<'a>(
                 let name = path.to_string_lossy().into_owned();
                 Ok((name, Box::new(Captured::read(path)?) as Box<dyn Stage>))
             };
-            args.captures.iter().map(one).collect::<Result<_, Error>>()?
+            args.captures
+                .iter()
+                .map(one)
+                .collect::<Result<_, Error>>()?
         }
         _ => vec![(String::new(), Box::new(SimStage))],
     })

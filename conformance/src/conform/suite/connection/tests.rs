@@ -24,7 +24,14 @@ fn look() {
                 text += &format!("    {} {:?}\n", fault.what, fault.frames);
             }
         }
-        for outcome in mutants::run(&mut SimStage, &[case], |_| crate::conform::Judged::default(), &mut |_| {}).unwrap() {
+        for outcome in mutants::run(
+            &mut SimStage,
+            &[case],
+            |_| crate::conform::Judged::default(),
+            &mut |_| {},
+        )
+        .unwrap()
+        {
             text += &format!(
                 "  mutant {}: {} {}\n",
                 outcome.mutant, outcome.verdict, outcome.fault
