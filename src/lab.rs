@@ -1,6 +1,6 @@
 //! `xoff lab`: real kernels, with xoff as the switch between them.
 
-use crate::args::{LabArgs, LabBuildArgs, LabDevice, LabRunArgs, LabVerb, TableFormat, quoted};
+use crate::args::{LabArgs, LabBuildArgs, LabRunArgs, LabVerb, TableFormat, quoted};
 use crate::output::{self, Error};
 use crate::report::lab as report;
 use crate::run::load_file;
@@ -21,6 +21,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<bool, Error> {
     match &args.verb {
         LabVerb::Build(args) => build(args).map(|()| true),
         LabVerb::Run(args) => run_guests(args),
+        LabVerb::Sweep(args) => crate::sweep::run(args),
         LabVerb::Agent(_) if std::process::id() != 1 => Err(Error::Message(
             "the agent is the first process of a guest, not a command".to_owned(),
         )),
@@ -49,18 +50,14 @@ fn build(args: &LabBuildArgs) -> Result<(), Error> {
 
 fn run_guests(args: &LabRunArgs) -> Result<bool, Error> {
     let model = model(args)?;
-    let commands = commands(args, &lab::hosts(&model)?)?;
+    let commands = commands(&args.command, &args.on, &lab::hosts(&model)?)?;
     let prepared = Prepared::new(args.kernel.as_deref())?;
-    let driver = match args.device {
-        LabDevice::Rxe => "rxe",
-        LabDevice::Siw => "siw",
-    };
     let options = lab::Options {
         mtu: args.mtu,
         memory: args.memory,
         timeout: Duration::from_nanos(args.timeout.ns()),
         capture: args.pcap.as_deref(),
-        ..prepared.options(driver)
+        ..prepared.options(args.device.driver())
     };
     if args.pcap.as_deref() == Some(Path::new("-")) {
         let text = "--pcap of a lab needs a file: standard output has the report";
@@ -130,8 +127,12 @@ fn model(args: &LabRunArgs) -> Result<Model, Error> {
 }
 
 /// What each host runs.
-fn commands(args: &LabRunArgs, hosts: &[(u32, String)]) -> Result<Vec<String>, Error> {
-    let common = match &args.command[..] {
+pub(crate) fn commands(
+    command: &[String],
+    on: &[(String, String)],
+    hosts: &[(u32, String)],
+) -> Result<Vec<String>, Error> {
+    let common = match command {
         [] => "true".to_owned(),
         [one] => one.clone(),
         words => words
@@ -141,7 +142,7 @@ fn commands(args: &LabRunArgs, hosts: &[(u32, String)]) -> Result<Vec<String>, E
             .join(" "),
     };
     let mut commands = vec![common; hosts.len()];
-    for (host, command) in &args.on {
+    for (host, command) in on {
         let by_name = hosts.iter().position(|(_, name)| name == host);
         let index = by_name.or_else(|| host.parse().ok());
         let Some(place) = index.and_then(|index: usize| commands.get_mut(index)) else {

@@ -1,11 +1,10 @@
 //! The lab with real kernels, where there is one in the cache; otherwise a note says why not.
 
+use crate::support::guest_kernel;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
-use xoff_conformance::lab::cache;
-use xoff_conformance::lab::requirements::Places;
 
 const XOFF: &str = env!("CARGO_BIN_EXE_xoff");
 
@@ -36,26 +35,7 @@ struct Lab {
 impl Lab {
     /// None, with a note, if the lab cannot run here.
     fn new(name: &str) -> Option<Lab> {
-        let skip = |why: &str| {
-            // The only place where a passed test can say something.
-            let note = format!("SKIP {name}: {why}\n");
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes());
-            None
-        };
-        if std::env::var_os("XOFF_LAB").is_some_and(|lab| lab == "off") {
-            return skip("XOFF_LAB=off");
-        }
-        let missing = Places::of_machine(std::env::var_os("PATH").as_deref()).missing_to_run();
-        if !missing.is_empty() {
-            return skip(&format!("not installed: {}", missing.join(", ")));
-        }
-        let cache = cache::directory(|name| std::env::var_os(name));
-        let Some(kernel) = cache
-            .ok()
-            .and_then(|dir| cache::newest(&dir, cache::CONFIG))
-        else {
-            return skip("no kernel: run `xoff lab build`");
-        };
+        let kernel = guest_kernel(name)?;
         let dir = std::env::temp_dir().join(format!("xoff-t-{name}-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join("lab.toml"), SCENARIO).unwrap();

@@ -1,5 +1,6 @@
 //! Integration tests: the command as its users run it, and the numbers that it must give.
 
+mod agents;
 mod bad_input;
 mod capture;
 mod cli;

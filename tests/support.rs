@@ -1,5 +1,8 @@
 //! What the tests share: scenario text in, results and metrics out.
 
+use std::path::PathBuf;
+use xoff_conformance::lab::cache;
+use xoff_conformance::lab::requirements::Places;
 use xoff_sim::engine;
 use xoff_sim::metrics::select::MetricRef;
 use xoff_sim::metrics::summary::Summary;
@@ -95,4 +98,31 @@ pub(crate) fn near(what: &str, actual: u64, wanted: u64, ppm: u64) {
         u128::from(actual.abs_diff(wanted)) <= allowed,
         "{what}: {actual}, wanted {wanted} within {ppm} ppm"
     );
+}
+
+/// Says that a test is not made, and why: the only place where a passed test can say something.
+pub(crate) fn skip(name: &str, why: &str) {
+    let note = format!("SKIP {name}: {why}\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes());
+}
+
+/// The kernel of guests; None, with a note, if the lab cannot run here.
+pub(crate) fn guest_kernel(name: &str) -> Option<PathBuf> {
+    if std::env::var_os("XOFF_LAB").is_some_and(|lab| lab == "off") {
+        skip(name, "XOFF_LAB=off");
+        return None;
+    }
+    let missing = Places::of_machine(std::env::var_os("PATH").as_deref()).missing_to_run();
+    if !missing.is_empty() {
+        skip(name, &format!("not installed: {}", missing.join(", ")));
+        return None;
+    }
+    let cache = cache::directory(|name| std::env::var_os(name));
+    let kernel = cache
+        .ok()
+        .and_then(|dir| cache::newest(&dir, cache::CONFIG));
+    if kernel.is_none() {
+        skip(name, "no kernel: run `xoff lab build`");
+    }
+    kernel
 }

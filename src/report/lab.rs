@@ -114,6 +114,7 @@ mod tests {
                 forwarded: 8,
                 overflowed: 0,
                 rules: vec![rule("drop-1", 5, 1), rule("late", 0, 0), rule("rare", 4, 0)],
+                switch: Vec::new(),
             },
             active_ms: 987,
             total_ms: 3021,

@@ -142,7 +142,14 @@ pub fn run(
         };
         let arm = stage.arm();
         match seen {
-            Ok(evidence) => judge(name, Rc::new(evidence), (arm, expect), cases, &users, &mut made),
+            Ok(evidence) => judge(
+                name,
+                Rc::new(evidence),
+                (arm, expect),
+                cases,
+                &users,
+                &mut made,
+            ),
             Err(StageError::Unable(why)) => {
                 for user in users {
                     made[user].unable = Some(why.clone());

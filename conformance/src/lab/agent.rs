@@ -17,7 +17,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const LINE: &str = "/dev/ttyS0";
-const INTERFACE: &str = "vec0";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// How long a device may take until it is active.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -125,34 +124,34 @@ fn make(setup: &Setup) -> Result<(), String> {
         mount_at("tmpfs", at).map_err(said)?;
     }
     sethostname(setup.name.as_bytes()).map_err(|e| format!("cannot set the name: {e}"))?;
-    let address = setup.addresses.get(setup.host).ok_or("no address")?;
-    let mtu = setup.mtu.to_string();
-    let device = device(setup);
-    let net = format!("{address}/24");
-    let steps: [&[&str]; 5] = [
-        &["ip", "link", "set", "lo", "up"],
-        &["ip", "link", "set", INTERFACE, "mtu", &mtu],
-        &["ip", "addr", "add", &net, "dev", INTERFACE],
-        &["ip", "link", "set", INTERFACE, "up"],
-        &[
-            "rdma",
-            "link",
-            "add",
-            &device,
-            "type",
-            &setup.driver,
-            "netdev",
-            INTERFACE,
-        ],
-    ];
-    for words in steps {
-        call(words)?;
+    call(&["ip", "link", "set", "lo", "up"])?;
+    for (index, address) in setup.interfaces.iter().enumerate() {
+        make_interface(setup, index, address)?;
     }
-    wait_active(setup, address)
+    for (index, address) in setup.interfaces.iter().enumerate() {
+        wait_active(setup, index, address)?;
+    }
+    Ok(())
 }
 
-fn device(setup: &Setup) -> String {
-    format!("{}0", setup.driver)
+/// One interface, and an RDMA device on it.
+fn make_interface(setup: &Setup, index: usize, address: &str) -> Result<(), String> {
+    let (mtu, interface) = (setup.mtu.to_string(), format!("vec{index}"));
+    let (device, net) = (device(setup, index), format!("{address}/24"));
+    let (driver, interface) = (setup.driver.as_str(), interface.as_str());
+    let steps: [&[&str]; 4] = [
+        &["ip", "link", "set", interface, "mtu", &mtu],
+        &["ip", "addr", "add", &net, "dev", interface],
+        &["ip", "link", "set", interface, "up"],
+        &[
+            "rdma", "link", "add", &device, "type", driver, "netdev", interface,
+        ],
+    ];
+    steps.into_iter().try_for_each(call)
+}
+
+fn device(setup: &Setup, index: usize) -> String {
+    format!("{}{index}", setup.driver)
 }
 
 fn call(words: &[&str]) -> Result<(), String> {
@@ -175,8 +174,8 @@ fn call(words: &[&str]) -> Result<(), String> {
 }
 
 /// The port is active, and rxe has the GID of the address.
-fn wait_active(setup: &Setup, address: &str) -> Result<(), String> {
-    let port = format!("/sys/class/infiniband/{}/ports/1", device(setup));
+fn wait_active(setup: &Setup, index: usize, address: &str) -> Result<(), String> {
+    let port = format!("/sys/class/infiniband/{}/ports/1", device(setup, index));
     let begun = Instant::now();
     let mut state = String::new();
     while begun.elapsed() < PATIENCE {
@@ -187,7 +186,11 @@ fn wait_active(setup: &Setup, address: &str) -> Result<(), String> {
         }
         thread::sleep(Duration::from_millis(10));
     }
-    Err(format!("{} is not active: {}", device(setup), state.trim()))
+    Err(format!(
+        "{} is not active: {}",
+        device(setup, index),
+        state.trim()
+    ))
 }
 
 /// RoCE names an IPv4 address as its IPv6 mapping.
@@ -265,7 +268,7 @@ fn environment(shell: &mut Command, setup: &Setup) {
     shell.env("XOFF_HOSTS", setup.addresses.join(" "));
     shell.env("XOFF_ADDR", address(setup.host));
     shell.env("XOFF_PEER", address(setup.host + 1));
-    shell.env("XOFF_DEVICE", device(setup));
+    shell.env("XOFF_DEVICE", device(setup, 0));
 }
 
 fn relay(from: Option<impl Read>, error: bool, speaker: &Speaker) {
@@ -281,7 +284,7 @@ fn relay(from: Option<impl Read>, error: bool, speaker: &Speaker) {
     }
 }
 
-/// Every counter of RDMA devices and of the interface.
+/// Every counter of RDMA devices and of their interfaces.
 fn counters() -> BTreeMap<String, u64> {
     let mut counters = BTreeMap::new();
     let devices = fs::read_dir("/sys/class/infiniband").into_iter().flatten();
@@ -295,8 +298,13 @@ fn counters() -> BTreeMap<String, u64> {
             );
         }
     }
-    let statistics = format!("/sys/class/net/{INTERFACE}/statistics");
-    read_all(Path::new(&statistics), INTERFACE, &mut counters);
+    let interfaces = fs::read_dir("/sys/class/net").into_iter().flatten();
+    for interface in interfaces.filter_map(Result::ok) {
+        let name = interface.file_name().to_string_lossy().into_owned();
+        if name.starts_with("vec") {
+            read_all(&interface.path().join("statistics"), &name, &mut counters);
+        }
+    }
     counters
 }
 

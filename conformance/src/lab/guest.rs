@@ -43,8 +43,8 @@ pub(super) struct Boot<'a> {
     pub(super) directory: &'a Path,
     /// Size as the kernel takes it, such as 256M.
     pub(super) memory: &'a str,
-    /// The vector device's options.
-    pub(super) device: String,
+    /// The options of each vector device.
+    pub(super) devices: Vec<String>,
 }
 
 pub(super) struct Guest {
@@ -171,10 +171,12 @@ fn arguments(boot: &Boot<'_>) -> Vec<OsString> {
         "ssl=null",
         "ssl0=fd:0,fd:0",
         &format!("umid={}", boot.name),
-        &format!("vec0:{}", boot.device),
     ]
     .map(OsString::from)
     .to_vec();
+    for (index, device) in boot.devices.iter().enumerate() {
+        words.push(format!("vec{index}:{device}").into());
+    }
     words.push(option("uml_dir=", boot.directory));
     words.push(option("init=", boot.program));
     words.extend(["--", "lab", "agent"].map(OsString::from));

@@ -30,8 +30,10 @@ pub(super) enum ToGuest {
 pub(super) struct Setup {
     pub(super) name: String,
     pub(super) host: usize,
-    /// IPv4 addresses of all hosts, in order.
+    /// IPv4 addresses of the first interfaces of all hosts, in order.
     pub(super) addresses: Vec<String>,
+    /// Those of this host's interfaces: vec0, vec1, ...
+    pub(super) interfaces: Vec<String>,
     /// `rxe` or `siw`.
     pub(super) driver: String,
     pub(super) mtu: u32,

@@ -45,6 +45,30 @@ pub struct WireReport {
     /// Frames that were lost because too many waited for a guest.
     pub overflowed: u64,
     pub rules: Vec<RuleReport>,
+    /// What the ports did, if the wire was a switch; otherwise empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub switch: Vec<SwitchPortReport>,
+}
+
+/// A port of the wire as a switch: what it did towards its host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SwitchPortReport {
+    pub name: String,
+    /// Frames to the host.
+    pub sent: u64,
+    /// Frames for it that found no room.
+    pub tail_drops: u64,
+    /// Lossless frames for it that found no headroom.
+    pub headroom_drops: u64,
+    /// Frames for it that were marked "congestion experienced".
+    pub marked: u64,
+    /// Most bytes that waited for it.
+    pub peak_queue: u64,
+    /// How long it was paused by its host, in microseconds.
+    pub paused_us: u64,
+    /// Pause frames from the host, and to it.
+    pub pauses_received: u64,
+    pub pauses_sent: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 use xoff_sim::model::{Model, Role};
 use xoff_sim::wire::Mac;
 
+/// Interfaces of a guest, at most.
+const INTERFACES: usize = 8;
 /// Hosts of a lab, at least and at most.
 pub const HOSTS: std::ops::RangeInclusive<usize> = 2..=8;
 
@@ -86,6 +88,8 @@ pub(super) struct Done<T> {
     pub(super) value: T,
     pub(super) report: LabReport,
     pub(super) capture: Option<PathBuf>,
+    /// The host of each interface of the capture.
+    pub(super) ports: Vec<usize>,
     /// Where the capture may be.
     _dir: RunDir,
 }
@@ -104,7 +108,7 @@ pub(super) fn with_guests<T>(
     let signals = Interrupts::listen(&sender)?;
     let hosts = hosts(model)?;
     let dir = RunDir::create(&runs(options.temporary), "run-")?;
-    let attachments = attach(&hosts, dir.path())?;
+    let attachments = attach(&hosts, &links(model, &hosts), dir.path())?;
     let kept = keep.then(|| dir.path().join("capture.pcapng"));
     let capture = options.capture.map(Path::to_owned).or(kept);
     let wire = Wire::open(&attachments, &model.rules, model.seed, capture.as_deref())?;
@@ -138,13 +142,41 @@ pub(super) fn with_guests<T>(
         value,
         report,
         capture,
+        ports: attachments.iter().map(|at| at.host).collect(),
         _dir: dir,
     })
 }
 
-fn attach(hosts: &[(u32, String)], dir: &Path) -> Result<Vec<Attachment>, LabError> {
-    let attachment = |(index, (node, name)): (usize, &(u32, String))| {
-        let socket = dir.join(format!("{index}.wire"));
+/// How many links each host has.
+fn links(model: &Model, hosts: &[(u32, String)]) -> Vec<usize> {
+    let of = |(node, _): &(u32, String)| {
+        let links = model.links.iter();
+        let ends = links.filter(|link| link.a == *node || link.b == *node);
+        ends.count().clamp(1, INTERFACES)
+    };
+    hosts.iter().map(of).collect()
+}
+
+/// The first interfaces of all hosts, then the second ones, and so on: each round is a network of
+/// its own.
+fn attach(
+    hosts: &[(u32, String)],
+    links: &[usize],
+    dir: &Path,
+) -> Result<Vec<Attachment>, LabError> {
+    let rounds = 0..links.iter().copied().max().unwrap_or_default();
+    let places = rounds.flat_map(|network| {
+        let has = move |(_, links): &(usize, &usize)| **links > network;
+        let those = links.iter().enumerate().filter(has);
+        those.map(move |(host, _)| (network, host))
+    });
+    let attachment = |(network, host): (usize, usize)| {
+        let (node, name) = hosts.get(host).cloned().unwrap_or_default();
+        let socket = match network {
+            0 => format!("{host}.wire"),
+            _ => format!("{host}-{network}.wire"),
+        };
+        let socket = dir.join(socket);
         let text = socket.to_string_lossy();
         // The kernel splits its command line at spaces, and device options at commas.
         if text.len() > MAX_SOCKET || text.contains([' ', ',']) {
@@ -153,23 +185,29 @@ fn attach(hosts: &[(u32, String)], dir: &Path) -> Result<Vec<Attachment>, LabErr
             )));
         }
         Ok(Attachment {
-            name: name.clone(),
-            node: *node,
-            mac: Mac([2, 0, 0, 0, 0, index as u8 + 1]),
+            name: match network {
+                0 => name,
+                _ => format!("{name}/{network}"),
+            },
+            node,
+            host,
+            network,
+            mac: Mac([2, 0, 0, 0, network as u8, host as u8 + 1]),
             socket,
         })
     };
-    hosts.iter().enumerate().map(attachment).collect()
+    places.map(attachment).collect()
 }
 
-fn address(index: usize) -> String {
-    format!("10.9.0.{}", index + 1)
+/// Of a host's interface in a network.
+pub(super) fn address(network: usize, host: usize) -> String {
+    format!("10.9.{network}.{}", host + 1)
 }
 
 fn report(index: usize, name: &str, commands: &[String], options: &Options<'_>) -> GuestReport {
     GuestReport {
         name: name.to_owned(),
-        address: address(index),
+        address: address(0, index),
         device: format!("{}0", options.driver),
         command: commands.get(index).cloned().unwrap_or_default(),
         ..GuestReport::default()
@@ -231,29 +269,31 @@ impl Lab {
         events: &Sender<Event>,
         options: &Options<'_>,
     ) -> Result<(), LabError> {
-        for (index, host) in hosts.iter().enumerate() {
+        let of = |host: usize| hosts.iter().filter(move |at| at.host == host);
+        for (index, host) in hosts.iter().filter(|at| at.network == 0).enumerate() {
             let memory = format!("{}M", options.memory);
+            let device = |at: &Attachment| {
+                let socket = at.socket.display();
+                let (mac, mtu) = (at.mac, options.mtu);
+                format!("transport=bess,dst={socket},mac={mac},mtu={mtu}")
+            };
             let boot = Boot {
                 name: &host.name,
                 kernel: options.kernel,
                 program: options.program,
                 directory: dir,
                 memory: &memory,
-                device: format!(
-                    "transport=bess,dst={},mac={},mtu={}",
-                    host.socket.display(),
-                    host.mac,
-                    options.mtu
-                ),
+                devices: of(host.host).map(device).collect(),
             };
             self.guests.push(Guest::boot(index, &boot, events)?);
         }
-        let addresses: Vec<String> = (0..hosts.len()).map(address).collect();
+        let addresses: Vec<String> = (0..self.guests.len()).map(|h| address(0, h)).collect();
         let setup = |host: usize, name: &str| {
             ToGuest::Setup(Setup {
                 name: name.to_owned(),
                 host,
                 addresses: addresses.clone(),
+                interfaces: of(host).map(|at| address(at.network, host)).collect(),
                 driver: options.driver.to_owned(),
                 mtu: options.mtu,
                 directory: options.directory.to_string_lossy().into_owned(),
@@ -463,11 +503,11 @@ mod tests {
     #[test]
     fn names_of_sockets_must_suit_kernel_and_socket() {
         let hosts = [(0, "h0".to_owned()), (1, "h1".to_owned())];
-        let fine = attach(&hosts, Path::new("/tmp/a")).unwrap();
+        let fine = attach(&hosts, &[1, 1], Path::new("/tmp/a")).unwrap();
         assert_eq!(fine[1].socket, Path::new("/tmp/a/1.wire"));
         assert_eq!(fine[1].mac, Mac([2, 0, 0, 0, 0, 2]));
         for bad in ["/tmp/a b", "/tmp/a,b", &"/x".repeat(60)] {
-            assert!(attach(&hosts, Path::new(bad)).is_err(), "{bad}");
+            assert!(attach(&hosts, &[1, 1], Path::new(bad)).is_err(), "{bad}");
         }
     }
 }

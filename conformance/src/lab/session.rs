@@ -56,7 +56,7 @@ pub fn with_agents<T>(
     let commands = vec![AGENT.to_owned(); hosts(model)?.len()];
     let done = with_guests(model, &commands, options, true, |lab| talk(lab, lie, work))?;
     let (frames, cut) = match &done.capture {
-        Some(path) => frames(path)?,
+        Some(path) => frames(path, &done.ports)?,
         None => (Vec::new(), false),
     };
     Ok(Session {
@@ -281,8 +281,8 @@ impl Line for GuestLine {
     }
 }
 
-/// The frames of a capture of the wire: its interfaces are the hosts.
-fn frames(path: &Path) -> Result<(Vec<Frame>, bool), LabError> {
+/// The frames of a capture of the wire, whose interfaces belong to hosts.
+fn frames(path: &Path, ports: &[usize]) -> Result<(Vec<Frame>, bool), LabError> {
     let file = File::open(path).map_err(|e| LabError::file("read", path, &e))?;
     let failed = |e: crate::capture::read::CaptureError| LabError::Message(e.to_string());
     let name = path.to_string_lossy();
@@ -296,7 +296,10 @@ fn frames(path: &Path) -> Result<(Vec<Frame>, bool), LabError> {
         let first = *first.get_or_insert(frame.at_ns);
         frames.push(Frame {
             at_ns: frame.at_ns.saturating_sub(first),
-            host: frame.interface as usize,
+            host: ports
+                .get(frame.interface as usize)
+                .copied()
+                .unwrap_or_default(),
             out: frame.direction == Direction::Out,
             bytes: frame.data.to_vec(),
         });

@@ -9,7 +9,7 @@ use crate::units::BitRate;
 
 /// Marking thresholds of one egress queue.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Marking {
+pub struct Marking {
     kmin: u32,
     kmax: u32,
     /// Pmax in parts of 2^32.
@@ -18,7 +18,7 @@ pub(crate) struct Marking {
 
 impl Marking {
     /// The thresholds that a specification gives for a port's rate, if any.
-    pub(crate) fn new(spec: &EcnSpec, rate: BitRate) -> Option<Self> {
+    pub fn new(spec: &EcnSpec, rate: BitRate) -> Option<Self> {
         let any = BitRate::default();
         let of = |wanted| {
             spec.by_rate
@@ -35,7 +35,7 @@ impl Marking {
     }
 
     /// Probability of a mark at a queue length, in parts of 2^32.
-    fn probability(&self, bytes: u32) -> u64 {
+    pub fn probability(&self, bytes: u32) -> u64 {
         if bytes > self.kmax {
             1 << 32
         } else if bytes <= self.kmin {

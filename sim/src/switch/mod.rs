@@ -8,7 +8,7 @@ pub(crate) mod pfc;
 mod sched;
 mod watchdog;
 
-pub(crate) use ecn::Marking;
+pub use ecn::Marking;
 
 use crate::engine::Sim;
 use crate::engine::packet::{PacketId, PacketKind, flag};

@@ -108,7 +108,8 @@ pub(super) fn play(agents: &mut Vec<Agent>, script: &Script) -> Result<Judged, A
     judged
 }
 
-/// The arm for the suite.
+/// The arm for the suite. Every run boots guests, with the options' time limit.
+#[derive(Clone, Debug)]
 pub struct LabStage<'a> {
     pub options: Options<'a>,
 }

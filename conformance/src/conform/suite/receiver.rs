@@ -46,9 +46,7 @@ impl Responder {
                     format!("NAK of {at:#08x}: {expected:#08x} is awaited, and no sound packet went beyond")
                 })
             }
-            Some(Syndrome::Nak(code)) => {
-                Some(format!("NAK of {at:#08x}, {}", code.name()))
-            }
+            Some(Syndrome::Nak(code)) => Some(format!("NAK of {at:#08x}, {}", code.name())),
             _ if !psn::before(at, expected) => Some(format!(
                 "{} answers {at:#08x}, and only what is before {expected:#08x} arrived sound",
                 packet.bth.opcode
@@ -110,10 +108,7 @@ fn is_sound(packet: &Packet<'_>) -> bool {
 }
 
 /// At the responder: requests that arrive, answers that it sends.
-fn both<'f, 'a>(
-    facts: &'f Facts<'a>,
-    flow: &'f Flow,
-) -> impl Iterator<Item = Sent<'f, 'a>> {
+fn both<'f, 'a>(facts: &'f Facts<'a>, flow: &'f Flow) -> impl Iterator<Item = Sent<'f, 'a>> {
     let here = move |seen: &&Seen<'a>| seen.host == flow.responder;
     facts.seen.iter().filter(here).filter_map(move |seen| {
         let packet = seen.roce()?;
@@ -129,10 +124,18 @@ pub(super) fn settled(flow: &Flow, judged: &mut Judged) {
     let done = flow.completions.iter();
     let done = done.filter(|c| c.status == Status::Success).count() as u64;
     if done != flow.messages {
-        let failed = flow.completions.iter().find(|c| c.status != Status::Success);
-        let how = failed.map_or(String::new(), |c| format!(", one ended with {:?}", c.status));
+        let failed = flow
+            .completions
+            .iter()
+            .find(|c| c.status != Status::Success);
+        let how = failed.map_or(String::new(), |c| {
+            format!(", one ended with {:?}", c.status)
+        });
         let (name, messages) = (&flow.name, flow.messages);
-        judged.fault(format!("{name}: {done} of {messages} messages succeeded{how}"), &[]);
+        judged.fault(
+            format!("{name}: {done} of {messages} messages succeeded{how}"),
+            &[],
+        );
     }
     if flow.intact == Some(false) {
         let what = format!("{}: what arrived is not what was sent", flow.name);
@@ -160,7 +163,10 @@ pub(super) fn as_usual(facts: &Facts<'_>, odd: Bad<'_>) -> Judged {
             .find(|(seen, _)| matches!(seen.class, Class::Nak | Class::Rnr));
         if let Some((seen, packet)) = refusal {
             let what = describe(packet);
-            judged.fault(format!("{}: refused with {what}", flow.name), &[first, seen.number]);
+            judged.fault(
+                format!("{}: refused with {what}", flow.name),
+                &[first, seen.number],
+            );
         }
         let mut next = flow.first_psn;
         for (seen, packet) in facts.of(flow, Half::Requests, true) {

@@ -72,9 +72,8 @@ pub(super) fn requested<'f>(
     seen: &Seen<'_>,
     packet: &Packet<'_>,
 ) -> Option<&'f Flow> {
-    let ours = |flow: &&Flow| {
-        flow.requester == seen.host && seen.out && flow.qpn[1] == packet.bth.dest_qp
-    };
+    let ours =
+        |flow: &&Flow| flow.requester == seen.host && seen.out && flow.qpn[1] == packet.bth.dest_qp;
     facts.evidence.flows.iter().find(ours)
 }
 

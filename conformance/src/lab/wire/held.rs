@@ -12,7 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Release {
     pub(super) from: usize,
-    pub(super) to: usize,
+    /// None: all others.
+    pub(super) to: Option<usize>,
     pub(super) frame: Vec<u8>,
 }
 
@@ -83,7 +84,7 @@ mod tests {
     fn frame(id: u8) -> Release {
         Release {
             from: 0,
-            to: 1,
+            to: Some(1),
             frame: vec![id],
         }
     }
@@ -101,7 +102,7 @@ mod tests {
         // The other direction does not count.
         let back = Release {
             from: 1,
-            to: 0,
+            to: Some(0),
             frame: vec![9],
         };
         assert_eq!(ids(&held.hold(back, zero, 0, now)), [9]);

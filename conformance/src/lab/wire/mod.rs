@@ -1,13 +1,19 @@
 //! The wire: a learning switch with one port per guest, which obeys rules and captures everything.
 //!
-//! Guests connect to sockets (AF_UNIX, SOCK_SEQPACKET: one packet is one frame). Nothing is lost
-//! that no rule drops: while a guest takes nothing, the others are not read.
+//! Guests connect to sockets (AF_UNIX, SOCK_SEQPACKET: one packet is one frame). A frame passes the
+//! rules of its sender, is captured there, passes the rules of the wire, and is captured where it
+//! arrives. Nothing is lost that no rule drops: while a guest takes nothing, the others are not read.
+//! Only a wire that is a [`switch`] has rates and a buffer that can be full.
 
 mod held;
 mod port;
+mod stage;
+pub mod switch;
 
-use self::held::{Held, Release};
+use self::held::Release;
 use self::port::Port;
+use self::stage::{Stage, Way};
+use self::switch::Switch;
 use super::LabError;
 use super::report::{RuleReport, WireReport};
 use crate::capture::write::{Output, Writer};
@@ -17,11 +23,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use xoff_sim::rules::{Rule, Rules, edit};
+use xoff_sim::rules::{Rule, Rules};
 use xoff_sim::time::SimDuration;
 use xoff_sim::wire::Mac;
-use xoff_sim::wire::dissect::{Link, dissect};
 
 /// Addresses that are remembered.
 const MAX_ADDRESSES: usize = 4096;
@@ -36,16 +42,44 @@ pub struct Attachment {
     pub name: String,
     /// As rules number hosts.
     pub node: u32,
+    /// In the order of the scenario.
+    pub host: usize,
+    /// Only ports of the same network reach one another.
+    pub network: usize,
     pub mac: Mac,
     /// Where it connects.
     pub socket: PathBuf,
 }
 
+/// When the time of rules begins.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Arc<OnceLock<Instant>>);
+
+impl Clock {
+    /// Now, unless it has begun before.
+    pub fn start(&self) {
+        self.0.get_or_init(Instant::now);
+    }
+
+    fn at(&self, now: Instant) -> SimDuration {
+        let since = self.0.get().map_or(Duration::ZERO, |start| {
+            now.saturating_duration_since(*start)
+        });
+        SimDuration::from_ns(nanoseconds(since))
+    }
+}
+
 /// The wire before it runs.
 pub struct Wire {
     ports: Vec<Port>,
-    rules: Rules,
-    held: Held,
+    /// As given: for the report.
+    rules: Vec<Rule>,
+    /// In the hosts.
+    stack: Stage,
+    between: Stage,
+    switch: Option<Switch>,
+    clock: Clock,
+    begun: Instant,
     addresses: BTreeMap<Mac, usize>,
     capture: Option<Writer<Output>>,
     /// The file, for messages.
@@ -81,14 +115,29 @@ impl Wire {
         let addresses = hosts.iter().enumerate().map(|(i, h)| (h.mac, i)).collect();
         Ok(Wire {
             ports,
-            rules: Rules::new(rules, seed),
-            held: Held::default(),
+            rules: rules.to_vec(),
+            stack: Stage::new(Rules::stack(rules, seed)),
+            between: Stage::new(Rules::new(rules, seed)),
+            switch: None,
+            clock: Clock::default(),
+            begun: Instant::now(),
             addresses,
             capture: writer,
             path: capture.map(Path::to_owned),
             started: now_ns(),
             forwarded: 0,
         })
+    }
+
+    /// Makes it a switch whose ports are in the order of the hosts.
+    #[must_use]
+    pub fn with_switch(self, switch: Option<Switch>) -> Wire {
+        Wire { switch, ..self }
+    }
+
+    /// What says when the run begins; until then rules see time zero.
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
     }
 
     /// Passes frames until the other end of `stop` is closed.
@@ -107,30 +156,59 @@ impl Wire {
             for index in ready.ports {
                 self.serve(index, &mut buffer)?;
             }
-            for release in self.held.due(Instant::now()) {
-                self.send(release)?;
-            }
+            self.on_time()?;
         }
     }
 
+    /// Does what is due.
+    fn on_time(&mut self) -> Result<(), LabError> {
+        let now = Instant::now();
+        for release in self.stack.held.due(now) {
+            self.transmit(release.from, release.frame)?;
+        }
+        for release in self.between.held.due(now) {
+            self.arrive(release)?;
+        }
+        let at = self.ps(now);
+        let leaving = self.switch.as_mut().map(|switch| switch.advance(at));
+        let mut leaving = leaving.into_iter().flatten();
+        leaving.try_for_each(|release| self.deliver(release))
+    }
+
+    /// The switch's time, in ps.
+    fn ps(&self, now: Instant) -> u64 {
+        nanoseconds(now.saturating_duration_since(self.begun)).saturating_mul(1000)
+    }
+
+    /// How long to wait for frames: until something is due.
+    fn patience(&self) -> Option<Timespec> {
+        let now = Instant::now();
+        let at = self.ps(now);
+        let held = [self.stack.held.next(), self.between.held.next()];
+        let held = held.into_iter().flatten().min();
+        let held = held.map(|due| nanoseconds(due.saturating_duration_since(now)));
+        let switch = self.switch.as_ref().and_then(|switch| switch.next(at));
+        let switch = switch.map(|due| due.saturating_sub(at).div_ceil(1000));
+        let left = held.into_iter().chain(switch).min()?;
+        Some(Timespec {
+            tv_sec: i64::try_from(left / 1_000_000_000).unwrap_or(i64::MAX),
+            tv_nsec: i64::try_from(left % 1_000_000_000).unwrap_or(0),
+        })
+    }
+
     fn wait(&self, stop: &OwnedFd) -> io::Result<Ready> {
-        let reading = self.ports.iter().all(|port| port.backlog() < HIGH_WATER);
+        let crowded = self.is_crowded();
+        let at = self.ps(Instant::now());
         let mut fds = vec![PollFd::new(stop, PollFlags::IN)];
         let mut owners = Vec::new();
         for (index, port) in self.ports.iter().enumerate() {
+            let reading = !crowded && self.may_send(index, at);
             for (fd, flags) in port.interests(reading) {
                 fds.push(PollFd::from_borrowed_fd(fd, flags));
                 owners.push(index);
             }
         }
-        let timeout = self.held.next().map(|at| {
-            let left = at.saturating_duration_since(Instant::now());
-            Timespec {
-                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-                tv_nsec: i64::from(left.subsec_nanos()),
-            }
-        });
-        match poll(&mut fds, timeout.as_ref()) {
+        match poll(&mut fds, self.patience().as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e.into()),
         }
@@ -147,6 +225,16 @@ impl Wire {
         })
     }
 
+    /// Too much waits for some guest.
+    fn is_crowded(&self) -> bool {
+        self.ports.iter().any(|port| port.backlog() >= HIGH_WATER)
+    }
+
+    fn may_send(&self, index: usize, at: u64) -> bool {
+        let switch = self.switch.as_ref();
+        switch.is_none_or(|switch| switch.may_send(index, at))
+    }
+
     /// Accepts, sends what waits, and takes a batch of frames.
     fn serve(&mut self, index: usize, buffer: &mut [u8]) -> Result<(), LabError> {
         const BATCH: usize = 64;
@@ -156,76 +244,103 @@ impl Wire {
         port.accept();
         port.flush();
         for _ in 0..BATCH {
-            let crowded = self.ports.iter().any(|port| port.backlog() >= HIGH_WATER);
-            let Some(port) = self.ports.get_mut(index).filter(|_| !crowded) else {
+            if self.is_crowded() || !self.may_send(index, self.ps(Instant::now())) {
                 break;
-            };
-            let Some(len) = port.receive(buffer) else {
+            }
+            let received = self.ports.get_mut(index).and_then(|p| p.receive(buffer));
+            let Some(len) = received else {
                 break;
             };
             let frame = buffer.get(..len).unwrap_or_default();
-            self.forward(index, frame)?;
+            self.take(index, frame.to_vec())?;
         }
         Ok(())
     }
 
-    /// One frame of a guest: what becomes of it, and where it goes.
-    fn forward(&mut self, from: usize, frame: &[u8]) -> Result<(), LabError> {
-        self.record(from, Direction::Out, frame)?;
-        let dissected = dissect(Link::Ethernet, frame, frame.len() as u32);
-        self.learn(dissected.ethernet.src, from);
-        let dst = dissected.ethernet.dst;
-        let to = self.addresses.get(&dst).copied();
+    /// One frame of a guest, before rules that make the guest seem wrong.
+    fn take(&mut self, from: usize, frame: Vec<u8>) -> Result<(), LabError> {
+        let now = Instant::now();
+        let (way, at) = (self.way(from, &frame), self.clock.at(now));
+        for release in self.stack.pass(frame, way, at, now) {
+            self.transmit(release.from, release.frame)?;
+        }
+        Ok(())
+    }
+
+    /// One frame that a guest puts on the wire.
+    fn transmit(&mut self, from: usize, frame: Vec<u8>) -> Result<(), LabError> {
+        self.record(from, Direction::Out, &frame)?;
+        self.learn(&frame, from);
+        let now = Instant::now();
+        let (way, at) = (self.way(from, &frame), self.clock.at(now));
+        for release in self.between.pass(frame, way, at, now) {
+            self.arrive(release)?;
+        }
+        Ok(())
+    }
+
+    fn way(&self, from: usize, frame: &[u8]) -> Way {
         let node = |index: usize| self.ports.get(index).map(|port| port.node);
-        let (sender, receiver) = (node(from).unwrap_or_default(), to.and_then(node));
-        let decision = self
-            .rules
-            .decide(sender, receiver, &dissected, SimDuration::ZERO);
-        // A bridge does not pass what is for its own ear (IEEE 802.1Q 8.6.3).
-        let local = matches!(dst.0, [1, 0x80, 0xc2, 0, 0, 0..=0x0f]);
-        if decision.drop || local {
-            return Ok(());
+        let to = destination(frame).and_then(|dst| self.addresses.get(&dst));
+        let to = to.filter(|to| self.joined(from, **to));
+        Way {
+            from: (from, node(from).unwrap_or_default()),
+            to: to.and_then(|to| Some((*to, node(*to)?))),
         }
-        let mut bytes = frame.to_vec();
-        for change in &decision.edits {
-            edit::apply(*change, &mut bytes);
+    }
+
+    /// Whether two ports are of one network.
+    fn joined(&self, a: usize, b: usize) -> bool {
+        let network = |index: usize| self.ports.get(index).map(|port| port.network);
+        network(a) == network(b)
+    }
+
+    /// What rules have let through.
+    fn arrive(&mut self, release: Release) -> Result<(), LabError> {
+        let at = self.ps(Instant::now());
+        if let Some(switch) = &mut self.switch {
+            let mut leaving = switch.receive(release, at).into_iter();
+            return leaving.try_for_each(|release| self.deliver(release));
         }
-        let delay = Duration::from_nanos(decision.delay.ns());
-        let targets: Vec<usize> = match to {
-            Some(to) => vec![to],
-            None => (0..self.ports.len()).collect(),
+        let targets = match release.to {
+            Some(to) => to..to + 1,
+            // A bridge does not pass what is for its own ear (IEEE 802.1Q 8.6.3).
+            None if destination(&release.frame).is_none_or(is_local) => 0..0,
+            None => 0..self.ports.len(),
         };
-        for to in targets.into_iter().filter(|to| *to != from) {
-            for copy in 0..=decision.copies {
-                let release = Release {
-                    from,
-                    to,
-                    frame: bytes.clone(),
-                };
-                let behind = if copy == 0 { decision.behind } else { 0 };
-                let ready = self.held.hold(release, delay, behind, Instant::now());
-                for release in ready {
-                    self.send(release)?;
-                }
+        let from = release.from;
+        for to in targets.filter(|to| *to != from) {
+            if !self.joined(from, to) {
+                continue;
             }
+            self.deliver(Release {
+                to: Some(to),
+                frame: release.frame.clone(),
+                ..release
+            })?;
         }
         Ok(())
     }
 
-    fn send(&mut self, release: Release) -> Result<(), LabError> {
-        let connected = match self.ports.get_mut(release.to) {
+    fn deliver(&mut self, release: Release) -> Result<(), LabError> {
+        let Some(to) = release.to else {
+            return Ok(());
+        };
+        let connected = match self.ports.get_mut(to) {
             Some(port) => port.send(&release.frame),
             None => false,
         };
         if connected {
             self.forwarded += 1;
-            self.record(release.to, Direction::In, &release.frame)?;
+            self.record(to, Direction::In, &release.frame)?;
         }
         Ok(())
     }
 
-    fn learn(&mut self, src: Mac, port: usize) {
-        if !src.is_group() && (self.addresses.len() < MAX_ADDRESSES) {
+    fn learn(&mut self, frame: &[u8], port: usize) {
+        let src = frame.get(6..).and_then(<[u8]>::first_chunk).copied();
+        let src = src.map(Mac).filter(|src| !src.is_group());
+        if let Some(src) = src.filter(|_| self.addresses.len() < MAX_ADDRESSES) {
             self.addresses.insert(src, port);
         }
     }
@@ -247,11 +362,22 @@ impl Wire {
             done.and_then(Output::commit)
                 .map_err(|e| LabError::file("write", path, &e))?;
         }
+        let now = self.ps(Instant::now());
+        let mut stack = RuleReport::of(&self.stack.rules).into_iter();
+        let mut between = RuleReport::of(&self.between.rules).into_iter();
+        let rules = self.rules.iter().filter_map(|rule| match rule.stack {
+            true => stack.next(),
+            false => between.next(),
+        });
         Ok(WireReport {
             received: self.ports.iter().map(|port| port.received).collect(),
             forwarded: self.forwarded,
             overflowed: self.ports.iter().map(|port| port.overflowed).sum(),
-            rules: RuleReport::of(&self.rules),
+            rules: rules.collect(),
+            switch: self
+                .switch
+                .as_ref()
+                .map_or_else(Vec::new, |s| s.reports(now)),
         })
     }
 }
@@ -268,6 +394,20 @@ fn interface(host: &Attachment) -> Interface {
         mac: Some(host.mac),
         ..Interface::default()
     }
+}
+
+/// Where a frame is to go.
+fn destination(frame: &[u8]) -> Option<Mac> {
+    frame.first_chunk().copied().map(Mac)
+}
+
+/// Whether an address is for the bridge next to the sender.
+fn is_local(address: Mac) -> bool {
+    matches!(address.0, [1, 0x80, 0xc2, 0, 0, 0..=0x0f])
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Nanoseconds since 1970.

@@ -16,6 +16,7 @@ const MAX_BACKLOG: usize = 8192;
 
 pub(super) struct Port {
     pub(super) node: u32,
+    pub(super) network: usize,
     listener: OwnedFd,
     guest: Option<OwnedFd>,
     waiting: VecDeque<Vec<u8>>,
@@ -36,6 +37,7 @@ impl Port {
         listen(&listener, 1).map_err(failed)?;
         Ok(Port {
             node: host.node,
+            network: host.network,
             listener,
             guest: None,
             waiting: VecDeque::new(),

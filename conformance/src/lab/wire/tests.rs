@@ -26,6 +26,8 @@ fn net(name: &str, rules: &[Rule]) -> Net {
         .map(|i| Attachment {
             name: format!("h{i}"),
             node: 10 + i as u32,
+            host: i,
+            network: 0,
             mac: mac(i),
             socket: dir.path().join(format!("{i}.wire")),
         })

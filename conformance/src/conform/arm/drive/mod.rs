@@ -4,16 +4,14 @@ mod memory;
 mod plan;
 mod run;
 
-use super::drive::plan::Plan;
 use crate::agent::{
     Access, Agent, AgentError, CreateQp, Device, QpState, Range, RecvWork, Reply, Request, Steps,
 };
 use crate::conform::evidence::{Completion, Flow, Status};
+use plan::Plan;
 use run::Progress;
 use std::time::Duration;
 use xoff_sim::model::{Model, Op, Transport};
-
-pub(super) use plan::hosts;
 
 /// Flows and what became of them.
 pub(super) struct Driven {

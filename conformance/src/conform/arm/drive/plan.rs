@@ -71,7 +71,7 @@ pub(super) fn plans(model: &Model) -> Result<Vec<Plan>, String> {
 }
 
 /// Nodes that are hosts, in their order.
-pub(in crate::conform::arm) fn hosts(model: &Model) -> Vec<NodeId> {
+fn hosts(model: &Model) -> Vec<NodeId> {
     let nodes = (0..).zip(&model.nodes);
     nodes
         .filter(|(_, node)| matches!(node.role, Role::Host(_)))

@@ -121,14 +121,17 @@ pub(super) fn flow_label(facts: &Facts<'_>) -> Judged {
             let derived = port_of_label(flow_label);
             judged.expect(port == derived, &[seen.number], || {
                 let what = describe(packet);
-                format!("{what}: UDP port {port}, where flow label {flow_label:#07x} gives {derived}")
+                format!(
+                    "{what}: UDP port {port}, where flow label {flow_label:#07x} gives {derived}"
+                )
             });
         }
     }
     for flow in &facts.evidence.flows {
         let port = |half| {
             let mut packets = facts.of(flow, half, true);
-            packets.find_map(|(seen, p)| p.sport.filter(|_| not_cnp(seen)).map(|p| (seen.number, p)))
+            packets
+                .find_map(|(seen, p)| p.sport.filter(|_| not_cnp(seen)).map(|p| (seen.number, p)))
         };
         let (Some((there, forth)), Some((here, back))) =
             (port(Half::Requests), port(Half::Answers))
@@ -136,12 +139,18 @@ pub(super) fn flow_label(facts: &Facts<'_>) -> Judged {
             continue;
         };
         judged.expect(forth == back, &[there, here], || {
-            format!("{}: UDP source port {forth} one way, {back} back", flow.name)
+            format!(
+                "{}: UDP source port {forth} one way, {back} back",
+                flow.name
+            )
         });
         let [a, b] = flow.qpn;
         let derived = port_of_label(label_of_qpns(a, b));
         if facts.expect.port_from_qpns && forth != derived {
-            let what = format!("{}: UDP source port {forth}, where {a:#x} and {b:#x} give {derived}", flow.name);
+            let what = format!(
+                "{}: UDP source port {forth}, where {a:#x} and {b:#x} give {derived}",
+                flow.name
+            );
             judged.fault(what, &[there]);
         }
     }
@@ -168,7 +177,8 @@ const fn label_of_qpns(a: u32, b: u32) -> u32 {
 pub(super) fn marking(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
     for answers in [false, true] {
-        let wanted = |seen: &crate::conform::facts::Seen<'_>, packet: &xoff_sim::wire::roce::Packet<'_>| {
+        let wanted = |seen: &crate::conform::facts::Seen<'_>,
+                      packet: &xoff_sim::wire::roce::Packet<'_>| {
             not_cnp(seen) && packet.bth.opcode.is_response() == answers
         };
         for (_, stream) in streams(facts, wanted) {

@@ -1,8 +1,8 @@
 //! How messages are cut into packets.
 
 use super::super::view::{
-    Message, Sent, describe, is_connected, is_reliable, layout, makes_messages, messages, requested,
-    span, streams,
+    Message, Sent, describe, is_connected, is_reliable, layout, makes_messages, messages,
+    requested, span, streams,
 };
 use crate::conform::facts::Facts;
 use crate::conform::suite::Judged;
@@ -110,7 +110,8 @@ pub(super) fn opcode_sequence(facts: &Facts<'_>) -> Judged {
             succession(facts.evidence.mtu, pair[0], pair[1], &mut judged);
         }
     }
-    let responses = |seen: &crate::conform::facts::Seen<'_>, _: &_| seen.class == Class::ReadResponse;
+    let responses =
+        |seen: &crate::conform::facts::Seen<'_>, _: &_| seen.class == Class::ReadResponse;
     for (_, stream) in streams(facts, responses) {
         for pair in stream.windows(2) {
             let (_, next) = pair[1];
@@ -209,11 +210,12 @@ pub(super) fn extension_headers(facts: &Facts<'_>) -> Judged {
             continue;
         }
         let len = packet.payload_len;
-        judged.expect(
-            opcode.carries_payload() || len == 0,
-            &[seen.number],
-            || format!("{}: {len} bytes follow, and it carries none", describe(packet)),
-        );
+        judged.expect(opcode.carries_payload() || len == 0, &[seen.number], || {
+            format!(
+                "{}: {len} bytes follow, and it carries none",
+                describe(packet)
+            )
+        });
     }
     for (_, stream) in streams(facts, |seen, _| makes_messages(seen)) {
         for message in messages(&stream).iter().filter(|m| m.whole) {
@@ -244,7 +246,10 @@ pub(super) fn ack_request(facts: &Facts<'_>) -> Judged {
             without = if asks { 0 } else { without + 1 };
             if packet.bth.opcode.ends_message() {
                 judged.expect(asks, &[seen.number], || {
-                    format!("{}: ends a message and asks for no answer", describe(packet))
+                    format!(
+                        "{}: ends a message and asks for no answer",
+                        describe(packet)
+                    )
                 });
             }
             if facts.expect.ack_request_every.is_some_and(|n| without == n) {

@@ -1,5 +1,6 @@
 //! The format of packets: W.
 
+use super::congestion::cnp;
 use super::{Case, Judged, Means, Mutant, Wrong};
 use crate::conform::{Arm, Facts};
 
@@ -13,6 +14,7 @@ type NotOn = (Arm, &'static str);
 const LAB_IPV4: NotOn = (Arm::Lab, "the lab's hosts speak IPv4");
 const NO_FRAMES: NotOn = (Arm::Device, "no frames are seen");
 const EDITED: NotOn = (Arm::Trace, "needs packets that were changed on purpose");
+const SILENT: NotOn = (Arm::Lab, "rxe sends no CNPs (D-RXE-04)");
 const SEEN: &[NotOn] = &[NO_FRAMES];
 const CHANGED: &[NotOn] = &[NO_FRAMES, EDITED];
 
@@ -202,6 +204,30 @@ pub(super) const CASES: &[Case] = &[
                 stack!("action = 'rewrite'" "field = 'pkey'" "value = 0x8001" "class = 'data'" "nth = 3"),
             ),
             ACKNOWLEDGES,
+        ],
+    ),
+    case(
+        "W-15",
+        &["marked"],
+        cnp::format,
+        &[NO_FRAMES, SILENT],
+        &[
+            wrong(
+                "BECN is 0",
+                stack!("action = 'rewrite'" "field = 'becn'" "value = 0" "class = 'cnp'"),
+            ),
+            wrong(
+                "reserved bytes are set",
+                stack!("action = 'rewrite'" "field = 'payload'" "offset = 9" "value = 1" "class = 'cnp'"),
+            ),
+            wrong(
+                "another queue pair is notified",
+                stack!("action = 'rewrite'" "field = 'dest-qp'" "xor = 1024" "class = 'cnp'"),
+            ),
+            wrong(
+                "the DSCP of data",
+                stack!("action = 'rewrite'" "field = 'dscp'" "value = 26" "class = 'cnp'"),
+            ),
         ],
     ),
     case(

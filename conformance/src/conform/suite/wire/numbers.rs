@@ -35,7 +35,10 @@ fn requests(facts: &Facts<'_>, flow: &Flow, judged: &mut Judged) -> bool {
         let ahead = psn::diff(packet.bth.psn, next);
         if ahead > 0 && jump.is_none() {
             let what = describe(packet);
-            jump = Some((seen.number, format!("{what}: follows {:#08x}", psn::sub(next, 1))));
+            jump = Some((
+                seen.number,
+                format!("{what}: follows {:#08x}", psn::sub(next, 1)),
+            ));
         }
         let end = psn::add(packet.bth.psn, span(packet, facts.evidence.mtu));
         if psn::before(next, end) {
@@ -58,7 +61,8 @@ fn answers(facts: &Facts<'_>, flow: &Flow, judged: &mut Judged) {
         if seen.out && packet.bth.dest_qp == flow.qpn[1] && packet.bth.opcode.is_request() {
             let end = psn::add(packet.bth.psn, span(packet, mtu));
             next = psn::max(next, end);
-        } else if !seen.out && packet.bth.dest_qp == flow.qpn[0] && packet.bth.opcode.is_response() {
+        } else if !seen.out && packet.bth.dest_qp == flow.qpn[0] && packet.bth.opcode.is_response()
+        {
             let at = packet.bth.psn;
             let far = psn::diff(at, flow.first_psn) < -1 || !psn::before(at, next);
             let refuses = matches!(seen.class, Class::Nak | Class::Rnr);
@@ -155,7 +159,10 @@ fn counted(facts: &Facts<'_>, flow: &Flow, judged: &mut Judged) {
             let what = describe(packet);
             let msn = aeth.msn;
             judged.fault(
-                format!("{}: {what}: MSN {msn}, and {most} messages can be whole", flow.name),
+                format!(
+                    "{}: {what}: MSN {msn}, and {most} messages can be whole",
+                    flow.name
+                ),
                 &[seen.number],
             );
             return;

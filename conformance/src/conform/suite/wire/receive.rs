@@ -35,7 +35,8 @@ pub(super) fn icrc_coverage(facts: &Facts<'_>) -> Judged {
     let wrong: Vec<u64> = wrong.map(|(seen, _)| seen.number).collect();
     if wrong.len() as u64 != covered {
         let found = wrong.len();
-        let what = format!("{covered} edits of covered fields, and the ICRC of {found} packets is wrong");
+        let what =
+            format!("{covered} edits of covered fields, and the ICRC of {found} packets is wrong");
         judged.fault(what, &wrong);
     }
     judged
@@ -52,7 +53,8 @@ pub(super) fn icrc_drop(facts: &Facts<'_>) -> Judged {
         let wrong = arrived.filter(|(_, packet)| bad_icrc(Some(packet))).count() as u64;
         let counted = counters.get(name).copied().unwrap_or(0);
         if wrong != counted {
-            let what = format!("{wrong} packets with a wrong ICRC arrive at h{host}, {name} is {counted}");
+            let what =
+                format!("{wrong} packets with a wrong ICRC arrive at h{host}, {name} is {counted}");
             judged.fault(what, &[]);
         }
     }
@@ -108,7 +110,10 @@ pub(super) fn keys(facts: &Facts<'_>) -> Judged {
         });
         if let Some((seen, packet)) = rest.iter().find(|(_, p)| keys(p) != own) {
             let (pkey, _) = keys(packet);
-            let what = format!("keys change within a queue pair: P_Key {pkey:#06x} after {:#06x}", own.0);
+            let what = format!(
+                "keys change within a queue pair: P_Key {pkey:#06x} after {:#06x}",
+                own.0
+            );
             judged.fault(what, &[first.0.number, seen.number]);
         }
     }
@@ -135,11 +140,16 @@ fn datagrams(
             continue;
         }
         let arrived = facts.of(flow, crate::conform::facts::Half::Requests, false);
-        let sound = arrived.filter(|(seen, packet)| !bad(seen, Some(packet))).count();
+        let sound = arrived
+            .filter(|(seen, packet)| !bad(seen, Some(packet)))
+            .count();
         let received = flow.received.iter();
         let received = received.filter(|c| c.status == Status::Success).count();
         if received > sound {
-            let what = format!("{}: {received} datagrams are received, and {sound} arrived sound", flow.name);
+            let what = format!(
+                "{}: {received} datagrams are received, and {sound} arrived sound",
+                flow.name
+            );
             judged.fault(what, &[]);
         }
     }
@@ -151,7 +161,10 @@ pub(super) fn unknown_opcode(facts: &Facts<'_>) -> Judged {
         packet.is_some_and(|p| !p.bth.opcode.is_known() && !p.bth.opcode.is_cnp())
     };
     let mut judged = as_lost(facts, &odd);
-    for (seen, packet) in facts.sent().filter(|(seen, packet)| odd(seen, Some(packet))) {
+    for (seen, packet) in facts
+        .sent()
+        .filter(|(seen, packet)| odd(seen, Some(packet)))
+    {
         let what = format!("{} is sent", packet.bth.opcode);
         judged.saw();
         judged.fault(what, &[seen.number]);
