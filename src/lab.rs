@@ -7,7 +7,7 @@ use crate::run::load_file;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xoff_conformance::lab::requirements::{self, Places};
-use xoff_conformance::lab::{LabError, agent, become_kernel, build, cache, run as lab};
+use xoff_conformance::lab::{LabError, agent, become_kernel, build, cache, run as lab, smb};
 use xoff_sim::model::Model;
 use xoff_sim::scenario::Overrides;
 
@@ -27,6 +27,10 @@ pub(crate) fn run(args: &LabArgs) -> Result<bool, Error> {
         LabVerb::Agent(_) => {
             agent::main();
             Ok(false)
+        }
+        LabVerb::Smb => {
+            smb::guest::serve(std::io::stdin().lock(), std::io::stdout().lock())?;
+            Ok(true)
         }
         LabVerb::Exec(args) => {
             Err(become_kernel(args.parent, &args.kernel, &args.arguments).into())

@@ -16,6 +16,7 @@ pub mod requirements;
 pub mod run;
 pub mod rundir;
 pub mod session;
+pub mod smb;
 pub mod wire;
 
 pub use guest::become_kernel;
