@@ -43,6 +43,11 @@ pub fn missing() -> Vec<&'static str> {
     packages
 }
 
+/// The address of a host's first interface.
+pub fn first_address(host: usize) -> String {
+    super::run::address(0, host)
+}
+
 /// A guest to ask.
 pub struct Guest {
     name: String,
