@@ -345,6 +345,9 @@ pub(crate) enum LabVerb {
     Wire(LabWireArgs),
     #[command(hide = true)]
     Agent(LabAgentArgs),
+    /// What a guest does that serves or mounts SMB, as told on standard input
+    #[command(hide = true)]
+    Smb,
     #[command(hide = true)]
     Exec(LabExecArgs),
 }

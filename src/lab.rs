@@ -12,7 +12,7 @@ use std::time::Duration;
 use xoff_conformance::lab::requirements::{self, Places};
 use xoff_conformance::lab::wire::{Device, Endpoint};
 use xoff_conformance::lab::{
-    LabError, agent, become_kernel, bridge, build, cache, run as lab, shell,
+    LabError, agent, become_kernel, bridge, build, cache, run as lab, shell, smb,
 };
 use xoff_sim::model::Model;
 use xoff_sim::scenario::Overrides;
@@ -36,6 +36,10 @@ pub(crate) fn run(args: &LabArgs) -> Result<bool, Error> {
         LabVerb::Agent(_) => {
             agent::main();
             Ok(false)
+        }
+        LabVerb::Smb => {
+            smb::guest::serve(std::io::stdin().lock(), std::io::stdout().lock())?;
+            Ok(true)
         }
         LabVerb::Exec(args) => {
             Err(become_kernel(args.parent, &args.kernel, &args.arguments).into())
