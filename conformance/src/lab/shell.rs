@@ -38,6 +38,7 @@ fn talk(lab: &mut Lab, host: usize, said: Said<'_>) -> Result<i32, LabError> {
     let size = isatty(&stdin).then(|| tcgetwinsize(&stdin));
     let command = match size {
         Some(size) => {
+            let size = size.ok().filter(|size| size.ws_row > 0 && size.ws_col > 0);
             let size = size.map_or((24, 80), |size| (size.ws_row, size.ws_col));
             interactive(size, &std::env::var("TERM").unwrap_or_default())
         }
