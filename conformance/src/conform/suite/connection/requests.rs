@@ -118,10 +118,11 @@ fn invalid_request(facts: &Facts<'_>) -> Judged {
         judged.expect(refused, &shown, || {
             let answer = match (answer, code) {
                 (None, _) => "not answered".to_owned(),
+                (Some(a), _) if a.psn != psn => "executed".to_owned(),
                 (Some(_), Some(code)) => format!("answered by NAK code {code}"),
                 (Some(_), None) => "acknowledged".to_owned(),
             };
-            format!("{name}: {opcode} {wrong} (PSN {psn}) was {answer} instead of NAK code 1")
+            format!("{name}: {opcode} {wrong} (PSN {psn}) was {answer} instead of refused")
         });
         let status = first_error(exchange.flow).map(|(_, status)| status);
         if status != Some(Status::RemInvReqErr) {

@@ -197,11 +197,11 @@ fn ack_timeout(facts: &Facts<'_>) -> Judged {
             // The frames' times are those of the wire, not of the timer.
             if waited < timeout - timeout / 50 {
                 let (waited, timeout) = (ms(waited), ms(timeout));
-                let what = format!("{name}: timeout of PSN {psn} after {waited} of {timeout}");
+                let what = format!("{name}: early timeout of PSN {psn}, {waited} of {timeout}");
                 judged.fault(what, &[first.number]);
             } else if waited > bound {
                 let (waited, bound) = (ms(waited), ms(bound));
-                let what = format!("{name}: timeout of PSN {psn} after {waited}, bound {bound}");
+                let what = format!("{name}: late timeout of PSN {psn}, {waited}, bound {bound}");
                 judged.fault(what, &[first.number]);
             }
         }
