@@ -330,6 +330,8 @@ pub(crate) enum LabVerb {
     ///
     /// Exit status: 0 all commands succeeded, 1 one failed, 2 the lab failed.
     Run(LabRunArgs),
+    /// Run the same commands in every case of a scenario, with RoCE and iWARP, and compare times
+    Sweep(LabSweepArgs),
     /// Boot a guest per host of a scenario and open a shell in one of them
     ///
     /// Guests are as those of `xoff lab run`. Everything is taken down when the shell ends. If
@@ -343,8 +345,50 @@ pub(crate) enum LabVerb {
     Wire(LabWireArgs),
     #[command(hide = true)]
     Agent(LabAgentArgs),
+    /// What a guest does that serves or mounts SMB, as told on standard input
+    #[command(hide = true)]
+    Smb,
     #[command(hide = true)]
     Exec(LabExecArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabSweepArgs {
+    /// Scenario file with axes
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: PathBuf,
+
+    /// Drivers of the RDMA devices
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "rxe,siw")]
+    pub(crate) device: Vec<LabDevice>,
+
+    /// Runs of each case; the table has the median
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u16).range(1..=99))]
+    pub(crate) repeat: u16,
+
+    /// Take a run down after this time
+    #[arg(long, value_name = "TIME", default_value = "120s")]
+    pub(crate) timeout: SimDuration,
+
+    /// A command for one host, by name or number
+    #[arg(long = "on", value_name = "HOST=COMMAND", value_parser = parse_set)]
+    pub(crate) on: Vec<(String, String)>,
+
+    /// Override a parameter of the scenario
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
+    pub(crate) sets: Vec<(String, String)>,
+
+    /// Another kernel than that of `xoff lab build`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kernel: Option<PathBuf>,
+
+    #[arg(long, value_enum, default_value_t = TableFormat::Human)]
+    pub(crate) format: TableFormat,
+
+    /// Command for every guest, by sh -c; {host} is the host's number
+    #[arg(last = true, value_name = "COMMAND", required_unless_present = "on")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -493,6 +537,15 @@ pub(crate) enum LabDevice {
     Rxe,
     /// iWARP
     Siw,
+}
+
+impl LabDevice {
+    pub(crate) const fn driver(self) -> &'static str {
+        match self {
+            LabDevice::Rxe => "rxe",
+            LabDevice::Siw => "siw",
+        }
+    }
 }
 
 /// The kernel of a guest adds words of its own.

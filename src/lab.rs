@@ -1,8 +1,7 @@
 //! `xoff lab`: real kernels, with xoff as the switch between them.
 
 use crate::args::{
-    LabArgs, LabBuildArgs, LabDevice, LabRunArgs, LabShellArgs, LabVerb, LabWireArgs, TableFormat,
-    quoted,
+    LabArgs, LabBuildArgs, LabRunArgs, LabShellArgs, LabVerb, LabWireArgs, TableFormat, quoted,
 };
 use crate::output::{self, Error};
 use crate::report::lab as report;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use xoff_conformance::lab::requirements::{self, Places};
 use xoff_conformance::lab::wire::{Device, Endpoint};
 use xoff_conformance::lab::{
-    LabError, agent, become_kernel, bridge, build, cache, run as lab, shell,
+    LabError, agent, become_kernel, bridge, build, cache, run as lab, shell, smb,
 };
 use xoff_sim::model::Model;
 use xoff_sim::scenario::Overrides;
@@ -28,6 +27,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<bool, Error> {
     match &args.verb {
         LabVerb::Build(args) => build(args).map(|()| true),
         LabVerb::Run(args) => run_guests(args),
+        LabVerb::Sweep(args) => crate::sweep::run(args),
         LabVerb::Shell(args) => open_shell(args),
         LabVerb::Wire(args) => connect(args).map(|()| true),
         LabVerb::Agent(_) if std::process::id() != 1 => Err(Error::Message(
@@ -36,6 +36,10 @@ pub(crate) fn run(args: &LabArgs) -> Result<bool, Error> {
         LabVerb::Agent(_) => {
             agent::main();
             Ok(false)
+        }
+        LabVerb::Smb => {
+            smb::guest::serve(std::io::stdin().lock(), std::io::stdout().lock())?;
+            Ok(true)
         }
         LabVerb::Exec(args) => {
             Err(become_kernel(args.parent, &args.kernel, &args.arguments).into())
@@ -58,7 +62,7 @@ fn build(args: &LabBuildArgs) -> Result<(), Error> {
 
 fn run_guests(args: &LabRunArgs) -> Result<bool, Error> {
     let model = model(&args.scenario, &args.sets, args.seed)?;
-    let commands = commands(args, &lab::hosts(&model)?)?;
+    let commands = commands(&args.command, &args.on, &lab::hosts(&model)?)?;
     let prepared = Prepared::new(args.kernel.as_deref())?;
     refuse_stdout(args.pcap.as_deref())?;
     let options = lab::Options {
@@ -67,7 +71,7 @@ fn run_guests(args: &LabRunArgs) -> Result<bool, Error> {
         timeout: Duration::from_nanos(args.timeout.ns()),
         capture: args.pcap.as_deref(),
         switch: args.switch,
-        ..prepared.options(driver(args.device))
+        ..prepared.options(args.device.driver())
     };
     let done = lab::run(&model, &commands, &options)?;
     output::print(|out| match args.format {
@@ -88,7 +92,7 @@ fn open_shell(args: &LabShellArgs) -> Result<bool, Error> {
         timeout: Duration::from_nanos(args.timeout.ns()),
         capture: args.pcap.as_deref(),
         switch: args.switch,
-        ..prepared.options(driver(args.device))
+        ..prepared.options(args.device.driver())
     };
     let mut said = |error: bool, text: &str| {
         let mut out: Box<dyn Write> = match error {
@@ -131,13 +135,6 @@ fn connect(args: &LabWireArgs) -> Result<(), Error> {
         TableFormat::Human => report::wire(out, &report),
         TableFormat::Json => report::json(out, &report),
     })
-}
-
-const fn driver(device: LabDevice) -> &'static str {
-    match device {
-        LabDevice::Rxe => "rxe",
-        LabDevice::Siw => "siw",
-    }
 }
 
 fn refuse_stdout(capture: Option<&Path>) -> Result<(), Error> {
@@ -219,8 +216,12 @@ fn model(scenario: &Path, sets: &[(String, String)], seed: Option<u64>) -> Resul
 }
 
 /// What each host runs.
-fn commands(args: &LabRunArgs, hosts: &[(u32, String)]) -> Result<Vec<String>, Error> {
-    let common = match &args.command[..] {
+pub(crate) fn commands(
+    command: &[String],
+    on: &[(String, String)],
+    hosts: &[(u32, String)],
+) -> Result<Vec<String>, Error> {
+    let common = match command {
         [] => "true".to_owned(),
         [one] => one.clone(),
         words => words
@@ -230,7 +231,7 @@ fn commands(args: &LabRunArgs, hosts: &[(u32, String)]) -> Result<Vec<String>, E
             .join(" "),
     };
     let mut commands = vec![common; hosts.len()];
-    for (host, command) in &args.on {
+    for (host, command) in on {
         let index = place(host, hosts, "--on")?;
         if let Some(place) = commands.get_mut(index) {
             place.clone_from(command);

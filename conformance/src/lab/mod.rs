@@ -18,6 +18,7 @@ pub mod run;
 pub mod rundir;
 pub mod session;
 pub mod shell;
+pub mod smb;
 pub mod wire;
 
 pub use guest::become_kernel;
