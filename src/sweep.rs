@@ -89,7 +89,10 @@ fn row(args: &LabSweepArgs, case: &Case, options: &Options<'_>) -> Result<Row, E
         if let Some(guest) = report.guests.iter().find(|guest| guest.status != 0) {
             row.failed += 1;
             let said = guest.stderr.trim();
-            output::tell(&format!("{}: exit status {}: {said}", guest.name, guest.status));
+            output::tell(&format!(
+                "{}: exit status {}: {said}",
+                guest.name, guest.status
+            ));
         }
         row.frames += report.wire.received.iter().sum::<u64>();
         row.ruled += report

@@ -94,6 +94,7 @@ mod tests {
             name: name.to_owned(),
             matched,
             applied,
+            ..RuleReport::default()
         };
         let report = LabReport {
             guests: vec![GuestReport {
