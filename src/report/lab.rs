@@ -137,7 +137,7 @@ mod tests {
             name: name.to_owned(),
             matched,
             applied,
-            hits: Vec::new(),
+            ..RuleReport::default()
         };
         let report = LabReport {
             guests: vec![GuestReport {

@@ -107,6 +107,22 @@ pub const REGISTER: &[Deviation] = &[
         citation: "Linux 6.12 rxe_resp.c:1454",
     },
     Deviation {
+        id: "D-RXE-11",
+        profiles: &["rxe"],
+        checks: &["RC-33"],
+        sign: "after SQD to RTS",
+        what: "a drained send queue that returns to RTS waits for the next request that is posted",
+        citation: "Linux 6.12 rxe_qp.c:635: no case for RTS",
+    },
+    Deviation {
+        id: "D-RXE-12",
+        profiles: &["rxe"],
+        checks: &["RC-31"],
+        sign: "4 READs are outstanding with max_rd_atomic 3",
+        what: "max_rd_atomic is rounded up to a power of two",
+        citation: "Linux 6.12 rxe_qp.c:650",
+    },
+    Deviation {
         id: "D-CX6-01",
         profiles: &["cx6"],
         checks: &["RC-07", "RC-08"],

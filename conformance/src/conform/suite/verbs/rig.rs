@@ -169,6 +169,7 @@ impl<'a> Rig<'a> {
             let request = Request::Open {
                 device: None,
                 gid_index: None,
+                ipv6: false,
             };
             *device = match agent.ask(&request)? {
                 Reply::Opened(device) => device,
