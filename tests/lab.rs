@@ -222,7 +222,6 @@ fn without_a_kernel_the_lab_says_what_to_do() {
         told.contains("lab build") || told.contains("apt-get install"),
         "{told}"
     );
-    assert!(run(&["run", "lab.toml"]).contains("xoff lab run"));
     assert!(run(&["lab", "run", "lab.toml", "--on", "h7=true"]).contains("no such host"));
     assert!(run(&["lab", "agent"]).contains("first process"));
     let told = run(&[

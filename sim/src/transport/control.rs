@@ -267,6 +267,7 @@ impl Sim<'_> {
             s.restart = packet.psn;
         } else if packet.psn > s.limit {
             // An earlier request is lost: the requester is told once.
+            self.flows[packet.qp as usize].request_gaps += 1;
             if !s.gap_told {
                 s.gap_told = true;
                 self.send_refusal(packet.qp, NakCode::PsnSequenceError);

@@ -16,6 +16,7 @@ mod connection;
 mod receiver;
 #[cfg(test)]
 mod tests;
+mod verbs;
 mod view;
 mod wire;
 
@@ -117,7 +118,12 @@ impl Judged {
 
 /// All checks that are made, in the order of the catalogue.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    [wire::CASES, connection::CASES, congestion::CASES]
-        .into_iter()
-        .flatten()
+    [
+        wire::CASES,
+        connection::CASES,
+        verbs::CASES,
+        congestion::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

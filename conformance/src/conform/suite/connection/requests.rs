@@ -1,9 +1,9 @@
 //! Requests that break the rules.
 
-use super::exchange::{Exchange, Step, Took, nak_code, reliable};
-use super::outcome::{first_error, status_name};
+use super::outcome::first_error;
 use super::{Case, FOREIGN, judged_by};
 use crate::conform::evidence::{Evidence, Status};
+use crate::conform::exchange::{Exchange, Step, Took, nak_code, reliable};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Facts, Judged};
@@ -125,7 +125,7 @@ fn invalid_request(facts: &Facts<'_>) -> Judged {
         });
         let status = first_error(exchange.flow).map(|(_, status)| status);
         if status != Some(Status::RemInvReqErr) {
-            let status = status.map_or("success".to_owned(), status_name);
+            let status = status.map_or("success".to_owned(), Status::name);
             let what =
                 format!("{name}: {status} instead of REM_INV_REQ_ERR after {opcode} {wrong}");
             judged.fault(what, &shown);

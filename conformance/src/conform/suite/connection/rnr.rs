@@ -1,9 +1,9 @@
 //! Receiver not ready.
 
-use super::exchange::{Exchange, Step, reliable};
-use super::outcome::{complaint, first_error, status_name};
+use super::outcome::{complaint, first_error};
 use super::{Case, FOREIGN, judged_by};
 use crate::conform::evidence::{Evidence, Status};
+use crate::conform::exchange::{Exchange, Step, reliable};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Facts, Judged};
@@ -172,7 +172,7 @@ fn rnr_limit(facts: &Facts<'_>) -> Judged {
             ),
             Some(other) => {
                 judged.saw();
-                let other = status_name(other);
+                let other = other.name();
                 judged.fault(
                     format!("{name}: {other} instead of RNR_RETRY_EXC_ERR"),
                     &frames,

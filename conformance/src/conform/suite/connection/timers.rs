@@ -1,9 +1,9 @@
 //! The ACK timeout and the limit of retries.
 
-use super::exchange::{Cause, Edge, Exchange, Restart, is_sequence_nak, reliable};
-use super::outcome::{complaint, expect_whole, first_error, status_name};
+use super::outcome::{complaint, expect_whole, first_error};
 use super::{Case, FOREIGN, judged_by};
 use crate::conform::evidence::{Evidence, Status};
+use crate::conform::exchange::{Cause, Edge, Exchange, Restart, is_sequence_nak, reliable};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Facts, Judged};
@@ -253,7 +253,7 @@ fn retry_limit(facts: &Facts<'_>) -> Judged {
                 format!("{name}: retry_cnt {limit}, but failure after {retries} of PSN {psn}")
             }),
             Some(other) => {
-                let other = status_name(other);
+                let other = other.name();
                 judged.saw();
                 judged.fault(format!("{name}: {other} instead of RETRY_EXC_ERR"), shown);
             }
