@@ -19,6 +19,11 @@ pub struct Deviation {
 }
 
 impl Deviation {
+    /// Whether this is the fault that it describes.
+    pub fn excuses(&self, fault: &str) -> bool {
+        fault.contains(self.sign)
+    }
+
     /// `D-RXE-01: retry_cnt 7 has no limit (rxe_comp.c:775)`
     pub fn reason(&self) -> String {
         format!("{}: {} ({})", self.id, self.what, self.citation)

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// A rule of a wrong stack, by its lines: it acts before the frame is seen.
 macro_rules! stack {
-    ($($line:literal)+) => { concat!("[[rule]]\nstack = true\n", $($line, "\n"),+) };
+    ($($line:literal),+ $(,)?) => { concat!("[[rule]]\nstack = true\n", $($line, "\n"),+) };
 }
 
 mod congestion;

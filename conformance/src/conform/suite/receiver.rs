@@ -43,7 +43,8 @@ impl Responder {
             Some(Syndrome::Nak(NakCode::PsnSequenceError)) => {
                 let due = self.gap && at == expected;
                 (!due).then(|| {
-                    format!("NAK of {at:#08x}: {expected:#08x} is awaited, and no sound packet went beyond")
+                    let awaited = format!("{expected:#08x} is awaited");
+                    format!("NAK of {at:#08x}: {awaited}, and no sound packet went beyond")
                 })
             }
             Some(Syndrome::Nak(code)) => Some(format!("NAK of {at:#08x}, {}", code.name())),

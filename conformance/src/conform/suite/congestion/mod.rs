@@ -11,6 +11,8 @@ mod ecn;
 mod forge;
 mod harness;
 mod pause;
+#[cfg(test)]
+mod tests;
 
 type NotOn = (Arm, &'static str);
 
@@ -78,10 +80,15 @@ pub(super) const CASES: &[Case] = &[
         cnp::for_marks,
         SEEN,
         &[
-            wrong("no CNPs", stack!("action = 'drop'" "class = 'cnp'")),
+            wrong("no CNPs", stack!("action = 'drop'", "class = 'cnp'")),
             wrong(
                 "CNPs without marks",
-                stack!("action = 'inject'" "frame = 'cnp'" "class = 'ack'" "nth = 1"),
+                stack!(
+                    "action = 'inject'",
+                    "frame = 'cnp'",
+                    "class = 'ack'",
+                    "nth = 1"
+                ),
             ),
         ],
     ),
@@ -92,7 +99,7 @@ pub(super) const CASES: &[Case] = &[
         NOTIFIES,
         &[wrong(
             "CNPs twice",
-            stack!("action = 'duplicate'" "class = 'cnp'"),
+            stack!("action = 'duplicate'", "class = 'cnp'"),
         )],
     ),
     case(
@@ -103,11 +110,11 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "too few CNPs",
-                stack!("action = 'drop'" "class = 'cnp'" "every = 2"),
+                stack!("action = 'drop'", "class = 'cnp'", "every = 2"),
             ),
             wrong(
                 "too many CNPs",
-                stack!("action = 'duplicate'" "class = 'cnp'"),
+                stack!("action = 'duplicate'", "class = 'cnp'"),
             ),
         ],
     ),
@@ -118,7 +125,7 @@ pub(super) const CASES: &[Case] = &[
         SEEN,
         &[wrong(
             "CNPs with NAKs",
-            stack!("action = 'inject'" "frame = 'cnp'" "class = 'nak'"),
+            stack!("action = 'inject'", "frame = 'cnp'", "class = 'nak'"),
         )],
     ),
     case(
@@ -129,7 +136,7 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "a host marks",
-                stack!("action = 'ecn'" "class = 'data'" "nth = 3"),
+                stack!("action = 'ecn'", "class = 'data'", "nth = 3"),
             ),
             wrong(
                 "the network marks what is not capable",
@@ -149,7 +156,7 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "CNPs are not counted",
-                stack!("action = 'duplicate'" "class = 'cnp'"),
+                stack!("action = 'duplicate'", "class = 'cnp'"),
             ),
             false_evidence("a stuck counter", forge::stuck),
         ],

@@ -301,8 +301,8 @@ fn unfinished(facts: &Facts<'_>, host: usize) -> bool {
     mine.any(|flow| (flow.completions.len() as u64) < flow.messages)
 }
 
-/// That a port goes on sending after frames that are no pause for it: a host's after those that reach
-/// it, the switch's after those that the host sends.
+/// That a port goes on sending after frames that are no pause for it: a host's after those that
+/// reach it, the switch's after those that the host sends.
 fn ignored(facts: &Facts<'_>, what: &str, void: impl Fn(&Seen<'_>) -> bool) -> Judged {
     let mut judged = Judged::default();
     for pause in facts.seen.iter().filter(|seen| void(seen)) {
