@@ -59,7 +59,7 @@ fn losses_are_told_from_arrivals() {
     for (name, lost, twice) in [
         ("loss-middle", 5, 0),
         ("loss-repeated", 3, 0),
-        ("duplicates", 1, 7),
+        ("duplicates", 1, 11),
         ("corruption", 6, 0),
         ("reordering", 0, 0),
     ] {
