@@ -18,7 +18,9 @@ struct Guests {
 impl Guests {
     fn new(name: &str) -> Option<Guests> {
         let temporary = std::env::temp_dir().join(format!("xoff-a-{name}-{}", std::process::id()));
-        let kernel = guest_kernel(name)?;
+        let kernel = std::env::var_os("XOFF_K")
+            .map(PathBuf::from)
+            .or_else(|| guest_kernel(name))?;
         std::fs::create_dir_all(&temporary).unwrap();
         Some(Guests { kernel, temporary })
     }
@@ -77,4 +79,41 @@ fn every_operation_arrives_whole() {
     }
     assert_eq!(seen.flows.len(), 6);
     assert_eq!(seen.flows[1].received.len() as u64, seen.flows[1].messages);
+}
+
+#[test]
+fn zz_scripts() {
+    let Some(guests) = Guests::new("scripts") else {
+        return;
+    };
+    let mut stage = guests.stage();
+    let only = std::env::var("ONLY").unwrap_or_default();
+    for case in xoff_conformance::conform::suite::cases() {
+        use xoff_conformance::conform::suite::{Means, Wrong};
+        let Means::Script(script) = case.means else {
+            continue;
+        };
+        if !case.id.contains(&only) {
+            continue;
+        }
+        println!("{}: {:?}", case.id, stage.script(&script, None));
+        for mutant in case.mutants {
+            let judged = match mutant.wrong {
+                Wrong::Verbs(lie) => stage.script(&script, Some(lie)),
+                Wrong::Rules(rules) => stage.script(
+                    &xoff_conformance::agent::Script {
+                        rules,
+                        run: script.run,
+                    },
+                    None,
+                ),
+                _ => panic!(),
+            };
+            println!(
+                "    {}: {:?}",
+                mutant.name,
+                judged.map(|j| j.faults.first().map(|f| f.what.clone()))
+            );
+        }
+    }
 }

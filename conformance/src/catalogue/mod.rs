@@ -2,6 +2,7 @@
 
 mod congestion;
 mod flow;
+mod harness;
 mod links;
 mod rc;
 mod wire;
@@ -21,12 +22,13 @@ pub struct Check {
     pub cure: &'static str,
 }
 
-const PARTS: [&[Check]; 5] = [
+const PARTS: [&[Check]; 6] = [
     wire::CHECKS,
     rc::CHECKS,
     congestion::CHECKS,
     flow::CHECKS,
     links::CHECKS,
+    harness::CHECKS,
 ];
 
 /// All checks, by subject and number.
@@ -91,6 +93,7 @@ mod tests {
             ("N", 3),
             ("S", 6),
             ("T", 2),
+            ("H", 5),
         ];
         for (prefix, count) in counts {
             for n in 1..=count {

@@ -117,7 +117,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-CX6-02",
         profiles: &["cx6"],
-        checks: &["Q-02"],
+        checks: &[],
         sign: "",
         what: "ETS is not work conserving with old firmware",
         citation: "Lumina, SIGCOMM 2023",

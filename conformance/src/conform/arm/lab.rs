@@ -83,7 +83,9 @@ fn able(options: &Options<'_>) -> Result<(), LabError> {
 
 /// Two hosts with rules between them.
 fn hosts_of(rules: &str) -> Result<Model, String> {
-    let hosts = "[topology]\nkind = \"star\"\nhosts = 2\nrate = \"10Gbps\"\n";
+    // A scenario must have traffic, which is not what runs here.
+    let hosts = "[topology]\nkind = \"star\"\nhosts = 2\nrate = \"10Gbps\"\n[[traffic]]\n\
+                 kind = \"flows\"\nflow = [{ src = \"h0\", dst = \"h1\", bytes = \"1B\" }]\n";
     let text = format!("{hosts}{rules}");
     let read = |path: &str| Err(format!("{path}: scripts refer to no files"));
     let plan = scenario::load("script", &text, &Overrides::default(), &read).map_err(|all| {

@@ -3,4 +3,5 @@
 mod drive;
 pub mod lab;
 pub mod sim;
+pub mod smb;
 pub mod trace;

@@ -14,6 +14,9 @@ macro_rules! stack {
 mod congestion;
 mod connection;
 mod receiver;
+#[cfg(test)]
+mod tests;
+mod verbs;
 mod view;
 mod wire;
 
@@ -115,7 +118,12 @@ impl Judged {
 
 /// All checks that are made, in the order of the catalogue.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    [wire::CASES, connection::CASES, congestion::CASES]
-        .into_iter()
-        .flatten()
+    [
+        wire::CASES,
+        connection::CASES,
+        verbs::CASES,
+        congestion::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -169,7 +169,8 @@ pub(super) fn as_usual(facts: &Facts<'_>, odd: Bad<'_>) -> Judged {
             );
         }
         let mut next = flow.first_psn;
-        for (seen, packet) in facts.of(flow, Half::Requests, true) {
+        let sent = facts.of(flow, Half::Requests, true);
+        for (seen, packet) in sent.filter(|(seen, _)| seen.class != Class::Cnp) {
             if psn::before(packet.bth.psn, next) {
                 let what = describe(packet);
                 let name = &flow.name;

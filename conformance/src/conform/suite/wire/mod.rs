@@ -174,6 +174,22 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     case(
+        "W-11",
+        &["psn-wrap"],
+        numbers::psn_wrap,
+        CHANGED,
+        &[
+            wrong(
+                "loses its place at the wrap",
+                stack!("action = 'rewrite'" "field = 'psn'" "add = 8388608" "class = 'data'" "psn = [40, 60]"),
+            ),
+            wrong(
+                "answers beyond the wrap too soon",
+                stack!("action = 'rewrite'" "field = 'psn'" "add = 4096" "class = 'ack'" "every = 5"),
+            ),
+        ],
+    ),
+    case(
         "W-12",
         &["clean", "sizes"],
         messages::opcode_sequence,
