@@ -99,8 +99,14 @@ fn rnr_wait(facts: &Facts<'_>) -> Judged {
             };
             codes.insert(code);
             judged.saw();
-            let mut later = exchange.steps[index..].iter();
-            let again = later.find(|s| s.is(Half::Requests, true) && s.psn == rnr.psn);
+            let mut later = exchange.steps[index + 1..].iter();
+            let next =
+                |s: &&Step<'_>| s.psn == rnr.psn && (s.is(Half::Requests, true) || is_rnr(s));
+            let again = later.find(next);
+            // The last one that came counts.
+            if again.is_some_and(is_rnr) {
+                continue;
+            }
             let Some(again) = again else {
                 if !exchange.cut && first_error(exchange.flow).is_none() {
                     let what = format!("{name}: PSN {} was not sent again after RNR", rnr.psn);
