@@ -4,6 +4,7 @@ mod congestion;
 mod flow;
 mod links;
 mod rc;
+mod smb;
 mod wire;
 
 use serde::Serialize;
@@ -21,12 +22,13 @@ pub struct Check {
     pub cure: &'static str,
 }
 
-const PARTS: [&[Check]; 5] = [
+const PARTS: [&[Check]; 6] = [
     wire::CHECKS,
     rc::CHECKS,
     congestion::CHECKS,
     flow::CHECKS,
     links::CHECKS,
+    smb::CHECKS,
 ];
 
 /// All checks, by subject and number.
@@ -90,6 +92,7 @@ mod tests {
             ("X", 11),
             ("N", 3),
             ("S", 6),
+            ("SD", 7),
             ("T", 2),
         ];
         for (prefix, count) in counts {
