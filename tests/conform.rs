@@ -38,14 +38,22 @@ fn the_simulator_gets_its_verdicts() {
 #[test]
 fn linux_roce_gets_its_verdicts() {
     if real("linux_roce_gets_its_verdicts") {
-        assert_table("conform-rxe", &["--arm", "lab", "--profile", "rxe"], "lab-rxe");
+        assert_table(
+            "conform-rxe",
+            &["--arm", "lab", "--profile", "rxe"],
+            "lab-rxe",
+        );
     }
 }
 
 #[test]
 fn linux_iwarp_gets_its_verdicts() {
     if real("linux_iwarp_gets_its_verdicts") {
-        assert_table("conform-siw", &["--arm", "lab", "--profile", "siw"], "lab-siw");
+        assert_table(
+            "conform-siw",
+            &["--arm", "lab", "--profile", "siw"],
+            "lab-siw",
+        );
     }
 }
 
@@ -84,16 +92,31 @@ fn a_capture_of_linux_roce_is_judged() {
 #[test]
 fn mistakes_are_told() {
     for (arguments, message) in [
-        (&["--profile", "cx7"][..], "no profile is called `cx7`; --arm sim has sim"),
-        (&["--profile", "rxe"], "--profile rxe is not for --arm sim, which has sim"),
-        (&["--check", "RC-99"], "--check RC-99: no check is called so"),
+        (
+            &["--profile", "cx7"][..],
+            "no profile is called `cx7`; --arm sim has sim",
+        ),
+        (
+            &["--profile", "rxe"],
+            "--profile rxe is not for --arm sim, which has sim",
+        ),
+        (
+            &["--check", "RC-99"],
+            "--check RC-99: no check is called so",
+        ),
         (&["--arm", "trace"], "--arm trace needs captures to judge"),
         (&["a.pcap"], "captures are judged with --arm trace only"),
         (&["--arm", "trace", "/nowhere.pcap"], "/nowhere.pcap: "),
         (&["--kernel", "x"], "--kernel is for --arm lab"),
         (&["--events", "a=0"], "`0` is no number from 1"),
-        (&["--arm", "lab", "--kernel", "/nowhere"], "cannot find /nowhere"),
-        (&["--snapshot", "/nowhere.txt", "--check", "W-01"], "--update writes it"),
+        (
+            &["--arm", "lab", "--kernel", "/nowhere"],
+            "cannot find /nowhere",
+        ),
+        (
+            &["--snapshot", "/nowhere.txt", "--check", "W-01"],
+            "--update writes it",
+        ),
     ] {
         let mut all = vec!["conform", "-q"];
         all.extend(arguments);
@@ -110,7 +133,12 @@ fn failures_are_made_small() {
     let scratch = Scratch::new("conform-failure");
     let keep = scratch.path("kept");
     // The experiment of W-04 without its stimulus is inconclusive, not passed.
-    let idle = xoff_in(root(), &["conform", "-q", "--check", "W-04", "--events", "x=1", "--keep", &keep]);
+    let idle = xoff_in(
+        root(),
+        &[
+            "conform", "-q", "--check", "W-04", "--events", "x=1", "--keep", &keep,
+        ],
+    );
     let out = text(&idle.stdout);
     assert!(out.contains("INCONCLUSIVE"), "{out}");
 }

@@ -5,6 +5,7 @@ mod flow;
 mod harness;
 mod links;
 mod rc;
+mod smb;
 mod wire;
 
 use serde::Serialize;
@@ -22,13 +23,14 @@ pub struct Check {
     pub cure: &'static str,
 }
 
-const PARTS: [&[Check]; 6] = [
+const PARTS: [&[Check]; 7] = [
     wire::CHECKS,
     rc::CHECKS,
     congestion::CHECKS,
     flow::CHECKS,
     links::CHECKS,
     harness::CHECKS,
+    smb::CHECKS,
 ];
 
 /// All checks, by subject and number.
@@ -92,6 +94,7 @@ mod tests {
             ("X", 11),
             ("N", 3),
             ("S", 6),
+            ("SD", 7),
             ("T", 2),
             ("H", 5),
         ];

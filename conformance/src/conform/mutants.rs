@@ -1,5 +1,6 @@
 //! Whether checks catch the wrong stacks that they must catch.
 
+use super::arm::smb::Runs;
 use super::deviations;
 use super::evidence::Evidence;
 use super::expect::Expect;
@@ -31,7 +32,7 @@ pub fn run(
     printer: Printer,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<MutantOutcome>, StageError> {
-    let mut clean = BTreeMap::new();
+    let mut clean = Clean::default();
     let mut outcomes = Vec::new();
     for case in cases {
         for mutant in case.mutants {
@@ -43,7 +44,11 @@ pub fn run(
 }
 
 /// Evidence of experiments as they are, for mutants that falsify it.
-type Clean = BTreeMap<&'static str, Evidence>;
+#[derive(Default)]
+struct Clean {
+    experiments: BTreeMap<&'static str, Evidence>,
+    smb: Runs,
+}
 
 fn one(
     stage: &mut dyn Stage,
@@ -115,6 +120,9 @@ fn judge(
             let run = script.run;
             last = stage.script(&Script { rules, run }, None)?;
         }
+        (Means::Smb { experiments, judge }, Wrong::Smb(falsify)) => {
+            last = clean.smb.judge(stage, experiments, judge, Some(falsify))?;
+        }
         (Means::Harness(_), Wrong::Harness(wrong)) => last = wrong(),
         (Means::Printer, Wrong::Printer(how)) => last = printer(Some(how)),
         _ => return Err(mismatch(case)),
@@ -128,7 +136,7 @@ fn truth<'a>(
     clean: &'a mut Clean,
 ) -> Result<&'a Evidence, StageError> {
     use std::collections::btree_map::Entry;
-    Ok(match clean.entry(name) {
+    Ok(match clean.experiments.entry(name) {
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(place) => {
             let model = model(name, "").map_err(StageError::Broken)?;

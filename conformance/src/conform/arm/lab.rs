@@ -1,6 +1,7 @@
 //! Real kernels as guests.
 
 use super::drive::{Task, drive};
+use super::smb::{self, Experiment, SmbEvidence};
 use crate::agent::{Agent, AgentError, Pair, Reply, Request, Script};
 use crate::conform::evidence::Evidence;
 use crate::conform::run::{Lie, Stage, StageError};
@@ -119,6 +120,10 @@ impl Stage for LabStage<'_> {
 
     fn observe(&mut self, model: &Model) -> Result<Evidence, StageError> {
         observe(model, &self.options).map_err(stage_error)
+    }
+
+    fn smb(&mut self, experiment: Experiment) -> Result<SmbEvidence, StageError> {
+        smb::observe(experiment, "", &self.options).map_err(stage_error)
     }
 
     fn script(&mut self, wanted: &Script, lie: Option<Lie>) -> Result<Judged, StageError> {

@@ -126,7 +126,10 @@ fn start(multichannel: bool) -> io::Result<()> {
         if TcpStream::connect_timeout(&here, Duration::from_millis(200)).is_ok() {
             return Ok(());
         }
-        if let Some(status) = child.try_wait()? {
+        // What is left when it has ended well is its daemon.
+        if let Some(status) = child.try_wait()?
+            && !status.success()
+        {
             return Err(io::Error::other(format!("ksmbd.mountd ended: {status}")));
         }
         thread::sleep(Duration::from_millis(20));
@@ -169,7 +172,7 @@ fn mount(how: &Mount) -> io::Result<Mounted> {
             break Some(status.code().unwrap_or(-1));
         }
         if begun.elapsed() > limit {
-            give_up(&mut child)?;
+            // The client cannot be stopped while it waits for the server to answer.
             break None;
         }
         thread::sleep(Duration::from_millis(2));
@@ -183,21 +186,6 @@ fn mount(how: &Mount) -> io::Result<Mounted> {
         message: message.lines().next().unwrap_or_default().to_owned(),
         ms: millis(begun),
     })
-}
-
-/// mount(8) waits in its helper, which outlives it: both must go.
-fn give_up(child: &mut std::process::Child) -> io::Result<()> {
-    for entry in fs::read_dir("/proc")?.filter_map(Result::ok) {
-        let stat = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-        let pid = entry.file_name().to_string_lossy().parse().ok();
-        let pid = pid.and_then(rustix::process::Pid::from_raw);
-        if let (Some(pid), "mount.cifs") = (pid, stat.trim()) {
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
-        }
-    }
-    // It may just have ended.
-    let _ = child.kill();
-    child.wait().map(|_| ())
 }
 
 /// Noise by splitmix64.

@@ -75,7 +75,7 @@ pub struct SmbWire {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn read(mut reader: Reader, ports: &[usize]) -> Result<SmbWire, LabError> {
+pub(super) fn read(mut reader: Reader, ports: &[usize]) -> Result<SmbWire, LabError> {
     let mut seen = SmbWire::default();
     let failed = |e: crate::capture::read::CaptureError| LabError::Message(e.to_string());
     let mut first = None;
