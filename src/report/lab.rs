@@ -137,6 +137,7 @@ mod tests {
             name: name.to_owned(),
             matched,
             applied,
+            ..RuleReport::default()
         };
         let report = LabReport {
             guests: vec![GuestReport {
