@@ -143,6 +143,11 @@ pub(crate) struct ConformArgs {
     #[arg(long, conflicts_with_all = ["snapshot", "events"])]
     pub(crate) mutants: bool,
 
+    /// Run the experiments of the checks here and on the simulator, and show side by side what was
+    /// lost, refused, sent again and completed
+    #[arg(long, conflicts_with_all = ["snapshot", "mutants", "events"])]
+    pub(crate) compare: bool,
+
     /// Let a rule act only on these of the frames that fit it, as a failed check prints them;
     /// rules that are not named do not act
     #[arg(long, value_name = "RULE=N[,N]", value_parser = parse_events)]

@@ -7,21 +7,26 @@ use crate::report::conform::{self as report, Conformed, Kept};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use xoff_conformance::agent::Script;
 use xoff_conformance::capture::read::Reader;
 use xoff_conformance::capture::write::{Output, Writer};
 use xoff_conformance::capture::{Direction, Interface};
 use xoff_conformance::catalogue;
+use xoff_conformance::conform::arm::device::DeviceStage;
 use xoff_conformance::conform::arm::lab::LabStage;
 use xoff_conformance::conform::arm::sim::SimStage;
 use xoff_conformance::conform::arm::trace;
+use xoff_conformance::conform::compare::{self, Comparison};
 use xoff_conformance::conform::evidence::Evidence;
 use xoff_conformance::conform::profile::{PROFILES, Profile};
 use xoff_conformance::conform::run::{self, Lie, Outcome, Plan, Stage, StageError};
-use xoff_conformance::conform::suite::{self, Case};
+use xoff_conformance::conform::suite::{self, Case, Means};
 use xoff_conformance::conform::{Arm, Judged, mutants, snapshot};
 use xoff_sim::model::Model;
+
+/// For each experiment or script on real devices.
+const DEVICE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl From<StageError> for Error {
     fn from(error: StageError) -> Error {
@@ -42,6 +47,11 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
         _ => None,
     };
     for (name, mut stage) in stages(args, profile, lab.as_ref())? {
+        if args.compare {
+            let compared = compare_with_model(stage.as_mut(), &cases, &mut tell)?;
+            output::print(|out| report::compared(out, arm, &compared, args.format))?;
+            continue;
+        }
         if args.mutants {
             let outcomes = mutants::run(stage.as_mut(), &cases, report::selfcheck, &mut tell)?;
             let caught = !outcomes.iter().any(|o| o.verdict.is_failure());
@@ -64,6 +74,9 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
             outcomes,
             kept,
         });
+    }
+    if args.compare {
+        return Ok(true);
     }
     if !args.quiet {
         let checks: usize = sets.iter().map(|set| set.outcomes.len()).sum();
@@ -161,8 +174,11 @@ fn refuse_idle_options(args: &ConformArgs, arm: Arm) -> Result<(), Error> {
         }
         _ if arm != Arm::Device && !args.agents.is_empty() => refuse("--agent is for --arm device"),
         _ if arm != Arm::Lab && args.kernel.is_some() => refuse("--kernel is for --arm lab"),
-        _ if args.mutants && !matches!(args.format, ConformFormat::Human | ConformFormat::Json) => {
-            refuse("--mutants are shown with --format human or json only")
+        Arm::Sim | Arm::Trace if args.compare => refuse("--compare needs a real stack: --arm lab"),
+        _ if (args.mutants || args.compare)
+            && !matches!(args.format, ConformFormat::Human | ConformFormat::Json) =>
+        {
+            refuse("mutants and comparisons are shown with --format human or json only")
         }
         _ => Ok(()),
     }
@@ -183,6 +199,15 @@ fn stages<'a>(
         };
         return Ok(vec![(String::new(), Box::new(stage))]);
     }
+    if args.arm == ConformArm::Device {
+        let commands = <[String; 2]>::try_from(args.agents.clone()).map_err(|_| {
+            let text = "--arm device needs --agent twice: what reaches the agents of two hosts";
+            Error::Message(text.to_owned())
+        })?;
+        let timeout = DEVICE_TIMEOUT;
+        let stage = DeviceStage { commands, timeout };
+        return Ok(vec![(String::new(), Box::new(stage))]);
+    }
     Ok(match args.arm {
         ConformArm::Trace => {
             let one = |path: &PathBuf| {
@@ -196,6 +221,35 @@ fn stages<'a>(
         }
         _ => vec![(String::new(), Box::new(SimStage))],
     })
+}
+
+/// The experiments of cases, here and on the simulator.
+fn compare_with_model(
+    stage: &mut dyn Stage,
+    cases: &[&'static Case],
+    tell: &mut dyn FnMut(&str),
+) -> Result<Vec<(&'static str, Comparison)>, Error> {
+    let mut names: Vec<&'static str> = Vec::new();
+    for case in cases {
+        if let Means::Judge { experiments, .. } = case.means {
+            names.extend(experiments);
+        }
+    }
+    let mut known = BTreeSet::new();
+    names.retain(|name| known.insert(*name));
+    let mut compared = Vec::new();
+    for name in names {
+        tell(name);
+        let model = run::model(name, "").map_err(Error::Message)?;
+        match (SimStage.observe(&model), stage.observe(&model)) {
+            (Ok(model), Ok(real)) => compared.push((name, compare::side_by_side(&model, &real))),
+            (Err(StageError::Unable(why)), _) | (_, Err(StageError::Unable(why))) => {
+                tell(&format!("{name}: {why}"));
+            }
+            (Err(broken), _) | (_, Err(broken)) => return Err(broken.into()),
+        }
+    }
+    Ok(compared)
 }
 
 /// A capture under test.

@@ -128,6 +128,14 @@ pub const REGISTER: &[Deviation] = &[
         citation: "Linux 6.12 rxe_qp.c:650",
     },
     Deviation {
+        id: "D-RXE-13",
+        profiles: &["rxe"],
+        checks: &["RC-16"],
+        sign: "completed",
+        what: "an ACK of a PSN that was never sent completes all SENDs and WRITEs that are outstanding",
+        citation: "Linux 6.12 rxe_comp.c:184",
+    },
+    Deviation {
         id: "D-CX6-01",
         profiles: &["cx6"],
         checks: &["RC-07", "RC-08"],

@@ -1,10 +1,12 @@
 //! Renderers of conformance runs.
 
+mod compared;
 mod human;
 mod machine;
 mod selfcheck;
 mod tap;
 
+pub(crate) use compared::compared;
 pub(crate) use human::{human, mutants};
 pub(crate) use machine::{json, junit, sarif};
 pub(crate) use selfcheck::selfcheck;

@@ -11,7 +11,6 @@ mod receive;
 
 type NotOn = (Arm, &'static str);
 
-const LAB_IPV4: NotOn = (Arm::Lab, "the lab's hosts speak IPv4");
 const NO_FRAMES: NotOn = (Arm::Device, "no frames are seen");
 const EDITED: NotOn = (Arm::Trace, "needs packets that were changed on purpose");
 const SILENT: NotOn = (Arm::Lab, "rxe sends no CNPs (D-RXE-04)");
@@ -91,7 +90,7 @@ pub(super) const CASES: &[Case] = &[
         "W-02",
         &["ipv6"],
         headers::icrc_ipv6,
-        &[NO_FRAMES, LAB_IPV4],
+        &[NO_FRAMES],
         &[wrong(
             "a wrong ICRC",
             stack!("action = 'corrupt'", "class = 'read-response'", "nth = 3"),
