@@ -7,12 +7,13 @@ use crate::report::conform::{self as report, Conformed, Kept};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use xoff_conformance::agent::Script;
 use xoff_conformance::capture::read::Reader;
 use xoff_conformance::capture::write::{Output, Writer};
 use xoff_conformance::capture::{Direction, Interface};
 use xoff_conformance::catalogue;
+use xoff_conformance::conform::arm::device::DeviceStage;
 use xoff_conformance::conform::arm::lab::LabStage;
 use xoff_conformance::conform::arm::sim::SimStage;
 use xoff_conformance::conform::arm::trace;
@@ -194,7 +195,16 @@ fn stages<'a>(
                 .map(one)
                 .collect::<Result<_, Error>>()?
         }
-        _ => vec![(String::new(), Box::new(SimStage))],
+        ConformArm::Device => {
+            let commands = <[String; 2]>::try_from(args.agents.clone()).map_err(|_| {
+                let text =
+                    "--arm device needs --agent twice, such as --agent 'ssh HOST xoff agent'";
+                Error::Message(text.to_owned())
+            })?;
+            let timeout = Duration::from_secs(60);
+            vec![(String::new(), Box::new(DeviceStage { commands, timeout }))]
+        }
+        ConformArm::Sim | ConformArm::Lab => vec![(String::new(), Box::new(SimStage))],
     })
 }
 
