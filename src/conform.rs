@@ -219,7 +219,16 @@ fn stages<'a>(
                 .map(one)
                 .collect::<Result<_, Error>>()?
         }
-        _ => vec![(String::new(), Box::new(SimStage))],
+        ConformArm::Device => {
+            let commands = <[String; 2]>::try_from(args.agents.clone()).map_err(|_| {
+                let text =
+                    "--arm device needs --agent twice, such as --agent 'ssh HOST xoff agent'";
+                Error::Message(text.to_owned())
+            })?;
+            let timeout = Duration::from_secs(60);
+            vec![(String::new(), Box::new(DeviceStage { commands, timeout }))]
+        }
+        ConformArm::Sim | ConformArm::Lab => vec![(String::new(), Box::new(SimStage))],
     })
 }
 

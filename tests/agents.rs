@@ -4,11 +4,13 @@
 use crate::support::{guest_kernel, skip};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use xoff_conformance::conform::Facts;
 use xoff_conformance::conform::arm::lab::LabStage;
 use xoff_conformance::conform::evidence::{Evidence, Status};
 use xoff_conformance::conform::run::{Stage, StageError, model};
 use xoff_conformance::conform::suite::{self, Means, Wrong};
 use xoff_conformance::lab::run::Options;
+use xoff_sim::wire::ip::Kind;
 
 /// Guests of one test; None, with a note, if there can be none.
 struct Guests {
@@ -102,4 +104,18 @@ fn scripts_judge_real_queue_pairs() {
         let judged = stage.script(&script, Some(lie)).unwrap();
         assert!(!judged.faults.is_empty(), "{}: {judged:?}", case.id);
     }
+}
+
+#[test]
+fn hosts_speak_ipv6() {
+    let Some(guests) = Guests::new("ipv6") else {
+        return;
+    };
+    let Some(seen) = observe(&mut guests.stage(), "ipv6", "") else {
+        return;
+    };
+    assert!(seen.flows.iter().all(|flow| flow.intact == Some(true)));
+    let facts = Facts::new(&seen);
+    let mut v6 = facts.sent().map(|(_, packet)| &packet.network.kind);
+    assert!(v6.all(|kind| matches!(kind, Kind::V6 { .. })));
 }
