@@ -163,7 +163,8 @@ fn a_lossless_class_stops_its_sender() {
     assert_eq!(left, 2000);
     let reports = switch.reports(now);
     assert_eq!((reports[2].tail_drops, reports[2].headroom_drops), (0, 0));
-    assert!(reports[0].pauses_sent > 1 && reports[1].pauses_sent > 1);
+    // Each pause and its end; one host may do all the waiting.
+    assert!(reports[0].pauses_sent + reports[1].pauses_sent > 3);
     // What the host hears is that priority 3 stops, and then that it goes on.
     let times = |release: &Release| {
         let dissected = dissect(Link::Ethernet, &release.frame, 60);
