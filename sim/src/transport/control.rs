@@ -257,12 +257,14 @@ impl Sim<'_> {
         if s.is(sender_flag::FAILED) {
             return;
         }
-        if packet.psn < s.nxt {
-            // A repeated request restarts the responses where it says.
+        if packet.psn < s.limit {
             self.flows[packet.qp as usize]
                 .result
                 .counters
                 .duplicate_request += 1;
+        }
+        if packet.psn < s.nxt {
+            // A repeated request restarts the responses where it says.
             s.nxt = packet.psn;
             s.restart = packet.psn;
         } else if packet.psn > s.limit {
