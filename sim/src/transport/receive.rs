@@ -159,13 +159,12 @@ impl Sim<'_> {
                 .map(|p| u64::from(r.layout.packet(p).0))
                 .sum::<u64>();
         }
-        if let Some(observed) = &mut self.flows[qp as usize].observed {
-            if self.model.flows[qp as usize].op == Op::Send {
-                observed.received.push(WorkCompletion {
-                    at: SimTime::from_ps(now),
-                    outcome: Outcome::Success,
-                });
-            }
+        let send = self.model.flows[qp as usize].op == Op::Send;
+        if let (true, Some(observed)) = (send, &mut self.flows[qp as usize].observed) {
+            observed.received.push(WorkCompletion {
+                at: SimTime::from_ps(now),
+                outcome: Outcome::Success,
+            });
         }
         self.message_delivered(qp);
     }
