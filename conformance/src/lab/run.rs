@@ -167,6 +167,18 @@ fn links(model: &Model, hosts: &[(u32, String)]) -> Vec<usize> {
     hosts.iter().map(of).collect()
 }
 
+/// The host of each interface of a capture.
+pub(super) fn ports(model: &Model) -> Result<Vec<usize>, LabError> {
+    let links = links(model, &hosts(model)?);
+    let rounds = 0..links.iter().copied().max().unwrap_or_default();
+    let with = |network: usize| {
+        let all = links.iter().enumerate();
+        all.filter(move |(_, links)| **links > network)
+            .map(|(host, _)| host)
+    };
+    Ok(rounds.flat_map(with).collect())
+}
+
 /// The first interfaces of all hosts, then the second ones, and so on: each round is a network of
 /// its own.
 fn attach(

@@ -3,8 +3,8 @@
 use super::{Case, Judged, Means, Mutant, Wrong};
 use crate::conform::Arm;
 use crate::conform::arm::smb::{
-    CUT_MS, CopySeen, Due, Experiment, MountSeen, NOT_SUPPORTED, Negotiation, Side, SmbEvidence,
-    VECTORS, Vector, Write,
+    CUT_MS, Due, Experiment, MountSeen, NOT_SUPPORTED, Negotiation, Side, SmbEvidence, VECTORS,
+    Vector, Write,
 };
 use std::collections::BTreeMap;
 use xoff_sim::wire::smbd::RECEIVE_SIZE_MIN;
@@ -74,19 +74,18 @@ pub(super) const CASES: &[Case] = &[
                 seen.copies.iter_mut().for_each(|copy| copy.found.clear());
             }),
             falsified("a write is repeated without need", |seen| {
-                let (mut more, mut id) = (Vec::new(), u64::MAX);
-                for write in seen.wire.writes.iter().filter(|write| write.network == 0) {
-                    id -= 1;
-                    more.push(Write {
-                        message_id: id,
+                let again = |more: u64| {
+                    move |write: &Write| Write {
+                        message_id: write.message_id.saturating_add(more << 32),
                         ..*write
-                    });
-                }
+                    }
+                };
+                let twice = [again(1), again(2)];
+                let more = twice
+                    .iter()
+                    .flat_map(|again| seen.wire.writes.iter().map(again));
+                let more: Vec<Write> = more.collect();
                 seen.wire.writes.extend(more);
-                let late = |copy: &mut CopySeen| copy.copied.ms = u64::MAX;
-                if seen.wire.writes.is_empty() {
-                    seen.copies.iter_mut().for_each(late);
-                }
             }),
         ],
     ),
@@ -279,7 +278,12 @@ fn attempts<'a>(
         return Vec::new();
     }
     let pairs = VECTORS.iter().zip(&seen.wire.negotiations);
-    pairs.filter(|(vector, _)| wanted(vector)).collect()
+    let pairs: Vec<_> = pairs.filter(|(vector, _)| wanted(vector)).collect();
+    if let Some((vector, _)) = pairs.iter().find(|(_, got)| got.qpn[0] == 0) {
+        judged.detail = format!("{} {}: there was no request", vector.field, vector.value);
+        return Vec::new();
+    }
+    pairs
 }
 
 fn asked(vector: &Vector, field: &str) -> bool {

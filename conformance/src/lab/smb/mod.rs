@@ -12,7 +12,8 @@ pub use state::{ClientState, ServerInterface};
 use self::protocol::{Ask, Tell};
 use super::LabError;
 use super::report::LabReport;
-use super::run::{Options, hosts, with_guests};
+use super::run::{Options, hosts, ports, with_guests};
+use super::rundir::{RunDir, runs};
 use super::session::talk;
 use crate::agent::{AgentError, Line};
 use crate::capture::read::Reader;
@@ -102,8 +103,17 @@ pub struct Pair {
     pub client: Guest,
 }
 
+/// What a run left.
+pub struct Ran<T, R> {
+    /// An error if a guest died of it.
+    pub value: Result<T, LabError>,
+    /// What was read of the capture.
+    pub seen: R,
+    pub report: Option<LabReport>,
+}
+
 /// Takes up the two hosts of a model, server and client, lets `work` ask them, and takes everything
-/// down; then `read` is given the capture.
+/// down; then `read` is given the capture and the host of each of its interfaces.
 ///
 /// # Errors
 /// The lab did not work. [`LabError::Unable`]: programs are missing.
@@ -112,7 +122,7 @@ pub fn with_pair<T, R>(
     options: &Options<'_>,
     work: impl FnOnce(&mut Pair) -> Result<T, AgentError>,
     read: impl FnOnce(Reader, &[usize]) -> Result<R, LabError>,
-) -> Result<(T, R, LabReport), LabError> {
+) -> Result<Ran<T, R>, LabError> {
     let missing = missing();
     if !missing.is_empty() {
         let why = format!("not installed: {}", missing.join(", "));
@@ -123,17 +133,30 @@ pub fn with_pair<T, R>(
         let why = format!("SMB needs 2 hosts: server and client; there are {count}");
         return Err(LabError::Message(why));
     }
+    let dir = RunDir::create(&runs(options.temporary), "smb-")?;
+    let path = dir.path().join("capture.pcapng");
+    let options = Options {
+        capture: Some(&path),
+        ..*options
+    };
     let commands = vec![COMMAND.to_owned(); count];
-    let done = with_guests(model, &commands, options, true, |lab| {
+    let done = with_guests(model, &commands, &options, false, |lab| {
         talk(lab, COMMAND, |lines| pair(lines, work))
-    })?;
-    let path = done.capture.as_deref();
-    let path = path.ok_or_else(|| LabError::Message("there is no capture".to_owned()))?;
-    let file = File::open(path).map_err(|e| LabError::file("read", path, &e))?;
+    });
+    let (value, report) = match done {
+        Ok(done) => (Ok(done.value), Some(done.report)),
+        Err(died @ LabError::Guest { .. }) => (Err(died), None),
+        Err(other) => return Err(other),
+    };
+    let file = File::open(&path).map_err(|e| LabError::file("read", &path, &e))?;
     let reader = Reader::new(Box::new(file), &path.to_string_lossy());
     let reader = reader.map_err(|e| LabError::Message(e.to_string()))?;
-    let seen = read(reader, &done.ports)?;
-    Ok((done.value, seen, done.report))
+    let seen = read(reader, &ports(model)?)?;
+    Ok(Ran {
+        value,
+        seen,
+        report,
+    })
 }
 
 fn pair<T>(

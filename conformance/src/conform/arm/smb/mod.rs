@@ -25,7 +25,9 @@ const FILE: u64 = 4 << 20;
 pub const CUT_MS: u64 = 2000;
 /// For an attempt to mount that must work, and for one that the wire spoils, ms.
 const MOUNT_MS: u64 = 10_000;
-const ATTEMPT_MS: u64 = 1200;
+const ATTEMPT_MS: u64 = 1500;
+/// How often an attempt that did not come to negotiation is made again.
+const AGAIN: usize = 3;
 const MEMORY: u32 = 256;
 
 /// The experiments by name.
@@ -65,6 +67,27 @@ pub struct MountSeen {
     pub last: Option<ClientState>,
 }
 
+impl MountSeen {
+    fn died(how: &LabError) -> MountSeen {
+        let text = how.to_string();
+        MountSeen {
+            asked: Mount {
+                server: server_address(),
+                rdma: true,
+                channels: 1,
+                limit_ms: ATTEMPT_MS,
+            },
+            got: Mounted {
+                status: None,
+                message: text.lines().next().unwrap_or_default().to_owned(),
+                ms: 0,
+            },
+            state: ClientState::default(),
+            last: None,
+        }
+    }
+}
+
 /// A copy of a file.
 #[derive(Clone, Debug)]
 pub struct CopySeen {
@@ -86,17 +109,13 @@ impl Experiment {
         }
     }
 
-    /// `skip`: attempts that were made before.
+    /// `skip`: attempts that were made in other runs, one in each.
     fn scenario(self, rules: &str, skip: usize) -> String {
         let links = self.networks();
         let own = match self {
             Experiment::Negotiate => {
-                let rules = VECTORS
-                    .iter()
-                    .skip(skip)
-                    .enumerate()
-                    .map(|(k, v)| v.rule(k));
-                rules.collect::<String>()
+                let rule = VECTORS.get(skip).map(|vector| vector.rule(0));
+                rule.unwrap_or_default()
             }
             Experiment::Direct => ["data", "read-response"]
                 .map(|class| {
@@ -118,7 +137,7 @@ impl Experiment {
         )
     }
 
-    fn work(self, pair: &mut Pair, skip: usize) -> Result<SmbEvidence, AgentError> {
+    fn work(self, pair: &mut Pair) -> Result<SmbEvidence, AgentError> {
         let mut seen = SmbEvidence {
             networks: self.networks(),
             ..SmbEvidence::default()
@@ -129,10 +148,10 @@ impl Experiment {
         }
         pair.server.call(&Ask::Serve { multichannel: true })?;
         match self {
-            Experiment::Negotiate => negotiate(pair, &mut seen, skip)?,
+            Experiment::Negotiate => negotiate(pair, &mut seen)?,
             Experiment::Direct => transfer(pair, &mut seen, true, 1, None)?,
             Experiment::Tcp => transfer(pair, &mut seen, false, 1, None)?,
-            Experiment::Multichannel => transfer(pair, &mut seen, false, 4, Some(1))?,
+            Experiment::Multichannel => transfer(pair, &mut seen, false, 4, Some(0))?,
         }
         seen.kernels = [kernel(&mut pair.server)?, kernel(&mut pair.client)?];
         Ok(seen)
@@ -157,9 +176,9 @@ pub fn observe(
         timeout: options.timeout.max(Duration::from_secs(60)),
         ..*options
     };
-    let mut all = once(experiment, rules, 0, &options)?;
+    let mut all = until_negotiated(experiment, rules, 0, &options)?;
     while experiment == Experiment::Negotiate && all.mounts.len() < VECTORS.len() {
-        let more = once(experiment, rules, all.mounts.len(), &options)?;
+        let more = until_negotiated(experiment, rules, all.mounts.len(), &options)?;
         all.mounts.extend(more.mounts);
         all.wire.negotiations.extend(more.wire.negotiations);
         all.rules.extend(more.rules);
@@ -169,7 +188,25 @@ pub fn observe(
     Ok(all)
 }
 
-/// One run, without the attempts that were made before.
+/// Guests may be too slow for the time of an attempt.
+fn until_negotiated(
+    experiment: Experiment,
+    rules: &str,
+    skip: usize,
+    options: &Options<'_>,
+) -> Result<SmbEvidence, LabError> {
+    let mut seen = once(experiment, rules, skip, options)?;
+    for _ in 0..AGAIN {
+        let nothing = seen.wire.negotiations.iter().all(|n| n.qpn[0] == 0);
+        if experiment != Experiment::Negotiate || !nothing {
+            break;
+        }
+        seen = once(experiment, rules, skip, options)?;
+    }
+    Ok(seen)
+}
+
+/// One run. A client that dies of negotiation is something seen.
 fn once(
     experiment: Experiment,
     rules: &str,
@@ -177,16 +214,26 @@ fn once(
     options: &Options<'_>,
 ) -> Result<SmbEvidence, LabError> {
     let model = model(&experiment.scenario(rules, skip)).map_err(LabError::Message)?;
-    let work = |pair: &mut Pair| experiment.work(pair, skip);
-    let (mut seen, wire, report) = with_pair(&model, options, work, wire::read)?;
-    seen.wire = wire;
-    seen.rules = report.wire.rules;
+    let work = |pair: &mut Pair| experiment.work(pair);
+    let ran = with_pair(&model, options, work, wire::read)?;
+    let mut seen = match ran.value {
+        Ok(seen) => seen,
+        Err(died) if experiment == Experiment::Negotiate => SmbEvidence {
+            mounts: vec![MountSeen::died(&died)],
+            ..SmbEvidence::default()
+        },
+        Err(died) => return Err(died),
+    };
+    seen.wire = ran.seen;
     if experiment == Experiment::Negotiate {
-        // Attempts that were not made have rules, too.
-        seen.rules.truncate(seen.mounts.len());
+        // A client may try again what failed.
+        seen.wire.negotiations.resize(1, Negotiation::default());
     }
-    seen.counters = report.guests.into_iter().map(|g| g.counters).collect();
-    seen.total_ms = report.total_ms;
+    if let Some(report) = ran.report {
+        seen.rules = report.wire.rules;
+        seen.counters = report.guests.into_iter().map(|g| g.counters).collect();
+        seen.total_ms = report.total_ms;
+    }
     Ok(seen)
 }
 
@@ -249,20 +296,14 @@ fn kernel(guest: &mut Guest) -> Result<Vec<String>, AgentError> {
     }
 }
 
-/// One attempt for each vector, until one hangs: a Linux client whose server leaves waits for two
-/// minutes, and panics if it is killed.
-fn negotiate(pair: &mut Pair, seen: &mut SmbEvidence, skip: usize) -> Result<(), AgentError> {
-    for _ in VECTORS.iter().skip(skip) {
-        let mounted = mount(&mut pair.client, true, 1, ATTEMPT_MS)?;
-        if mounted.got.status == Some(0) {
-            pair.client.call(&Ask::Unmount)?;
-        }
-        let hangs = mounted.got.status.is_none();
-        seen.mounts.push(mounted);
-        if hangs {
-            break;
-        }
+/// One attempt in each run: a Linux client whose server leaves waits for two minutes, and may panic
+/// when negotiation has failed.
+fn negotiate(pair: &mut Pair, seen: &mut SmbEvidence) -> Result<(), AgentError> {
+    let mounted = mount(&mut pair.client, true, 1, ATTEMPT_MS)?;
+    if mounted.got.status == Some(0) {
+        pair.client.call(&Ask::Unmount)?;
     }
+    seen.mounts.push(mounted);
     Ok(())
 }
 

@@ -129,15 +129,15 @@ impl SmbWire {
             window.rdma += u64::from(packet.payload_len);
         }
         match (host == SERVER, out) {
-            (true, false) => self.to_server(class, packet),
-            (true, true) => self.to_client(class, packet, true),
-            (false, false) => self.to_client(class, packet, false),
+            (true, false) => self.arrived_at_server(class, packet),
+            (true, true) => self.on_the_way_to_client(class, packet, true),
+            (false, false) => self.on_the_way_to_client(class, packet, false),
             (false, true) => {}
         }
     }
 
     /// Arrived at the server.
-    fn to_server(&mut self, class: Class, packet: &Packet<'_>) {
+    fn arrived_at_server(&mut self, class: Class, packet: &Packet<'_>) {
         if class != Class::Data {
             return;
         }
@@ -165,7 +165,7 @@ impl SmbWire {
 
     /// Sent by the server, or arrived at the client. The first packet to a queue pair that is not
     /// known belongs to the latest request: attempts come one after the other.
-    fn to_client(&mut self, class: Class, packet: &Packet<'_>, sent: bool) {
+    fn on_the_way_to_client(&mut self, class: Class, packet: &Packet<'_>, sent: bool) {
         let qpn = packet.bth.dest_qp;
         let known = self.negotiations.iter().rposition(|n| n.qpn[1] == qpn);
         let index = known.or_else(|| self.negotiations.iter().rposition(|n| n.qpn[1] == 0));
