@@ -143,6 +143,11 @@ fn make_interface(setup: &Setup, index: usize, address: &str) -> Result<(), Stri
     let net6 = format!("{}/64", address6(setup, index));
     call(&["ip", "link", "set", interface, "mtu", &mtu])?;
     call(&["ip", "addr", "add", &net, "dev", interface])?;
+    if has_ipv6() {
+        // Neighbours are not asked for while the link-local address is tentative.
+        let dad = format!("/proc/sys/net/ipv6/conf/{interface}/accept_dad");
+        fs::write(&dad, "0").map_err(|e| format!("cannot write {dad}: {e}"))?;
+    }
     call(&["ip", "link", "set", interface, "up"])?;
     if has_ipv6() {
         call(&["ip", "-6", "addr", "add", &net6, "dev", interface, "nodad"])?;
