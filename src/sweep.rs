@@ -86,7 +86,14 @@ fn row(args: &LabSweepArgs, case: &Case, options: &Options<'_>) -> Result<Row, E
         let report: LabReport = run::run(&model, &commands, options)?;
         let slowest = report.guests.iter().map(|guest| guest.ran_ms).max();
         times.push(slowest.unwrap_or_default());
-        row.failed += u64::from(!report.succeeded());
+        if let Some(guest) = report.guests.iter().find(|guest| guest.status != 0) {
+            row.failed += 1;
+            let said = guest.stderr.trim();
+            output::tell(&format!(
+                "{}: exit status {}: {said}",
+                guest.name, guest.status
+            ));
+        }
         row.frames += report.wire.received.iter().sum::<u64>();
         row.ruled += report
             .wire

@@ -2,8 +2,10 @@
 
 mod congestion;
 mod flow;
+mod harness;
 mod links;
 mod rc;
+mod smb;
 mod wire;
 
 use serde::Serialize;
@@ -21,12 +23,14 @@ pub struct Check {
     pub cure: &'static str,
 }
 
-const PARTS: [&[Check]; 5] = [
+const PARTS: [&[Check]; 7] = [
     wire::CHECKS,
     rc::CHECKS,
     congestion::CHECKS,
     flow::CHECKS,
     links::CHECKS,
+    harness::CHECKS,
+    smb::CHECKS,
 ];
 
 /// All checks, by subject and number.
@@ -90,7 +94,9 @@ mod tests {
             ("X", 11),
             ("N", 3),
             ("S", 6),
+            ("SD", 7),
             ("T", 2),
+            ("H", 5),
         ];
         for (prefix, count) in counts {
             for n in 1..=count {

@@ -1,5 +1,6 @@
 //! Making checks: experiments run, judges asked, verdicts given.
 
+use super::arm::smb::{Experiment, Runs, SmbEvidence};
 use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
 use super::expect::Expect;
@@ -38,6 +39,15 @@ pub trait Stage {
     /// What was seen, if that is one thing for all experiments (a capture).
     fn fixed(&mut self) -> Option<Evidence> {
         None
+    }
+
+    /// Runs SMB between the guests of a lab.
+    ///
+    /// # Errors
+    /// See [`StageError`].
+    fn smb(&mut self, _: Experiment) -> Result<SmbEvidence, StageError> {
+        let why = "SMB needs the kernels of guests";
+        Err(StageError::Unable(why.to_owned()))
     }
 
     /// Runs a script against two agents.
@@ -158,10 +168,15 @@ pub fn run(
             Err(broken) => return Err(broken),
         }
     }
+    let mut smb = Runs::default();
     for (case, made) in cases.iter().zip(&mut made) {
         let judged = match case.means {
             _ if skipped(case, stage.arm()).is_some() => continue,
             Means::Judge { .. } => continue,
+            Means::Smb { experiments, judge } => {
+                tell(case.id);
+                smb.judge(stage, experiments, judge, None)
+            }
             Means::Harness(judge) => Ok(judge()),
             Means::Printer => Ok((plan.printer)(None)),
             Means::Script(script) => {

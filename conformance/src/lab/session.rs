@@ -54,7 +54,12 @@ pub fn with_agents<T>(
     work: impl FnOnce(&mut Vec<Agent>) -> Result<T, AgentError>,
 ) -> Result<Session<T>, LabError> {
     let commands = vec![AGENT.to_owned(); hosts(model)?.len()];
-    let done = with_guests(model, &commands, options, true, |lab| talk(lab, lie, work))?;
+    let done = with_guests(model, &commands, options, true, |lab| {
+        talk(lab, AGENT, |lines| {
+            let agent = |(host, line): (String, Box<dyn Line>)| Agent::new(&host, line, lie);
+            work(&mut lines.into_iter().map(agent).collect())
+        })
+    })?;
     let (frames, cut) = match &done.capture {
         Some(path) => frames(path, &done.ports)?,
         None => (Vec::new(), false),
@@ -67,13 +72,15 @@ pub fn with_agents<T>(
     })
 }
 
-fn talk<T>(
+/// Starts a command in every guest that speaks lines, and gives the lines, with the guests' names,
+/// to `work`.
+pub(super) fn talk<T>(
     lab: &mut Lab,
-    lie: Option<fn(&Request, &mut Reply)>,
-    work: impl FnOnce(&mut Vec<Agent>) -> Result<T, AgentError>,
+    command: &str,
+    work: impl FnOnce(Vec<(String, Box<dyn Line>)>) -> Result<T, AgentError>,
 ) -> Result<T, LabError> {
     for guest in &mut lab.guests {
-        let command = AGENT.to_owned();
+        let command = command.to_owned();
         guest.tell(&ToGuest::Start { command })?;
     }
     let board = Arc::new(Mutex::new(Board {
@@ -82,7 +89,7 @@ fn talk<T>(
         heard: lab.guests.iter().map(|_| Heard::default()).collect(),
         fate: None,
     }));
-    let mut agents = Vec::new();
+    let mut lines: Vec<(String, Box<dyn Line>)> = Vec::new();
     for (index, guest) in lab.guests.iter().enumerate() {
         let failed = |e: std::io::Error| guest.failed(format!("cannot be told anything: {e}"));
         let line = GuestLine {
@@ -91,10 +98,9 @@ fn talk<T>(
             to: guest.line().map_err(failed)?,
             board: Arc::clone(&board),
         };
-        agents.push(Agent::new(&guest.name, Box::new(line), lie));
+        lines.push((guest.name.clone(), Box::new(line)));
     }
-    let worked = work(&mut agents);
-    drop(agents);
+    let worked = work(lines);
     let fate = board
         .lock()
         .unwrap_or_else(PoisonError::into_inner)

@@ -258,10 +258,8 @@ impl Sim<'_> {
             return;
         }
         if packet.psn < s.limit {
-            self.flows[packet.qp as usize]
-                .result
-                .counters
-                .duplicate_request += 1;
+            let counters = &mut self.flows[packet.qp as usize].result.counters;
+            counters.duplicate_request += 1;
         }
         if packet.psn < s.nxt {
             // A repeated request restarts the responses where it says.

@@ -1,6 +1,7 @@
 //! The suite: for each check what stimulates it, who judges it, and which wrong stacks it must
 //! catch. What a check means is in the [catalogue](crate::catalogue).
 
+use super::arm::smb::{Experiment, SmbEvidence};
 use super::facts::Facts;
 use super::{Arm, Evidence};
 use crate::agent::Script;
@@ -8,12 +9,16 @@ use serde::Serialize;
 
 /// A rule of a wrong stack, by its lines: it acts before the frame is seen.
 macro_rules! stack {
-    ($($line:literal)+) => { concat!("[[rule]]\nstack = true\n", $($line, "\n"),+) };
+    ($($line:literal),+ $(,)?) => { concat!("[[rule]]\nstack = true\n", $($line, "\n"),+) };
 }
 
 mod congestion;
 mod connection;
 mod receiver;
+mod smb;
+#[cfg(test)]
+mod tests;
+mod verbs;
 mod view;
 mod wire;
 
@@ -40,6 +45,11 @@ pub enum Means {
     },
     /// Drive the verbs of two hosts. Lab and device only.
     Script(Script),
+    /// SMB server and client in guests of the lab.
+    Smb {
+        experiments: &'static [Experiment],
+        judge: fn(&SmbEvidence) -> Judged,
+    },
     /// About xoff itself: needs no stack.
     Harness(fn() -> Judged),
     /// About the reports: made by who prints them ([`super::run::Printer`]).
@@ -63,6 +73,8 @@ pub enum Wrong {
     Evidence(fn(&mut Evidence)),
     /// The agents lie to a script.
     Verbs(fn(&crate::agent::Request, &mut crate::agent::Reply)),
+    /// What was seen of SMB is falsified.
+    Smb(fn(&mut SmbEvidence)),
     /// What a harness check is given instead of the truth.
     Harness(fn() -> Judged),
     /// The reports are damaged so.
@@ -115,7 +127,13 @@ impl Judged {
 
 /// All checks that are made, in the order of the catalogue.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    [wire::CASES, connection::CASES, congestion::CASES]
-        .into_iter()
-        .flatten()
+    [
+        wire::CASES,
+        connection::CASES,
+        verbs::CASES,
+        congestion::CASES,
+        smb::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

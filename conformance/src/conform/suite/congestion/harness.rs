@@ -71,6 +71,7 @@ fn with_mutants<'c>(cases: impl Iterator<Item = &'c Case>) -> Judged {
         let fits = |wrong: &Wrong| match case.means {
             Means::Judge { .. } => matches!(wrong, Wrong::Rules(_) | Wrong::Evidence(_)),
             Means::Script(_) => matches!(wrong, Wrong::Verbs(_) | Wrong::Rules(_)),
+            Means::Smb { .. } => matches!(wrong, Wrong::Smb(_)),
             Means::Harness(_) => matches!(wrong, Wrong::Harness(_)),
             Means::Printer => matches!(wrong, Wrong::Printer(_)),
         };
