@@ -330,6 +330,19 @@ pub(crate) enum LabVerb {
     ///
     /// Exit status: 0 all commands succeeded, 1 one failed, 2 the lab failed.
     Run(LabRunArgs),
+    /// Run the same commands in every case of a scenario, with RoCE and iWARP, and compare times
+    Sweep(LabSweepArgs),
+    /// Boot a guest per host of a scenario and open a shell in one of them
+    ///
+    /// Guests are as those of `xoff lab run`. Everything is taken down when the shell ends. If
+    /// standard input is no terminal, the shell reads commands from it.
+    ///
+    /// Exit status: 0 the shell's was 0, 1 it was not, 2 the lab failed.
+    Shell(LabShellArgs),
+    /// Connect real interfaces through the rules of a scenario
+    ///
+    /// Needs the right to open them (CAP_NET_ADMIN, CAP_NET_RAW). Ends with Ctrl-C or after --for.
+    Wire(LabWireArgs),
     #[command(hide = true)]
     Agent(LabAgentArgs),
     /// What a guest does that serves or mounts SMB, as told on standard input
@@ -337,6 +350,45 @@ pub(crate) enum LabVerb {
     Smb,
     #[command(hide = true)]
     Exec(LabExecArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabSweepArgs {
+    /// Scenario file with axes
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: PathBuf,
+
+    /// Drivers of the RDMA devices
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "rxe,siw")]
+    pub(crate) device: Vec<LabDevice>,
+
+    /// Runs of each case; the table has the median
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u16).range(1..=99))]
+    pub(crate) repeat: u16,
+
+    /// Take a run down after this time
+    #[arg(long, value_name = "TIME", default_value = "120s")]
+    pub(crate) timeout: SimDuration,
+
+    /// A command for one host, by name or number
+    #[arg(long = "on", value_name = "HOST=COMMAND", value_parser = parse_set)]
+    pub(crate) on: Vec<(String, String)>,
+
+    /// Override a parameter of the scenario
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
+    pub(crate) sets: Vec<(String, String)>,
+
+    /// Another kernel than that of `xoff lab build`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kernel: Option<PathBuf>,
+
+    #[arg(long, value_enum, default_value_t = TableFormat::Human)]
+    pub(crate) format: TableFormat,
+
+    /// Command for every guest, by sh -c; {host} is the host's number
+    #[arg(last = true, value_name = "COMMAND", required_unless_present = "on")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -367,6 +419,10 @@ pub(crate) struct LabRunArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
 
+    /// The wire is the scenario's switch: its rates, buffer, marking and pauses
+    #[arg(long)]
+    pub(crate) switch: bool,
+
     /// A command for one host, by name or number; others run COMMAND, or nothing
     #[arg(long = "on", value_name = "HOST=COMMAND", value_parser = parse_set)]
     pub(crate) on: Vec<(String, String)>,
@@ -391,12 +447,105 @@ pub(crate) struct LabRunArgs {
     pub(crate) command: Vec<String>,
 }
 
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabShellArgs {
+    /// Scenario file: its hosts (2 to 8) become guests, its rules are the wire's
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: PathBuf,
+
+    /// The host, by name or number
+    #[arg(long, value_name = "HOST", default_value = "0")]
+    pub(crate) host: String,
+
+    /// Driver of the RDMA devices
+    #[arg(long, value_enum, default_value_t = LabDevice::Rxe)]
+    pub(crate) device: LabDevice,
+
+    /// MTU of the interfaces
+    #[arg(long, value_name = "BYTES", default_value_t = 1500,
+          value_parser = clap::value_parser!(u32).range(576..=65_000))]
+    pub(crate) mtu: u32,
+
+    /// Memory of each guest in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256,
+          value_parser = clap::value_parser!(u32).range(8..=65_536))]
+    pub(crate) memory: u32,
+
+    /// Take everything down after this time
+    #[arg(long, value_name = "TIME", default_value = "86400s")]
+    pub(crate) timeout: SimDuration,
+
+    /// Write what passed the guests' interfaces as pcapng; .gz compresses
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+
+    /// The wire is the scenario's switch: its rates, buffer, marking and pauses
+    #[arg(long)]
+    pub(crate) switch: bool,
+
+    /// Override a parameter of the scenario
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
+    pub(crate) sets: Vec<(String, String)>,
+
+    /// Seed of the rules' chances
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+
+    /// Another kernel than that of `xoff lab build`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kernel: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabWireArgs {
+    /// Scenario file: its rules are the wire's
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: PathBuf,
+
+    /// A host's port: HOST=tap:NAME makes a TAP interface, HOST=packet:INTERFACE uses one that
+    /// there is (AF_PACKET; it should have no address)
+    #[arg(long = "port", value_name = "HOST=PORT", value_parser = parse_set, required = true)]
+    pub(crate) ports: Vec<(String, String)>,
+
+    /// End after this time
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) time: Option<SimDuration>,
+
+    /// Write what passed the ports as pcapng; .gz compresses
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+
+    /// The wire is the scenario's switch: its rates, buffer, marking and pauses
+    #[arg(long)]
+    pub(crate) switch: bool,
+
+    /// Override a parameter of the scenario
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
+    pub(crate) sets: Vec<(String, String)>,
+
+    /// Seed of the rules' chances
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+
+    #[arg(long, value_enum, default_value_t = TableFormat::Human)]
+    pub(crate) format: TableFormat,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LabDevice {
     /// RoCEv2
     Rxe,
     /// iWARP
     Siw,
+}
+
+impl LabDevice {
+    pub(crate) const fn driver(self) -> &'static str {
+        match self {
+            LabDevice::Rxe => "rxe",
+            LabDevice::Siw => "siw",
+        }
+    }
 }
 
 /// The kernel of a guest adds words of its own.

@@ -1,13 +1,19 @@
 //! `xoff lab`: real kernels, with xoff as the switch between them.
 
-use crate::args::{LabArgs, LabBuildArgs, LabDevice, LabRunArgs, LabVerb, TableFormat, quoted};
+use crate::args::{
+    LabArgs, LabBuildArgs, LabRunArgs, LabShellArgs, LabVerb, LabWireArgs, TableFormat, quoted,
+};
 use crate::output::{self, Error};
 use crate::report::lab as report;
 use crate::run::load_file;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xoff_conformance::lab::requirements::{self, Places};
-use xoff_conformance::lab::{LabError, agent, become_kernel, build, cache, run as lab, smb};
+use xoff_conformance::lab::wire::{Device, Endpoint};
+use xoff_conformance::lab::{
+    LabError, agent, become_kernel, bridge, build, cache, run as lab, shell, smb,
+};
 use xoff_sim::model::Model;
 use xoff_sim::scenario::Overrides;
 
@@ -21,6 +27,9 @@ pub(crate) fn run(args: &LabArgs) -> Result<bool, Error> {
     match &args.verb {
         LabVerb::Build(args) => build(args).map(|()| true),
         LabVerb::Run(args) => run_guests(args),
+        LabVerb::Sweep(args) => crate::sweep::run(args),
+        LabVerb::Shell(args) => open_shell(args),
+        LabVerb::Wire(args) => connect(args).map(|()| true),
         LabVerb::Agent(_) if std::process::id() != 1 => Err(Error::Message(
             "the agent is the first process of a guest, not a command".to_owned(),
         )),
@@ -52,30 +61,102 @@ fn build(args: &LabBuildArgs) -> Result<(), Error> {
 }
 
 fn run_guests(args: &LabRunArgs) -> Result<bool, Error> {
-    let model = model(args)?;
-    let commands = commands(args, &lab::hosts(&model)?)?;
+    let model = model(&args.scenario, &args.sets, args.seed)?;
+    let commands = commands(&args.command, &args.on, &lab::hosts(&model)?)?;
     let prepared = Prepared::new(args.kernel.as_deref())?;
-    let driver = match args.device {
-        LabDevice::Rxe => "rxe",
-        LabDevice::Siw => "siw",
-    };
+    refuse_stdout(args.pcap.as_deref())?;
     let options = lab::Options {
         mtu: args.mtu,
         memory: args.memory,
         timeout: Duration::from_nanos(args.timeout.ns()),
         capture: args.pcap.as_deref(),
-        ..prepared.options(driver)
+        switch: args.switch,
+        ..prepared.options(args.device.driver())
     };
-    if args.pcap.as_deref() == Some(Path::new("-")) {
-        let text = "--pcap of a lab needs a file: standard output has the report";
-        return Err(Error::Message(text.to_owned()));
-    }
     let done = lab::run(&model, &commands, &options)?;
     output::print(|out| match args.format {
         TableFormat::Human => report::human(out, &done),
         TableFormat::Json => report::json(out, &done),
     })?;
     Ok(done.succeeded())
+}
+
+fn open_shell(args: &LabShellArgs) -> Result<bool, Error> {
+    let model = model(&args.scenario, &args.sets, args.seed)?;
+    let host = place(&args.host, &lab::hosts(&model)?, "--host")?;
+    let prepared = Prepared::new(args.kernel.as_deref())?;
+    refuse_stdout(args.pcap.as_deref())?;
+    let options = lab::Options {
+        mtu: args.mtu,
+        memory: args.memory,
+        timeout: Duration::from_nanos(args.timeout.ns()),
+        capture: args.pcap.as_deref(),
+        switch: args.switch,
+        ..prepared.options(args.device.driver())
+    };
+    let mut said = |error: bool, text: &str| {
+        let mut out: Box<dyn Write> = match error {
+            true => Box::new(io::stderr().lock()),
+            false => Box::new(io::stdout().lock()),
+        };
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    };
+    let (status, _) = shell::run(&model, host, &options, &mut said)?;
+    Ok(status == 0)
+}
+
+fn connect(args: &LabWireArgs) -> Result<(), Error> {
+    let model = model(&args.scenario, &args.sets, args.seed)?;
+    refuse_stdout(args.pcap.as_deref())?;
+    let hosts = lab::hosts(&model)?;
+    let mut devices: Vec<Device> = Vec::new();
+    for (name, port) in &args.ports {
+        let index = place(name, &hosts, "--port")?;
+        let endpoint: Endpoint = port
+            .parse()
+            .map_err(|e| Error::Message(format!("--port {name}: {e}")))?;
+        let (node, name) = hosts.get(index).cloned().unwrap_or_default();
+        if devices.iter().any(|device| device.node == node) {
+            let text = format!("--port {name}: the host has a port already");
+            return Err(Error::Message(text));
+        }
+        devices.push(Device {
+            name,
+            node,
+            endpoint,
+        });
+    }
+    let time = args.time.map(|time| Duration::from_nanos(time.ns()));
+    let mut ready = || output::tell("the wire is up");
+    let capture = args.pcap.as_deref();
+    let report = bridge::run(&model, &devices, args.switch, capture, time, &mut ready)?;
+    output::print(|out| match args.format {
+        TableFormat::Human => report::wire(out, &report),
+        TableFormat::Json => report::json(out, &report),
+    })
+}
+
+fn refuse_stdout(capture: Option<&Path>) -> Result<(), Error> {
+    match capture == Some(Path::new("-")) {
+        true => Err(Error::Message(
+            "--pcap of a lab needs a file: standard output has the report".to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Which host is meant, by name or number.
+fn place(host: &str, hosts: &[(u32, String)], option: &str) -> Result<usize, Error> {
+    let by_name = hosts.iter().position(|(_, name)| name == host);
+    let index = by_name.or_else(|| host.parse().ok());
+    index.filter(|index| *index < hosts.len()).ok_or_else(|| {
+        let names: Vec<&str> = hosts.iter().map(|(_, name)| name.as_str()).collect();
+        Error::Message(format!(
+            "{option} {host}: no such host; there are {}",
+            names.join(", ")
+        ))
+    })
 }
 
 /// The lab, ready to run guests.
@@ -111,18 +192,19 @@ impl Prepared {
             memory: 192,
             timeout: Duration::from_secs(60),
             capture: None,
+            switch: false,
         }
     }
 }
 
 /// The scenario, which must be one case.
-fn model(args: &LabRunArgs) -> Result<Model, Error> {
+fn model(scenario: &Path, sets: &[(String, String)], seed: Option<u64>) -> Result<Model, Error> {
     let overrides = Overrides {
-        sets: args.sets.clone(),
-        seed: args.seed,
+        sets: sets.to_vec(),
+        seed,
         until: None,
     };
-    let plan = load_file(&args.scenario, &overrides)?;
+    let plan = load_file(scenario, &overrides)?;
     let count = plan.cases.len();
     let mut cases = plan.cases.into_iter();
     match (cases.next(), count) {
@@ -134,8 +216,12 @@ fn model(args: &LabRunArgs) -> Result<Model, Error> {
 }
 
 /// What each host runs.
-fn commands(args: &LabRunArgs, hosts: &[(u32, String)]) -> Result<Vec<String>, Error> {
-    let common = match &args.command[..] {
+pub(crate) fn commands(
+    command: &[String],
+    on: &[(String, String)],
+    hosts: &[(u32, String)],
+) -> Result<Vec<String>, Error> {
+    let common = match command {
         [] => "true".to_owned(),
         [one] => one.clone(),
         words => words
@@ -145,17 +231,11 @@ fn commands(args: &LabRunArgs, hosts: &[(u32, String)]) -> Result<Vec<String>, E
             .join(" "),
     };
     let mut commands = vec![common; hosts.len()];
-    for (host, command) in &args.on {
-        let by_name = hosts.iter().position(|(_, name)| name == host);
-        let index = by_name.or_else(|| host.parse().ok());
-        let Some(place) = index.and_then(|index: usize| commands.get_mut(index)) else {
-            let names: Vec<&str> = hosts.iter().map(|(_, name)| name.as_str()).collect();
-            return Err(Error::Message(format!(
-                "--on {host}: no such host; there are {}",
-                names.join(", ")
-            )));
-        };
-        place.clone_from(command);
+    for (host, command) in on {
+        let index = place(host, hosts, "--on")?;
+        if let Some(place) = commands.get_mut(index) {
+            place.clone_from(command);
+        }
     }
     for (index, command) in commands.iter_mut().enumerate() {
         *command = command.replace("{host}", &index.to_string());

@@ -18,6 +18,7 @@ mod replay;
 mod report;
 mod run;
 mod schema;
+mod sweep;
 mod trace;
 
 use clap::Parser;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use xoff_conformance::conform::arm::lab::LabStage;
 use xoff_conformance::conform::evidence::{Evidence, Status};
 use xoff_conformance::conform::run::{Stage, StageError, model};
+use xoff_conformance::conform::suite::{self, Means, Wrong};
 use xoff_conformance::lab::run::Options;
 
 /// Guests of one test; None, with a note, if there can be none.
@@ -77,4 +78,28 @@ fn every_operation_arrives_whole() {
     }
     assert_eq!(seen.flows.len(), 6);
     assert_eq!(seen.flows[1].received.len() as u64, seen.flows[1].messages);
+}
+
+#[test]
+fn scripts_judge_real_queue_pairs() {
+    let Some(guests) = Guests::new("scripts") else {
+        return;
+    };
+    let mut stage = guests.stage();
+    for case in suite::cases().filter(|case| ["RC-26", "RC-27"].contains(&case.id)) {
+        let Means::Script(script) = case.means else {
+            panic!("{} is no script", case.id);
+        };
+        let judged = match stage.script(&script, None) {
+            Ok(judged) => judged,
+            Err(StageError::Unable(why)) if !cfg!(feature = "verbs") => return skip(case.id, &why),
+            Err(error) => panic!("{error}"),
+        };
+        assert!(judged.stimuli > 0 && judged.faults.is_empty(), "{judged:?}");
+        let Wrong::Verbs(lie) = case.mutants[0].wrong else {
+            panic!("{}: the first mutant lies", case.id);
+        };
+        let judged = stage.script(&script, Some(lie)).unwrap();
+        assert!(!judged.faults.is_empty(), "{}: {judged:?}", case.id);
+    }
 }

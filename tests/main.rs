@@ -4,6 +4,7 @@ mod agents;
 mod bad_input;
 mod capture;
 mod cli;
+mod conform;
 mod corpus;
 mod hpcc;
 mod lab;

@@ -11,7 +11,7 @@ use xoff_sim::metrics::select::MetricRef;
 use xoff_sim::metrics::summary::{Summary, fct, goodput, slowdown_ppm};
 use xoff_sim::metrics::value::{Value, grouped, ppm};
 use xoff_sim::model::{Model, PRIORITIES, Role};
-use xoff_sim::results::{DROP_CAUSES, Results};
+use xoff_sim::results::{DROP_CAUSES, Results, RuleResult};
 
 /// Flows, ports and so on listed one by one at most.
 const LISTED: usize = 20;
@@ -40,7 +40,12 @@ fn scenario(run: &ScenarioRun<'_>) -> String {
             }
             out += &single(only);
         }
-        _ => out += &cases::text(run),
+        cases => {
+            out += &cases::text(run);
+            for case in cases {
+                out += &idle_rules(case);
+            }
+        }
     }
     out + &expectations(run)
 }
@@ -100,12 +105,9 @@ fn single(run: &CaseRun<'_>) -> String {
 fn rules(results: &Results) -> String {
     let lines = results.rules.iter().map(|rule| {
         let matched = plural(rule.matched, "frame");
-        let nothing = match (rule.matched, rule.applied) {
-            (0, _) => ": INCONCLUSIVE, it never matched",
-            (_, 0) => ": INCONCLUSIVE, it chose none of them",
-            _ => "",
-        };
+        let nothing = idle(rule).map(|why| format!(": INCONCLUSIVE, {why}"));
         let (name, applied) = (&rule.name, rule.applied);
+        let nothing = nothing.unwrap_or_default();
         format!("  rule {name}: matched {matched}, applied to {applied}{nothing}\n")
     });
     let lines: String = lines.collect();
@@ -113,6 +115,24 @@ fn rules(results: &Results) -> String {
         return lines;
     }
     format!("\nrules\n{lines}")
+}
+
+/// Why a rule did nothing, if it did.
+fn idle(rule: &RuleResult) -> Option<&'static str> {
+    match (rule.matched, rule.applied) {
+        (0, _) => Some("it never matched"),
+        (_, 0) => Some("it chose none of the frames that fitted"),
+        _ => None,
+    }
+}
+
+/// The rules that did nothing in one of several cases.
+fn idle_rules(run: &CaseRun<'_>) -> String {
+    let rules = run.results.rules.iter();
+    let idle = rules.filter_map(|rule| Some((rule, idle(rule)?)));
+    let label = run.label();
+    idle.map(|(rule, why)| format!("rule {} at {label}: INCONCLUSIVE, {why}\n", rule.name))
+        .collect()
 }
 
 fn overview(model: &Model, results: &Results) -> String {
@@ -430,6 +450,37 @@ mod tests {
     #[test]
     fn one_case() {
         insta::assert_snapshot!(shown(1));
+    }
+
+    #[test]
+    fn rules_that_did_nothing_are_said() {
+        let rule = |name: &str, matched, applied| RuleResult {
+            name: name.to_owned(),
+            matched,
+            applied,
+            hits: Vec::new(),
+        };
+        let (plan, mut results) = plan();
+        for results in &mut results {
+            results.rules = vec![rule("loss", 9, 2), rule("late", 0, 0), rule("rare", 4, 0)];
+        }
+        let shown = |cases| {
+            let mut out = Vec::new();
+            write(&mut out, &[scenario_run(&plan, &results, cases)]).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let one = shown(1);
+        assert!(
+            one.contains("rule loss: matched 9 frames, applied to 2\n"),
+            "{one}"
+        );
+        assert!(
+            one.contains("applied to 0: INCONCLUSIVE, it never matched\n"),
+            "{one}"
+        );
+        let two = shown(2);
+        assert_eq!(two.matches("INCONCLUSIVE").count(), 4, "{two}");
+        assert!(!two.contains("rule loss"), "{two}");
     }
 
     #[test]

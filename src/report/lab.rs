@@ -1,10 +1,11 @@
 //! What happened in a lab.
 
 use super::diagnosis::plural;
+use serde::Serialize;
 use std::io::{self, Write};
-use xoff_conformance::lab::report::{GuestReport, LabReport};
+use xoff_conformance::lab::report::{GuestReport, LabReport, SwitchPortReport, WireReport};
 
-pub(crate) fn json(out: &mut dyn Write, report: &LabReport) -> io::Result<()> {
+pub(crate) fn json(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, report)?;
     writeln!(out)
 }
@@ -19,11 +20,16 @@ pub(crate) fn human(out: &mut dyn Write, report: &LabReport) -> io::Result<()> {
     for guest in &report.guests {
         write_guest(out, guest)?;
     }
-    let wire = &report.wire;
+    writeln!(out)?;
+    wire(out, &report.wire)
+}
+
+/// What passed the wire, and what rules did to it.
+pub(crate) fn wire(out: &mut dyn Write, wire: &WireReport) -> io::Result<()> {
     let received = plural(wire.received.iter().sum(), "frame");
     writeln!(
         out,
-        "\nwire: {received} from guests, {} passed on",
+        "wire: {received} from guests, {} passed on",
         wire.forwarded
     )?;
     if wire.overflowed > 0 {
@@ -33,6 +39,9 @@ pub(crate) fn human(out: &mut dyn Write, report: &LabReport) -> io::Result<()> {
             wire.overflowed
         )?;
     }
+    wire.switch
+        .iter()
+        .try_for_each(|port| write_port(out, port))?;
     for rule in &wire.rules {
         let matched = plural(rule.matched, "frame");
         let never = match (rule.matched, rule.applied) {
@@ -46,7 +55,41 @@ pub(crate) fn human(out: &mut dyn Write, report: &LabReport) -> io::Result<()> {
             rule.name, rule.applied
         )?;
     }
-    Ok(())
+    let idle = wire.rules.iter().filter(|rule| rule.applied == 0);
+    let idle: Vec<&str> = idle.map(|rule| rule.name.as_str()).collect();
+    match idle[..] {
+        [] => Ok(()),
+        _ => writeln!(
+            out,
+            "warning: nothing was done by {}: this run shows nothing about it",
+            idle.join(", ")
+        ),
+    }
+}
+
+fn write_port(out: &mut dyn Write, port: &SwitchPortReport) -> io::Result<()> {
+    write!(
+        out,
+        "  port to {}: {} sent, {} bytes queued at most",
+        port.name,
+        plural(port.sent, "frame"),
+        port.peak_queue
+    )?;
+    for (count, what) in [
+        (port.marked, "marked"),
+        (port.tail_drops, "dropped (tail)"),
+        (port.headroom_drops, "dropped (no headroom)"),
+        (port.pauses_sent, "pauses to the host"),
+        (port.pauses_received, "pauses from the host"),
+    ] {
+        if count > 0 {
+            write!(out, ", {count} {what}")?;
+        }
+    }
+    if port.paused_us > 0 {
+        write!(out, ", paused for {} us", port.paused_us)?;
+    }
+    writeln!(out)
 }
 
 fn write_guest(out: &mut dyn Write, guest: &GuestReport) -> io::Result<()> {
@@ -94,6 +137,7 @@ mod tests {
             name: name.to_owned(),
             matched,
             applied,
+            ..RuleReport::default()
         };
         let report = LabReport {
             guests: vec![GuestReport {
@@ -114,7 +158,15 @@ mod tests {
                 forwarded: 8,
                 overflowed: 0,
                 rules: vec![rule("drop-1", 5, 1), rule("late", 0, 0), rule("rare", 4, 0)],
-                switch: Vec::new(),
+                switch: vec![SwitchPortReport {
+                    name: "h0".to_owned(),
+                    sent: 8,
+                    marked: 2,
+                    tail_drops: 1,
+                    peak_queue: 3000,
+                    paused_us: 51,
+                    ..SwitchPortReport::default()
+                }],
             },
             active_ms: 987,
             total_ms: 3021,
@@ -133,9 +185,11 @@ mod tests {
           counters: rxe0/b 3
 
         wire: 9 frames from guests, 8 passed on
+          port to h0: 8 frames sent, 3000 bytes queued at most, 2 marked, 1 dropped (tail), paused for 51 us
           rule drop-1: matched 5 frames, applied to 1
           rule late: matched 0 frames, applied to 0: INCONCLUSIVE, it never matched
           rule rare: matched 4 frames, applied to 0: INCONCLUSIVE, it chose none of them
+        warning: nothing was done by late, rare: this run shows nothing about it
         ");
     }
 }

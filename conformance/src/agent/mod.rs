@@ -19,5 +19,8 @@ pub struct Script {
     /// `[[rule]]` tables for the wire between the hosts (`h0`, `h1`); empty: none. Where there is
     /// no wire (device) a script with rules is skipped.
     pub rules: &'static str,
-    pub run: fn(&mut Pair) -> Result<Judged, AgentError>,
+    pub run: Play,
 }
+
+/// What a script does.
+pub type Play = fn(&mut Pair) -> Result<Judged, AgentError>;

@@ -11,10 +11,13 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// Opens a device, by name; None: the first. First of all.
+    /// Opens a device, by name; None: the first. First of all. Without an index: the first GID of
+    /// RoCEv2 of an IPv4, or IPv6, address.
     Open {
         device: Option<String>,
         gid_index: Option<u8>,
+        #[serde(default)]
+        ipv6: bool,
     },
     /// Registers memory; filled with a pattern that depends on `seed` and the offset.
     Register {

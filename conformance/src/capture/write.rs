@@ -186,7 +186,10 @@ impl Output {
             (Box::new(File::options().write(true).open(path)?), None)
         } else {
             let temporary = beside(path)?;
+            sweep(path);
             let file = File::create(&temporary)?;
+            // Says that somebody writes it still; not every file system can.
+            let _ = file.try_lock();
             (Box::new(file), Some((temporary, path.to_owned())))
         };
         let buffered = BufWriter::with_capacity(BUFFER, raw);
@@ -233,6 +236,38 @@ fn beside(path: &Path) -> io::Result<PathBuf> {
     Ok(path.with_file_name(temporary))
 }
 
+/// Removes what processes that were killed left of the same output.
+fn sweep(path: &Path) {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
+        return;
+    };
+    let dir = if dir == Path::new("") {
+        Path::new(".")
+    } else {
+        dir
+    };
+    let start = format!(".{}.", name.to_string_lossy());
+    let entries = fs::read_dir(dir).into_iter().flatten();
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let owner = name.strip_prefix(&start);
+        let owner = owner.and_then(|rest| rest.strip_suffix(".tmp")?.parse().ok());
+        if owner.is_some_and(is_gone) {
+            let unlocked = File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+            if unlocked {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// Whether there is no such process.
+fn is_gone(process: i32) -> bool {
+    let process = rustix::process::Pid::from_raw(process).map(rustix::process::test_kill_process);
+    process == Some(Err(rustix::io::Errno::SRCH))
+}
+
 impl Write for Output {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
@@ -263,6 +298,24 @@ mod tests {
     use super::*;
     use pcap_file::pcapng::{Block, PcapNgReader};
     use xoff_sim::wire::Mac;
+
+    #[test]
+    fn what_a_killed_process_left_is_swept() {
+        let dir = std::env::temp_dir().join(format!("xoff-output-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        // No process can have this number.
+        let left = dir.join(format!(".a.pcapng.{}.tmp", i32::MAX));
+        let other = dir.join(format!(".b.pcapng.{}.tmp", i32::MAX));
+        let alive = dir.join(format!(".a.pcapng.{}.tmp", 1));
+        for path in [&left, &other, &alive] {
+            fs::write(path, "").unwrap();
+        }
+        let output = Output::create(&dir.join("a.pcapng")).unwrap();
+        assert!(!left.exists() && other.exists() && alive.exists());
+        output.commit().unwrap();
+        assert!(dir.join("a.pcapng").exists());
+        fs::remove_dir_all(&dir).unwrap();
+    }
 
     fn interface(name: &str, snaplen: u32) -> Interface {
         Interface {

@@ -2,6 +2,7 @@
 
 mod congestion;
 mod flow;
+mod harness;
 mod links;
 mod rc;
 mod smb;
@@ -22,12 +23,13 @@ pub struct Check {
     pub cure: &'static str,
 }
 
-const PARTS: [&[Check]; 6] = [
+const PARTS: [&[Check]; 7] = [
     wire::CHECKS,
     rc::CHECKS,
     congestion::CHECKS,
     flow::CHECKS,
     links::CHECKS,
+    harness::CHECKS,
     smb::CHECKS,
 ];
 
@@ -94,6 +96,7 @@ mod tests {
             ("S", 6),
             ("SD", 7),
             ("T", 2),
+            ("H", 5),
         ];
         for (prefix, count) in counts {
             for n in 1..=count {

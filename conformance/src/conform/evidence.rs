@@ -112,3 +112,12 @@ pub enum Status {
     TmErr,
     TmRndvIncomplete,
 }
+
+impl Status {
+    /// As in `ibv_wc_status`, without the prefix: `RETRY_EXC_ERR`.
+    pub fn name(self) -> String {
+        let name = serde_json::to_value(self);
+        let name = name.ok().and_then(|name| name.as_str().map(str::to_owned));
+        name.unwrap_or_else(|| format!("{self:?}"))
+    }
+}

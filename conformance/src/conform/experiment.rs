@@ -2,72 +2,40 @@
 
 mod connection;
 
+/// The experiment of a file.
+macro_rules! of_file {
+    ($name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../../../topologies/conform/", $name, ".toml")),
+        )
+    };
+}
+
 /// Name and text of every experiment but those of queue pairs.
 const ALL: &[(&str, &str)] = &[
-    (
-        "clean",
-        include_str!("../../../topologies/conform/clean.toml"),
-    ),
-    (
-        "sizes",
-        include_str!("../../../topologies/conform/sizes.toml"),
-    ),
-    (
-        "ipv6",
-        include_str!("../../../topologies/conform/ipv6.toml"),
-    ),
-    (
-        "bad-icrc",
-        include_str!("../../../topologies/conform/bad-icrc.toml"),
-    ),
-    (
-        "masked-fields",
-        include_str!("../../../topologies/conform/masked-fields.toml"),
-    ),
-    (
-        "covered-bits",
-        include_str!("../../../topologies/conform/covered-bits.toml"),
-    ),
-    (
-        "reserved-bits",
-        include_str!("../../../topologies/conform/reserved-bits.toml"),
-    ),
-    (
-        "transport-version",
-        include_str!("../../../topologies/conform/transport-version.toml"),
-    ),
-    (
-        "migreq",
-        include_str!("../../../topologies/conform/migreq.toml"),
-    ),
-    (
-        "keys",
-        include_str!("../../../topologies/conform/keys.toml"),
-    ),
-    (
-        "queue-keys",
-        include_str!("../../../topologies/conform/queue-keys.toml"),
-    ),
-    (
-        "opcodes",
-        include_str!("../../../topologies/conform/opcodes.toml"),
-    ),
-    (
-        "truncated",
-        include_str!("../../../topologies/conform/truncated.toml"),
-    ),
-    (
-        "marked",
-        include_str!("../../../topologies/conform/marked.toml"),
-    ),
-    (
-        "lost-data",
-        include_str!("../../../topologies/conform/lost-data.toml"),
-    ),
-    (
-        "counted",
-        include_str!("../../../topologies/conform/counted.toml"),
-    ),
+    of_file!("clean"),
+    of_file!("sizes"),
+    of_file!("ipv6"),
+    of_file!("bad-icrc"),
+    of_file!("masked-fields"),
+    of_file!("covered-bits"),
+    of_file!("reserved-bits"),
+    of_file!("transport-version"),
+    of_file!("migreq"),
+    of_file!("keys"),
+    of_file!("queue-keys"),
+    of_file!("opcodes"),
+    of_file!("truncated"),
+    of_file!("marked"),
+    of_file!("congested"),
+    of_file!("lost-data"),
+    of_file!("psn-wrap"),
+    of_file!("pfc-congestion"),
+    of_file!("pfc-timed"),
+    of_file!("global-pause"),
+    of_file!("pfc-void"),
+    of_file!("counted"),
 ];
 
 /// The scenario of an experiment.

@@ -9,8 +9,10 @@
 //! No judge is trusted unless it catches a [`Mutant`]: a stack made wrong on purpose.
 
 pub mod arm;
+pub mod compare;
 pub mod deviations;
 pub mod evidence;
+mod exchange;
 pub mod expect;
 pub mod experiment;
 pub mod facts;

@@ -8,6 +8,7 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -139,15 +140,30 @@ fn make_interface(setup: &Setup, index: usize, address: &str) -> Result<(), Stri
     let (mtu, interface) = (setup.mtu.to_string(), format!("vec{index}"));
     let (device, net) = (device(setup, index), format!("{address}/24"));
     let (driver, interface) = (setup.driver.as_str(), interface.as_str());
-    let steps: [&[&str]; 4] = [
-        &["ip", "link", "set", interface, "mtu", &mtu],
-        &["ip", "addr", "add", &net, "dev", interface],
-        &["ip", "link", "set", interface, "up"],
-        &[
-            "rdma", "link", "add", &device, "type", driver, "netdev", interface,
-        ],
-    ];
-    steps.into_iter().try_for_each(call)
+    let net6 = format!("{}/64", address6(setup, index));
+    call(&["ip", "link", "set", interface, "mtu", &mtu])?;
+    call(&["ip", "addr", "add", &net, "dev", interface])?;
+    call(&["ip", "link", "set", interface, "up"])?;
+    if has_ipv6() {
+        call(&["ip", "-6", "addr", "add", &net6, "dev", interface, "nodad"])?;
+    }
+    call(&[
+        "rdma", "link", "add", &device, "type", driver, "netdev", interface,
+    ])
+}
+
+/// A kernel without is fine, too.
+fn has_ipv6() -> bool {
+    Path::new("/proc/net/if_inet6").exists()
+}
+
+/// Beside the IPv4 address: an own network for every interface.
+fn address6(setup: &Setup, index: usize) -> Ipv6Addr {
+    let last = u16::try_from(setup.host)
+        .unwrap_or(u16::MAX)
+        .saturating_add(1);
+    let network = u16::try_from(index).unwrap_or(u16::MAX);
+    Ipv6Addr::new(0xfd00, 9, network, 0, 0, 0, 0, last)
 }
 
 fn device(setup: &Setup, index: usize) -> String {
@@ -180,7 +196,7 @@ fn wait_active(setup: &Setup, index: usize, address: &str) -> Result<(), String>
     let mut state = String::new();
     while begun.elapsed() < PATIENCE {
         state = fs::read_to_string(format!("{port}/state")).unwrap_or_default();
-        let known = setup.driver != "rxe" || has_gid(Path::new(&port), address);
+        let known = setup.driver != "rxe" || has_gids(setup, index, &port, address);
         if state.contains("ACTIVE") && known {
             return Ok(());
         }
@@ -194,16 +210,17 @@ fn wait_active(setup: &Setup, index: usize, address: &str) -> Result<(), String>
 }
 
 /// RoCE names an IPv4 address as its IPv6 mapping.
-fn has_gid(port: &Path, address: &str) -> bool {
-    let Ok(address) = address.parse::<std::net::Ipv4Addr>() else {
+fn has_gids(setup: &Setup, index: usize, port: &str, address: &str) -> bool {
+    let Ok(address) = address.parse::<Ipv4Addr>() else {
         return false;
     };
-    let [a, b, c, d] = address.octets();
-    let end = format!("ffff:{a:02x}{b:02x}:{c:02x}{d:02x}");
-    (0..16).any(|index| {
-        let gid = fs::read_to_string(port.join(format!("gids/{index}")));
-        gid.is_ok_and(|gid| gid.trim().ends_with(&end))
-    })
+    let v6 = has_ipv6().then(|| address6(setup, index));
+    let gid = |at: u8| fs::read_to_string(format!("{port}/gids/{at}")).ok();
+    let gids: Vec<Ipv6Addr> = (0..16)
+        .filter_map(|at| gid(at)?.trim().parse().ok())
+        .collect();
+    let mut wanted = [Some(address.to_ipv6_mapped()), v6].into_iter().flatten();
+    wanted.all(|gid| gids.contains(&gid))
 }
 
 /// None, and told, if there is no shell.

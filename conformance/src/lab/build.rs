@@ -1,15 +1,24 @@
 //! Building the kernel of the guests.
 
+use super::guest::Event;
+use super::run::Interrupts;
 use super::rundir::RunDir;
 use super::{LabError, cache, requirements};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 /// The oldest Linux whose ksmbd and siw are what the lab expects.
 const OLDEST: (u32, u32) = (6, 6);
+
+/// How often a step is looked after.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Without these there is no lab; the rest of the configuration may differ between versions.
 const NEEDED: [&str; 6] = [
@@ -49,15 +58,22 @@ pub fn build(options: &Options<'_>, tell: &mut dyn FnMut(&str)) -> Result<PathBu
     }
     let work = RunDir::create(&options.cache.join("build"), "kernel-")?;
     let log = work.path().join("build.log");
+    let (sender, events) = channel();
+    let signals = Interrupts::listen(&sender)?;
     let steps = Steps {
         work: work.path(),
         log: &log,
+        events: &events,
     };
     match steps
         .all(options, tell)
         .and_then(|()| place(&steps, &kernel))
     {
-        Ok(()) => Ok(kernel),
+        Ok(()) => {
+            drop(signals);
+            Ok(kernel)
+        }
+        Err(LabError::Interrupted) => Err(LabError::Interrupted),
         Err(error) => {
             let kept = options.cache.join("build-failed.log");
             let end = fs::read(&log)
@@ -119,6 +135,8 @@ fn tree_version(makefile: &str) -> Option<String> {
 struct Steps<'a> {
     work: &'a Path,
     log: &'a Path,
+    /// Tell whether somebody wants it to end.
+    events: &'a Receiver<Event>,
 }
 
 impl Steps<'_> {
@@ -205,12 +223,26 @@ impl Steps<'_> {
         writeln!(log, "+ {command:?}").map_err(failed)?;
         let errors = log.try_clone().map_err(failed)?;
         let program = command.get_program().to_string_lossy().into_owned();
-        let ended = command
+        let cannot = |e| LabError::Message(format!("cannot run {program}: {e}"));
+        // A group of its own, so that what it starts ends with it.
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
-            .status()
-            .map_err(|e| LabError::Message(format!("cannot run {program}: {e}")))?;
+            .process_group(0)
+            .spawn()
+            .map_err(cannot)?;
+        let ended = loop {
+            if let Some(ended) = child.try_wait().map_err(cannot)? {
+                break ended;
+            }
+            if let Ok(Event::Interrupted) = self.events.recv_timeout(LOOK) {
+                let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+                let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+                let _ = child.wait();
+                return Err(LabError::Interrupted);
+            }
+        };
         match ended.success() {
             true => Ok(()),
             false => Err(LabError::Message(format!("{program} failed: {ended}"))),

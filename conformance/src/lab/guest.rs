@@ -23,6 +23,8 @@ const CONSOLE: usize = 16_384;
 const SHOWN: usize = 20;
 /// How long a guest may take to read what it is told.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How a kernel begins to say that it has killed for want of memory.
+const MEMORY: &str = "Out of memory";
 /// How long a guest may take to power off.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -128,6 +130,15 @@ impl Guest {
         }
     }
 
+    /// The error, if its kernel has killed something for want of memory.
+    pub(super) fn starved(&self) -> Option<LabError> {
+        let console = self.console.lock().unwrap_or_else(PoisonError::into_inner);
+        let text: Vec<u8> = console.iter().copied().collect();
+        drop(console);
+        let killed = cause(&text).is_some_and(|cause| cause.starts_with(MEMORY));
+        killed.then(|| self.failed("has too little memory (see --memory)".to_owned()))
+    }
+
     /// Asks the guest to power off, and waits a little.
     pub(super) fn power_off(&mut self) {
         if self.tell(&ToGuest::Off).is_err() {
@@ -185,7 +196,7 @@ fn arguments(boot: &Boot<'_>) -> Vec<OsString> {
 
 /// What a kernel says of its end, before the stack that fills the last lines.
 fn cause(console: &[u8]) -> Option<String> {
-    const SIGNS: [&str; 3] = ["Kernel panic", "Out of memory", "No working init"];
+    const SIGNS: [&str; 3] = ["Kernel panic", MEMORY, "No working init"];
     let lines = last_lines(console, usize::MAX);
     let tells = |line: &&String| SIGNS.iter().any(|sign| line.contains(sign));
     lines.iter().find(tells).map(|line| {
@@ -232,6 +243,8 @@ mod tests {
         let console = b"Run /x as init\n<0>Kernel panic - not syncing: sysrq\nStack:\n 6dc37d60\n";
         assert_eq!(cause(console).unwrap(), "Kernel panic - not syncing: sysrq");
         assert_eq!(cause(b"Run /x as init\n"), None);
+        let killed = b"x invoked oom-killer: gfp\nOut of memory: Killed process 9 (x) total\n";
+        assert!(cause(killed).is_some_and(|cause| cause.starts_with(MEMORY)));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! [`build`] makes the kernel, [`run`] takes guests up and down; [`cache`] says where things are.
 
 pub mod agent;
+pub mod bridge;
 pub mod build;
 pub mod cache;
 mod guest;
@@ -16,6 +17,7 @@ pub mod requirements;
 pub mod run;
 pub mod rundir;
 pub mod session;
+pub mod shell;
 pub mod smb;
 pub mod wire;
 

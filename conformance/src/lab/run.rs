@@ -4,7 +4,8 @@ use super::guest::{Boot, Event, Guest};
 use super::protocol::{FromGuest, Setup, ToGuest};
 use super::report::{GuestReport, LabReport, WireReport};
 use super::rundir::{RunDir, runs};
-use super::wire::{Attachment, Wire};
+use super::wire::switch::Switch;
+use super::wire::{Attachment, Clock, Wire};
 use super::{LabError, cache};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
@@ -46,6 +47,8 @@ pub struct Options<'a> {
     /// For the whole run.
     pub timeout: Duration,
     pub capture: Option<&'a Path>,
+    /// The wire is the scenario's switch.
+    pub switch: bool,
 }
 
 /// The hosts of a scenario: node number and name.
@@ -111,7 +114,13 @@ pub(super) fn with_guests<T>(
     let attachments = attach(&hosts, &links(model, &hosts), dir.path())?;
     let kept = keep.then(|| dir.path().join("capture.pcapng"));
     let capture = options.capture.map(Path::to_owned).or(kept);
+    let switch = match options.switch {
+        true => Some(Switch::new(model, &hosts)?),
+        false => None,
+    };
     let wire = Wire::open(&attachments, &model.rules, model.seed, capture.as_deref())?;
+    let wire = wire.with_switch(switch);
+    let clock = wire.clock();
     let wire = Running::start(wire)?;
     let mut lab = Lab {
         guests: Vec::new(),
@@ -122,6 +131,7 @@ pub(super) fn with_guests<T>(
             .collect(),
         events: Arc::new(Mutex::new(events)),
         begun,
+        clock,
         timeout: options.timeout,
     };
     let ran = lab.all(&attachments, dir.path(), &sender, options, work);
@@ -254,6 +264,8 @@ pub(super) struct Lab {
     reports: Vec<GuestReport>,
     pub(super) events: Arc<Mutex<Receiver<Event>>>,
     begun: Instant,
+    /// Of the rules.
+    clock: Clock,
     timeout: Duration,
 }
 
@@ -269,6 +281,7 @@ impl Lab {
     ) -> Result<(u64, T), LabError> {
         self.boot(hosts, dir, events, options)?;
         let active = millis(self.begun);
+        self.clock.start();
         let value = work(self)?;
         self.collect()?;
         Ok((active, value))
@@ -343,7 +356,10 @@ impl Lab {
                 }
                 FromGuest::Ended { status, ran_ms } => {
                     (report.status, report.ran_ms) = (status, ran_ms);
-                    Ok(true)
+                    match guest.starved().filter(|_| status != 0) {
+                        Some(error) => Err(error),
+                        None => Ok(true),
+                    }
                 }
                 other => Err(unexpected(guest, other)),
             },
@@ -443,14 +459,14 @@ fn collect(report: &mut GuestReport, error: bool, text: &str) {
 }
 
 /// The wire in its own thread.
-struct Running {
+pub(super) struct Running {
     thread: JoinHandle<Result<WireReport, LabError>>,
     /// Closing it stops the wire.
     stop: OwnedFd,
 }
 
 impl Running {
-    fn start(wire: Wire) -> Result<Running, LabError> {
+    pub(super) fn start(wire: Wire) -> Result<Running, LabError> {
         let failed = |e| LabError::Message(format!("cannot start the wire: {e}"));
         let (theirs, ours) = std::io::pipe().map_err(failed)?;
         let theirs = OwnedFd::from(theirs);
@@ -461,7 +477,12 @@ impl Running {
         })
     }
 
-    fn stop(self) -> Result<WireReport, LabError> {
+    /// Whether it has ended by itself, which it does only if it cannot go on.
+    pub(super) fn is_over(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    pub(super) fn stop(self) -> Result<WireReport, LabError> {
         drop(self.stop);
         let broken = |_| LabError::Message("the wire broke".to_owned());
         self.thread.join().map_err(broken)?
@@ -469,10 +490,10 @@ impl Running {
 }
 
 /// Turns the signals that end a program into events.
-struct Interrupts(Handle);
+pub(super) struct Interrupts(Handle);
 
 impl Interrupts {
-    fn listen(to: &Sender<Event>) -> Result<Interrupts, LabError> {
+    pub(super) fn listen(to: &Sender<Event>) -> Result<Interrupts, LabError> {
         let failed = |e| LabError::Message(format!("cannot catch signals: {e}"));
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
         let handle = signals.handle();

@@ -153,7 +153,11 @@ impl Machine {
             Request::Batch(all) => {
                 return Reply::Batch(all.iter().map(|request| self.handle(request)).collect());
             }
-            Request::Open { device, gid_index } => self.open(device.as_deref(), *gid_index),
+            Request::Open {
+                device,
+                gid_index,
+                ipv6,
+            } => self.open(device.as_deref(), *gid_index, *ipv6),
             Request::Register { len, access, seed } => self.register(*len, access, *seed),
             Request::Deregister { mr } => self.regions.remove(*mr).map(|_| Reply::Done),
             Request::Fill { mr, seed } => self.fill(*mr, *seed),
@@ -225,11 +229,11 @@ impl Machine {
             .ok_or_else(|| Refused::new("open", nodev))
     }
 
-    fn open(&mut self, device: Option<&str>, gid_index: Option<u8>) -> Result<Reply> {
+    fn open(&mut self, device: Option<&str>, gid_index: Option<u8>, ipv6: bool) -> Result<Reply> {
         let context = Context::open(device)?;
         let (limits, port) = (context.limits()?, context.port()?);
         let name = context.name();
-        let gid_index = gid_index.unwrap_or_else(|| best_gid(&context, &name));
+        let gid_index = gid_index.unwrap_or_else(|| best_gid(&context, &name, ipv6));
         let opened = Device {
             name: name.clone(),
             firmware: text(&limits.fw_ver),
@@ -585,19 +589,25 @@ fn text(chars: &[std::os::raw::c_char]) -> String {
     String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
 }
 
-/// The first RoCEv2 GID of an IPv4 address, or else the first of RoCEv2, or else the first.
-fn best_gid(context: &Context, name: &str) -> u8 {
+/// The first RoCEv2 GID of an address of the family, or else the first of RoCEv2, or else the first.
+fn best_gid(context: &Context, name: &str, ipv6: bool) -> u8 {
+    /// IPv4 in IPv6, and addresses that no router passes.
     const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+    const LINK_LOCAL: [u8; 2] = [0xfe, 0x80];
     let types = format!("/sys/class/infiniband/{name}/ports/1/gid_attrs/types");
     let is_v2 = |index: &u8| {
         let kind = fs::read_to_string(Path::new(&types).join(index.to_string()));
         kind.is_ok_and(|kind| kind.trim() == "RoCE v2")
     };
     let v2: Vec<u8> = (0..=u8::MAX).filter(is_v2).collect();
-    let mapped = v2
-        .iter()
-        .find(|&&index| context.gid(index).is_ok_and(|gid| gid.starts_with(&MAPPED)));
-    mapped.or(v2.first()).copied().unwrap_or(0)
+    let fits = |&&index: &&u8| {
+        context.gid(index).is_ok_and(|gid| match ipv6 {
+            false => gid.starts_with(&MAPPED),
+            true => !gid.starts_with(&MAPPED) && !gid.starts_with(&LINK_LOCAL),
+        })
+    };
+    let best = v2.iter().find(fits).or(v2.first());
+    best.copied().unwrap_or(0)
 }
 
 fn counters(device: &str) -> Reply {

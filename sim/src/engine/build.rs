@@ -291,6 +291,7 @@ impl<'m> Sim<'m> {
                 next_end,
                 releases: Vec::new(),
                 done: false,
+                request_gaps: 0,
                 spoiled: false,
                 in_turn: 0,
                 observed: None,

@@ -192,6 +192,7 @@ impl Sim<'_> {
             let (requester, responder) = sides(&flow.result.counters, spec.op == Op::Read);
             nodes[spec.src as usize].counters.add(&requester);
             nodes[spec.dst as usize].counters.add(&responder);
+            nodes[spec.dst as usize].counters.out_of_sequence += flow.request_gaps;
         }
         nodes
     }
@@ -199,6 +200,7 @@ impl Sim<'_> {
     fn flow_result(&self, qp: usize) -> crate::results::FlowResult {
         let cold = &self.flows[qp];
         let mut result = cold.result.clone();
+        result.counters.out_of_sequence += cold.request_gaps;
         let spec = &self.model.flows[qp];
         let layout = &self.senders[qp].layout;
         result.bytes_delivered = self.receivers[qp].delivered.min(spec.bytes);

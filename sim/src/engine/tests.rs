@@ -171,8 +171,15 @@ fn receives_that_run_out_cause_rnr_naks() {
 
 #[test]
 fn unreliable_transports_deliver_what_arrives_and_say_nothing() {
-    for transport in [Transport::Uc, Transport::Ud] {
+    // What queue pairs do about losses is of no concern to them.
+    for (transport, recovery) in [
+        (Transport::Uc, Recovery::GoBackN),
+        (Transport::Uc, Recovery::GoBack0),
+        (Transport::Ud, Recovery::GoBackN),
+        (Transport::Ud, Recovery::GoBack0),
+    ] {
         let mut model = star(2, nic(PauseMode::Off), switch(PauseMode::Off));
+        model.nics[0].rc.recovery = recovery;
         model.links[1].loss = Probability::ratio(1, 50);
         let mut f = flow(0, 1, 1_024_000);
         f.transport = transport;

@@ -153,6 +153,25 @@ fn sequence_numbers_and_addresses_are_those_of_the_flow() {
 }
 
 #[test]
+fn the_first_sequence_number_can_be_stated() {
+    let mut model = star(2, nic(PauseMode::Off), switch(PauseMode::Off));
+    model.flows.push(flow(0, 1, 10_240));
+    model.flows[0].first_psn = Some(0xff_fffb);
+    let psns = captured(&model).into_iter().filter_map(|(event, bytes)| {
+        let Body::Roce(packet) = dissected(&bytes).body else {
+            return None;
+        };
+        let here = (event.direction, event.port) == (Direction::In, 1);
+        here.then_some(packet.bth.psn)
+    });
+    let psns: Vec<u32> = psns.collect();
+    assert_eq!(
+        psns[..7],
+        [0xff_fffb, 0xff_fffc, 0xff_fffd, 0xff_fffe, 0xff_ffff, 0, 1]
+    );
+}
+
+#[test]
 fn stations_name_themselves_and_their_settings() {
     let model = busy(Op::Write, Transport::Rc, 300_001, 9_999);
     let frames = Frames::new(&model).unwrap();

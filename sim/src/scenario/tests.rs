@@ -347,6 +347,11 @@ const BAD: &[(&str, &str, usize)] = &[
         10,
     ),
     (
+        "[[traffic]]\nkind = 'incast'\nbytes = '1B'\nfirst_psn = 16777216",
+        "24 bits",
+        10,
+    ),
+    (
         "[[traffic]]\nkind = 'incast'\nbytes = '1B'\nmessage = '0B'",
         "messages of 0B",
         10,

@@ -257,16 +257,17 @@ impl Sim<'_> {
         if s.is(sender_flag::FAILED) {
             return;
         }
+        if packet.psn < s.limit {
+            let counters = &mut self.flows[packet.qp as usize].result.counters;
+            counters.duplicate_request += 1;
+        }
         if packet.psn < s.nxt {
             // A repeated request restarts the responses where it says.
-            self.flows[packet.qp as usize]
-                .result
-                .counters
-                .duplicate_request += 1;
             s.nxt = packet.psn;
             s.restart = packet.psn;
         } else if packet.psn > s.limit {
             // An earlier request is lost: the requester is told once.
+            self.flows[packet.qp as usize].request_gaps += 1;
             if !s.gap_told {
                 s.gap_told = true;
                 self.send_refusal(packet.qp, NakCode::PsnSequenceError);

@@ -158,6 +158,8 @@ pub struct FlowCold {
     /// Flows that a message delivered here releases.
     pub releases: Vec<u32>,
     pub done: bool,
+    /// READ: gaps that the responder saw among requests.
+    pub request_gaps: u64,
     /// Something was accepted that was not sent so.
     pub spoiled: bool,
     /// RC: the packet that the receiver is to accept next.

@@ -152,7 +152,8 @@ impl Sim<'_> {
         if let Some(after) = repost {
             r.reposts.push_back(now + after);
         }
-        if r.recovery == Recovery::GoBack0 {
+        // Other transports have counted what arrived.
+        if r.recovery == Recovery::GoBack0 && r.transport == Transport::Rc {
             let packets = r.message_start..r.message_end;
             r.delivered += packets
                 .map(|p| u64::from(r.layout.packet(p).0))

@@ -1,5 +1,6 @@
 //! Arms: how an experiment is run.
 
+pub mod device;
 mod drive;
 pub mod lab;
 pub mod sim;

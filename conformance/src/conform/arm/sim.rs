@@ -10,7 +10,7 @@ use xoff_sim::engine::{self, tap};
 use xoff_sim::frames::Frames;
 use xoff_sim::model::{FlowSpec, Model, NodeId, Role};
 use xoff_sim::results::{
-    FlowResult, FlowStatus, Outcome, RdmaCounters, Results, RuleResult, WorkCompletion,
+    DropCause, FlowResult, FlowStatus, Outcome, Results, RuleResult, WorkCompletion,
 };
 use xoff_sim::topology::fabric::PortId;
 
@@ -58,7 +58,7 @@ pub fn observe(model: &Model) -> Option<Evidence> {
         flows: flows.collect(),
         frames: kept,
         cut,
-        counters: counters(model, &results, &hosts),
+        counters: counters(&results, &hosts),
         rules: rules(&results),
         mtu: mtu(model, &hosts),
     })
@@ -159,55 +159,28 @@ fn rules(results: &Results) -> Vec<RuleReport> {
 }
 
 /// Counters of queue pairs are those of the host that keeps them.
-fn counters(model: &Model, results: &Results, hosts: &[NodeId]) -> Vec<BTreeMap<String, u64>> {
+fn counters(results: &Results, hosts: &[NodeId]) -> Vec<BTreeMap<String, u64>> {
     let of = |&host: &NodeId| {
-        let mut sum = RdmaCounters::default();
-        let flows = model.flows.iter().zip(&results.flows);
-        for (spec, result) in flows.filter(|(spec, _)| spec.src == host || spec.dst == host) {
-            // A flow counts for both its ends under names that only one of them can move.
-            sum.add(&side(&result.counters, spec.src == host));
-        }
-        let mut named: BTreeMap<String, u64> = sum
+        let node = results.nodes.get(host as usize);
+        let kept = node.map(|node| node.counters).unwrap_or_default();
+        let mut named: BTreeMap<String, u64> = kept
             .named()
             .map(|(name, value)| (name.to_owned(), value))
             .into();
-        let of_node = results.nodes.get(host as usize);
-        let icrc = of_node.map_or(0, |node| node.counters.rx_icrc_encapsulated);
-        named.insert("rx_icrc_encapsulated".to_owned(), icrc);
-        let ports = results.ports.iter().filter(|port| port.node == host);
+        let ports = || results.ports.iter().filter(|port| port.node == host);
+        // What the receive buffer turned away has counters of its own below.
+        let full = ports().flat_map(|port| port.drops[DropCause::RxBuffer as usize]);
+        if let Some(value) = named.get_mut("out_of_buffer") {
+            *value = value.saturating_sub(full.sum());
+        }
         for (name, value) in
-            ports.flat_map(|port| xoff_sim::metrics::counters::port_counters(results, port))
+            ports().flat_map(|port| xoff_sim::metrics::counters::port_counters(results, port))
         {
             *named.entry(name).or_default() += value;
         }
         named
     };
     hosts.iter().map(of).collect()
-}
-
-/// What the requester, or the responder, of a flow counts.
-fn side(all: &RdmaCounters, requester: bool) -> RdmaCounters {
-    let mut mine = RdmaCounters {
-        rx_icrc_encapsulated: 0,
-        ..*all
-    };
-    if requester {
-        mine.out_of_sequence = 0;
-        mine.duplicate_request = 0;
-        mine.out_of_buffer = 0;
-        mine.np_cnp_sent = 0;
-        mine.np_ecn_marked_roce_packets = 0;
-    } else {
-        mine = RdmaCounters {
-            out_of_sequence: all.out_of_sequence,
-            duplicate_request: all.duplicate_request,
-            out_of_buffer: all.out_of_buffer,
-            np_cnp_sent: all.np_cnp_sent,
-            np_ecn_marked_roce_packets: all.np_ecn_marked_roce_packets,
-            ..RdmaCounters::default()
-        };
-    }
-    mine
 }
 
 /// The simulator as a stage.

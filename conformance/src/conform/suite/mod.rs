@@ -9,13 +9,16 @@ use serde::Serialize;
 
 /// A rule of a wrong stack, by its lines: it acts before the frame is seen.
 macro_rules! stack {
-    ($($line:literal)+) => { concat!("[[rule]]\nstack = true\n", $($line, "\n"),+) };
+    ($($line:literal),+ $(,)?) => { concat!("[[rule]]\nstack = true\n", $($line, "\n"),+) };
 }
 
 mod congestion;
 mod connection;
 mod receiver;
 mod smb;
+#[cfg(test)]
+mod tests;
+mod verbs;
 mod view;
 mod wire;
 
@@ -127,6 +130,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
     [
         wire::CASES,
         connection::CASES,
+        verbs::CASES,
         congestion::CASES,
         smb::CASES,
     ]

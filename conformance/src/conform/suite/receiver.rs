@@ -43,7 +43,8 @@ impl Responder {
             Some(Syndrome::Nak(NakCode::PsnSequenceError)) => {
                 let due = self.gap && at == expected;
                 (!due).then(|| {
-                    format!("NAK of {at:#08x}: {expected:#08x} is awaited, and no sound packet went beyond")
+                    let awaited = format!("{expected:#08x} is awaited");
+                    format!("NAK of {at:#08x}: {awaited}, and no sound packet went beyond")
                 })
             }
             Some(Syndrome::Nak(code)) => Some(format!("NAK of {at:#08x}, {}", code.name())),
@@ -169,7 +170,8 @@ pub(super) fn as_usual(facts: &Facts<'_>, odd: Bad<'_>) -> Judged {
             );
         }
         let mut next = flow.first_psn;
-        for (seen, packet) in facts.of(flow, Half::Requests, true) {
+        let sent = facts.of(flow, Half::Requests, true);
+        for (seen, packet) in sent.filter(|(seen, _)| seen.class != Class::Cnp) {
             if psn::before(packet.bth.psn, next) {
                 let what = describe(packet);
                 let name = &flow.name;

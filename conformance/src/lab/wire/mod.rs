@@ -5,10 +5,13 @@
 //! arrives. Nothing is lost that no rule drops: while a guest takes nothing, the others are not read.
 //! Only a wire that is a [`switch`] has rates and a buffer that can be full.
 
+mod device;
 mod held;
 mod port;
 mod stage;
 pub mod switch;
+
+pub use self::device::{Device, Endpoint};
 
 use self::held::Release;
 use self::port::Port;
@@ -72,6 +75,8 @@ impl Clock {
 /// The wire before it runs.
 pub struct Wire {
     ports: Vec<Port>,
+    /// Of real interfaces.
+    names: Vec<String>,
     /// As given: for the report.
     rules: Vec<Rule>,
     /// In the hosts.
@@ -99,22 +104,56 @@ impl Wire {
         seed: u64,
         capture: Option<&Path>,
     ) -> Result<Wire, LabError> {
-        let ports = hosts
-            .iter()
-            .map(Port::open)
-            .collect::<Result<Vec<_>, _>>()?;
+        let ports = hosts.iter().map(Port::open).collect::<Result<_, _>>()?;
+        let addresses = hosts.iter().enumerate().map(|(i, h)| (h.mac, i)).collect();
+        let interfaces: Vec<_> = hosts.iter().map(interface).collect();
+        Wire::with_ports((ports, addresses), &interfaces, rules, seed, capture)
+    }
+
+    /// A wire between real interfaces, whose time begins now.
+    ///
+    /// # Errors
+    /// What the file system says, or the kernel of an interface.
+    pub fn between(
+        devices: &[Device],
+        rules: &[Rule],
+        seed: u64,
+        capture: Option<&Path>,
+    ) -> Result<Wire, LabError> {
+        let port = |device: &Device| Ok(Port::device(device.node, device.endpoint.open()?));
+        let ports = devices.iter().map(port).collect::<Result<_, LabError>>()?;
+        let interface = |device: &Device| Interface {
+            name: Some(device.name.clone()),
+            description: Some(device.endpoint.to_string()),
+            ..Interface::default()
+        };
+        let interfaces: Vec<_> = devices.iter().map(interface).collect();
+        let wire = Wire::with_ports((ports, BTreeMap::new()), &interfaces, rules, seed, capture)?;
+        wire.clock.start();
+        Ok(Wire {
+            names: devices.iter().map(|d| d.to_string()).collect(),
+            ..wire
+        })
+    }
+
+    fn with_ports(
+        (ports, addresses): (Vec<Port>, BTreeMap<Mac, usize>),
+        interfaces: &[Interface],
+        rules: &[Rule],
+        seed: u64,
+        capture: Option<&Path>,
+    ) -> Result<Wire, LabError> {
         let writer = match capture {
             Some(path) => {
                 let failed = |e| LabError::file("write", path, &e);
                 let out = Output::create(path).map_err(failed)?;
-                let interfaces: Vec<_> = hosts.iter().map(interface).collect();
-                Some(Writer::new(out, &interfaces).map_err(failed)?)
+                Some(Writer::new(out, interfaces).map_err(failed)?)
             }
             None => None,
         };
-        let addresses = hosts.iter().enumerate().map(|(i, h)| (h.mac, i)).collect();
         Ok(Wire {
             ports,
+            names: Vec::new(),
             rules: rules.to_vec(),
             stack: Stage::new(Rules::stack(rules, seed)),
             between: Stage::new(Rules::new(rules, seed)),
@@ -249,12 +288,22 @@ impl Wire {
             }
             let received = self.ports.get_mut(index).and_then(|p| p.receive(buffer));
             let Some(len) = received else {
-                break;
+                return self.check(index);
             };
             let frame = buffer.get(..len).unwrap_or_default();
             self.take(index, frame.to_vec())?;
         }
         Ok(())
+    }
+
+    /// A wire that has lost an interface is none.
+    fn check(&self, index: usize) -> Result<(), LabError> {
+        let lost = self.ports.get(index).is_some_and(Port::is_lost);
+        let name = self.names.get(index).filter(|_| lost);
+        name.map_or(Ok(()), |name| {
+            let message = format!("{name}: the interface is gone");
+            Err(LabError::Message(message))
+        })
     }
 
     /// One frame of a guest, before rules that make the guest seem wrong.

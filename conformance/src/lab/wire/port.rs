@@ -1,9 +1,10 @@
-//! One guest's end of the wire.
+//! One host's end of the wire: a guest's socket, or a real interface.
 
 use super::super::LabError;
 use super::Attachment;
 use rustix::event::PollFlags;
 use rustix::fd::BorrowedFd;
+use rustix::io::{Errno, read, write};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with,
     bind, listen, recv, send, socket_with,
@@ -14,11 +15,18 @@ use std::os::fd::{AsFd, OwnedFd};
 /// Frames that wait for a guest, at most: delayed ones can come all at once.
 const MAX_BACKLOG: usize = 8192;
 
+/// How a port reaches its host.
+enum Medium {
+    /// Where it connects, and its connection.
+    Guest(OwnedFd, Option<OwnedFd>),
+    /// A real interface; None once it is gone.
+    Device(Option<OwnedFd>),
+}
+
 pub(super) struct Port {
     pub(super) node: u32,
     pub(super) network: usize,
-    listener: OwnedFd,
-    guest: Option<OwnedFd>,
+    medium: Medium,
     waiting: VecDeque<Vec<u8>>,
     /// Frames from the guest.
     pub(super) received: u64,
@@ -35,15 +43,38 @@ impl Port {
         let address = SocketAddrUnix::new(&host.socket).map_err(failed)?;
         bind(&listener, &address).map_err(failed)?;
         listen(&listener, 1).map_err(failed)?;
-        Ok(Port {
-            node: host.node,
-            network: host.network,
-            listener,
-            guest: None,
+        Ok(Port::new(
+            host.node,
+            host.network,
+            Medium::Guest(listener, None),
+        ))
+    }
+
+    /// A port to a device that gives and takes one frame at a time, and does not block.
+    pub(super) fn device(node: u32, device: OwnedFd) -> Port {
+        Port::new(node, 0, Medium::Device(Some(device)))
+    }
+
+    fn new(node: u32, network: usize, medium: Medium) -> Port {
+        Port {
+            node,
+            network,
+            medium,
             waiting: VecDeque::new(),
             received: 0,
             overflowed: 0,
-        })
+        }
+    }
+
+    /// Whether it had a device that is there no more.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.medium, Medium::Device(None))
+    }
+
+    fn line(&self) -> Option<&OwnedFd> {
+        match &self.medium {
+            Medium::Guest(_, line) | Medium::Device(line) => line.as_ref(),
+        }
     }
 
     pub(super) fn backlog(&self) -> usize {
@@ -58,31 +89,42 @@ impl Port {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, reading);
         flags.set(PollFlags::OUT, !self.waiting.is_empty());
-        let listener = (self.listener.as_fd(), PollFlags::IN);
-        let guest = self.guest.as_ref().map(|fd| (fd.as_fd(), flags));
+        let listener = match &self.medium {
+            Medium::Guest(listener, _) => Some((listener.as_fd(), PollFlags::IN)),
+            Medium::Device(_) => None,
+        };
+        let line = self.line().map(|fd| (fd.as_fd(), flags));
         // A closed socket is always ready, so one of which nothing is wanted must not be asked.
-        let guest = guest.filter(|(_, flags)| !flags.is_empty());
-        std::iter::once(listener).chain(guest)
+        let line = line.filter(|(_, flags)| !flags.is_empty());
+        listener.into_iter().chain(line)
     }
 
     /// A guest that takes its interface down and up connects anew.
     pub(super) fn accept(&mut self) {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        if let Ok(guest) = accept_with(&self.listener, flags) {
-            self.guest = Some(guest);
+        if let Medium::Guest(listener, line) = &mut self.medium
+            && let Ok(guest) = accept_with(listener, flags)
+        {
+            *line = Some(guest);
             self.waiting.clear();
         }
     }
 
     /// The length of the next frame; None: there is none now.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Option<usize> {
-        let guest = self.guest.as_ref()?;
-        match recv(guest, buffer, RecvFlags::empty()) {
-            Ok((_, len)) if len > 0 => {
+        let received = match &self.medium {
+            Medium::Guest(_, line) => {
+                recv(line.as_ref()?, buffer, RecvFlags::empty()).map(|(_, len)| len)
+            }
+            Medium::Device(line) => read(line.as_ref()?, buffer),
+        };
+        match received {
+            Ok(len) if len > 0 => {
                 self.received += 1;
                 Some(len)
             }
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => None,
+            // An interface that is down may come up again.
+            Err(Errno::AGAIN | Errno::INTR | Errno::NETDOWN) => None,
             Ok(_) | Err(_) => {
                 self.close();
                 None
@@ -91,16 +133,18 @@ impl Port {
     }
 
     fn close(&mut self) {
-        self.guest = None;
+        match &mut self.medium {
+            Medium::Guest(_, line) | Medium::Device(line) => *line = None,
+        }
         self.waiting.clear();
     }
 
     /// Sends a frame, or keeps it until the guest takes it. False: nobody is there, or no room.
     pub(super) fn send(&mut self, frame: &[u8]) -> bool {
-        if self.guest.is_none() {
+        if self.line().is_none() {
             self.accept();
         }
-        if self.guest.is_none() {
+        if self.line().is_none() {
             return false;
         }
         if self.waiting.len() >= MAX_BACKLOG {
@@ -113,13 +157,22 @@ impl Port {
     }
 
     pub(super) fn flush(&mut self) {
-        while let (Some(guest), Some(frame)) = (&self.guest, self.waiting.front()) {
-            match send(guest, frame, SendFlags::NOSIGNAL) {
-                Ok(_) => {
+        while let (Some(line), Some(frame)) = (self.line(), self.waiting.front()) {
+            let sent = match self.medium {
+                Medium::Guest(..) => send(line, frame, SendFlags::NOSIGNAL),
+                Medium::Device(_) => write(line, frame),
+            };
+            match (sent, &self.medium) {
+                (Ok(_), _) => {
                     self.waiting.pop_front();
                 }
-                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => break,
-                Err(_) => self.close(),
+                (Err(Errno::AGAIN | Errno::INTR), _) => break,
+                (Err(_), Medium::Guest(..)) => self.close(),
+                // Too long for it, no room, or it is down; whether it is gone shows on reading.
+                (Err(_), Medium::Device(_)) => {
+                    self.waiting.pop_front();
+                    self.overflowed += 1;
+                }
             }
         }
     }

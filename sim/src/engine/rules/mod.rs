@@ -141,8 +141,14 @@ impl Sim<'_> {
                 continue;
             }
             start = self.launch(port, queue, passing.id, start);
-            for held in self.held.passed(Way::Queue(port, queue), pair) {
-                start = self.launch(port, queue, held.id, start);
+            for Held { id, way, .. } in self.held.passed(Way::Queue(port, queue), pair) {
+                match way {
+                    Way::Queue(own, _) if own == port => {
+                        start = self.launch(port, queue, id, start);
+                    }
+                    Way::Queue(other, queue) => self.send_control(other, queue, id),
+                    Way::Link(_) | Way::Pause(_) => {}
+                }
             }
         }
         self.ports[port as usize].busy_until = start.max(least);

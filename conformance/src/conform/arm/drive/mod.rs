@@ -11,7 +11,7 @@ use crate::conform::evidence::{Completion, Flow, Status};
 use plan::Plan;
 use run::Progress;
 use std::time::Duration;
-use xoff_sim::model::{Model, Op, Transport};
+use xoff_sim::model::{Framing, Model, Op, Transport};
 
 /// Flows and what became of them.
 pub(super) struct Driven {
@@ -22,6 +22,7 @@ pub(super) struct Driven {
 /// What is to be driven.
 pub(super) struct Task {
     plans: Vec<Plan>,
+    ipv6: bool,
     pub(super) mtu: u32,
     /// How long flows may take.
     patience: Duration,
@@ -38,6 +39,7 @@ impl Task {
         Ok(Task {
             mtu: plans.iter().map(|plan| plan.mtu).min().unwrap_or(1024),
             plans,
+            ipv6: matches!(model.framing, Framing::RoceV2 { ipv6: true, .. }),
             patience: until.map_or(patience, |until| until.min(patience)),
             quiet: QUIET + longest_delay(model),
         })
@@ -84,7 +86,7 @@ struct Connected {
 pub(super) fn drive(agents: &mut [Agent], task: &Task) -> Result<Driven, AgentError> {
     let mut devices = Vec::new();
     for agent in agents.iter_mut() {
-        devices.push(open(agent)?);
+        devices.push(open(agent, task.ipv6)?);
     }
     let mut flows = Vec::new();
     for plan in &task.plans {
@@ -105,10 +107,11 @@ pub(super) fn drive(agents: &mut [Agent], task: &Task) -> Result<Driven, AgentEr
     })
 }
 
-fn open(agent: &mut Agent) -> Result<Device, AgentError> {
+fn open(agent: &mut Agent, ipv6: bool) -> Result<Device, AgentError> {
     let request = Request::Open {
         device: None,
         gid_index: None,
+        ipv6,
     };
     match agent.ask(&request)? {
         Reply::Opened(device) => Ok(device),

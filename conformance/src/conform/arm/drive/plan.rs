@@ -141,7 +141,7 @@ fn plan(model: &Model, index: usize, spec: &FlowSpec) -> Result<Plan, String> {
         ample: spec.receives.is_none(),
         start_ns: spec.start.ps() / 1000,
         mtu,
-        first_psn: first_psn(index),
+        first_psn: spec.first_psn.unwrap_or_else(|| first_psn(index)),
         traffic_class: [spec.data.dscp << 2 | ect, spec.ack.dscp << 2 | ect],
         max_rd_atomic: u8::try_from(near.rc.max_rd_atomic).unwrap_or(u8::MAX),
         timeout: timeout_code(near.rc.timeout),

@@ -167,21 +167,21 @@ fn post(
         progress.reposts.pop_front();
         due += 1;
     }
-    if due > 0 && !progress.receiver_failed {
-        if let Some(agent) = agents.get_mut(flow.ends[1].agent) {
-            let left = plan.messages.saturating_sub(progress.receives);
-            let count = due.min(left);
-            post_receives(agent, plan, flow.ends[1], progress.receives, count)?;
-            progress.receives += count;
-            posted |= count > 0;
-        }
+    if due > 0
+        && !progress.receiver_failed
+        && let Some(agent) = agents.get_mut(flow.ends[1].agent)
+    {
+        let left = plan.messages.saturating_sub(progress.receives);
+        let count = due.min(left);
+        post_receives(agent, plan, flow.ends[1], progress.receives, count)?;
+        progress.receives += count;
+        posted |= count > 0;
     }
     let room = progress.window(flow);
     if room == 0 || begun.elapsed() < Duration::from_nanos(plan.start_ns) {
         return Ok(posted);
     }
     if let Some(agent) = agents.get_mut(flow.ends[0].agent) {
-        // Where only some may be under way, each goes as soon as it may.
         for (wr, count) in pieces(flow, progress.posted, room) {
             agent.done(&sends(flow, wr, count))?;
             progress.posted += count;

@@ -4,7 +4,7 @@ use crate::conform::expect::{CnpScope, Expect};
 use crate::conform::facts::{Facts, Seen};
 use crate::conform::suite::Judged;
 use crate::conform::suite::view::{describe, is_reliable, layout};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use xoff_sim::model::Transport;
 use xoff_sim::rules::Class;
@@ -25,10 +25,36 @@ struct Event {
     qp: Option<u32>,
 }
 
-impl Event {
-    fn about(&self, other: &Event) -> bool {
-        let qp = self.qp.is_none() || other.qp.is_none() || self.qp == other.qp;
-        self.from == other.from && self.to == other.to && qp
+/// Frames of events by who notifies whom, and which queue pair.
+#[derive(Debug, Default)]
+struct Index(BTreeMap<(IpAddr, IpAddr), BTreeMap<Option<u32>, Vec<u64>>>);
+
+impl Index {
+    fn of(events: &[Event]) -> Index {
+        let mut index = Index::default();
+        for event in events {
+            let ends = index.0.entry((event.from, event.to)).or_default();
+            ends.entry(event.qp).or_default().push(event.frame);
+        }
+        index
+    }
+
+    /// Frames of the events that are about the same queue pair, as far as it is known.
+    fn about(&self, event: &Event) -> impl Iterator<Item = &Vec<u64>> {
+        let ends = self.0.get(&(event.from, event.to)).into_iter().flatten();
+        let known = event.qp;
+        ends.filter(move |(qp, _)| qp.is_none() || known.is_none() || **qp == known)
+            .map(|(_, frames)| frames)
+    }
+
+    fn before(&self, event: &Event) -> bool {
+        let first = |frames: &Vec<u64>| frames.first().is_some_and(|f| *f < event.frame);
+        self.about(event).any(first)
+    }
+
+    fn after(&self, event: &Event) -> bool {
+        let last = |frames: &Vec<u64>| frames.last().is_some_and(|f| *f > event.frame);
+        self.about(event).any(last)
     }
 }
 
@@ -103,39 +129,26 @@ pub(super) fn for_marks(facts: &Facts<'_>) -> Judged {
         stimuli: marks.len() as u64,
         ..Judged::default()
     };
-    let mut told: Vec<&Event> = Vec::new();
+    let mut causes = marks.clone();
+    if facts.expect.nack_triggered_cnp {
+        causes.extend(refusals(facts));
+        causes.sort_by_key(|event| event.frame);
+    }
+    let causes = Index::of(&causes);
+    for cnp in cnps.iter().filter(|cnp| !causes.before(cnp)) {
+        let what = format!("a CNP to {} without marked data from it", cnp.to);
+        judged.saw();
+        judged.fault(what, &[cnp.frame]);
+    }
+    let cnps = Index::of(&cnps);
+    let mut told = BTreeSet::new();
     for mark in &marks {
-        if told.iter().any(|other| other.about(mark)) {
-            continue;
-        }
-        told.push(mark);
-        let answered = cnps
-            .iter()
-            .any(|cnp| cnp.about(mark) && cnp.frame > mark.frame);
-        if !answered {
-            let to = mark
+        if told.insert((mark.from, mark.to, mark.qp)) && !cnps.after(mark) {
+            let qp = mark
                 .qp
                 .map_or(String::new(), |qp| format!(", queue pair {qp:#08x}"));
-            let what = format!("no CNP to {}{to}, whose data arrive marked", mark.to);
+            let what = format!("no CNP to {}{qp}, whose data arrive marked", mark.to);
             judged.fault(what, &[mark.frame]);
-        }
-    }
-    let naks = if facts.expect.nack_triggered_cnp {
-        refusals(facts)
-    } else {
-        Vec::new()
-    };
-    for cnp in &cnps {
-        let cause = |event: &&Event| event.about(cnp) && event.frame < cnp.frame;
-        if marks
-            .iter()
-            .find(cause)
-            .or(naks.iter().find(cause))
-            .is_none()
-        {
-            let what = format!("a CNP to {} without marked data from it", cnp.to);
-            judged.saw();
-            judged.fault(what, &[cnp.frame]);
         }
     }
     judged
@@ -199,9 +212,12 @@ pub(super) fn count(facts: &Facts<'_>) -> Judged {
             *next = cause.at_ns.saturating_add(expect.cnp_interval_ns);
         }
     }
+    let mut sent: BTreeMap<Clock, u64> = BTreeMap::new();
+    for cnp in &cnps {
+        *sent.entry(clock(expect.cnp_scope, cnp)).or_default() += 1;
+    }
     for (clock_of, (wanted, _, frame)) in due {
-        let same = |cnp: &&Event| clock(expect.cnp_scope, cnp) == clock_of;
-        let found = cnps.iter().filter(same).count() as u64;
+        let found = sent.get(&clock_of).copied().unwrap_or_default();
         // Where captures are made after queues, a mark near the end of an interval may count
         // for either.
         let tolerance = wanted / 20;
@@ -214,17 +230,22 @@ pub(super) fn count(facts: &Facts<'_>) -> Judged {
     judged
 }
 
+/// How near a NAK and the CNP that it triggers are, ns.
+const NEAR: u64 = 1_000_000;
+
 /// CC-04: loss without marks.
 pub(super) fn on_nak(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
     let (naks, cnps, marks) = (refusals(facts), notifications(facts), marks(facts));
     let triggered = facts.expect.nack_triggered_cnp;
-    for nak in &naks {
-        if marks.iter().any(|mark| mark.about(nak)) {
-            continue;
-        }
-        let near = |cnp: &&Event| cnp.about(nak) && cnp.at_ns.abs_diff(nak.at_ns) < 1_000_000;
-        let notified = cnps.iter().find(near);
+    let marks = Index::of(&marks);
+    for nak in naks.iter().filter(|nak| marks.about(nak).next().is_none()) {
+        // Captures are in the order of time.
+        let from = cnps.partition_point(|cnp| cnp.at_ns < nak.at_ns.saturating_sub(NEAR));
+        let notified = cnps[from..]
+            .iter()
+            .take_while(|cnp| cnp.at_ns <= nak.at_ns.saturating_add(NEAR))
+            .find(|cnp| (cnp.from, cnp.to, cnp.qp) == (nak.from, nak.to, nak.qp));
         let mut frames = vec![nak.frame];
         frames.extend(notified.map(|cnp| cnp.frame));
         judged.expect(notified.is_some() == triggered, &frames, || {
@@ -238,18 +259,22 @@ pub(super) fn on_nak(facts: &Facts<'_>) -> Judged {
 /// W-15.
 pub(in super::super) fn format(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
-    let marks = marks(facts);
-    let sent = facts.sent().filter(|(seen, _)| seen.class == Class::Cnp);
-    for (seen, packet) in sent {
+    let mut marks = marks(facts);
+    marks.retain(|mark| mark.qp.is_some());
+    let marks = Index::of(&marks);
+    for cnp in notifications(facts) {
+        let Some(seen) = facts.seen.get(cnp.frame as usize - 1) else {
+            continue;
+        };
+        let Some(packet) = seen.roce() else {
+            continue;
+        };
         judged.saw();
         if let Some(why) = wrong(facts, seen, packet) {
             judged.fault(format!("{}: {why}", describe(packet)), &[seen.number]);
         }
-        let known = |mark: &&Event| mark.qp.is_some() && mark.frame < seen.number;
-        let here = |mark: &&Event| mark.from == packet.network.src && mark.to == packet.network.dst;
-        let mut known = marks.iter().filter(known).filter(here).peekable();
-        let at_fault = |mark: &Event| mark.qp == Some(packet.bth.dest_qp);
-        if known.peek().is_some() && !known.any(at_fault) {
+        let anyone = Event { qp: None, ..cnp };
+        if marks.before(&anyone) && !marks.before(&cnp) {
             let what = describe(packet);
             let why = "no data of this queue pair arrived marked";
             judged.fault(format!("{what}: {why}"), &[seen.number]);
@@ -308,7 +333,7 @@ pub(super) fn counters(facts: &Facts<'_>) -> Judged {
         let marked = own.iter().filter(arrived).count() as u64;
         let value = |name: &str| counters.get(name).copied();
         let handled = value("rp_cnp_handled")
-            .map(|handled| handled + value("rp_cnp_ignored").unwrap_or_default());
+            .map(|handled| handled.saturating_add(value("rp_cnp_ignored").unwrap_or_default()));
         for (name, counted, wire) in [
             ("np_cnp_sent", value("np_cnp_sent"), cnps(true)),
             ("rp_cnp_handled and rp_cnp_ignored", handled, cnps(false)),

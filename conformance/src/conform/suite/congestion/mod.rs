@@ -8,7 +8,11 @@ mod capture;
 pub(super) mod cnp;
 mod counters;
 mod ecn;
+mod forge;
 mod harness;
+mod pause;
+#[cfg(test)]
+mod tests;
 
 type NotOn = (Arm, &'static str);
 
@@ -16,6 +20,10 @@ const NO_FRAMES: NotOn = (Arm::Device, "no frames are seen");
 const NO_COUNTERS: NotOn = (Arm::Trace, "a capture has no counters");
 const SILENT: NotOn = (Arm::Lab, "rxe sends no CNPs (D-RXE-04)");
 const SEEN: &[NotOn] = &[NO_FRAMES];
+const IDLE: NotOn = (Arm::Lab, "rxe does not act on pause frames");
+const NO_TIMES: NotOn = (Arm::Trace, "needs pauses that are sent on purpose");
+const PAUSES: &[NotOn] = &[NO_FRAMES, IDLE];
+const TIMED: &[NotOn] = &[NO_FRAMES, IDLE, NO_TIMES];
 const NOTIFIES: &[NotOn] = &[NO_FRAMES, SILENT];
 const COUNTS: &[NotOn] = &[NO_FRAMES, NO_COUNTERS];
 
@@ -30,6 +38,14 @@ const fn false_evidence(name: &'static str, falsify: fn(&mut Evidence)) -> Mutan
     Mutant {
         name,
         wrong: Wrong::Evidence(falsify),
+    }
+}
+
+/// A report that says something else than what came out.
+const fn spoilt(format: &'static str) -> Mutant {
+    Mutant {
+        name: format,
+        wrong: Wrong::Printer(format),
     }
 }
 
@@ -57,51 +73,6 @@ const fn itself(id: &'static str, judge: fn() -> Judged, mutants: &'static [Muta
     }
 }
 
-/// Every counter of a host is stuck.
-fn stuck(evidence: &mut Evidence) {
-    for counters in &mut evidence.counters {
-        counters.values_mut().for_each(|value| *value = 0);
-    }
-}
-
-/// Every counter counts one too many.
-fn one_more(evidence: &mut Evidence) {
-    for counters in &mut evidence.counters {
-        counters.values_mut().for_each(|value| *value += 1);
-    }
-}
-
-fn discarded(evidence: &mut Evidence) {
-    if let Some(counters) = evidence.counters.first_mut() {
-        counters.insert("rx_discards_phy".to_owned(), 3);
-    }
-}
-
-fn lost_frame(evidence: &mut Evidence) {
-    let at = evidence.frames.iter().position(|frame| !frame.out);
-    if let Some(at) = at {
-        evidence.frames.remove(at);
-    }
-}
-
-fn clock_stepped(evidence: &mut Evidence) {
-    if let Some(frame) = evidence.frames.get_mut(9) {
-        frame.at_ns += 1_000_000_000;
-    }
-}
-
-fn snapped(evidence: &mut Evidence) {
-    for frame in &mut evidence.frames {
-        frame.bytes.truncate(128);
-    }
-}
-
-fn one_direction(evidence: &mut Evidence) {
-    evidence
-        .frames
-        .retain(|frame| frame.host == 0 || !frame.out);
-}
-
 pub(super) const CASES: &[Case] = &[
     case(
         "CC-01",
@@ -109,10 +80,15 @@ pub(super) const CASES: &[Case] = &[
         cnp::for_marks,
         SEEN,
         &[
-            wrong("no CNPs", stack!("action = 'drop'" "class = 'cnp'")),
+            wrong("no CNPs", stack!("action = 'drop'", "class = 'cnp'")),
             wrong(
                 "CNPs without marks",
-                stack!("action = 'inject'" "frame = 'cnp'" "class = 'ack'" "nth = 1"),
+                stack!(
+                    "action = 'inject'",
+                    "frame = 'cnp'",
+                    "class = 'ack'",
+                    "nth = 1"
+                ),
             ),
         ],
     ),
@@ -123,7 +99,7 @@ pub(super) const CASES: &[Case] = &[
         NOTIFIES,
         &[wrong(
             "CNPs twice",
-            stack!("action = 'duplicate'" "class = 'cnp'"),
+            stack!("action = 'duplicate'", "class = 'cnp'"),
         )],
     ),
     case(
@@ -134,11 +110,11 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "too few CNPs",
-                stack!("action = 'drop'" "class = 'cnp'" "every = 2"),
+                stack!("action = 'drop'", "class = 'cnp'", "every = 2"),
             ),
             wrong(
                 "too many CNPs",
-                stack!("action = 'duplicate'" "class = 'cnp'"),
+                stack!("action = 'duplicate'", "class = 'cnp'"),
             ),
         ],
     ),
@@ -149,18 +125,22 @@ pub(super) const CASES: &[Case] = &[
         SEEN,
         &[wrong(
             "CNPs with NAKs",
-            stack!("action = 'inject'" "frame = 'cnp'" "class = 'nak'"),
+            stack!("action = 'inject'", "frame = 'cnp'", "class = 'nak'"),
         )],
     ),
     case(
         "CC-14",
-        &["marked"],
+        &["marked", "congested"],
         ecn::bits,
         SEEN,
         &[
             wrong(
                 "a host marks",
-                stack!("action = 'ecn'" "class = 'data'" "nth = 3"),
+                stack!("action = 'ecn'", "class = 'data'", "nth = 3"),
+            ),
+            wrong(
+                "the network marks what is not capable",
+                "[[rule]]\naction = 'ecn'\nclass = 'data'\nevery = 3",
             ),
             wrong(
                 "ECN-capability is taken away",
@@ -176,10 +156,76 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "CNPs are not counted",
-                stack!("action = 'duplicate'" "class = 'cnp'"),
+                stack!("action = 'duplicate'", "class = 'cnp'"),
             ),
-            false_evidence("a stuck counter", stuck),
+            false_evidence("a stuck counter", forge::stuck),
         ],
+    ),
+    case(
+        "P-01",
+        &["pfc-congestion"],
+        pause::form,
+        PAUSES,
+        &[
+            false_evidence("a VLAN tag", forge::tagged),
+            false_evidence("no source address", forge::without_source),
+            false_evidence("a short frame", forge::short),
+        ],
+    ),
+    case(
+        "P-02",
+        &["pfc-congestion"],
+        pause::class_vector,
+        PAUSES,
+        &[
+            false_evidence("a ninth class", forge::ninth_class),
+            false_evidence("a time without its class", forge::stray_time),
+        ],
+    ),
+    case(
+        "P-03",
+        &["pfc-congestion", "pfc-timed"],
+        pause::only_listed,
+        TIMED,
+        &[
+            false_evidence("another class stops", forge::other_class),
+            false_evidence("every class stops", forge::all_stop),
+        ],
+    ),
+    case(
+        "P-04",
+        &["pfc-timed"],
+        pause::duration,
+        TIMED,
+        &[false_evidence("half the time", forge::half_the_time)],
+    ),
+    case(
+        "P-05",
+        &["pfc-timed"],
+        pause::resumption,
+        TIMED,
+        &[false_evidence("resumes late", forge::slow_to_resume)],
+    ),
+    case(
+        "P-06",
+        &["global-pause"],
+        pause::global,
+        TIMED,
+        &[false_evidence("obeys any pause", forge::obeys_all)],
+    ),
+    case(
+        "P-07",
+        &["pfc-void"],
+        pause::empty_vector,
+        TIMED,
+        &[false_evidence("obeys any pause", forge::obeys_all)],
+    ),
+    case(
+        "P-08",
+        &["pfc-void"],
+        pause::malformed,
+        TIMED,
+        &[false_evidence("obeys any pause", forge::obeys_all)],
     ),
     case(
         "N-01",
@@ -187,8 +233,8 @@ pub(super) const CASES: &[Case] = &[
         counters::equal,
         COUNTS,
         &[
-            false_evidence("a stuck counter", stuck),
-            false_evidence("counters that count twice", one_more),
+            false_evidence("a stuck counter", forge::stuck),
+            false_evidence("counters that count twice", forge::one_more),
         ],
     ),
     case(
@@ -196,14 +242,14 @@ pub(super) const CASES: &[Case] = &[
         &["counted"],
         counters::moving,
         COUNTS,
-        &[false_evidence("a stuck counter", stuck)],
+        &[false_evidence("a stuck counter", forge::stuck)],
     ),
     case(
         "N-03",
         &["clean"],
         counters::discards,
         COUNTS,
-        &[false_evidence("frames are discarded", discarded)],
+        &[false_evidence("frames are discarded", forge::discarded)],
     ),
     case(
         "T-01",
@@ -211,8 +257,8 @@ pub(super) const CASES: &[Case] = &[
         capture::complete,
         SEEN,
         &[
-            false_evidence("a frame is missing", lost_frame),
-            false_evidence("the clock was set", clock_stepped),
+            false_evidence("a frame is missing", forge::lost_frame),
+            false_evidence("the clock was set", forge::clock_stepped),
         ],
     ),
     case(
@@ -221,8 +267,8 @@ pub(super) const CASES: &[Case] = &[
         capture::sufficient,
         SEEN,
         &[
-            false_evidence("frames are cut", snapped),
-            false_evidence("one direction is missing", one_direction),
+            false_evidence("frames are cut", forge::snapped),
+            false_evidence("one direction is missing", forge::one_direction),
         ],
     ),
     itself(
@@ -257,4 +303,15 @@ pub(super) const CASES: &[Case] = &[
             wrong: Wrong::Harness(harness::not_cited),
         }],
     ),
+    Case {
+        id: "H-05",
+        means: Means::Printer,
+        not_on: &[],
+        mutants: &[
+            spoilt("json"),
+            spoilt("junit"),
+            spoilt("tap"),
+            spoilt("sarif"),
+        ],
+    },
 ];

@@ -1,10 +1,10 @@
 //! Acknowledgements, and what the wire does to the order and number of packets.
 
-use super::exchange::{Exchange, Took, is_sequence_nak, reliable};
 use super::outcome::{complaint, expect_whole, first_error, successes};
 use super::timers::give_up;
 use super::{Case, FOREIGN, judged_by};
 use crate::conform::evidence::Evidence;
+use crate::conform::exchange::{Exchange, Took, is_sequence_nak, reliable};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Facts, Judged};

@@ -1,9 +1,9 @@
 //! Atomic operations.
 
-use super::exchange::{Took, reliable};
 use super::outcome::expect_whole;
 use super::{Case, FOREIGN, judged_by};
 use crate::conform::evidence::Evidence;
+use crate::conform::exchange::{Took, reliable};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Facts, Judged};

@@ -6,7 +6,6 @@ use crate::conform::facts::Facts;
 
 mod acks;
 mod atomics;
-mod exchange;
 mod forge;
 mod naks;
 mod outcome;

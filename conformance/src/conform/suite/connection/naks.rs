@@ -1,8 +1,8 @@
 //! Gaps, the NAKs that report them, and what requesters do about it.
 
-use super::exchange::{Cause, Edge, Exchange, Took, is_sequence_nak, reliable};
 use super::outcome::expect_whole;
 use super::{Case, FOREIGN, judged_by};
+use crate::conform::exchange::{Cause, Edge, Exchange, Took, is_sequence_nak, reliable};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Evidence, Facts, Judged};
@@ -382,7 +382,7 @@ fn corrupt_as_lost(facts: &Facts<'_>) -> Judged {
 /// Finds fault if a spoiled packet is acknowledged before it comes again.
 fn taken(exchange: &Exchange<'_>, spoiled: usize, judged: &mut Judged) {
     let psn = exchange.steps[spoiled].psn;
-    let whole = |step: &&super::exchange::Step<'_>| {
+    let whole = |step: &&crate::conform::exchange::Step<'_>| {
         step.is(Half::Requests, false) && step.is_sound() && step.psn == psn
     };
     if exchange.steps[..spoiled].iter().any(|step| whole(&step)) {

@@ -1,16 +1,9 @@
 //! What the applications got.
 
-use super::exchange::Exchange;
 use crate::conform::Judged;
 use crate::conform::evidence::{Flow, Status};
+use crate::conform::exchange::Exchange;
 use xoff_sim::model::Op;
-
-/// As `enum ibv_wc_status` has it, without the prefix.
-pub(super) fn status_name(status: Status) -> String {
-    let name = serde_json::to_value(status);
-    let name = name.ok().and_then(|name| name.as_str().map(str::to_owned));
-    name.unwrap_or_else(|| format!("{status:?}"))
-}
 
 /// The first completion that is no success.
 pub(super) fn first_error(flow: &Flow) -> Option<(usize, Status)> {
@@ -29,7 +22,7 @@ pub(super) fn successes(flow: &Flow) -> u64 {
 pub(super) fn complaint(flow: &Flow) -> Option<String> {
     let name = &flow.name;
     if let Some((index, status)) = first_error(flow) {
-        let status = status_name(status);
+        let status = status.name();
         return Some(format!("{name}: message {index} completed with {status}"));
     }
     let (done, messages) = (flow.completions.len() as u64, flow.messages);

@@ -1,9 +1,9 @@
 //! RDMA READ: gaps in responses, repetitions in part and in whole.
 
-use super::exchange::{Exchange, Step, reliable};
 use super::outcome::expect_whole;
 use super::{Case, FOREIGN, judged_by};
 use crate::conform::evidence::Evidence;
+use crate::conform::exchange::{Exchange, Step, reliable};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Facts, Judged};

@@ -1,9 +1,9 @@
 //! Requests that break the rules.
 
-use super::exchange::{Exchange, Step, Took, nak_code, reliable};
-use super::outcome::{first_error, status_name};
+use super::outcome::first_error;
 use super::{Case, FOREIGN, judged_by};
 use crate::conform::evidence::{Evidence, Status};
+use crate::conform::exchange::{Exchange, Step, Took, nak_code, reliable};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Facts, Judged};
@@ -118,14 +118,15 @@ fn invalid_request(facts: &Facts<'_>) -> Judged {
         judged.expect(refused, &shown, || {
             let answer = match (answer, code) {
                 (None, _) => "not answered".to_owned(),
+                (Some(a), _) if a.psn != psn => "executed".to_owned(),
                 (Some(_), Some(code)) => format!("answered by NAK code {code}"),
                 (Some(_), None) => "acknowledged".to_owned(),
             };
-            format!("{name}: {opcode} {wrong} (PSN {psn}) was {answer} instead of NAK code 1")
+            format!("{name}: {opcode} {wrong} (PSN {psn}) was {answer} instead of refused")
         });
         let status = first_error(exchange.flow).map(|(_, status)| status);
         if status != Some(Status::RemInvReqErr) {
-            let status = status.map_or("success".to_owned(), status_name);
+            let status = status.map_or("success".to_owned(), Status::name);
             let what =
                 format!("{name}: {status} instead of REM_INV_REQ_ERR after {opcode} {wrong}");
             judged.fault(what, &shown);

@@ -1,9 +1,9 @@
 //! Receiver not ready.
 
-use super::exchange::{Exchange, Step, reliable};
-use super::outcome::{complaint, first_error, status_name};
+use super::outcome::{complaint, first_error};
 use super::{Case, FOREIGN, judged_by};
 use crate::conform::evidence::{Evidence, Status};
+use crate::conform::exchange::{Exchange, Step, reliable};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Facts, Judged};
@@ -99,8 +99,14 @@ fn rnr_wait(facts: &Facts<'_>) -> Judged {
             };
             codes.insert(code);
             judged.saw();
-            let mut later = exchange.steps[index..].iter();
-            let again = later.find(|s| s.is(Half::Requests, true) && s.psn == rnr.psn);
+            let mut later = exchange.steps[index + 1..].iter();
+            let next =
+                |s: &&Step<'_>| s.psn == rnr.psn && (s.is(Half::Requests, true) || is_rnr(s));
+            let again = later.find(next);
+            // The last one that came counts.
+            if again.is_some_and(is_rnr) {
+                continue;
+            }
             let Some(again) = again else {
                 if !exchange.cut && first_error(exchange.flow).is_none() {
                     let what = format!("{name}: PSN {} was not sent again after RNR", rnr.psn);
@@ -172,7 +178,7 @@ fn rnr_limit(facts: &Facts<'_>) -> Judged {
             ),
             Some(other) => {
                 judged.saw();
-                let other = status_name(other);
+                let other = other.name();
                 judged.fault(
                     format!("{name}: {other} instead of RNR_RETRY_EXC_ERR"),
                     &frames,

@@ -1,9 +1,9 @@
 //! The ACK timeout and the limit of retries.
 
-use super::exchange::{Cause, Edge, Exchange, Restart, is_sequence_nak, reliable};
-use super::outcome::{complaint, expect_whole, first_error, status_name};
+use super::outcome::{complaint, expect_whole, first_error};
 use super::{Case, FOREIGN, judged_by};
 use crate::conform::evidence::{Evidence, Status};
+use crate::conform::exchange::{Cause, Edge, Exchange, Restart, is_sequence_nak, reliable};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Facts, Judged};
@@ -197,11 +197,11 @@ fn ack_timeout(facts: &Facts<'_>) -> Judged {
             // The frames' times are those of the wire, not of the timer.
             if waited < timeout - timeout / 50 {
                 let (waited, timeout) = (ms(waited), ms(timeout));
-                let what = format!("{name}: timeout of PSN {psn} after {waited} of {timeout}");
+                let what = format!("{name}: early timeout of PSN {psn}, {waited} of {timeout}");
                 judged.fault(what, &[first.number]);
             } else if waited > bound {
                 let (waited, bound) = (ms(waited), ms(bound));
-                let what = format!("{name}: timeout of PSN {psn} after {waited}, bound {bound}");
+                let what = format!("{name}: late timeout of PSN {psn}, {waited}, bound {bound}");
                 judged.fault(what, &[first.number]);
             }
         }
@@ -253,7 +253,7 @@ fn retry_limit(facts: &Facts<'_>) -> Judged {
                 format!("{name}: retry_cnt {limit}, but failure after {retries} of PSN {psn}")
             }),
             Some(other) => {
-                let other = status_name(other);
+                let other = other.name();
                 judged.saw();
                 judged.fault(format!("{name}: {other} instead of RETRY_EXC_ERR"), shown);
             }

@@ -1,10 +1,10 @@
 //! Unreliable connections.
 
-use super::exchange::{Exchange, unreliable};
 use super::forge;
-use super::outcome::{complaint, first_error, status_name};
+use super::outcome::{complaint, first_error};
 use super::{Case, FOREIGN, judged_by};
 use crate::conform::evidence::{Completion, Evidence, Status};
+use crate::conform::exchange::{Exchange, unreliable};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Mutant, Wrong};
 use crate::conform::{Facts, Judged};
@@ -112,7 +112,7 @@ fn expect_silence(exchange: &Exchange<'_>, judged: &mut Judged) {
         );
     }
     if let Some((index, status)) = first_error(exchange.flow) {
-        let (name, status) = (exchange.name(), status_name(status));
+        let (name, status) = (exchange.name(), status.name());
         judged.fault(
             format!("{name}: message {index} completed with {status}"),
             &[],

@@ -72,14 +72,19 @@ pub(super) fn migreq(facts: &Facts<'_>) -> Judged {
         seen.class != Class::Cnp && super::super::view::is_connected(packet)
     };
     for (_, stream) in streams(facts, connected) {
+        let Some(((first, packet), rest)) = stream.split_first() else {
+            continue;
+        };
         judged.saw();
-        let wrong = stream.iter().find(|(_, p)| p.bth.migreq != wanted);
-        if let Some((seen, packet)) = wrong {
-            let (what, bit) = (describe(packet), u8::from(wanted));
-            judged.fault(
-                format!("{what}: MigReq is not the initial {bit}"),
-                &[seen.number],
-            );
+        let bit = packet.bth.migreq;
+        if let Some((seen, other)) = rest.iter().find(|(_, p)| p.bth.migreq != bit) {
+            let what = format!("{}: the migration state changes", describe(other));
+            judged.fault(what, &[first.number, seen.number]);
+        }
+        if bit != wanted {
+            let (what, wanted) = (describe(packet), u8::from(wanted));
+            let what = format!("{what}: MigReq is not the initial {wanted}");
+            judged.fault(what, &[first.number]);
         }
     }
     judged

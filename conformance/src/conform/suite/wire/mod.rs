@@ -43,17 +43,37 @@ const fn case(
 /// A receiver that takes what it must drop.
 const ACKNOWLEDGES: Mutant = wrong(
     "acknowledges what it must drop",
-    stack!("action = 'rewrite'" "field = 'psn'" "add = 1" "class = 'ack'" "from = 'h1'"),
+    stack!(
+        "action = 'rewrite'",
+        "field = 'psn'",
+        "add = 1",
+        "class = 'ack'",
+        "from = 'h1'"
+    ),
 );
 /// A receiver that answers what it must drop.
 const REFUSES: Mutant = wrong(
     "refuses what it must drop",
-    stack!("action = 'inject'" "frame = 'nak'" "class = 'ack'" "from = 'h1'" "nth = 2" "psn_add = 1"),
+    stack!(
+        "action = 'inject'",
+        "frame = 'nak'",
+        "class = 'ack'",
+        "from = 'h1'",
+        "nth = 2",
+        "psn_add = 1"
+    ),
 );
 /// A receiver that refuses what it must take.
 const MINDS: Mutant = wrong(
     "refuses what it must take",
-    stack!("action = 'inject'" "frame = 'nak'" "class = 'ack'" "from = 'h1'" "nth = 2" "psn_add = 1"),
+    stack!(
+        "action = 'inject'",
+        "frame = 'nak'",
+        "class = 'ack'",
+        "from = 'h1'",
+        "nth = 2",
+        "psn_add = 1"
+    ),
 );
 
 pub(super) const CASES: &[Case] = &[
@@ -64,7 +84,7 @@ pub(super) const CASES: &[Case] = &[
         SEEN,
         &[wrong(
             "a wrong ICRC",
-            stack!("action = 'corrupt'" "class = 'data'" "nth = 3"),
+            stack!("action = 'corrupt'", "class = 'data'", "nth = 3"),
         )],
     ),
     case(
@@ -74,7 +94,7 @@ pub(super) const CASES: &[Case] = &[
         &[NO_FRAMES, LAB_IPV4],
         &[wrong(
             "a wrong ICRC",
-            stack!("action = 'corrupt'" "class = 'read-response'" "nth = 3"),
+            stack!("action = 'corrupt'", "class = 'read-response'", "nth = 3"),
         )],
     ),
     case(
@@ -106,11 +126,21 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "seven reserved bits are set",
-                stack!("action = 'rewrite'" "field = 'reserved7'" "xor = 1" "class = 'data'"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'reserved7'",
+                    "xor = 1",
+                    "class = 'data'"
+                ),
             ),
             wrong(
                 "six reserved bits are set",
-                stack!("action = 'rewrite'" "field = 'reserved6'" "xor = 32" "class = 'ack'"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'reserved6'",
+                    "xor = 32",
+                    "class = 'ack'"
+                ),
             ),
         ],
     ),
@@ -122,7 +152,13 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "sends another version",
-                stack!("action = 'rewrite'" "field = 'tver'" "value = 1" "class = 'data'" "nth = 1"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'tver'",
+                    "value = 1",
+                    "class = 'data'",
+                    "nth = 1"
+                ),
             ),
             ACKNOWLEDGES,
         ],
@@ -134,7 +170,13 @@ pub(super) const CASES: &[Case] = &[
         SEEN,
         &[wrong(
             "MigReq changes",
-            stack!("action = 'rewrite'" "field = 'migreq'" "xor = 1" "class = 'data'" "every = 2"),
+            stack!(
+                "action = 'rewrite'",
+                "field = 'migreq'",
+                "xor = 1",
+                "class = 'data'",
+                "every = 2"
+            ),
         )],
     ),
     case(
@@ -145,11 +187,22 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "a port below the dynamic ones",
-                stack!("action = 'rewrite'" "field = 'udp-sport'" "value = 4791" "class = 'data'"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'udp-sport'",
+                    "value = 4791",
+                    "class = 'data'"
+                ),
             ),
             wrong(
                 "the port changes",
-                stack!("action = 'rewrite'" "field = 'udp-sport'" "xor = 1" "class = 'data'" "every = 2"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'udp-sport'",
+                    "xor = 1",
+                    "class = 'data'",
+                    "every = 2"
+                ),
             ),
         ],
     ),
@@ -160,7 +213,13 @@ pub(super) const CASES: &[Case] = &[
         SEEN,
         &[wrong(
             "one end derives another port",
-            stack!("action = 'rewrite'" "field = 'udp-sport'" "xor = 1" "from = 'h1'" "class = 'ack'"),
+            stack!(
+                "action = 'rewrite'",
+                "field = 'udp-sport'",
+                "xor = 1",
+                "from = 'h1'",
+                "class = 'ack'"
+            ),
         )],
     ),
     case(
@@ -170,8 +229,42 @@ pub(super) const CASES: &[Case] = &[
         SEEN,
         &[wrong(
             "PadCnt is wrong",
-            stack!("action = 'rewrite'" "field = 'pad'" "xor = 2" "class = 'data'" "every = 3"),
+            stack!(
+                "action = 'rewrite'",
+                "field = 'pad'",
+                "xor = 2",
+                "class = 'data'",
+                "every = 3"
+            ),
         )],
+    ),
+    case(
+        "W-11",
+        &["psn-wrap"],
+        numbers::psn_wrap,
+        CHANGED,
+        &[
+            wrong(
+                "loses its place at the wrap",
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'psn'",
+                    "add = 8388608",
+                    "class = 'data'",
+                    "psn = [40, 60]"
+                ),
+            ),
+            wrong(
+                "answers beyond the wrap too soon",
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'psn'",
+                    "add = 4096",
+                    "class = 'ack'",
+                    "every = 5"
+                ),
+            ),
+        ],
     ),
     case(
         "W-12",
@@ -180,7 +273,13 @@ pub(super) const CASES: &[Case] = &[
         SEEN,
         &[wrong(
             "SEND within WRITE",
-            stack!("action = 'rewrite'" "field = 'opcode'" "xor = 6" "class = 'data'" "psn = 3"),
+            stack!(
+                "action = 'rewrite'",
+                "field = 'opcode'",
+                "xor = 6",
+                "class = 'data'",
+                "psn = 3"
+            ),
         )],
     ),
     case(
@@ -190,7 +289,13 @@ pub(super) const CASES: &[Case] = &[
         SEEN,
         &[wrong(
             "packets that are not full",
-            stack!("action = 'rewrite'" "field = 'pad'" "xor = 3" "class = 'data'" "psn = 3"),
+            stack!(
+                "action = 'rewrite'",
+                "field = 'pad'",
+                "xor = 3",
+                "class = 'data'",
+                "psn = 3"
+            ),
         )],
     ),
     case(
@@ -201,7 +306,13 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "the P_Key changes",
-                stack!("action = 'rewrite'" "field = 'pkey'" "value = 0x8001" "class = 'data'" "nth = 3"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'pkey'",
+                    "value = 0x8001",
+                    "class = 'data'",
+                    "nth = 3"
+                ),
             ),
             ACKNOWLEDGES,
         ],
@@ -214,19 +325,40 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "BECN is 0",
-                stack!("action = 'rewrite'" "field = 'becn'" "value = 0" "class = 'cnp'"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'becn'",
+                    "value = 0",
+                    "class = 'cnp'"
+                ),
             ),
             wrong(
                 "reserved bytes are set",
-                stack!("action = 'rewrite'" "field = 'payload'" "offset = 9" "value = 1" "class = 'cnp'"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'payload'",
+                    "offset = 9",
+                    "value = 1",
+                    "class = 'cnp'"
+                ),
             ),
             wrong(
                 "another queue pair is notified",
-                stack!("action = 'rewrite'" "field = 'dest-qp'" "xor = 1024" "class = 'cnp'"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'dest-qp'",
+                    "xor = 1024",
+                    "class = 'cnp'"
+                ),
             ),
             wrong(
                 "the DSCP of data",
-                stack!("action = 'rewrite'" "field = 'dscp'" "value = 26" "class = 'cnp'"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'dscp'",
+                    "value = 26",
+                    "class = 'cnp'"
+                ),
             ),
         ],
     ),
@@ -238,15 +370,32 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "a reserved syndrome",
-                stack!("action = 'rewrite'" "field = 'syndrome'" "value = 0x5f" "class = 'ack'" "nth = 2"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'syndrome'",
+                    "value = 0x5f",
+                    "class = 'ack'",
+                    "nth = 2"
+                ),
             ),
             wrong(
                 "the MSN is ahead",
-                stack!("action = 'rewrite'" "field = 'msn'" "add = 1" "class = 'ack'"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'msn'",
+                    "add = 1",
+                    "class = 'ack'"
+                ),
             ),
             wrong(
                 "the MSN falls",
-                stack!("action = 'rewrite'" "field = 'msn'" "value = 0" "class = 'ack'" "every = 3"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'msn'",
+                    "value = 0",
+                    "class = 'ack'",
+                    "every = 3"
+                ),
             ),
         ],
     ),
@@ -258,11 +407,22 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "the RETH announces more",
-                stack!("action = 'rewrite'" "field = 'length'" "add = 4" "class = 'data'"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'length'",
+                    "add = 4",
+                    "class = 'data'"
+                ),
             ),
             wrong(
                 "a header is missing",
-                stack!("action = 'rewrite'" "field = 'opcode'" "value = 0x12" "class = 'ack'" "nth = 2"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'opcode'",
+                    "value = 0x12",
+                    "class = 'ack'",
+                    "nth = 2"
+                ),
             ),
         ],
     ),
@@ -274,11 +434,23 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "the DSCP changes",
-                stack!("action = 'rewrite'" "field = 'dscp'" "xor = 1" "class = 'data'" "every = 7"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'dscp'",
+                    "xor = 1",
+                    "class = 'data'",
+                    "every = 7"
+                ),
             ),
             wrong(
                 "ECN is forgotten",
-                stack!("action = 'rewrite'" "field = 'ecn'" "xor = 2" "class = 'data'" "every = 5"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'ecn'",
+                    "xor = 2",
+                    "class = 'data'",
+                    "every = 5"
+                ),
             ),
         ],
     ),
@@ -289,7 +461,13 @@ pub(super) const CASES: &[Case] = &[
         SEEN,
         &[wrong(
             "routers may fragment",
-            stack!("action = 'rewrite'" "field = 'df'" "value = 0" "class = 'data'" "nth = 2"),
+            stack!(
+                "action = 'rewrite'",
+                "field = 'df'",
+                "value = 0",
+                "class = 'data'",
+                "nth = 2"
+            ),
         )],
     ),
     case(
@@ -299,7 +477,13 @@ pub(super) const CASES: &[Case] = &[
         SEEN,
         &[wrong(
             "asks for no answer",
-            stack!("action = 'rewrite'" "field = 'ack-request'" "value = 0" "class = 'data'" "every = 2"),
+            stack!(
+                "action = 'rewrite'",
+                "field = 'ack-request'",
+                "value = 0",
+                "class = 'data'",
+                "every = 2"
+            ),
         )],
     ),
     case(
@@ -310,7 +494,13 @@ pub(super) const CASES: &[Case] = &[
         &[
             wrong(
                 "sends an unknown opcode",
-                stack!("action = 'rewrite'" "field = 'opcode'" "value = 0x1e" "class = 'data'" "nth = 1"),
+                stack!(
+                    "action = 'rewrite'",
+                    "field = 'opcode'",
+                    "value = 0x1e",
+                    "class = 'data'",
+                    "nth = 1"
+                ),
             ),
             ACKNOWLEDGES,
         ],

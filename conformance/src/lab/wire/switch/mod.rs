@@ -56,18 +56,19 @@ impl Switch {
     pub fn new(model: &Model, hosts: &[(u32, String)]) -> Result<Switch, LabError> {
         let refuse = |name: &str| {
             LabError::Message(format!(
-                "the wire can be a switch if all hosts are on the same one: {name} is not"
+                "the wire can be a switch if each host has one link, to the same one: {name} has not"
             ))
         };
         let fabric = Fabric::new(model);
         let mut of_switch = None;
         let mut ports = Vec::new();
         for (host, name) in hosts {
-            let link = model.links.iter().find(|l| l.a == *host || l.b == *host);
-            let other = link.map(|l| if l.a == *host { l.b } else { l.a });
-            let (Some(link), Some(node)) = (link, other) else {
+            let links = model.links.iter();
+            let mut links = links.filter(|l| l.a == *host || l.b == *host);
+            let (Some(link), None) = (links.next(), links.next()) else {
                 return Err(refuse(name));
             };
+            let node = if link.a == *host { link.b } else { link.a };
             let Some(Role::Switch(profile)) = model.nodes.get(node as usize).map(|n| n.role) else {
                 return Err(refuse(name));
             };

@@ -1,6 +1,9 @@
 //! The lab with real kernels, where there is one in the cache; otherwise a note says why not.
 
 use crate::support::guest_kernel;
+mod down;
+mod ports;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -43,10 +46,14 @@ impl Lab {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
+        self.verb("run", &self.kernel, arguments)
+    }
+
+    fn verb(&self, verb: &str, kernel: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(XOFF);
         command
-            .args(["lab", "run", "lab.toml", "--kernel"])
-            .arg(&self.kernel);
+            .args(["lab", verb, "lab.toml", "--kernel"])
+            .arg(kernel);
         command
             .args(arguments)
             .current_dir(&self.dir)
@@ -81,6 +88,15 @@ impl Lab {
         let line = |path: &Path| fs::read(path.join("cmdline")).unwrap_or_default();
         let alive = |path: &Path| String::from_utf8_lossy(&line(path)).contains(&mark);
         processes.filter(|entry| alive(&entry.path())).count()
+    }
+
+    /// What is in the directory, without those of runs.
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.dir).unwrap().filter_map(Result::ok);
+        let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<_> = names.filter(|n| !n.starts_with("xoff-lab-")).collect();
+        names.sort();
+        names
     }
 
     #[track_caller]
@@ -189,7 +205,8 @@ fn a_guest_that_hangs_or_dies_is_named() {
 #[test]
 fn nothing_survives_a_killed_lab() {
     let Some(lab) = Lab::new("kill") else { return };
-    let mut child = lab.command(&["--", "sleep 60"]).spawn().unwrap();
+    let capture = ["--pcap", "a.pcapng", "--"];
+    let mut child = lab.command(&capture).arg("sleep 60").spawn().unwrap();
     let begun = Instant::now();
     while lab.guests() < 2 && begun.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(20));
@@ -197,9 +214,11 @@ fn nothing_survives_a_killed_lab() {
     assert!(lab.guests() >= 2);
     child.kill().unwrap();
     child.wait().unwrap();
-    let next = lab.run(&["--", "true"]);
+    assert_eq!(lab.files().len(), 3, "{:?}", lab.files());
+    let next = lab.command(&capture).arg("true").output().unwrap();
     assert_eq!(next.status.code(), Some(0), "{}", text(&next.stderr));
     lab.assert_clean();
+    assert_eq!(lab.files(), ["a.pcapng", "lab.toml"]);
 }
 
 #[test]
@@ -222,7 +241,6 @@ fn without_a_kernel_the_lab_says_what_to_do() {
         told.contains("lab build") || told.contains("apt-get install"),
         "{told}"
     );
-    assert!(run(&["run", "lab.toml"]).contains("xoff lab run"));
     assert!(run(&["lab", "run", "lab.toml", "--on", "h7=true"]).contains("no such host"));
     assert!(run(&["lab", "agent"]).contains("first process"));
     let told = run(&[

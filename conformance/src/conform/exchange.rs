@@ -1,8 +1,8 @@
 //! What passed between the two ends of a queue pair, in order, and what a responder must make of it.
 
-use crate::conform::Facts;
-use crate::conform::evidence::Flow;
-use crate::conform::facts::Half;
+use super::Facts;
+use super::evidence::Flow;
+use super::facts::Half;
 use std::collections::BTreeMap;
 use xoff_sim::model::Transport;
 use xoff_sim::rules::Class;

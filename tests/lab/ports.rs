@@ -1,0 +1,136 @@
+//! Real interfaces at the wire, and the wire as a switch.
+
+use super::{Lab, XOFF, text};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// A host in a network namespace of its own asks another through the wire: one port is a TAP
+/// interface, the other one end of a pair.
+const SCRIPT: &str = r#"
+set -e
+ip link set lo up
+ip link add p1 type veth peer name p2
+ip link set p1 up
+unshare -n sleep 20 &
+other=$!
+sleep 0.3
+ip link set p2 netns $other
+in_other() { nsenter -t $other -n "$@"; }
+in_other ip addr add 10.0.0.2/24 dev p2
+in_other ip link set p2 up
+"$1" lab wire wire.toml --port h0=tap:x0 --port h1=packet:p1 --for 6s \
+    --pcap a.pcapng --format json > report.json 2> up &
+wire=$!
+for i in $(seq 100); do grep -q 'is up' up && break; sleep 0.1; done
+ip addr add 10.0.0.1/24 dev x0
+# Nobody listens there, but the refusal comes from the other side.
+timeout 5 bash -c 'echo > /dev/tcp/10.0.0.2/9' 2>&1 | grep -q refused && echo reached
+wait $wire
+ip link show x0 > /dev/null 2>&1 || echo gone
+kill $other
+"#;
+
+#[test]
+fn interfaces_are_ports_of_a_wire() {
+    let skip = |why: &str| {
+        let note = format!("SKIP interfaces_are_ports_of_a_wire: {why}\n");
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes());
+    };
+    let probe = "ip link add p1 type veth peer name p2 && ip tuntap add dev x0 mode tap";
+    let probed = Command::new("unshare")
+        .args(["-n", "sh", "-c", probe])
+        .output();
+    match probed {
+        Ok(done) if done.status.success() => {}
+        Ok(done) => return skip(text(&done.stderr).trim()),
+        Err(e) => return skip(&format!("unshare: {e}")),
+    }
+    let dir = std::env::temp_dir().join(format!("xoff-t-ports-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let scenario = "[topology]\nkind = \"star\"\nhosts = 2\nrate = \"10Gbps\"\n\
+                    [[rule]]\nname = \"refusals\"\naction = \"duplicate\"\nclass = \"tcp\"\n\
+                    from = \"h1\"\n";
+    fs::write(dir.join("wire.toml"), scenario).unwrap();
+    let done = Command::new("unshare")
+        .args(["-n", "sh", "-c", SCRIPT, "sh", XOFF])
+        .current_dir(&dir)
+        .output()
+        .unwrap();
+    let out = text(&done.stdout);
+    let up = fs::read_to_string(dir.join("up")).unwrap_or_default();
+    assert_eq!(out, "reached\ngone\n", "{}{up}", text(&done.stderr));
+    let report = fs::read(dir.join("report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert!(report["rules"][0]["applied"].as_u64() > Some(0), "{report}");
+    assert!(report["forwarded"].as_u64() > Some(3), "{report}");
+    let trace = Command::new(XOFF)
+        .args(["trace", "--format", "json", "a.pcapng"])
+        .current_dir(&dir)
+        .output()
+        .unwrap();
+    assert!(trace.status.code().is_some_and(|code| code < 2));
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn ports_that_cannot_be_are_refused() {
+    let dir = std::env::temp_dir().join(format!("xoff-t-noports-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("lab.toml"), super::SCENARIO).unwrap();
+    for (ports, message) in [
+        (["h0=tap:", "h1=tap:b"], "names no interface"),
+        (["h0=pcap:a", "h1=tap:b"], "expected tap:NAME"),
+        (["h7=tap:a", "h1=tap:b"], "no such host"),
+        (["h1=tap:a", "1=tap:b"], "has a port already"),
+        (["h0=packet:no-such-port", "h1=packet:b"], "cannot open"),
+    ] {
+        let mut command = Command::new(XOFF);
+        command.args(["lab", "wire", "lab.toml"]).current_dir(&dir);
+        for port in ports {
+            command.args(["--port", port]);
+        }
+        let done = command.output().unwrap();
+        let told = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{told}");
+        assert!(told.contains(message), "{told}");
+    }
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+/// A slow switch that marks, and is paused by a rule now and then.
+#[test]
+fn kernels_meet_a_switch() {
+    let Some(lab) = Lab::new("switch") else {
+        return;
+    };
+    if !Path::new("/usr/bin/ibv_rc_pingpong").exists() {
+        return;
+    }
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/topologies/lab/switch.toml");
+    fs::copy(example, lab.dir.join("lab.toml")).unwrap();
+    let pingpong = "ibv_rc_pingpong -e -d $XOFF_DEVICE -g 1 -n 20 -s 65536";
+    let server = format!("h0={pingpong}");
+    let client = format!("h1=sleep 1; {pingpong} $XOFF_PEER");
+    let arguments = [
+        "--switch", "--format", "json", "--on", &server, "--on", &client,
+    ];
+    let done = lab.run(&arguments);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let to_h0 = &report["wire"]["switch"][0];
+    assert_eq!(to_h0["name"], "h0");
+    let count = |name: &str| to_h0[name].as_u64().unwrap();
+    assert!(
+        count("sent") > 1300 && count("peak_queue") > 10_000,
+        "{to_h0}"
+    );
+    assert!(
+        count("pauses_received") > 0 && count("paused_us") > 0,
+        "{to_h0}"
+    );
+    // 2 x 20 messages of 64 KiB at 200 Mb/s.
+    let ran = report["guests"][0]["ran_ms"].as_u64();
+    assert!(ran > Some(2 * 20 * 65_536 * 8 / 200_000), "{ran:?}");
+    lab.assert_clean();
+}
