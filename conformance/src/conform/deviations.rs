@@ -136,6 +136,8 @@ pub const REGISTER: &[Deviation] = &[
         what: "the cifs client opens no further channel at mount, though the server offers more \
                interfaces",
         citation: "seen in the lab: no connection attempt on the wire, Linux 6.12.117",
+    },
+    Deviation {
         id: "D-RXE-07",
         profiles: &["rxe"],
         checks: &["RC-20"],
