@@ -194,6 +194,14 @@ pub const REGISTER: &[Deviation] = &[
         citation: "seen in the lab: no connection attempt on the wire, Linux 6.12.117",
     },
     Deviation {
+        id: "D-CIFS-04",
+        profiles: &["rxe"],
+        checks: &[],
+        sign: "",
+        what: "a write to a file can fail with EAGAIN while a channel is away; the same again succeeds",
+        citation: "seen in the lab, rarely; Linux 6.12.117",
+    },
+    Deviation {
         id: "D-CX6-01",
         profiles: &["cx6"],
         checks: &["RC-07", "RC-08"],

@@ -5,6 +5,7 @@ use super::protocol::{Ask, Copied, Mount, Mounted, Place, Tell};
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::FileExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -224,15 +225,16 @@ fn move_all(
 ) -> io::Result<()> {
     let mut source = File::open(from)?;
     let middle = source.metadata()?.len() / 2;
-    let mut target = File::create(to)?;
+    let target = File::create(to)?;
     let mut buffer = vec![0; PIECE];
     let mut announced = false;
     loop {
         let begun = Instant::now();
         let len = source.read(&mut buffer)?;
-        target.write_all(buffer.get(..len).unwrap_or_default())?;
+        let piece = buffer.get(..len).unwrap_or_default();
+        patiently(|| target.write_all_at(piece, copied.bytes))?;
         if len == 0 {
-            target.sync_all()?;
+            patiently(|| target.sync_all())?;
         }
         copied.longest_ms = copied.longest_ms.max(millis(begun));
         copied.bytes += len as u64;
@@ -244,6 +246,21 @@ fn move_all(
             half()?;
         }
     }
+}
+
+/// While a session looks for another channel, the client may refuse for the moment (EAGAIN; see
+/// D-CIFS-04): the same again is right.
+fn patiently(mut act: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    const TRIES: u32 = 50;
+    for _ in 1..TRIES {
+        match act() {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(100));
+            }
+            done => return done,
+        }
+    }
+    act()
 }
 
 fn hash(file: &Path) -> io::Result<String> {

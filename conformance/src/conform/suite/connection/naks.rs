@@ -226,9 +226,9 @@ fn nak_psn(facts: &Facts<'_>) -> Judged {
         let gaps = gaps(&exchange);
         let sent = exchange.along(Half::Answers, true);
         for (index, nak) in sent.filter(|(_, answer)| is_sequence_nak(answer)) {
-            let before = gaps.iter().filter(|gap| gap.opened < index);
+            let mut before = gaps.iter().filter(|gap| gap.opened < index);
             let missing = before.clone().any(|gap| gap.psn == nak.psn);
-            let last = before.last();
+            let last = before.next_back();
             let mut shown = last.map_or(Vec::new(), |gap| numbers(&exchange, &[gap.opened]));
             shown.push(nak.number);
             judged.expect(missing, &shown, || {

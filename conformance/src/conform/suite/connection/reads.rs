@@ -75,8 +75,8 @@ fn answer_all(evidence: &mut Evidence) {
     let response = evidence.flows.iter().find(|flow| flow.op == Op::Read);
     let responder = response.map(|flow| flow.responder);
     let responses = evidence.frames.iter();
-    let big = responses.filter(|f| f.out && Some(f.host) == responder && f.bytes.len() > 1000);
-    let copy = big.last().cloned();
+    let mut big = responses.filter(|f| f.out && Some(f.host) == responder && f.bytes.len() > 1000);
+    let copy = big.next_back().cloned();
     let requests: Vec<usize> = evidence
         .frames
         .iter()
