@@ -118,6 +118,10 @@ pub(super) const ALL: &[(&str, &str)] = &[
         include_str!("../../../../topologies/conform/rnr-wait.toml"),
     ),
     (
+        "timeouts",
+        include_str!("../../../../topologies/conform/timeouts.toml"),
+    ),
+    (
         "uc-gap",
         include_str!("../../../../topologies/conform/uc-gap.toml"),
     ),

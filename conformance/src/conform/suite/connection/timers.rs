@@ -35,14 +35,14 @@ pub(super) const RC_06: Case = Case {
 
 pub(super) const RC_07: Case = Case {
     id: "RC-07",
-    means: judged_by(&["loss-tail", "loss-repeated"], ack_timeout),
+    means: judged_by(&["timeouts"], ack_timeout),
     not_on: FOREIGN,
     mutants: &[
         Mutant {
             name: "waits much longer than configured",
             wrong: Wrong::Rules(
                 "[[rule]]\naction = \"delay\"\ndelay = \"380ms\"\nclass = \"data\"\n\
-                 from = \"h0\"\nafter = \"30ms\"\nstack = true\n",
+                 from = \"h0\"\nafter = \"10ms\"\nstack = true\n",
             ),
         },
         Mutant {
