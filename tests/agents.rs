@@ -37,6 +37,7 @@ impl Guests {
                 memory: 256,
                 timeout: Duration::from_secs(60),
                 capture: None,
+                switch: false,
             },
         }
     }
