@@ -214,7 +214,7 @@ fn nothing_survives_a_killed_lab() {
     assert!(lab.guests() >= 2);
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(lab.files().len(), 3, "{:?}", lab.files());
+    assert_eq!(lab.files().len(), 2, "{:?}", lab.files());
     let next = lab.command(&capture).arg("true").output().unwrap();
     assert_eq!(next.status.code(), Some(0), "{}", text(&next.stderr));
     lab.assert_clean();
