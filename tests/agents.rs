@@ -38,7 +38,7 @@ impl Guests {
                 memory: 256,
                 timeout: Duration::from_secs(60),
                 capture: None,
-                switch: None,
+                switch: false,
             },
         }
     }
