@@ -26,6 +26,10 @@ pub(super) const ALL: &[(&str, &str)] = &[
         include_str!("../../../../topologies/conform/corruption.toml"),
     ),
     (
+        "credits",
+        include_str!("../../../../topologies/conform/credits.toml"),
+    ),
+    (
         "duplicates",
         include_str!("../../../../topologies/conform/duplicates.toml"),
     ),

@@ -147,7 +147,7 @@ pub(super) const RC_16: Case = Case {
 
 pub(super) const RC_32: Case = Case {
     id: "RC-32",
-    means: judged_by(&["clean"], credits),
+    means: judged_by(&["credits"], credits),
     not_on: FOREIGN,
     mutants: &[Mutant {
         name: "sends without credits",

@@ -18,19 +18,10 @@ pub(super) const RC_06: Case = Case {
     id: "RC-06",
     means: judged_by(&["loss-tail"], tail_loss),
     not_on: FOREIGN,
-    mutants: &[
-        Mutant {
-            name: "repeats without waiting for the timeout",
-            wrong: Wrong::Evidence(hurry),
-        },
-        Mutant {
-            name: "reports a gap that it cannot see",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"inject\"\nframe = \"nak\"\ncode = 0\npsn_add = 1\n\
-                 class = \"ack\"\nfrom = \"h1\"\nstack = true\n",
-            ),
-        },
-    ],
+    mutants: &[Mutant {
+        name: "repeats without waiting for the timeout",
+        wrong: Wrong::Evidence(hurry),
+    }],
 };
 
 pub(super) const RC_07: Case = Case {
