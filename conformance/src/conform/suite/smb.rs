@@ -387,3 +387,149 @@ fn good_response(seen: &SmbEvidence) -> Judged {
     }
     judged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conform::arm::smb::{CopySeen, SmbWire, Window};
+    use crate::lab::smb::ClientState;
+    use crate::lab::smb::protocol::{Copied, Mount, Mounted};
+    use xoff_sim::wire::smbd::NegotiateResponse;
+
+    /// What stacks without fault would leave.
+    fn faultless(experiment: Experiment) -> SmbEvidence {
+        let rdma = matches!(experiment, Experiment::Direct | Experiment::Negotiate);
+        let many = experiment == Experiment::Multichannel;
+        let networks = if many { 3 } else { 1 };
+        let mount = MountSeen {
+            asked: Mount {
+                server: "10.9.0.1".to_owned(),
+                rdma,
+                channels: if many { 4 } else { 1 },
+                limit_ms: 1,
+            },
+            got: Mounted {
+                status: Some(0),
+                ..Mounted::default()
+            },
+            state: ClientState {
+                mounted: true,
+                rdma,
+                extra_channels: networks - 1,
+                tcp: (0..networks).map(|n| format!("10.9.{n}.1")).collect(),
+                ..ClientState::default()
+            },
+            last: None,
+        };
+        let copy = CopySeen {
+            writing: true,
+            sent: "ab".to_owned(),
+            found: "ab".to_owned(),
+            copied: Copied {
+                ms: CUT_MS + 500,
+                ..Copied::default()
+            },
+            cut: many.then_some(0),
+        };
+        let write = |offset: u64| Write {
+            offset,
+            file: 1,
+            network: 0,
+            client_port: 1000,
+            message_id: offset,
+        };
+        let window = match rdma {
+            true => Window { rdma: BUSY, tcp: 1 },
+            false => Window { rdma: 0, tcp: BUSY },
+        };
+        let negotiations = match experiment {
+            Experiment::Negotiate => VECTORS.iter().map(negotiated).collect(),
+            Experiment::Direct => vec![Negotiation::default()],
+            _ => Vec::new(),
+        };
+        SmbEvidence {
+            mounts: vec![mount],
+            copies: vec![copy],
+            wire: SmbWire {
+                negotiations,
+                windows: [(0, window)].into(),
+                writes: if many {
+                    (0..4).map(write).collect()
+                } else {
+                    [].into()
+                },
+                cut: false,
+            },
+            networks: networks as usize,
+            ..SmbEvidence::default()
+        }
+    }
+
+    fn negotiated(vector: &Vector) -> Negotiation {
+        let status = match (vector.side, vector.due) {
+            (Side::Request, Due::Leave) => None,
+            (Side::Request, Due::Refuse) => Some(NOT_SUPPORTED),
+            _ => Some(0),
+        };
+        let sent = status.map(|status| NegotiateResponse {
+            status,
+            max_receive_size: 1364,
+            ..NegotiateResponse::default()
+        });
+        Negotiation {
+            qpn: [17, 18],
+            sent,
+            received: sent,
+            client_messages: u64::from(vector.due == Due::Accept),
+            ..Negotiation::default()
+        }
+    }
+
+    fn judged(case: &Case, falsify: Option<fn(&mut SmbEvidence)>) -> Judged {
+        let Means::Smb { experiments, judge } = case.means else {
+            panic!("{}: not about SMB", case.id);
+        };
+        let mut all = Judged::default();
+        for experiment in experiments {
+            let mut seen = faultless(*experiment);
+            if let Some(falsify) = falsify {
+                falsify(&mut seen);
+            }
+            let one = judge(&seen);
+            all.stimuli += one.stimuli;
+            all.faults.extend(one.faults);
+        }
+        all
+    }
+
+    #[test]
+    fn faultless_stacks_pass_and_mutants_are_caught() {
+        for case in CASES {
+            let clean = judged(case, None);
+            assert!(clean.stimuli > 0, "{}: {clean:?}", case.id);
+            assert_eq!(clean.faults, [], "{}", case.id);
+            for mutant in case.mutants {
+                let Wrong::Smb(falsify) = mutant.wrong else {
+                    panic!("{}: {}", case.id, mutant.name);
+                };
+                let caught = judged(case, Some(falsify));
+                assert!(!caught.faults.is_empty(), "{} {}", case.id, mutant.name);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_seen_is_nothing_judged() {
+        for case in CASES {
+            let Means::Smb { judge, .. } = case.means else {
+                continue;
+            };
+            let judged = judge(&SmbEvidence::default());
+            assert!(
+                judged.stimuli == 0 || !judged.faults.is_empty(),
+                "{}",
+                case.id
+            );
+        }
+    }
+}
