@@ -94,7 +94,10 @@ fn counters(agents: &mut [Agent]) -> Result<Vec<BTreeMap<String, u64>>, StageErr
             gid_index: None,
             ipv6: false,
         };
-        agent.ask(&open).map_err(stage_error)?;
+        match agent.ask(&open).map_err(stage_error)? {
+            Reply::Opened(_) => {}
+            other => return Err(stage_error(agent.nonsense(&other))),
+        }
         match agent.ask(&Request::Counters).map_err(stage_error)? {
             Reply::Counters(counters) => all.push(counters),
             other => return Err(stage_error(agent.nonsense(&other))),
