@@ -143,7 +143,7 @@ fn a_lossless_class_stops_its_sender() {
     let mut left = 0;
     while sent.iter().sum::<u32>() < 2000 {
         for from in [0, 1] {
-            if switch.may_send(from, now) {
+            while switch.may_send(from, now) {
                 let all = switch.receive(send(from, 2, frame(1000, 3)), now);
                 sent[from] += 1;
                 left += all.iter().filter(|r| r.to == Some(2)).count();
@@ -160,11 +160,10 @@ fn a_lossless_class_stops_its_sender() {
         .iter()
         .filter(|r| r.to == Some(2))
         .count();
-    assert_eq!(left, 2000);
+    assert_eq!(left, sent.iter().sum::<u32>() as usize);
     let reports = switch.reports(now);
     assert_eq!((reports[2].tail_drops, reports[2].headroom_drops), (0, 0));
-    // Each pause and its end; one host may do all the waiting.
-    assert!(reports[0].pauses_sent + reports[1].pauses_sent > 3);
+    assert!(reports[0].pauses_sent > 1 && reports[1].pauses_sent > 1);
     // What the host hears is that priority 3 stops, and then that it goes on.
     let times = |release: &Release| {
         let dissected = dissect(Link::Ethernet, &release.frame, 60);
