@@ -93,8 +93,9 @@ pub fn shrink(
     let names = |model: &Model| model.flows.iter().map(|f| f.name.clone()).collect();
     let repeatable = search.fails(&events, &[])?;
     if repeatable {
-        events = search.events(events)?;
+        // Flows first: events are counted over all of them.
         search.flows(&events)?;
+        events = search.events(events)?;
     }
     Ok(Minimal {
         events,
@@ -188,5 +189,59 @@ impl Search<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conform::arm::sim::SimStage;
+    use crate::conform::run::model;
+    use xoff_sim::rules::Class;
+
+    /// Finds fault with every sequence NAK.
+    fn no_naks(facts: &Facts<'_>) -> Judged {
+        let mut judged = Judged::default();
+        for seen in facts.seen.iter().filter(|seen| seen.class == Class::Nak) {
+            judged.fault("a NAK".to_owned(), &[seen.number]);
+        }
+        judged
+    }
+
+    #[test]
+    fn one_loss_and_one_flow_are_enough_for_a_nak() {
+        let rules = "[[rule]]\nname = \"many\"\naction = \"drop\"\nclass = \"data\"\nevery = 7\n\
+                     round = 0\n";
+        let model = model("clean", rules).unwrap();
+        let evidence = SimStage.observe(&model).unwrap();
+        let events: usize = evidence.rules.iter().map(|rule| rule.hits.len()).sum();
+        assert!(events > 10 && model.flows.len() > 3);
+        let minimal = shrink(&mut SimStage, &model, &evidence, no_naks, 500).unwrap();
+        assert!(minimal.repeatable && minimal.runs < 100, "{minimal:?}");
+        assert_eq!((minimal.events.len(), minimal.flows.len()), (1, 1));
+        let choice = minimal.choices();
+        assert!(choice[0].starts_with("many="), "{choice:?}");
+        // What is left fails by itself.
+        let mut small = model.clone();
+        restrict(
+            &mut small,
+            &[("many".to_owned(), vec![minimal.events[0].n])],
+        );
+        let again = SimStage.observe(&small).unwrap();
+        assert!(!no_naks(&Facts::new(&again)).faults.is_empty());
+    }
+
+    #[test]
+    fn what_needs_no_event_has_none() {
+        let rules = "[[rule]]\nname = \"many\"\naction = \"drop\"\nclass = \"data\"\nevery = 7\n";
+        let model = model("clean", rules).unwrap();
+        let evidence = SimStage.observe(&model).unwrap();
+        let always = |_: &Facts<'_>| {
+            let mut judged = Judged::default();
+            judged.fault("always".to_owned(), &[]);
+            judged
+        };
+        let minimal = shrink(&mut SimStage, &model, &evidence, always, 500).unwrap();
+        assert_eq!((minimal.events.len(), minimal.flows.len()), (0, 1));
     }
 }
