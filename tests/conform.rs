@@ -83,7 +83,18 @@ fn mutants_of_linux_roce_are_caught() {
 #[test]
 fn a_capture_of_linux_roce_is_judged() {
     let capture = "traces/captures/linux_rc_loss.pcap.gz";
-    let output = xoff_in(root(), &["conform", "-q", "--arm", "trace", capture]);
+    let output = xoff_in(
+        root(),
+        &[
+            "conform",
+            "-q",
+            "--arm",
+            "trace",
+            "--profile",
+            "rxe",
+            capture,
+        ],
+    );
     let out = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{out}");
     assert!(out.contains("W-01   PASS"), "{out}");
