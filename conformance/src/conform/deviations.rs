@@ -180,8 +180,8 @@ pub const REGISTER: &[Deviation] = &[
         profiles: &["rxe"],
         checks: &[],
         sign: "",
-        what: "when SMB Direct negotiation fails, the cifs client waits for two minutes, or its \
-               kernel panics in recv_done, which queues work that is gone",
+        what: "when SMB Direct negotiation fails, the cifs client may hang, or its kernel may panic in \
+               recv_done (its work queue seems to be gone)",
         citation: "seen in the lab; Linux 6.12 fs/smb/client/smbdirect.c:571, 1122, 1453",
     },
     Deviation {
