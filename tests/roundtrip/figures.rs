@@ -128,7 +128,10 @@ fn excuse(
     (name, found, wanted): (&str, u64, u64),
 ) -> Option<&'static str> {
     let beyond = found.checked_sub(wanted).filter(|&n| n > 0);
+    let read = run.model.flows[result.flow as usize].op == Op::Read;
     match name {
+        // A READ that asks again for what a capture did not see answered looks like a new one there.
+        "duplicate_request" if read && found < wanted => Some("READ requests that were repeated"),
         "local_ack_timeout_err" if found < wanted && silenced(run, flow, result) => {
             Some("timers that expired while the port was paused")
         }

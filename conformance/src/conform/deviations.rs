@@ -198,7 +198,7 @@ pub const REGISTER: &[Deviation] = &[
         profiles: &["rxe"],
         checks: &[],
         sign: "",
-        what: "a write to a file can fail with EAGAIN while a channel is away; the same again succeeds",
+        what: "while a channel is away, a write can fail with EAGAIN, or with EBADF until the file is opened again",
         citation: "seen in the lab, rarely; Linux 6.12.117",
     },
     Deviation {

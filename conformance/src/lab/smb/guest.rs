@@ -225,16 +225,17 @@ fn move_all(
 ) -> io::Result<()> {
     let mut source = File::open(from)?;
     let middle = source.metadata()?.len() / 2;
-    let target = File::create(to)?;
+    let mut target = File::create(to)?;
     let mut buffer = vec![0; PIECE];
     let mut announced = false;
     loop {
         let begun = Instant::now();
         let len = source.read(&mut buffer)?;
         let piece = buffer.get(..len).unwrap_or_default();
-        patiently(|| target.write_all_at(piece, copied.bytes))?;
+        let at = copied.bytes;
+        patiently(&mut target, to, |file| file.write_all_at(piece, at))?;
         if len == 0 {
-            patiently(|| target.sync_all())?;
+            patiently(&mut target, to, File::sync_all)?;
         }
         copied.longest_ms = copied.longest_ms.max(millis(begun));
         copied.bytes += len as u64;
@@ -248,19 +249,27 @@ fn move_all(
     }
 }
 
-/// While a session looks for another channel, the client may refuse for the moment (EAGAIN; see
-/// D-CIFS-04): the same again is right.
-fn patiently(mut act: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+/// While a session looks for another channel, the client may refuse for the moment (EAGAIN), or have
+/// lost the open file (EBADF; see D-CIFS-04): opened again, the same is right.
+fn patiently(
+    file: &mut File,
+    path: &Path,
+    act: impl Fn(&File) -> io::Result<()>,
+) -> io::Result<()> {
     const TRIES: u32 = 50;
+    const LOST: i32 = rustix::io::Errno::BADF.raw_os_error();
     for _ in 1..TRIES {
-        match act() {
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+        match act(file) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock || e.raw_os_error() == Some(LOST) => {
                 thread::sleep(Duration::from_millis(100));
+                if let Ok(again) = File::options().write(true).open(path) {
+                    *file = again;
+                }
             }
             done => return done,
         }
     }
-    act()
+    act(file)
 }
 
 fn hash(file: &Path) -> io::Result<String> {
