@@ -95,6 +95,11 @@ impl Layout {
             // The pseudo header has it again.
             adjust(frame, sum, even, at, old);
         }
+        // Zero would say that there is no checksum: UDP writes it as all ones (RFC 768).
+        let field = frame.get_mut(sum..sum + 2)?;
+        if self.icrc.is_some() && field == [0, 0] && !(sum..sum + 2).contains(&at) {
+            field.fill(0xff);
+        }
         Some(())
     }
 

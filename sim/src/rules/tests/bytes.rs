@@ -162,6 +162,21 @@ fn numbers_are_modulo_their_width() {
 }
 
 #[test]
+fn a_udp_checksum_of_zero_is_written_as_all_ones() {
+    let mut frame = emit(&packet(Operation::SendOnly, 5, 8));
+    let sum = |frame: &[u8]| u16::from_be_bytes([frame[40], frame[41]]);
+    let port = u32::from(u16::from_be_bytes([frame[34], frame[35]]));
+    // The port that takes the rest of the sum; the ICRC is left as it is.
+    let rest = (port + u32::from(sum(&frame))) % 0xffff;
+    let value = Value::Set(rest.into());
+    assert!(apply(rewrite(Field::UdpSport, value, false), &mut frame));
+    assert_eq!((sum(&frame), judged(&frame).2), (0xffff, true));
+    // It is still kept up to date.
+    assert!(set(Field::Psn, 9, &mut frame));
+    assert_eq!(judged(&frame), (true, true, true));
+}
+
+#[test]
 fn without_repair_the_icrc_alone_tells() {
     let mut frame = emit(&packet(Operation::SendOnly, 5, 8));
     assert!(apply(rewrite(Field::Psn, Value::Add(1), false), &mut frame));
