@@ -120,7 +120,7 @@ pub(crate) struct ConformArgs {
     #[arg(long, value_enum, default_value_t = ConformArm::Sim)]
     pub(crate) arm: ConformArm,
 
-    /// Kind of stack: sim, rxe, siw, cx4, cx5, cx6, e810, generic [default: by arm]
+    /// Kind of stack: sim, rxe, siw, cx4, cx5, cx6, e810, generic, iwarp [default: by arm]
     #[arg(long)]
     pub(crate) profile: Option<String>,
 

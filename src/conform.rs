@@ -38,7 +38,7 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
     let arm = arm(args.arm);
     let profile = profile(args, arm)?;
     let cases = chosen(&args.checks)?;
-    refuse_idle_options(args, arm)?;
+    refuse_idle_options(args, arm, profile)?;
     let begun = Instant::now();
     let mut tell = progress(args.quiet);
     let mut sets = Vec::new();
@@ -48,15 +48,13 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
     };
     for (name, mut stage) in stages(args, profile, lab.as_ref())? {
         if args.compare {
-            let compared = compare_with_model(stage.as_mut(), &cases, &mut tell)?;
+            let of_both = cases
+                .iter()
+                .filter(|case| case.foreign(profile.iwarp).is_none());
+            let of_both: Vec<_> = of_both.copied().collect();
+            let compared = compare_with_model(stage.as_mut(), &of_both, &mut tell)?;
             output::print(|out| report::compared(out, arm, &compared, args.format))?;
             continue;
-        }
-        if args.mutants {
-            let outcomes = mutants::run(stage.as_mut(), &cases, report::selfcheck, &mut tell)?;
-            let caught = !outcomes.iter().any(|o| o.verdict.is_failure());
-            output::print(|out| report::mutants(out, arm, profile, &outcomes, args.format))?;
-            return Ok(caught);
         }
         let plan = Plan {
             profile,
@@ -64,6 +62,12 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
             events: &args.events,
             printer: report::selfcheck,
         };
+        if args.mutants {
+            let outcomes = mutants::run(stage.as_mut(), &plan, &mut tell)?;
+            let caught = !outcomes.iter().any(|o| o.verdict.is_failure());
+            output::print(|out| report::mutants(out, arm, profile, &outcomes, args.format))?;
+            return Ok(caught);
+        }
         let outcomes = run::run(stage.as_mut(), &plan, &mut tell)?;
         let kept = keep(stage.as_mut(), &plan, &outcomes, args)?;
         sets.push(Conformed {
@@ -164,7 +168,7 @@ fn fits(pattern: &str, id: &str) -> bool {
     left.ends_with(end)
 }
 
-fn refuse_idle_options(args: &ConformArgs, arm: Arm) -> Result<(), Error> {
+fn refuse_idle_options(args: &ConformArgs, arm: Arm, profile: &Profile) -> Result<(), Error> {
     let refuse = |text: &str| Err(Error::Message(text.to_owned()));
     match arm {
         Arm::Trace if args.captures.is_empty() => refuse("--arm trace needs captures to judge"),
@@ -175,6 +179,9 @@ fn refuse_idle_options(args: &ConformArgs, arm: Arm) -> Result<(), Error> {
         _ if arm != Arm::Device && !args.agents.is_empty() => refuse("--agent is for --arm device"),
         _ if arm != Arm::Lab && args.kernel.is_some() => refuse("--kernel is for --arm lab"),
         Arm::Sim | Arm::Trace if args.compare => refuse("--compare needs a real stack: --arm lab"),
+        _ if args.compare && profile.iwarp => {
+            refuse("--compare needs a stack with RoCE: the simulator has no iWARP")
+        }
         _ if (args.mutants || args.compare)
             && !matches!(args.format, ConformFormat::Human | ConformFormat::Json) =>
         {
@@ -193,7 +200,7 @@ fn stages<'a>(
     lab: Option<&'a lab::Prepared>,
 ) -> Result<Stages<'a>, Error> {
     if let Some(lab) = lab {
-        let driver = if profile.name == "siw" { "siw" } else { "rxe" };
+        let driver = if profile.iwarp { "siw" } else { "rxe" };
         let stage = LabStage {
             options: lab.options(driver),
         };

@@ -116,6 +116,15 @@ fn mutants_of_linux_roce_are_caught() {
 }
 
 #[test]
+fn mutants_of_linux_iwarp_are_caught() {
+    if real("mutants_of_linux_iwarp_are_caught") {
+        let wire = "IW-*,W-23,W-24,W-25";
+        let arguments = ["--arm", "lab", "--profile", "siw", "--check", wire];
+        assert_caught("mutants-siw", &arguments);
+    }
+}
+
+#[test]
 fn a_capture_of_linux_roce_is_judged() {
     let capture = "traces/captures/linux_rc_loss.pcap.gz";
     let output = xoff_in(
@@ -154,6 +163,10 @@ fn mistakes_are_told() {
         (&["a.pcap"], "captures are judged with --arm trace only"),
         (&["--arm", "trace", "/nowhere.pcap"], "/nowhere.pcap: "),
         (&["--kernel", "x"], "--kernel is for --arm lab"),
+        (
+            &["--arm", "lab", "--profile", "siw", "--compare"],
+            "--compare needs a stack with RoCE: the simulator has no iWARP",
+        ),
         (&["--events", "a=0"], "`0` is no number from 1"),
         (
             &["--arm", "lab", "--kernel", "/nowhere"],

@@ -6,6 +6,7 @@
 //! as they are. [`client::Agent`] speaks with one; [`Pair`] is the two hosts of a script.
 
 pub mod client;
+pub mod managed;
 mod protocol;
 
 pub use client::{Agent, AgentError, Line, Pair};

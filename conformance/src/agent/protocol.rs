@@ -7,6 +7,7 @@
 use crate::conform::evidence::Status;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -61,6 +62,35 @@ pub enum Request {
     },
     QueryQp {
         qp: u32,
+    },
+    /// iWARP: the connection manager listens at the device's addresses.
+    Listen {
+        port: u16,
+    },
+    /// iWARP: a queue pair that is to be connected to a peer that listens.
+    Resolve {
+        to: SocketAddr,
+        wanted: CreateQp,
+    },
+    /// iWARP: begins to connect. `reads`: READs from here and from the peer that may be outstanding.
+    Connect {
+        qp: u32,
+        reads: [u8; 2],
+    },
+    /// iWARP: a queue pair for the next peer that wants to connect.
+    Requested {
+        wanted: CreateQp,
+        timeout_ms: u32,
+    },
+    /// iWARP: accepts the peer.
+    Accept {
+        qp: u32,
+        reads: [u8; 2],
+    },
+    /// iWARP: waits until there is a connection.
+    Established {
+        qp: u32,
+        timeout_ms: u32,
     },
     DestroyQp {
         qp: u32,
@@ -177,6 +207,9 @@ pub struct Device {
     /// 16 bytes.
     pub gid: Vec<u8>,
     pub max_qp_rd_atom: u8,
+    /// iWARP: queue pairs are connected by the connection manager, at these addresses.
+    #[serde(default)]
+    pub managed: Option<Vec<IpAddr>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 mod congestion;
 mod flow;
 mod harness;
+mod iwarp;
 mod links;
 mod rc;
 mod smb;
@@ -23,9 +24,10 @@ pub struct Check {
     pub cure: &'static str,
 }
 
-const PARTS: [&[Check]; 7] = [
+const PARTS: [&[Check]; 8] = [
     wire::CHECKS,
     rc::CHECKS,
+    iwarp::CHECKS,
     congestion::CHECKS,
     flow::CHECKS,
     links::CHECKS,
@@ -96,6 +98,7 @@ mod tests {
             ("S", 6),
             ("SD", 7),
             ("T", 2),
+            ("IW", 6),
             ("H", 5),
         ];
         for (prefix, count) in counts {

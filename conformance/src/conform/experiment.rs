@@ -36,6 +36,12 @@ const ALL: &[(&str, &str)] = &[
     of_file!("global-pause"),
     of_file!("pfc-void"),
     of_file!("counted"),
+    of_file!("iwarp-clean"),
+    of_file!("iwarp-loss"),
+    of_file!("iwarp-disorder"),
+    of_file!("iwarp-corruption"),
+    of_file!("iwarp-crc"),
+    of_file!("iwarp-crc-corruption"),
 ];
 
 /// The scenario of an experiment.

@@ -4,8 +4,7 @@ use super::arm::smb::Runs;
 use super::deviations;
 use super::evidence::Evidence;
 use super::expect::Expect;
-use super::profile::Profile;
-use super::run::{Printer, Stage, StageError, model};
+use super::run::{Plan, Stage, StageError, model, skipped};
 use super::suite::{Case, Means, Mutant, Wrong};
 use super::{Facts, Judged};
 use crate::Verdict;
@@ -28,16 +27,15 @@ pub struct MutantOutcome {
 /// The arm broke.
 pub fn run(
     stage: &mut dyn Stage,
-    cases: &[&'static Case],
-    printer: Printer,
+    plan: &Plan<'_>,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<MutantOutcome>, StageError> {
     let mut clean = Clean::default();
     let mut outcomes = Vec::new();
-    for case in cases {
+    for case in plan.cases {
         for mutant in case.mutants {
             tell(&format!("{} {}", case.id, mutant.name));
-            outcomes.push(one(stage, case, mutant, printer, &mut clean)?);
+            outcomes.push(one(stage, case, mutant, plan, &mut clean)?);
         }
     }
     Ok(outcomes)
@@ -54,15 +52,15 @@ fn one(
     stage: &mut dyn Stage,
     case: &'static Case,
     mutant: &'static Mutant,
-    printer: Printer,
+    plan: &Plan<'_>,
     clean: &mut Clean,
 ) -> Result<MutantOutcome, StageError> {
-    let skip = case.not_on.iter().find(|(arm, _)| *arm == stage.arm());
-    let judged = match skip {
-        Some((_, why)) => Err(StageError::Unable((*why).to_owned())),
-        None => judge(stage, case, mutant, printer, clean),
+    let profile = plan.profile;
+    let judged = match skipped(case, stage.arm(), profile) {
+        Some(why) => Err(StageError::Unable(why.to_owned())),
+        None => judge(stage, case, mutant, plan, clean),
     };
-    let known = deviations::known(Profile::of(stage.arm()).name, case.id);
+    let known = deviations::known(profile.name, case.id);
     let (verdict, fault) = match judged {
         Ok(judged) => match (judged.faults.first(), known) {
             (Some(fault), _) => (Verdict::Pass, fault.what.clone()),
@@ -87,11 +85,12 @@ fn judge(
     stage: &mut dyn Stage,
     case: &'static Case,
     mutant: &'static Mutant,
-    printer: Printer,
+    plan: &Plan<'_>,
     clean: &mut Clean,
 ) -> Result<Judged, StageError> {
     let mut last = Judged::default();
-    let known = deviations::known(Profile::of(stage.arm()).name, case.id);
+    let profile = plan.profile;
+    let known = deviations::known(profile.name, case.id);
     match (case.means, mutant.wrong) {
         (Means::Judge { experiments, judge }, wrong) => {
             for name in experiments {
@@ -106,7 +105,7 @@ fn judge(
                     }
                     _ => return Err(mismatch(case)),
                 };
-                let expect = Expect::of(Profile::of(stage.arm()).name);
+                let expect = Expect::of(profile.name);
                 last = judge(&Facts::new(&evidence).expecting(expect));
                 last.faults
                     .retain(|fault| known.is_none_or(|d| !d.excuses(&fault.what)));
@@ -124,7 +123,7 @@ fn judge(
             last = clean.smb.judge(stage, experiments, judge, Some(falsify))?;
         }
         (Means::Harness(_), Wrong::Harness(wrong)) => last = wrong(),
-        (Means::Printer, Wrong::Printer(how)) => last = printer(Some(how)),
+        (Means::Printer, Wrong::Printer(how)) => last = (plan.printer)(Some(how)),
         _ => return Err(mismatch(case)),
     }
     Ok(last)

@@ -8,6 +8,8 @@ pub struct Profile {
     pub name: &'static str,
     pub about: &'static str,
     pub arms: &'static [Arm],
+    /// Speaks iWARP rather than RoCE.
+    pub iwarp: bool,
 }
 
 const REAL: &[Arm] = &[Arm::Trace, Arm::Device];
@@ -17,41 +19,55 @@ pub const PROFILES: &[Profile] = &[
         name: "sim",
         about: "the simulator's own NIC",
         arms: &[Arm::Sim, Arm::Trace],
+        iwarp: false,
     },
     Profile {
         name: "rxe",
         about: "Linux software RoCE",
         arms: &[Arm::Lab, Arm::Trace, Arm::Device],
+        iwarp: false,
     },
     Profile {
         name: "siw",
         about: "Linux software iWARP",
         arms: &[Arm::Lab, Arm::Trace, Arm::Device],
+        iwarp: true,
     },
     Profile {
         name: "generic",
         about: "any RoCE NIC: nothing is excused",
         arms: REAL,
+        iwarp: false,
+    },
+    Profile {
+        name: "iwarp",
+        about: "any iWARP NIC: nothing is excused",
+        arms: REAL,
+        iwarp: true,
     },
     Profile {
         name: "cx4",
         about: "NVIDIA ConnectX-4 Lx",
         arms: REAL,
+        iwarp: false,
     },
     Profile {
         name: "cx5",
         about: "NVIDIA ConnectX-5",
         arms: REAL,
+        iwarp: false,
     },
     Profile {
         name: "cx6",
         about: "NVIDIA ConnectX-6 Dx",
         arms: REAL,
+        iwarp: false,
     },
     Profile {
         name: "e810",
         about: "Intel E810 in RoCEv2 mode",
         arms: REAL,
+        iwarp: false,
     },
 ];
 

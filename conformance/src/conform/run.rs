@@ -138,11 +138,10 @@ pub fn run(
 ) -> Result<Vec<Outcome>, StageError> {
     let Plan { profile, cases, .. } = *plan;
     let mut made: Vec<Made> = cases.iter().map(|_| Made::default()).collect();
-    let expect = Expect::of(profile.name);
     let fixed = stage.fixed();
     let groups = match fixed {
         Some(_) => vec![(CAPTURE, (0..cases.len()).collect())],
-        None => by_experiment(stage.arm(), cases),
+        None => by_experiment(stage.arm(), profile, cases),
     };
     for (name, users) in groups {
         tell(name);
@@ -155,7 +154,7 @@ pub fn run(
             Ok(evidence) => judge(
                 name,
                 Rc::new(evidence),
-                (arm, expect),
+                (arm, profile),
                 cases,
                 &users,
                 &mut made,
@@ -171,7 +170,7 @@ pub fn run(
     let mut smb = Runs::default();
     for (case, made) in cases.iter().zip(&mut made) {
         let judged = match case.means {
-            _ if skipped(case, stage.arm()).is_some() => continue,
+            _ if skipped(case, stage.arm(), profile).is_some() => continue,
             Means::Judge { .. } => continue,
             Means::Smb { experiments, judge } => {
                 tell(case.id);
@@ -242,14 +241,18 @@ struct Made {
 }
 
 /// Experiments in the order of their first use, with the positions of the cases that use them.
-fn by_experiment(arm: Arm, cases: &[&'static Case]) -> Vec<(&'static str, Vec<usize>)> {
+fn by_experiment(
+    arm: Arm,
+    profile: &Profile,
+    cases: &[&'static Case],
+) -> Vec<(&'static str, Vec<usize>)> {
     let mut order = Vec::new();
     let mut users: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, case) in cases.iter().enumerate() {
         let Means::Judge { experiments, .. } = case.means else {
             continue;
         };
-        if skipped(case, arm).is_some() {
+        if skipped(case, arm, profile).is_some() {
             continue;
         }
         for name in experiments {
@@ -264,28 +267,30 @@ fn by_experiment(arm: Arm, cases: &[&'static Case]) -> Vec<(&'static str, Vec<us
     order.into_iter().map(with_users).collect()
 }
 
-fn skipped(case: &Case, arm: Arm) -> Option<&'static str> {
+/// Why a case is not made.
+pub(super) fn skipped(case: &Case, arm: Arm, profile: &Profile) -> Option<&'static str> {
     let reason = case.not_on.iter().find(|(not, _)| *not == arm);
-    reason.map(|(_, why)| *why)
+    let foreign = case.foreign(profile.iwarp);
+    foreign.or(reason.map(|(_, why)| *why))
 }
 
 /// Asks the judges of the cases that use an experiment.
 fn judge(
     name: &'static str,
     evidence: Rc<Evidence>,
-    (arm, expect): (Arm, Expect),
+    (arm, profile): (Arm, &Profile),
     cases: &[&'static Case],
     users: &[usize],
     made: &mut [Made],
 ) {
     let idle = evidence.rules.iter().filter(|rule| rule.applied == 0);
     let idle: Vec<String> = idle.map(|rule| format!("{name}: {}", rule.name)).collect();
-    let facts = Facts::new(&evidence).expecting(expect);
+    let facts = Facts::new(&evidence).expecting(Expect::of(profile.name));
     for &user in users {
         let Means::Judge { judge, .. } = cases[user].means else {
             continue;
         };
-        if skipped(cases[user], arm).is_some() {
+        if skipped(cases[user], arm, profile).is_some() {
             continue;
         }
         let judged = judge(&facts);
@@ -300,7 +305,7 @@ fn judge(
 
 fn outcome(case: &'static Case, made: Made, arm: Arm, profile: &Profile) -> Option<Outcome> {
     let known = deviations::known(profile.name, case.id);
-    let (verdict, deviation) = verdict(case, &made, arm, known);
+    let (verdict, deviation) = verdict(case, &made, (arm, profile), known);
     Some(Outcome {
         check: catalogue::find(case.id)?,
         verdict,
@@ -313,10 +318,10 @@ fn outcome(case: &'static Case, made: Made, arm: Arm, profile: &Profile) -> Opti
 fn verdict(
     case: &Case,
     made: &Made,
-    arm: Arm,
+    (arm, profile): (Arm, &Profile),
     known: Option<&'static Deviation>,
 ) -> (Verdict, Option<&'static Deviation>) {
-    if let Some(why) = skipped(case, arm) {
+    if let Some(why) = skipped(case, arm, profile) {
         return (Verdict::Skip(why.to_owned()), None);
     }
     if let Some(why) = &made.unable {

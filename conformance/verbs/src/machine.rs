@@ -1,10 +1,13 @@
 //! What the agent has made, and what it does with it.
 
+mod connect;
+
 use crate::sys::{
-    AddressHandle, Channel, Completions, Context, Domain, Pair, Receive, Refused, Region, Result,
-    Send, SharedReceives, Target,
+    AddressHandle, Channel, Completions, Context, Domain, Id, Pair, Receive, Refused, Region,
+    Result, Send, SharedReceives, Target,
 };
 use crate::{names, pattern};
+use connect::Connector;
 use rdma_sys::{ibv_send_flags, ibv_sge, ibv_wc, ibv_wc_flags};
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
@@ -107,6 +110,7 @@ struct Opened {
     domain: Rc<Domain>,
     channel: Rc<Channel>,
     name: String,
+    connector: Option<Connector>,
 }
 
 pub(crate) struct Machine {
@@ -178,7 +182,7 @@ impl Machine {
                     .and_then(|(srq, _)| srq.limit(*limit))
                     .map(|()| Reply::Done)
             }
-            Request::CreateQp(wanted) => self.create_qp(wanted),
+            Request::CreateQp(wanted) => self.create_qp(wanted, None),
             Request::ModifyQp { qp, attributes } => {
                 let entry = self.pairs.get(*qp);
                 entry
@@ -188,6 +192,14 @@ impl Machine {
             Request::QueryQp { qp } => {
                 let entry = self.pairs.get(*qp);
                 entry.and_then(|entry| entry.pair.state()).map(Reply::State)
+            }
+            Request::Listen { port } => self.listen(*port),
+            Request::Resolve { to, wanted } => self.resolve(*to, wanted),
+            Request::Connect { qp, reads } => self.with_id(*qp, |id| id.connect(*reads)),
+            Request::Requested { wanted, timeout_ms } => self.requested(wanted, *timeout_ms),
+            Request::Accept { qp, reads } => self.with_id(*qp, |id| id.accept(*reads)),
+            Request::Established { qp, timeout_ms } => {
+                self.with_id(*qp, |id| id.established(*timeout_ms))
             }
             Request::DestroyQp { qp } => self.pairs.remove(*qp).map(|_| Reply::Done),
             Request::PostSend { qp, work } => self.post_sends(*qp, work),
@@ -243,6 +255,7 @@ impl Machine {
             gid_index,
             gid: context.gid(gid_index)?.to_vec(),
             max_qp_rd_atom: u8::try_from(limits.max_qp_rd_atom).unwrap_or(u8::MAX),
+            managed: connect::addresses(&context)?,
         };
         let (domain, channel) = (Domain::new(&context)?, Channel::new(&context)?);
         *self = Machine::default();
@@ -251,6 +264,7 @@ impl Machine {
             domain,
             channel,
             name,
+            connector: None,
         });
         Ok(Reply::Opened(opened))
     }
@@ -338,11 +352,11 @@ impl Machine {
         Ok(Reply::Created { handle, qpn: 0 })
     }
 
-    fn create_qp(&mut self, wanted: &CreateQp) -> Result<Reply> {
+    fn create_qp(&mut self, wanted: &CreateQp, id: Option<Id>) -> Result<Reply> {
         let opened = self.opened()?;
         let shared = wanted.srq.map(|srq| self.shared.get(srq)).transpose()?;
         let shared = shared.map(|(srq, depth)| (srq, *depth));
-        let pair = Pair::new(&opened.domain, &opened.channel, shared, wanted)?;
+        let pair = Pair::new(&opened.domain, &opened.channel, shared, wanted, id)?;
         let qpn = pair.number();
         let (sends, receives) = (VecDeque::new(), VecDeque::new());
         let handle = self.pairs.insert(Entry {

@@ -21,10 +21,9 @@ const HEADERS: u32 = 104;
 /// Runs a scenario's flows between guests. The interfaces' MTU is at least what the flows need.
 ///
 /// # Errors
-/// The lab did not work. [`LabError::Unable`]: it cannot do what the model says; the driver is siw,
-/// whose queue pairs are connected by its connection manager only; or this program has no agent.
+/// The lab did not work. [`LabError::Unable`]: it cannot do what the model says, or this program has
+/// no agent.
 pub fn observe(model: &Model, options: &Options<'_>) -> Result<Evidence, LabError> {
-    able(options)?;
     let task = Task::new(model, PATIENCE.min(options.timeout / 2)).map_err(LabError::Unable)?;
     let options = Options {
         mtu: options.mtu.max(task.mtu + HEADERS),
@@ -56,7 +55,6 @@ pub fn script(
     lie: Option<fn(&Request, &mut Reply)>,
     options: &Options<'_>,
 ) -> Result<Judged, LabError> {
-    able(options)?;
     let model = hosts_of(script.rules).map_err(LabError::Message)?;
     let session = with_agents(&model, options, lie, |agents| play(agents, script))?;
     let mut judged = session.value;
@@ -67,15 +65,6 @@ pub fn script(
         }
     }
     Ok(judged)
-}
-
-fn able(options: &Options<'_>) -> Result<(), LabError> {
-    match options.driver {
-        "siw" => Err(LabError::Unable(
-            "queue pairs of iWARP are connected by its connection manager only".to_owned(),
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// Two hosts with rules between them.

@@ -14,6 +14,7 @@ macro_rules! stack {
 
 mod congestion;
 mod connection;
+mod iwarp;
 mod receiver;
 mod smb;
 #[cfg(test)]
@@ -125,12 +126,27 @@ impl Judged {
     }
 }
 
+impl Case {
+    /// Why it does not apply to stacks that speak iWARP, or to those that speak RoCE.
+    pub fn foreign(&self, iwarp: bool) -> Option<&'static str> {
+        let own = iwarp::CASES.iter().chain(verbs::IWARP);
+        let of_iwarp = own.into_iter().any(|case| case.id == self.id);
+        match (self.means, of_iwarp) {
+            (Means::Harness(_) | Means::Printer | Means::Smb { .. }, _) => None,
+            (_, true) => (!iwarp).then_some("about iWARP"),
+            (_, false) => iwarp.then_some("about RoCE"),
+        }
+    }
+}
+
 /// All checks that are made, in the order of the catalogue.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
     [
         wire::CASES,
         connection::CASES,
         verbs::CASES,
+        iwarp::CASES,
+        verbs::IWARP,
         congestion::CASES,
         smb::CASES,
     ]

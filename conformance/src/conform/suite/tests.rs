@@ -57,7 +57,13 @@ fn every_mutant_is_caught() {
         }
         judged
     };
-    let caught = mutants::run(&mut SimStage, &on_sim(), printer, &mut |_| {}).unwrap();
+    let plan = Plan {
+        profile: Profile::of(Arm::Sim),
+        cases: &on_sim(),
+        events: &[],
+        printer,
+    };
+    let caught = mutants::run(&mut SimStage, &plan, &mut |_| {}).unwrap();
     let mut wrong = Vec::new();
     for outcome in caught {
         if !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip(_)) {
@@ -100,10 +106,10 @@ fn captured(name: &str) -> Captured {
 }
 
 /// IDs of checks with each verdict: pass, excused, inconclusive; and what failed.
-fn of_capture(name: &str) -> [String; 4] {
+fn of_capture(name: &str, profile: &str) -> [String; 4] {
     let cases: Vec<&'static Case> = cases().collect();
     let plan = Plan {
-        profile: Profile::find("rxe").unwrap(),
+        profile: Profile::find(profile).unwrap(),
         cases: &cases,
         events: &[],
         printer: printed,
@@ -137,7 +143,7 @@ fn real_kernels_pass_in_captures() {
         "linux_rp_loss.pcap.gz",
         "linux_smbd.pcap.gz",
     ] {
-        let [passed, excused, _, failed] = of_capture(name);
+        let [passed, excused, _, failed] = of_capture(name, "rxe");
         assert_eq!(failed, "", "{name}: {failed}");
         assert_eq!(excused, "W-07", "{name}");
         let atomics = name.contains("_at_");
@@ -152,10 +158,22 @@ fn real_kernels_pass_in_captures() {
     }
 }
 
-/// The beginning of an experiment.
+#[test]
+fn iwarp_is_judged_in_captures() {
+    let [passed, excused, _, failed] = of_capture("linux_siw_loss.pcap.gz", "siw");
+    assert_eq!((passed.as_str(), excused.as_str()), ("W-24 W-25", "IW-02"));
+    assert_eq!(failed, "");
+    // What is no iWARP gives no verdicts.
+    let [passed, excused, _, failed] = of_capture("linux_rc_loss.pcap.gz", "siw");
+    assert_eq!([passed, excused, failed], ["", "", ""]);
+}
+
+/// The beginning of an experiment, or of a capture.
 fn beginning(name: &str) -> Evidence {
-    let model = run::model(name, "").unwrap();
-    let mut evidence = sim::observe(&model).unwrap();
+    let mut evidence = match name.contains('.') {
+        true => captured(name).0,
+        false => sim::observe(&run::model(name, "").unwrap()).unwrap(),
+    };
     evidence.frames.truncate(400);
     evidence
 }
@@ -178,7 +196,8 @@ proptest! {
 
     #[test]
     fn judges_survive_anything(
-        name in prop::sample::select(vec!["clean", "counted", "pfc-timed", "marked"]),
+        name in prop::sample::select(vec!["clean", "counted", "pfc-timed", "marked",
+                                              "linux_siw_loss.pcap.gz"]),
         bytes in prop::collection::vec(any::<(Index, Index, u8)>(), 0..200),
         cuts in prop::collection::vec(any::<(Index, Index, u64)>(), 0..20),
         mtu in prop_oneof![Just(0), Just(1024), any::<u32>()],

@@ -14,7 +14,15 @@ use std::rc::Rc;
 pub(super) const PORT: u8 = 1;
 
 /// An open device.
-pub(crate) struct Context(pub(super) NonNull<ibv_context>);
+pub(crate) struct Context(pub(super) NonNull<ibv_context>, Owner);
+
+/// Who closes it.
+#[derive(PartialEq)]
+enum Owner {
+    Agent,
+    /// librdmacm, which keeps it open until the process ends.
+    Manager,
+}
 
 /// A list of devices, freed when it is dropped.
 struct List {
@@ -64,9 +72,39 @@ impl Context {
         });
         let nodev = rustix::io::Errno::NODEV.raw_os_error();
         let device = device.ok_or_else(|| Refused::new("ibv_get_device_list", nodev))?;
+        // SAFETY: the list lives, and the structure is the library's.
+        let kind = unsafe { (&raw const (*device).transport_type).cast::<i32>().read() };
+        if kind == ibv_transport_type::IBV_TRANSPORT_IWARP {
+            // SAFETY: the list lives.
+            return Context::managed(&unsafe { name_of(device) });
+        }
         // SAFETY: the list lives until the device is open.
         let context = made("ibv_open_device", unsafe { ibv_open_device(device) })?;
-        Ok(Rc::new(Context(context)))
+        Ok(Rc::new(Context(context, Owner::Agent)))
+    }
+
+    /// As the connection manager has it open: its queue pairs must be of the same.
+    fn managed(wanted: &str) -> Result<Rc<Context>> {
+        const CALL: &str = "rdma_get_devices";
+        let mut len = 0;
+        // SAFETY: the argument points to an integer.
+        let first = made(CALL, unsafe { rdma_get_devices(&mut len) })?;
+        let len = usize::try_from(len).unwrap_or(0);
+        // SAFETY: the list has `len` entries, all below its end.
+        let all = (0..len).filter_map(|i| NonNull::new(unsafe { *first.as_ptr().add(i) }));
+        // SAFETY: a device that the manager has open has a description.
+        let of_name = |at: &NonNull<ibv_context>| unsafe { name_of(at.as_ref().device) == wanted };
+        let found = all.into_iter().find(of_name);
+        // SAFETY: it came from rdma_get_devices and is freed once; the devices stay open.
+        unsafe { rdma_free_devices(first.as_ptr()) };
+        let nodev = rustix::io::Errno::NODEV.raw_os_error();
+        let found = found.ok_or_else(|| Refused::new(CALL, nodev))?;
+        Ok(Rc::new(Context(found, Owner::Manager)))
+    }
+
+    /// Its queue pairs are connected by the connection manager.
+    pub(crate) fn is_managed(&self) -> bool {
+        self.1 == Owner::Manager
     }
 
     pub(crate) fn name(&self) -> String {
@@ -130,8 +168,10 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: whatever was made of the device holds a reference to it, so nothing is left.
-        let _ = unsafe { ibv_close_device(self.0.as_ptr()) };
+        if self.1 == Owner::Agent {
+            // SAFETY: whatever was made of the device holds a reference to it, so nothing is left.
+            let _ = unsafe { ibv_close_device(self.0.as_ptr()) };
+        }
     }
 }
 

@@ -1,12 +1,14 @@
-//! The verbs library, made safe: each object frees itself, and lives as long as what it needs.
+//! The verbs library and the connection manager, made safe: each object frees itself, and lives as long as what it needs.
 
 mod device;
+mod manager;
 mod memory;
 mod pair;
 mod queue;
 mod work;
 
 pub(crate) use device::{Context, Domain};
+pub(crate) use manager::{Id, Manager};
 pub(crate) use memory::Region;
 pub(crate) use pair::Pair;
 pub(crate) use queue::{Channel, Completions, SharedReceives};
@@ -52,11 +54,11 @@ fn made<T>(call: &'static str, object: *mut T) -> Result<NonNull<T>> {
     NonNull::new(object).ok_or_else(|| Refused::last(call))
 }
 
-/// What other calls return: 0, or an error number, or -1 with `errno` set.
+/// What other calls return: 0, or an error number, or -1 with `errno` set. Some drivers negate it.
 fn done(call: &'static str, code: i32) -> Result<()> {
     match code {
         0 => Ok(()),
-        1.. => Err(Refused::new(call, code)),
-        _ => Err(Refused::last(call)),
+        -1 => Err(Refused::last(call)),
+        _ => Err(Refused::new(call, code.saturating_abs())),
     }
 }

@@ -1,6 +1,7 @@
 //! Queue pairs.
 
 use super::device::{Domain, PORT, zeroed};
+use super::manager::Id;
 use super::queue::{Channel, Completions, SharedReceives};
 use super::work::{Receive, Send, attributes, chain_receives, chain_sends};
 use super::{Refused, Result, done, made};
@@ -20,12 +21,22 @@ pub(crate) struct Pair {
 }
 
 /// Destroyed before its completion queues.
-struct Owned(NonNull<ibv_qp>);
+struct Owned {
+    qp: NonNull<ibv_qp>,
+    /// Set if the connection manager made it.
+    id: Option<Id>,
+}
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // SAFETY: made once, destroyed once.
-        let _ = unsafe { ibv_destroy_qp(self.0.as_ptr()) };
+        match &self.id {
+            // SAFETY: made once, destroyed once; the identifier is destroyed after it.
+            Some(id) => unsafe { rdma_destroy_qp(id.id.as_ptr()) },
+            None => {
+                // SAFETY: made once, destroyed once.
+                let _ = unsafe { ibv_destroy_qp(self.qp.as_ptr()) };
+            }
+        }
     }
 }
 
@@ -35,6 +46,7 @@ impl Pair {
         channel: &Rc<Channel>,
         srq: Option<(&Rc<SharedReceives>, u32)>,
         wanted: &CreateQp,
+        id: Option<Id>,
     ) -> Result<Pair> {
         let sends = Completions::new(channel, wanted.send_depth.saturating_add(1))?;
         let received = srq.map_or(wanted.recv_depth, |(_, depth)| depth);
@@ -51,12 +63,25 @@ impl Pair {
             QpType::Uc => ibv_qp_type::IBV_QPT_UC,
             QpType::Ud => ibv_qp_type::IBV_QPT_UD,
         };
-        // SAFETY: the domain lives, and so does what the structure names.
-        let qp = made("ibv_create_qp", unsafe {
-            ibv_create_qp(domain.pd.as_ptr(), &mut init)
-        })?;
+        let qp = match &id {
+            None => {
+                // SAFETY: the domain lives, and so does what the structure names.
+                let qp = unsafe { ibv_create_qp(domain.pd.as_ptr(), &mut init) };
+                made("ibv_create_qp", qp)?
+            }
+            Some(id) => {
+                const CALL: &str = "rdma_create_qp";
+                let at = id.id.as_ptr();
+                // SAFETY: the same, and the identifier lives.
+                done(CALL, unsafe {
+                    rdma_create_qp(at, domain.pd.as_ptr(), &mut init)
+                })?;
+                // SAFETY: the identifier lives.
+                made(CALL, unsafe { (*at).qp })?
+            }
+        };
         Ok(Pair {
-            qp: Owned(qp),
+            qp: Owned { qp, id },
             sends,
             receives,
             _srq: srq.map(|(srq, _)| Rc::clone(srq)),
@@ -64,9 +89,17 @@ impl Pair {
         })
     }
 
+    /// What the connection manager knows it by.
+    pub(crate) fn id(&self) -> Result<&Id> {
+        self.qp
+            .id
+            .as_ref()
+            .ok_or_else(|| Refused::invalid("rdma_cm"))
+    }
+
     pub(crate) fn number(&self) -> u32 {
         // SAFETY: the queue pair lives.
-        unsafe { self.qp.0.as_ref().qp_num }
+        unsafe { self.qp.qp.as_ref().qp_num }
     }
 
     pub(crate) fn modify(&self, wanted: &Attributes) -> Result<()> {
@@ -74,7 +107,7 @@ impl Pair {
         let (mut attributes, mask) = convert(wanted).ok_or_else(|| Refused::invalid(CALL))?;
         // SAFETY: the queue pair lives, and the mask names only what is set.
         done(CALL, unsafe {
-            ibv_modify_qp(self.qp.0.as_ptr(), &mut attributes, mask.0.cast_signed())
+            ibv_modify_qp(self.qp.qp.as_ptr(), &mut attributes, mask.0.cast_signed())
         })
     }
 
@@ -82,7 +115,7 @@ impl Pair {
         let (mut attributes, mut init): (ibv_qp_attr, ibv_qp_init_attr) = (zeroed(), zeroed());
         let mask = ibv_qp_attr_mask::IBV_QP_STATE.0.cast_signed();
         // SAFETY: the queue pair lives, and the call fills both structures.
-        let code = unsafe { ibv_query_qp(self.qp.0.as_ptr(), &mut attributes, mask, &mut init) };
+        let code = unsafe { ibv_query_qp(self.qp.qp.as_ptr(), &mut attributes, mask, &mut init) };
         done("ibv_query_qp", code)?;
         Ok(names::state(attributes.qp_state))
     }
@@ -91,7 +124,7 @@ impl Pair {
         chain_sends(work, |first, bad| {
             // SAFETY: the chain lives during the call, which copies it.
             done("ibv_post_send", unsafe {
-                ibv_post_send(self.qp.0.as_ptr(), first, bad)
+                ibv_post_send(self.qp.qp.as_ptr(), first, bad)
             })
         })
     }
@@ -100,7 +133,7 @@ impl Pair {
         chain_receives(work, |first, bad| {
             // SAFETY: the chain lives during the call, which copies it.
             done("ibv_post_recv", unsafe {
-                ibv_post_recv(self.qp.0.as_ptr(), first, bad)
+                ibv_post_recv(self.qp.qp.as_ptr(), first, bad)
             })
         })
     }

@@ -5,7 +5,7 @@ mod plan;
 mod run;
 
 use crate::agent::{
-    Access, Agent, AgentError, CreateQp, Device, QpState, Range, RecvWork, Reply, Request, Steps,
+    Access, Agent, AgentError, Device, QpState, Range, RecvWork, Reply, Request, Steps, managed,
 };
 use crate::conform::evidence::{Completion, Flow, Status};
 use plan::Plan;
@@ -88,6 +88,7 @@ pub(super) fn drive(agents: &mut [Agent], task: &Task) -> Result<Driven, AgentEr
     for agent in agents.iter_mut() {
         devices.push(open(agent, task.ipv6)?);
     }
+    managed::listen(agents, &devices)?;
     let mut flows = Vec::new();
     for plan in &task.plans {
         flows.push(connect(agents, &devices, plan)?);
@@ -124,21 +125,12 @@ fn connect(agents: &mut [Agent], devices: &[Device], plan: &Plan) -> Result<Conn
     let devices = [of(0), of(1)];
     let mut ends = [End::default(); 2];
     for (side, end) in ends.iter_mut().enumerate() {
-        *end = create(agents, plan, side)?;
+        *end = register(agents, plan, side)?;
     }
-    for side in 0..2 {
-        let (end, peer) = (ends[side], ends[1 - side]);
-        let Some(agent) = agents.get_mut(end.agent) else {
-            continue;
-        };
-        for attributes in plan.steps(side, &devices, peer.qpn) {
-            // Before it can receive anything.
-            if attributes.state == Some(QpState::Rtr) && side == 1 && plan.op == Op::Send {
-                post_receives(agent, plan, end, 0, plan.receives)?;
-            }
-            let qp = end.qp;
-            agent.done(&Request::ModifyQp { qp, attributes })?;
-        }
+    if devices[1].managed.is_some() {
+        connect_managed(agents, &devices, plan, &mut ends)?;
+    } else {
+        connect_plain(agents, &devices, plan, &mut ends)?;
     }
     let mut flow = Connected {
         plan: plan.clone(),
@@ -152,7 +144,62 @@ fn connect(agents: &mut [Agent], devices: &[Device], plan: &Plan) -> Result<Conn
     Ok(flow)
 }
 
-fn create(agents: &mut [Agent], plan: &Plan, side: usize) -> Result<End, AgentError> {
+/// By the connection manager.
+fn connect_managed(
+    agents: &mut [Agent],
+    devices: &[Device; 2],
+    plan: &Plan,
+    ends: &mut [End; 2],
+) -> Result<(), AgentError> {
+    let [near, far] = devices;
+    let wanted = [0, 1].map(|side| plan.queue_pair(side));
+    let reads = [plan.reads(devices); 2];
+    let begun = managed::begin(agents, plan.hosts, [near, far], wanted, reads)?;
+    for (end, (qp, qpn)) in ends.iter_mut().zip(begun.queues) {
+        (end.qp, end.qpn) = (qp, qpn);
+    }
+    if let (Op::Send, Some(agent)) = (plan.op, agents.get_mut(ends[1].agent)) {
+        post_receives(agent, plan, ends[1], 0, plan.receives)?;
+    }
+    managed::finish(agents, &begun)
+}
+
+/// By taking both queue pairs from state to state.
+fn connect_plain(
+    agents: &mut [Agent],
+    devices: &[Device; 2],
+    plan: &Plan,
+    ends: &mut [End; 2],
+) -> Result<(), AgentError> {
+    for (side, end) in ends.iter_mut().enumerate() {
+        let Some(agent) = agents.get_mut(end.agent) else {
+            continue;
+        };
+        let wanted = plan.queue_pair(side);
+        (end.qp, end.qpn) = match agent.ask(&Request::CreateQp(wanted))? {
+            Reply::Created { handle, qpn } => (handle, qpn),
+            other => return Err(agent.nonsense(&other)),
+        };
+    }
+    for side in 0..2 {
+        let (end, peer) = (ends[side], ends[1 - side]);
+        let Some(agent) = agents.get_mut(end.agent) else {
+            continue;
+        };
+        for attributes in plan.steps(side, devices, peer.qpn) {
+            // Before it can receive anything.
+            if attributes.state == Some(QpState::Rtr) && side == 1 && plan.op == Op::Send {
+                post_receives(agent, plan, end, 0, plan.receives)?;
+            }
+            let qp = end.qp;
+            agent.done(&Request::ModifyQp { qp, attributes })?;
+        }
+    }
+    Ok(())
+}
+
+/// Memory of a side; its queue pair is still to come.
+fn register(agents: &mut [Agent], plan: &Plan, side: usize) -> Result<End, AgentError> {
     let index = plan.hosts[side];
     let Some(agent) = agents.get_mut(index) else {
         return Ok(End::default());
@@ -175,29 +222,13 @@ fn create(agents: &mut [Agent], plan: &Plan, side: usize) -> Result<End, AgentEr
             bytes: vec![0; 8],
         })?;
     }
-    let wanted = CreateQp {
-        kind: plan.kind(),
-        send_depth: if side == 0 { plan.window as u32 } else { 1 },
-        recv_depth: if side == 1 {
-            plan.receives.max(1) as u32
-        } else {
-            1
-        },
-        max_sge: 1,
-        srq: None,
-        signal_all: true,
-    };
-    match agent.ask(&Request::CreateQp(wanted))? {
-        Reply::Created { handle: qp, qpn } => Ok(End {
-            agent: index,
-            qp,
-            qpn,
-            mr,
-            address,
-            rkey,
-        }),
-        other => Err(agent.nonsense(&other)),
-    }
+    Ok(End {
+        agent: index,
+        mr,
+        address,
+        rkey,
+        ..End::default()
+    })
 }
 
 /// Posts receives `from..from + count`, each into the place of its number.

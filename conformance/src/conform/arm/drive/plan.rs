@@ -1,6 +1,6 @@
 //! What queue pairs a scenario wants of real devices.
 
-use crate::agent::{Access, Address, Attributes, Device, QpState, QpType};
+use crate::agent::{Access, Address, Attributes, CreateQp, Device, QpState, QpType};
 use crate::conform::evidence::Limits;
 use xoff_sim::model::{FlowSpec, Model, NicProfile, NodeId, Op, Role, Transport};
 use xoff_sim::time::SimDuration;
@@ -225,6 +225,24 @@ impl Plan {
         }
     }
 
+    pub(super) fn queue_pair(&self, side: usize) -> CreateQp {
+        let recv_depth = self.receives.max(1) as u32;
+        CreateQp {
+            kind: self.kind(),
+            send_depth: if side == 0 { self.window as u32 } else { 1 },
+            recv_depth: if side == 1 { recv_depth } else { 1 },
+            max_sge: 1,
+            srq: None,
+            signal_all: true,
+        }
+    }
+
+    /// READs and atomics that may be outstanding.
+    pub(super) fn reads(&self, devices: &[Device; 2]) -> u8 {
+        let most = devices.iter().map(|device| device.max_qp_rd_atom).min();
+        self.max_rd_atomic.min(most.unwrap_or(1))
+    }
+
     /// The way from `side` to the other.
     pub(super) fn address(&self, side: usize, devices: &[Device; 2]) -> Address {
         let [near, far] = [side, 1 - side].map(|side| &devices[side.min(1)]);
@@ -279,8 +297,7 @@ impl Plan {
         rtr.rq_psn = Some(theirs);
         rtr.address = Some(self.address(side, devices));
         if self.transport == Transport::Rc {
-            let most = devices.iter().map(|device| device.max_qp_rd_atom).min();
-            let atomics = self.max_rd_atomic.min(most.unwrap_or(1));
+            let atomics = self.reads(devices);
             rtr.max_dest_rd_atomic = Some(atomics);
             rtr.min_rnr_timer = Some(self.rnr_timer);
             rts.max_rd_atomic = Some(atomics);

@@ -17,6 +17,8 @@ mod tests;
 mod timers;
 mod unreliable;
 
+pub(super) use outcome::complaint;
+
 pub(super) const CASES: &[Case] = &[
     acks::RC_01,
     acks::RC_02,

@@ -19,7 +19,7 @@ pub(super) fn successes(flow: &Flow) -> u64 {
 }
 
 /// What is wrong if every message must have arrived once, whole and in order.
-pub(super) fn complaint(flow: &Flow) -> Option<String> {
+pub(in crate::conform::suite) fn complaint(flow: &Flow) -> Option<String> {
     let name = &flow.name;
     if let Some((index, status)) = first_error(flow) {
         let status = status.name();

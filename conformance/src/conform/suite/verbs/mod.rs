@@ -6,6 +6,7 @@ mod order;
 mod receive;
 mod rig;
 mod state;
+mod stream;
 
 use super::{Arm, Case, Means, Mutant, Wrong};
 use crate::agent::Script;
@@ -143,6 +144,34 @@ pub(super) const CASES: &[Case] = &[
         mutants: &[
             lie("has no header", lies::no_header),
             lie("receives what is not for it", lies::receives_all),
+        ],
+    },
+];
+
+/// The same of iWARP.
+pub(super) const IWARP: &[Case] = &[
+    Case {
+        id: "IW-04",
+        means: script(stream::refuse, ""),
+        not_on: NOT_ON,
+        mutants: &[lie("does what is forbidden", lies::errors_are_successes)],
+    },
+    Case {
+        id: "IW-05",
+        means: script(stream::stop, ""),
+        not_on: NOT_ON,
+        mutants: &[
+            lie("flushes the last first", lies::reversed),
+            lie("loses a flushed request", lies::loses_one),
+        ],
+    },
+    Case {
+        id: "IW-06",
+        means: script(stream::end, ""),
+        not_on: NOT_ON,
+        mutants: &[
+            lie("keeps the connection", lies::states_are_rts),
+            lie("loses a receive", lies::loses_one),
         ],
     },
 ];

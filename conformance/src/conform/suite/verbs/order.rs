@@ -13,7 +13,7 @@ fn are(works: &[Work], expected: &[(u64, Status)]) -> bool {
     seen.eq(expected.iter().copied())
 }
 
-fn list(works: &[Work]) -> String {
+pub(super) fn list(works: &[Work]) -> String {
     let each = works
         .iter()
         .map(|work| format!("{} {:?}", work.wr, work.status));

@@ -2,7 +2,7 @@
 
 use crate::agent::{
     Access, Address, AgentError, Attributes, CreateQp, Device, Pair, QpState, QpType, Range,
-    RecvWork, Reply, Request, SendOp, SendWork, Side, Work,
+    RecvWork, Reply, Request, SendOp, SendWork, Side, Work, managed,
 };
 use crate::conform::evidence::Status;
 
@@ -176,6 +176,7 @@ impl<'a> Rig<'a> {
                 other => return Err(agent.nonsense(&other)),
             };
         }
+        managed::listen(&mut pair.agents, &devices)?;
         Ok(Rig { pair, devices })
     }
 
@@ -256,14 +257,7 @@ impl<'a> Rig<'a> {
         depth: u32,
         srq: Option<u32>,
     ) -> Result<Queue, AgentError> {
-        let wanted = CreateQp {
-            kind,
-            send_depth: depth,
-            recv_depth: depth,
-            max_sge: 2,
-            srq,
-            signal_all: true,
-        };
+        let wanted = wanted(kind, depth, srq);
         match self.ask(side, &Request::CreateQp(wanted))? {
             Reply::Created { handle, qpn } => Ok(Queue {
                 side,
@@ -311,11 +305,27 @@ impl<'a> Rig<'a> {
 
     /// A reliable connection: requester and responder.
     pub(super) fn connect(&mut self, wish: &Wish) -> Result<[Queue; 2], AgentError> {
+        if self.devices[FAR].managed.is_some() {
+            return self.connect_managed(wish);
+        }
         let near = self.create(NEAR, QpType::Rc, wish.depth, None)?;
         let far = self.create(FAR, QpType::Rc, wish.depth, wish.srq)?;
         self.raise(far, wish, near.qpn)?;
         self.raise(near, wish, far.qpn)?;
         Ok([near, far])
+    }
+
+    fn connect_managed(&mut self, wish: &Wish) -> Result<[Queue; 2], AgentError> {
+        let [near, far] = &self.devices;
+        let queues = [None, wish.srq].map(|srq| wanted(QpType::Rc, wish.depth, srq));
+        let agents = &mut self.pair.agents;
+        let begun = managed::begin(agents, [NEAR, FAR], [near, far], queues, wish.reads)?;
+        managed::finish(agents, &begun)?;
+        let queue = |side: usize| {
+            let (qp, qpn) = begun.queues[side];
+            Queue { side, qp, qpn }
+        };
+        Ok([queue(NEAR), queue(FAR)])
     }
 
     pub(super) fn send(&mut self, queue: Queue, work: Vec<SendWork>) -> Result<(), AgentError> {
@@ -376,6 +386,17 @@ impl<'a> Rig<'a> {
             Reply::Counters(all) => Ok(all.get(&key).copied()),
             other => self.nonsense(side, &other),
         }
+    }
+}
+
+fn wanted(kind: QpType, depth: u32, srq: Option<u32>) -> CreateQp {
+    CreateQp {
+        kind,
+        send_depth: depth,
+        recv_depth: depth,
+        max_sge: 2,
+        srq,
+        signal_all: true,
     }
 }
 

@@ -1,0 +1,312 @@
+//! Checks of iWARP: MPA, DDP and RDMAP over TCP.
+
+use super::connection::complaint;
+use super::{Case, Judged, Means, Mutant, Wrong};
+use crate::capture::{Direction, Frame, Interface, LinkType};
+use crate::conform::evidence::Evidence;
+use crate::conform::{Arm, Facts};
+use crate::trace::analyzer::{Analyzer, Options};
+use crate::trace::iwarp::IwarpConnection;
+use xoff_sim::wire::rdmap::Terminate;
+
+const NOT_ON: &[(Arm, &str)] = &[
+    (Arm::Sim, "the simulator has no iWARP"),
+    (Arm::Device, "needs the wire between the hosts"),
+];
+/// What was posted is in no capture, and rules act on the wire only.
+const NEEDS_HOSTS: &[(Arm, &str)] = &[
+    (Arm::Sim, "the simulator has no iWARP"),
+    (Arm::Trace, "a capture does not say what was posted"),
+    (Arm::Device, "needs the wire between the hosts"),
+];
+const fn judged(experiments: &'static [&'static str], judge: fn(&Facts<'_>) -> Judged) -> Means {
+    Means::Judge { experiments, judge }
+}
+
+const fn falsified(name: &'static str, lie: fn(&mut Evidence)) -> Mutant {
+    let wrong = Wrong::Evidence(lie);
+    Mutant { name, wrong }
+}
+
+const fn rules(name: &'static str, rules: &'static str) -> Mutant {
+    let wrong = Wrong::Rules(rules);
+    Mutant { name, wrong }
+}
+
+const WRONG_BIT: &str = stack!(
+    "action = \"corrupt\"",
+    "bit = 4000",
+    "repair = true",
+    "class = \"tcp-data\"",
+    "from = \"h0\"",
+    "nth = 9",
+);
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        id: "W-23",
+        means: judged(&["iwarp-crc"], crcs),
+        not_on: NOT_ON,
+        mutants: &[rules("a wrong CRC", WRONG_BIT)],
+    },
+    Case {
+        id: "W-24",
+        means: judged(&["iwarp-clean", "iwarp-loss"], headers),
+        not_on: NOT_ON,
+        mutants: &[rules(
+            "another version of DDP",
+            stack!(
+                "action = \"rewrite\"",
+                "field = \"payload\"",
+                "offset = 2",
+                "width = 1",
+                "xor = 3",
+                "class = \"tcp-data\"",
+                "from = \"h0\"",
+                "nth = 9",
+            ),
+        )],
+    },
+    Case {
+        id: "W-25",
+        means: judged(&["iwarp-clean", "iwarp-loss"], lasting),
+        not_on: NOT_ON,
+        mutants: &[rules(
+            "writes to another region",
+            stack!(
+                "action = \"rewrite\"",
+                "field = \"payload\"",
+                "offset = 4",
+                "width = 4",
+                "xor = 0x10000",
+                "class = \"tcp-data\"",
+                "from = \"h0\"",
+                "nth = 9",
+            ),
+        )],
+    },
+    Case {
+        id: "IW-01",
+        means: judged(
+            &[
+                "iwarp-clean",
+                "iwarp-loss",
+                "iwarp-disorder",
+                "iwarp-corruption",
+            ],
+            whole,
+        ),
+        not_on: NEEDS_HOSTS,
+        mutants: &[
+            rules("delivers corrupt data", WRONG_BIT),
+            falsified("completes a message twice", |evidence| {
+                for flow in &mut evidence.flows {
+                    flow.completions.extend(flow.completions.last().copied());
+                }
+            }),
+            falsified("completes out of order", |evidence| {
+                for flow in &mut evidence.flows {
+                    flow.completions.reverse();
+                }
+            }),
+        ],
+    },
+    Case {
+        id: "IW-02",
+        means: judged(&["iwarp-clean", "iwarp-crc"], agreed),
+        not_on: NOT_ON,
+        mutants: &[rules(
+            "does not answer to the wish for CRCs",
+            stack!(
+                "action = \"rewrite\"",
+                "field = \"payload\"",
+                "offset = 16",
+                "width = 1",
+                "xor = 0x40",
+                "class = \"tcp-data\"",
+                "from = \"h1\"",
+                "nth = 1",
+            ),
+        )],
+    },
+    Case {
+        id: "IW-03",
+        means: judged(&["iwarp-crc-corruption"], guarded),
+        not_on: NEEDS_HOSTS,
+        mutants: &[rules(
+            "does not look at CRCs",
+            stack!(
+                "action = \"rewrite\"",
+                "field = \"payload\"",
+                "offset = 16",
+                "width = 1",
+                "xor = 0x40",
+                "class = \"tcp-data\"",
+                "from = \"h0\"",
+                "nth = 1",
+            ),
+        )],
+    },
+];
+
+/// iWARP connections as their hosts sent them; numbers of frames are those of the evidence.
+fn connections(facts: &Facts<'_>) -> Vec<IwarpConnection> {
+    let mut analyzer = Analyzer::new(Options::default());
+    analyzer.interface(
+        0,
+        &Interface {
+            name: None,
+            description: None,
+            speed: None,
+            link_type: LinkType::Ethernet,
+            snaplen: 0,
+            mac: None,
+        },
+    );
+    for seen in facts.seen.iter().filter(|seen| seen.out) {
+        analyzer.frame(&Frame {
+            number: seen.number,
+            at_ns: seen.at_ns,
+            interface: 0,
+            direction: Direction::Unknown,
+            original_len: seen.bytes.len() as u32,
+            data: seen.bytes,
+        });
+    }
+    analyzer.finish(&[], None).iwarp
+}
+
+fn crcs(facts: &Facts<'_>) -> Judged {
+    let mut judged = Judged::default();
+    for connection in connections(facts).iter().filter(|c| c.crc) {
+        for side in &connection.directions {
+            judged.stimuli += side.fpdus;
+            if side.bad_crc > 0 {
+                let what = format!("{} FPDUs with a wrong CRC", side.bad_crc);
+                judged.fault(what, &side.crc_frames);
+            }
+        }
+    }
+    judged.detail = match judged.stimuli {
+        0 => "no connection uses CRCs".to_owned(),
+        _ => "every CRC is right".to_owned(),
+    };
+    judged
+}
+
+fn headers(facts: &Facts<'_>) -> Judged {
+    let mut judged = Judged::default();
+    for connection in &connections(facts) {
+        for side in &connection.directions {
+            judged.stimuli += side.fpdus;
+            let wrong = [
+                (side.bad_headers, "DDP or RDMAP headers that cannot be"),
+                (side.bad_markers, "markers that lead nowhere"),
+                (side.lost_sync, "places where no FPDU begins"),
+            ];
+            for (count, what) in wrong.into_iter().filter(|(count, _)| *count > 0) {
+                judged.fault(format!("{count} {what}"), &side.header_frames);
+            }
+        }
+    }
+    judged
+}
+
+fn lasting(facts: &Facts<'_>) -> Judged {
+    let mut judged = Judged::default();
+    for connection in &connections(facts) {
+        judged.saw();
+        let first = [connection.first_frame];
+        if connection.rejected {
+            judged.fault("a connection was refused".to_owned(), &first);
+        }
+        if !connection.established {
+            judged.fault("a connection was not established".to_owned(), &first);
+        }
+        if let Some((side, terminate, frame)) = &connection.terminate {
+            let who = ["initiator", "responder"][side & 1];
+            let why = said(terminate);
+            judged.fault(format!("the {who} terminated: {why}"), &[*frame]);
+        }
+    }
+    judged
+}
+
+fn said(terminate: &Terminate) -> String {
+    let Terminate {
+        layer,
+        error_type,
+        error_code,
+        ..
+    } = terminate;
+    format!("layer {layer}, type {error_type}, code {error_code:#04x}")
+}
+
+fn whole(facts: &Facts<'_>) -> Judged {
+    let mut judged = Judged::default();
+    for flow in &facts.evidence.flows {
+        judged.stimuli = judged.stimuli.saturating_add(flow.messages);
+        if let Some(complaint) = complaint(flow) {
+            judged.fault(complaint, &[]);
+        }
+    }
+    judged.detail = "every message once, whole and in order".to_owned();
+    judged
+}
+
+/// RFC 5044, 4.4 and 7.1: CRCs are on unless an administrator has turned them off, and a wish for
+/// them is granted.
+fn agreed(facts: &Facts<'_>) -> Judged {
+    let mut judged = Judged::default();
+    // What arrives at the responder is what it answers to.
+    let asked = startups(facts, false, b"MPA ID Req Frame");
+    let answered = startups(facts, true, b"MPA ID Rep Frame");
+    let by_itself = startups(facts, true, b"MPA ID Req Frame");
+    for (crc, number) in by_itself {
+        judged.expect(crc, &[number], || {
+            "an initiator asks for no CRC, though nobody told it not to".to_owned()
+        });
+    }
+    for ((asked, _), (answered, number)) in asked.into_iter().zip(answered) {
+        judged.expect(answered || !asked, &[number], || {
+            "a responder denies CRCs to an initiator that asks for them".to_owned()
+        });
+    }
+    judged
+}
+
+/// Start-up frames with a key, sent or arrived: whether they have the flag of CRCs, and the frame.
+fn startups(facts: &Facts<'_>, out: bool, key: &[u8; 16]) -> Vec<(bool, u64)> {
+    const CRC: u8 = 0x40;
+    let here = facts.seen.iter().filter(|seen| seen.out == out);
+    let found = here.filter_map(|seen| {
+        let at = seen.bytes.windows(key.len()).position(|part| part == key)?;
+        let flags = seen.bytes.get(at + key.len())?;
+        Some((flags & CRC != 0, seen.number))
+    });
+    found.collect()
+}
+
+/// What a CRC shows to be wrong is not delivered, and ends the connection.
+fn guarded(facts: &Facts<'_>) -> Judged {
+    let mut judged = Judged::default();
+    for flow in &facts.evidence.flows {
+        judged.saw();
+        if flow.intact == Some(false) {
+            let name = &flow.name;
+            judged.fault(format!("{name}: a wrong payload was delivered"), &[]);
+        }
+    }
+    /// Of Terminate: the layer below DDP, which is MPA, and its CRC error (RFC 5044, 8).
+    const MPA_CRC: (u8, u8) = (2, 2);
+    for connection in &connections(facts) {
+        let ended = connection.terminate.as_ref();
+        let right = ended.is_some_and(|(_, why, _)| (why.layer, why.error_code) == MPA_CRC);
+        let frames = ended.map(|(_, _, frame)| *frame);
+        judged.expect(right, frames.as_slice(), || match ended {
+            Some((_, why, _)) => format!("a wrong CRC ends the connection with {}", said(why)),
+            None => "a wrong CRC does not end the connection with a Terminate".to_owned(),
+        });
+    }
+    judged
+}
