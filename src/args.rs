@@ -23,7 +23,7 @@ pub(crate) enum Verb {
     Run(RunArgs),
     /// Explain a capture: every connection, every pause, what went wrong and what to do
     Trace(TraceArgs),
-    /// Print the page of a check that findings name, such as RC-07
+    /// Print the page of a check that findings name, such as RC-07, or of a known deviation
     Explain(ExplainArgs),
     /// Calculate the PFC headroom of a port and show every term
     Headroom(HeadroomArgs),
@@ -254,7 +254,7 @@ pub(crate) enum TraceFormat {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// ID or name of a check; without it all are listed
+    /// ID or name of a check, or ID of a deviation; without it all are listed
     #[arg(value_name = "ID")]
     pub(crate) id: Option<String>,
 }

@@ -1,17 +1,22 @@
-//! `xoff explain`: the page of a check.
+//! `xoff explain`: the page of a check, or of a deviation that is on record.
 
 use crate::args::ExplainArgs;
 use crate::output::{self, Error};
 use crate::report::table::{Align, Table};
 use crate::report::trace::wrap;
 use xoff_conformance::catalogue::{self, Check};
+use xoff_conformance::conform::deviations::{self, Deviation};
 
 const WIDTH: usize = 100;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), Error> {
     let text = match &args.id {
         None => list(),
-        Some(id) => page(catalogue::find(id).ok_or_else(|| unknown(id))?),
+        Some(id) => match (catalogue::find(id), deviations::find(id)) {
+            (Some(check), _) => page(check),
+            (None, Some(deviation)) => on_record(deviation),
+            (None, None) => return Err(unknown(id)),
+        },
     };
     output::print(|out| out.write_all(text.as_bytes()))
 }
@@ -21,16 +26,39 @@ fn unknown(id: &str) -> Error {
         Some(check) => format!("did you mean `{}` ({})?", check.id, check.name),
         None => "`xoff explain` lists them all".to_owned(),
     };
-    Error::Message(format!("no check is called `{id}`; {hint}"))
+    Error::Message(format!("no check or deviation is called `{id}`; {hint}"))
 }
 
 fn page(check: &Check) -> String {
-    let mut out = format!("{}  {}\n\n", check.id, check.name);
-    for (title, text) in [
+    let known = deviations::REGISTER.iter();
+    let known: Vec<_> = known.filter(|d| d.checks.contains(&check.id)).collect();
+    let known = known.iter().map(|d| format!("{}: {}", d.id, d.what));
+    let known = known.collect::<Vec<_>>().join("; ");
+    let parts = [
         ("asserts", check.title),
         ("why", check.why),
         ("cure", check.cure),
-    ] {
+        ("known", &known),
+    ];
+    format!("{}  {}\n\n{}", check.id, check.name, rows(&parts))
+}
+
+fn on_record(deviation: &Deviation) -> String {
+    let profiles = deviation.profiles.join(", ");
+    let checks = deviation.checks.join(", ");
+    let parts = [
+        ("what", deviation.what),
+        ("stacks", &profiles),
+        ("fails", &checks),
+        ("source", deviation.citation),
+    ];
+    format!("{}\n\n{}", deviation.id, rows(&parts))
+}
+
+/// Titles and their texts, without those that are empty.
+fn rows(parts: &[(&str, &str)]) -> String {
+    let mut out = String::new();
+    for (title, text) in parts.iter().filter(|(_, text)| !text.is_empty()) {
         let lines = wrap(text, WIDTH - 11);
         for (n, line) in lines.iter().enumerate() {
             let title = if n == 0 { title } else { "" };
@@ -45,7 +73,13 @@ fn list() -> String {
     for check in catalogue::checks() {
         table.row([check.id.to_owned(), check.title.to_owned()]);
     }
-    table.render(0)
+    let mut known = Table::new(&[("", Align::Left), ("", Align::Left), ("", Align::Left)]);
+    for deviation in deviations::REGISTER {
+        let stacks = deviation.profiles.join(", ");
+        known.row([deviation.id.to_owned(), stacks, deviation.what.to_owned()]);
+    }
+    let (checks, known) = (table.render(0), known.render(0));
+    format!("{checks}\nKnown deviations\n{known}")
 }
 
 #[cfg(test)]
@@ -53,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_has_three_parts() {
+    fn a_page_says_what_and_why() {
         let check = catalogue::find("rc-07").unwrap();
         insta::assert_snapshot!(page(check), @r#"
         RC-07  ack-timeout
@@ -62,6 +96,21 @@ mod tests {
           why      The ACK timeout is 4.096 us times a power of two; every expiry stops the connection for
                    that long.
           cure     Lower the timeout exponent of the queue pair, and find why neither ACK nor NAK came.
+          known    D-RXE-03: timers count jiffies, rounded down, and at least one: they expire early;
+                   D-CX6-01: adaptive retransmission: 8 to 13 retries for 7, other times than the code's
+        "#);
+    }
+
+    #[test]
+    fn a_deviation_has_its_source() {
+        let deviation = deviations::find("d-siw-02").unwrap();
+        insta::assert_snapshot!(on_record(deviation), @r#"
+        D-SIW-02
+
+          what     a peer may read memory that was registered without the right of remote READs
+          stacks   siw
+          fails    IW-04
+          source   Linux 6.12 siw_qp_tx.c:814: no access is asked for
         "#);
     }
 
@@ -72,13 +121,14 @@ mod tests {
         };
         assert_eq!(
             text,
-            "no check is called `RC-7`; did you mean `RC-07` (ack-timeout)?"
+            "no check or deviation is called `RC-7`; did you mean `RC-07` (ack-timeout)?"
         );
     }
 
     #[test]
     fn lines_fit_a_terminal() {
-        let pages = catalogue::checks().map(page).chain([list()]);
+        let known = deviations::REGISTER.iter().map(on_record);
+        let pages = catalogue::checks().map(page).chain(known);
         for text in pages {
             let longest = text.lines().map(|l| l.chars().count()).max().unwrap();
             assert!(longest <= WIDTH, "{text}");

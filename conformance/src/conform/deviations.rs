@@ -155,7 +155,7 @@ pub const REGISTER: &[Deviation] = &[
         id: "D-SIW-03",
         profiles: &["siw"],
         checks: &["IW-03"],
-        sign: "with layer 0, type 2, code 0x02",
+        sign: "(layer 0, type 2, code 0x02)",
         what: "layer and type of Terminate messages are swapped on little-endian machines",
         citation: "Linux 6.12 iwarp.h:183",
     },
@@ -298,6 +298,12 @@ pub const REGISTER: &[Deviation] = &[
         citation: "openlldp 00b3c78, lldp_8021qaz.c",
     },
 ];
+
+/// By ID, whatever the case.
+pub fn find(id: &str) -> Option<&'static Deviation> {
+    let id = id.trim();
+    REGISTER.iter().find(|d| d.id.eq_ignore_ascii_case(id))
+}
 
 /// The deviation that would excuse a check under a profile.
 pub fn known(profile: &str, check: &str) -> Option<&'static Deviation> {

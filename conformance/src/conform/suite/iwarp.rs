@@ -7,6 +7,9 @@ use crate::conform::evidence::Evidence;
 use crate::conform::{Arm, Facts};
 use crate::trace::analyzer::{Analyzer, Options};
 use crate::trace::iwarp::IwarpConnection;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use xoff_sim::wire::dissect::Body;
 use xoff_sim::wire::rdmap::Terminate;
 
 const NOT_ON: &[(Arm, &str)] = &[
@@ -239,7 +242,8 @@ fn said(terminate: &Terminate) -> String {
         error_code,
         ..
     } = terminate;
-    format!("layer {layer}, type {error_type}, code {error_code:#04x}")
+    let reason = terminate.reason();
+    format!("{reason} (layer {layer}, type {error_type}, code {error_code:#04x})")
 }
 
 fn whole(facts: &Facts<'_>) -> Judged {
@@ -258,33 +262,51 @@ fn whole(facts: &Facts<'_>) -> Judged {
 /// them is granted.
 fn agreed(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
-    // What arrives at the responder is what it answers to.
-    let asked = startups(facts, false, b"MPA ID Req Frame");
-    let answered = startups(facts, true, b"MPA ID Rep Frame");
-    let by_itself = startups(facts, true, b"MPA ID Req Frame");
-    for (crc, number) in by_itself {
-        judged.expect(crc, &[number], || {
+    for wish in startups(facts, true, REQUEST).values() {
+        judged.expect(wish.crc, &[wish.frame], || {
             "an initiator asks for no CRC, though nobody told it not to".to_owned()
         });
     }
-    for ((asked, _), (answered, number)) in asked.into_iter().zip(answered) {
-        judged.expect(answered || !asked, &[number], || {
+    // What arrives at the responder is what it answers to.
+    let asked = startups(facts, false, REQUEST);
+    for ([from, to], answer) in startups(facts, true, REPLY) {
+        let Some(wish) = asked.get(&[to, from]) else {
+            continue;
+        };
+        judged.expect(answer.crc || !wish.crc, &[wish.frame, answer.frame], || {
             "a responder denies CRCs to an initiator that asks for them".to_owned()
         });
     }
     judged
 }
 
-/// Start-up frames with a key, sent or arrived: whether they have the flag of CRCs, and the frame.
-fn startups(facts: &Facts<'_>, out: bool, key: &[u8; 16]) -> Vec<(bool, u64)> {
+const REQUEST: &[u8; 16] = b"MPA ID Req Frame";
+const REPLY: &[u8; 16] = b"MPA ID Rep Frame";
+
+struct Startup {
+    crc: bool,
+    frame: u64,
+}
+
+/// The first start-up frame with a key from each end to each, sent or arrived.
+fn startups(facts: &Facts<'_>, out: bool, key: &[u8; 16]) -> BTreeMap<[SocketAddr; 2], Startup> {
     const CRC: u8 = 0x40;
-    let here = facts.seen.iter().filter(|seen| seen.out == out);
-    let found = here.filter_map(|seen| {
-        let at = seen.bytes.windows(key.len()).position(|part| part == key)?;
-        let flags = seen.bytes.get(at + key.len())?;
-        Some((flags & CRC != 0, seen.number))
-    });
-    found.collect()
+    let mut found = BTreeMap::new();
+    for seen in facts.seen.iter().filter(|seen| seen.out == out) {
+        let Body::Tcp(network, segment) = &seen.frame.body else {
+            continue;
+        };
+        let flags = segment.payload.strip_prefix(key).and_then(<[u8]>::first);
+        if let Some(flags) = flags {
+            let from = SocketAddr::new(network.src, segment.src_port);
+            let to = SocketAddr::new(network.dst, segment.dst_port);
+            found.entry([from, to]).or_insert(Startup {
+                crc: flags & CRC != 0,
+                frame: seen.number,
+            });
+        }
+    }
+    found
 }
 
 /// What a CRC shows to be wrong is not delivered, and ends the connection.
