@@ -154,14 +154,7 @@ impl Traffic {
                 ..ethernet::Repr::default()
             },
             network: Network {
-                kind: Kind::V4 {
-                    identification: 0,
-                    dont_fragment: true,
-                    more_fragments: false,
-                    fragment_offset: 0,
-                    checksum_ok: true,
-                    header_len: 20,
-                },
+                kind: Kind::whole_v4(0),
                 src: [10, 0, 0, src].into(),
                 dst: [10, 0, 0, dst].into(),
                 dscp: 26,

@@ -396,11 +396,35 @@ pub(crate) struct LabSweepArgs {
     pub(crate) command: Vec<String>,
 }
 
+/// What is the wire between guests, or ports.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct LabRunArgs {
-    /// Scenario file: its hosts (2 to 8) become guests, its rules are the wire's
+pub(crate) struct LabWire {
+    /// Scenario file: its hosts (2 to 8) are the ends, its rules are the wire's
     #[arg(value_name = "SCENARIO")]
     pub(crate) scenario: PathBuf,
+
+    /// Write what passed as pcapng; .gz compresses
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+
+    /// The wire is the scenario's switch: its rates, buffer, marking and pauses
+    #[arg(long)]
+    pub(crate) switch: bool,
+
+    /// Override a parameter of the scenario
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
+    pub(crate) sets: Vec<(String, String)>,
+
+    /// Seed of the rules' chances
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+/// The kernels at its ends.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabGuests {
+    #[command(flatten)]
+    pub(crate) wire: LabWire,
 
     /// Driver of the RDMA devices
     #[arg(long, value_enum, default_value_t = LabDevice::Rxe)]
@@ -416,33 +440,23 @@ pub(crate) struct LabRunArgs {
           value_parser = clap::value_parser!(u32).range(8..=65_536))]
     pub(crate) memory: u32,
 
+    /// Another kernel than that of `xoff lab build`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kernel: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabRunArgs {
+    #[command(flatten)]
+    pub(crate) guests: LabGuests,
+
     /// Take everything down after this time
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub(crate) timeout: SimDuration,
 
-    /// Write what passed the guests' interfaces as pcapng; .gz compresses
-    #[arg(long, value_name = "FILE")]
-    pub(crate) pcap: Option<PathBuf>,
-
-    /// The wire is the scenario's switch: its rates, buffer, marking and pauses
-    #[arg(long)]
-    pub(crate) switch: bool,
-
     /// A command for one host, by name or number; others run COMMAND, or nothing
     #[arg(long = "on", value_name = "HOST=COMMAND", value_parser = parse_set)]
     pub(crate) on: Vec<(String, String)>,
-
-    /// Override a parameter of the scenario
-    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
-    pub(crate) sets: Vec<(String, String)>,
-
-    /// Seed of the rules' chances
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
-
-    /// Another kernel than that of `xoff lab build`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) kernel: Option<PathBuf>,
 
     #[arg(long, value_enum, default_value_t = TableFormat::Human)]
     pub(crate) format: TableFormat,
@@ -454,58 +468,22 @@ pub(crate) struct LabRunArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LabShellArgs {
-    /// Scenario file: its hosts (2 to 8) become guests, its rules are the wire's
-    #[arg(value_name = "SCENARIO")]
-    pub(crate) scenario: PathBuf,
+    #[command(flatten)]
+    pub(crate) guests: LabGuests,
 
     /// The host, by name or number
     #[arg(long, value_name = "HOST", default_value = "0")]
     pub(crate) host: String,
 
-    /// Driver of the RDMA devices
-    #[arg(long, value_enum, default_value_t = LabDevice::Rxe)]
-    pub(crate) device: LabDevice,
-
-    /// MTU of the interfaces
-    #[arg(long, value_name = "BYTES", default_value_t = 1500,
-          value_parser = clap::value_parser!(u32).range(576..=65_000))]
-    pub(crate) mtu: u32,
-
-    /// Memory of each guest in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 256,
-          value_parser = clap::value_parser!(u32).range(8..=65_536))]
-    pub(crate) memory: u32,
-
     /// Take everything down after this time
     #[arg(long, value_name = "TIME", default_value = "86400s")]
     pub(crate) timeout: SimDuration,
-
-    /// Write what passed the guests' interfaces as pcapng; .gz compresses
-    #[arg(long, value_name = "FILE")]
-    pub(crate) pcap: Option<PathBuf>,
-
-    /// The wire is the scenario's switch: its rates, buffer, marking and pauses
-    #[arg(long)]
-    pub(crate) switch: bool,
-
-    /// Override a parameter of the scenario
-    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
-    pub(crate) sets: Vec<(String, String)>,
-
-    /// Seed of the rules' chances
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
-
-    /// Another kernel than that of `xoff lab build`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) kernel: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LabWireArgs {
-    /// Scenario file: its rules are the wire's
-    #[arg(value_name = "SCENARIO")]
-    pub(crate) scenario: PathBuf,
+    #[command(flatten)]
+    pub(crate) wire: LabWire,
 
     /// A host's port: HOST=tap:NAME makes a TAP interface, HOST=packet:INTERFACE uses one that
     /// there is (AF_PACKET; it should have no address)
@@ -515,22 +493,6 @@ pub(crate) struct LabWireArgs {
     /// End after this time
     #[arg(long = "for", value_name = "TIME")]
     pub(crate) time: Option<SimDuration>,
-
-    /// Write what passed the ports as pcapng; .gz compresses
-    #[arg(long, value_name = "FILE")]
-    pub(crate) pcap: Option<PathBuf>,
-
-    /// The wire is the scenario's switch: its rates, buffer, marking and pauses
-    #[arg(long)]
-    pub(crate) switch: bool,
-
-    /// Override a parameter of the scenario
-    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
-    pub(crate) sets: Vec<(String, String)>,
-
-    /// Seed of the rules' chances
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
 
     #[arg(long, value_enum, default_value_t = TableFormat::Human)]
     pub(crate) format: TableFormat,

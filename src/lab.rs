@@ -1,7 +1,8 @@
 //! `xoff lab`: real kernels, with xoff as the switch between them.
 
 use crate::args::{
-    LabArgs, LabBuildArgs, LabRunArgs, LabShellArgs, LabVerb, LabWireArgs, TableFormat, quoted,
+    LabArgs, LabBuildArgs, LabGuests, LabRunArgs, LabShellArgs, LabVerb, LabWire, LabWireArgs,
+    TableFormat, quoted,
 };
 use crate::output::{self, Error};
 use crate::report::lab as report;
@@ -16,6 +17,7 @@ use xoff_conformance::lab::{
 };
 use xoff_sim::model::Model;
 use xoff_sim::scenario::Overrides;
+use xoff_sim::time::SimDuration;
 
 impl From<LabError> for Error {
     fn from(error: LabError) -> Error {
@@ -61,18 +63,10 @@ fn build(args: &LabBuildArgs) -> Result<(), Error> {
 }
 
 fn run_guests(args: &LabRunArgs) -> Result<bool, Error> {
-    let model = model(&args.scenario, &args.sets, args.seed)?;
+    let model = model(&args.guests.wire)?;
     let commands = commands(&args.command, &args.on, &lab::hosts(&model)?)?;
-    let prepared = Prepared::new(args.kernel.as_deref())?;
-    refuse_stdout(args.pcap.as_deref())?;
-    let options = lab::Options {
-        mtu: args.mtu,
-        memory: args.memory,
-        timeout: Duration::from_nanos(args.timeout.ns()),
-        capture: args.pcap.as_deref(),
-        switch: args.switch,
-        ..prepared.options(args.device.driver())
-    };
+    let prepared = Prepared::new(args.guests.kernel.as_deref())?;
+    let options = options(&prepared, &args.guests, args.timeout);
     let done = lab::run(&model, &commands, &options)?;
     output::print(|out| match args.format {
         TableFormat::Human => report::human(out, &done),
@@ -82,18 +76,10 @@ fn run_guests(args: &LabRunArgs) -> Result<bool, Error> {
 }
 
 fn open_shell(args: &LabShellArgs) -> Result<bool, Error> {
-    let model = model(&args.scenario, &args.sets, args.seed)?;
+    let model = model(&args.guests.wire)?;
     let host = place(&args.host, &lab::hosts(&model)?, "--host")?;
-    let prepared = Prepared::new(args.kernel.as_deref())?;
-    refuse_stdout(args.pcap.as_deref())?;
-    let options = lab::Options {
-        mtu: args.mtu,
-        memory: args.memory,
-        timeout: Duration::from_nanos(args.timeout.ns()),
-        capture: args.pcap.as_deref(),
-        switch: args.switch,
-        ..prepared.options(args.device.driver())
-    };
+    let prepared = Prepared::new(args.guests.kernel.as_deref())?;
+    let options = options(&prepared, &args.guests, args.timeout);
     let mut said = |error: bool, text: &str| {
         let mut out: Box<dyn Write> = match error {
             true => Box::new(io::stderr().lock()),
@@ -107,8 +93,7 @@ fn open_shell(args: &LabShellArgs) -> Result<bool, Error> {
 }
 
 fn connect(args: &LabWireArgs) -> Result<(), Error> {
-    let model = model(&args.scenario, &args.sets, args.seed)?;
-    refuse_stdout(args.pcap.as_deref())?;
+    let model = model(&args.wire)?;
     let hosts = lab::hosts(&model)?;
     let mut devices: Vec<Device> = Vec::new();
     for (name, port) in &args.ports {
@@ -129,21 +114,19 @@ fn connect(args: &LabWireArgs) -> Result<(), Error> {
     }
     let time = args.time.map(|time| Duration::from_nanos(time.ns()));
     let mut ready = || output::tell("the wire is up");
-    let capture = args.pcap.as_deref();
-    let report = bridge::run(&model, &devices, args.switch, capture, time, &mut ready)?;
+    let capture = args.wire.pcap.as_deref();
+    let report = bridge::run(
+        &model,
+        &devices,
+        args.wire.switch,
+        capture,
+        time,
+        &mut ready,
+    )?;
     output::print(|out| match args.format {
         TableFormat::Human => report::wire(out, &report),
         TableFormat::Json => report::json(out, &report),
     })
-}
-
-fn refuse_stdout(capture: Option<&Path>) -> Result<(), Error> {
-    match capture == Some(Path::new("-")) {
-        true => Err(Error::Message(
-            "--pcap of a lab needs a file: standard output has the report".to_owned(),
-        )),
-        false => Ok(()),
-    }
 }
 
 /// Which host is meant, by name or number.
@@ -197,14 +180,34 @@ impl Prepared {
     }
 }
 
-/// The scenario, which must be one case.
-fn model(scenario: &Path, sets: &[(String, String)], seed: Option<u64>) -> Result<Model, Error> {
+/// Guests as they were asked for.
+fn options<'a>(
+    prepared: &'a Prepared,
+    guests: &'a LabGuests,
+    timeout: SimDuration,
+) -> lab::Options<'a> {
+    lab::Options {
+        mtu: guests.mtu,
+        memory: guests.memory,
+        timeout: Duration::from_nanos(timeout.ns()),
+        capture: guests.wire.pcap.as_deref(),
+        switch: guests.wire.switch,
+        ..prepared.options(guests.device.driver())
+    }
+}
+
+/// The scenario, which must be one case. Its report has standard output.
+fn model(wire: &LabWire) -> Result<Model, Error> {
+    if wire.pcap.as_deref() == Some(Path::new("-")) {
+        let text = "--pcap of a lab needs a file: standard output has the report";
+        return Err(Error::Message(text.to_owned()));
+    }
     let overrides = Overrides {
-        sets: sets.to_vec(),
-        seed,
+        sets: wire.sets.clone(),
+        seed: wire.seed,
         until: None,
     };
-    let plan = load_file(scenario, &overrides)?;
+    let plan = load_file(&wire.scenario, &overrides)?;
     let count = plan.cases.len();
     let mut cases = plan.cases.into_iter();
     match (cases.next(), count) {

@@ -349,14 +349,7 @@ fn direct_over_roce() -> Vec<Sample> {
                 ..ethernet::Repr::default()
             },
             network: Network {
-                kind: Kind::V4 {
-                    identification: 0,
-                    dont_fragment: true,
-                    more_fragments: false,
-                    fragment_offset: 0,
-                    checksum_ok: true,
-                    header_len: 20,
-                },
+                kind: Kind::whole_v4(0),
                 src: host(from).into(),
                 dst: host(1 - from).into(),
                 dscp: 0,

@@ -416,14 +416,7 @@ impl Traffic {
 }
 
 fn v4() -> Kind {
-    Kind::V4 {
-        identification: 1,
-        dont_fragment: true,
-        more_fragments: false,
-        fragment_offset: 0,
-        checksum_ok: true,
-        header_len: 20,
-    }
+    Kind::whole_v4(1)
 }
 
 fn mac(host: u8) -> Mac {

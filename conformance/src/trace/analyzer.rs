@@ -449,14 +449,7 @@ mod tests {
                 ..ethernet::Repr::default()
             },
             network: ip::Network {
-                kind: ip::Kind::V4 {
-                    identification: 0,
-                    dont_fragment: true,
-                    more_fragments: false,
-                    fragment_offset: 0,
-                    checksum_ok: true,
-                    header_len: 20,
-                },
+                kind: ip::Kind::whole_v4(0),
                 src: ip(direction),
                 dst: ip(1 - direction),
                 dscp: 26,

@@ -91,14 +91,7 @@ impl Frames<'_> {
         let kind = if self.ipv6 {
             Kind::V6 { flow_label: 0 }
         } else {
-            Kind::V4 {
-                identification: 0,
-                dont_fragment: true,
-                more_fragments: false,
-                fragment_offset: 0,
-                checksum_ok: true,
-                header_len: 20,
-            }
+            Kind::whole_v4(0)
         };
         let ecn = if packet.has(flag::CE) {
             Ecn::Ce

@@ -54,6 +54,20 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// IPv4 without options, in one piece.
+    pub const fn whole_v4(identification: u16) -> Kind {
+        Kind::V4 {
+            identification,
+            dont_fragment: true,
+            more_fragments: false,
+            fragment_offset: 0,
+            checksum_ok: true,
+            header_len: 20,
+        }
+    }
+}
+
 /// What the layers above need to know of the network header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {

@@ -311,14 +311,7 @@ pub(super) mod tests {
                 ethertype: 0,
             },
             network: Network {
-                kind: Kind::V4 {
-                    identification: 0x1234,
-                    dont_fragment: true,
-                    more_fragments: false,
-                    fragment_offset: 0,
-                    checksum_ok: true,
-                    header_len: 20,
-                },
+                kind: Kind::whole_v4(0x1234),
                 src: [10, 0, 0, 1].into(),
                 dst: [10, 0, 0, 2].into(),
                 dscp: 26,

@@ -1,9 +1,8 @@
 //! Checks of iWARP: MPA, DDP and RDMAP over TCP.
 
 use super::connection::complaint;
-use super::{Case, Judged, Means, Mutant, Wrong};
+use super::{Case, Judged, Means, Mutant};
 use crate::capture::{Direction, Frame, Interface, LinkType};
-use crate::conform::evidence::Evidence;
 use crate::conform::{Arm, Facts};
 use crate::trace::analyzer::{Analyzer, Options};
 use crate::trace::iwarp::IwarpConnection;
@@ -22,20 +21,6 @@ const NEEDS_HOSTS: &[(Arm, &str)] = &[
     (Arm::Trace, "a capture does not say what was posted"),
     (Arm::Device, "needs the wire between the hosts"),
 ];
-const fn judged(experiments: &'static [&'static str], judge: fn(&Facts<'_>) -> Judged) -> Means {
-    Means::Judge { experiments, judge }
-}
-
-const fn falsified(name: &'static str, lie: fn(&mut Evidence)) -> Mutant {
-    let wrong = Wrong::Evidence(lie);
-    Mutant { name, wrong }
-}
-
-const fn rules(name: &'static str, rules: &'static str) -> Mutant {
-    let wrong = Wrong::Rules(rules);
-    Mutant { name, wrong }
-}
-
 const WRONG_BIT: &str = stack!(
     "action = \"corrupt\"",
     "bit = 4000",
@@ -48,15 +33,15 @@ const WRONG_BIT: &str = stack!(
 pub(super) const CASES: &[Case] = &[
     Case {
         id: "W-23",
-        means: judged(&["iwarp-crc"], crcs),
+        means: Means::judged_by(&["iwarp-crc"], crcs),
         not_on: NOT_ON,
-        mutants: &[rules("a wrong CRC", WRONG_BIT)],
+        mutants: &[Mutant::rules("a wrong CRC", WRONG_BIT)],
     },
     Case {
         id: "W-24",
-        means: judged(&["iwarp-clean", "iwarp-loss"], headers),
+        means: Means::judged_by(&["iwarp-clean", "iwarp-loss"], headers),
         not_on: NOT_ON,
-        mutants: &[rules(
+        mutants: &[Mutant::rules(
             "another version of DDP",
             stack!(
                 "action = \"rewrite\"",
@@ -72,9 +57,9 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         id: "W-25",
-        means: judged(&["iwarp-clean", "iwarp-loss"], lasting),
+        means: Means::judged_by(&["iwarp-clean", "iwarp-loss"], lasting),
         not_on: NOT_ON,
-        mutants: &[rules(
+        mutants: &[Mutant::rules(
             "writes to another region",
             stack!(
                 "action = \"rewrite\"",
@@ -90,7 +75,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         id: "IW-01",
-        means: judged(
+        means: Means::judged_by(
             &[
                 "iwarp-clean",
                 "iwarp-loss",
@@ -101,13 +86,13 @@ pub(super) const CASES: &[Case] = &[
         ),
         not_on: NEEDS_HOSTS,
         mutants: &[
-            rules("delivers corrupt data", WRONG_BIT),
-            falsified("completes a message twice", |evidence| {
+            Mutant::rules("delivers corrupt data", WRONG_BIT),
+            Mutant::evidence("completes a message twice", |evidence| {
                 for flow in &mut evidence.flows {
                     flow.completions.extend(flow.completions.last().copied());
                 }
             }),
-            falsified("completes out of order", |evidence| {
+            Mutant::evidence("completes out of order", |evidence| {
                 for flow in &mut evidence.flows {
                     flow.completions.reverse();
                 }
@@ -116,9 +101,9 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         id: "IW-02",
-        means: judged(&["iwarp-clean", "iwarp-crc"], agreed),
+        means: Means::judged_by(&["iwarp-clean", "iwarp-crc"], agreed),
         not_on: NOT_ON,
-        mutants: &[rules(
+        mutants: &[Mutant::rules(
             "does not answer to the wish for CRCs",
             stack!(
                 "action = \"rewrite\"",
@@ -134,9 +119,9 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         id: "IW-03",
-        means: judged(&["iwarp-crc-corruption"], guarded),
+        means: Means::judged_by(&["iwarp-crc-corruption"], guarded),
         not_on: NEEDS_HOSTS,
-        mutants: &[rules(
+        mutants: &[Mutant::rules(
             "does not look at CRCs",
             stack!(
                 "action = \"rewrite\"",

@@ -82,6 +82,45 @@ pub enum Wrong {
     Printer(&'static str),
 }
 
+impl Case {
+    /// A judge looks at experiments.
+    const fn judged(
+        id: &'static str,
+        experiments: &'static [&'static str],
+        judge: fn(&Facts<'_>) -> Judged,
+        not_on: &'static [(Arm, &'static str)],
+        mutants: &'static [Mutant],
+    ) -> Case {
+        Case {
+            id,
+            means: Means::judged_by(experiments, judge),
+            not_on,
+            mutants,
+        }
+    }
+}
+
+impl Means {
+    const fn judged_by(
+        experiments: &'static [&'static str],
+        judge: fn(&Facts<'_>) -> Judged,
+    ) -> Means {
+        Means::Judge { experiments, judge }
+    }
+}
+
+impl Mutant {
+    const fn rules(name: &'static str, rules: &'static str) -> Mutant {
+        let wrong = Wrong::Rules(rules);
+        Mutant { name, wrong }
+    }
+
+    const fn evidence(name: &'static str, falsify: fn(&mut Evidence)) -> Mutant {
+        let wrong = Wrong::Evidence(falsify);
+        Mutant { name, wrong }
+    }
+}
+
 /// What a judge says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Judged {

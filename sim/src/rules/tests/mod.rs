@@ -19,14 +19,7 @@ fn packet(operation: Operation, psn: u32, payload: u32) -> roce::Repr {
             ..ethernet::Repr::default()
         },
         network: Network {
-            kind: Kind::V4 {
-                identification: 7,
-                dont_fragment: true,
-                more_fragments: false,
-                fragment_offset: 0,
-                checksum_ok: true,
-                header_len: 20,
-            },
+            kind: Kind::whole_v4(7),
             src: [10, 0, 0, 1].into(),
             dst: [10, 0, 0, 2].into(),
             dscp: 26,

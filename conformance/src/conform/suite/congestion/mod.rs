@@ -1,8 +1,7 @@
 //! Congestion notification, pause, counters, captures, and xoff itself: CC, P, N, T, H.
 
 use super::{Case, Judged, Means, Mutant, Wrong};
-use crate::conform::evidence::Evidence;
-use crate::conform::{Arm, Facts};
+use crate::conform::Arm;
 
 mod capture;
 pub(super) mod cnp;
@@ -27,40 +26,11 @@ const TIMED: &[NotOn] = &[NO_FRAMES, IDLE, NO_TIMES];
 const NOTIFIES: &[NotOn] = &[NO_FRAMES, SILENT];
 const COUNTS: &[NotOn] = &[NO_FRAMES, NO_COUNTERS];
 
-const fn wrong(name: &'static str, rules: &'static str) -> Mutant {
-    Mutant {
-        name,
-        wrong: Wrong::Rules(rules),
-    }
-}
-
-const fn false_evidence(name: &'static str, falsify: fn(&mut Evidence)) -> Mutant {
-    Mutant {
-        name,
-        wrong: Wrong::Evidence(falsify),
-    }
-}
-
 /// A report that says something else than what came out.
 const fn spoilt(format: &'static str) -> Mutant {
     Mutant {
         name: format,
         wrong: Wrong::Printer(format),
-    }
-}
-
-const fn case(
-    id: &'static str,
-    experiments: &'static [&'static str],
-    judge: fn(&Facts<'_>) -> Judged,
-    not_on: &'static [NotOn],
-    mutants: &'static [Mutant],
-) -> Case {
-    Case {
-        id,
-        means: Means::Judge { experiments, judge },
-        not_on,
-        mutants,
     }
 }
 
@@ -74,14 +44,14 @@ const fn itself(id: &'static str, judge: fn() -> Judged, mutants: &'static [Muta
 }
 
 pub(super) const CASES: &[Case] = &[
-    case(
+    Case::judged(
         "CC-01",
         &["marked"],
         cnp::for_marks,
         SEEN,
         &[
-            wrong("no CNPs", stack!("action = 'drop'", "class = 'cnp'")),
-            wrong(
+            Mutant::rules("no CNPs", stack!("action = 'drop'", "class = 'cnp'")),
+            Mutant::rules(
                 "CNPs without marks",
                 stack!(
                     "action = 'inject'",
@@ -92,183 +62,183 @@ pub(super) const CASES: &[Case] = &[
             ),
         ],
     ),
-    case(
+    Case::judged(
         "CC-02",
         &["marked"],
         cnp::spacing,
         NOTIFIES,
-        &[wrong(
+        &[Mutant::rules(
             "CNPs twice",
             stack!("action = 'duplicate'", "class = 'cnp'"),
         )],
     ),
-    case(
+    Case::judged(
         "CC-03",
         &["marked"],
         cnp::count,
         NOTIFIES,
         &[
-            wrong(
+            Mutant::rules(
                 "too few CNPs",
                 stack!("action = 'drop'", "class = 'cnp'", "every = 2"),
             ),
-            wrong(
+            Mutant::rules(
                 "too many CNPs",
                 stack!("action = 'duplicate'", "class = 'cnp'"),
             ),
         ],
     ),
-    case(
+    Case::judged(
         "CC-04",
         &["lost-data"],
         cnp::on_nak,
         SEEN,
-        &[wrong(
+        &[Mutant::rules(
             "CNPs with NAKs",
             stack!("action = 'inject'", "frame = 'cnp'", "class = 'nak'"),
         )],
     ),
-    case(
+    Case::judged(
         "CC-14",
         &["marked", "congested"],
         ecn::bits,
         SEEN,
         &[
-            wrong(
+            Mutant::rules(
                 "a host marks",
                 stack!("action = 'ecn'", "class = 'data'", "nth = 3"),
             ),
-            wrong(
+            Mutant::rules(
                 "the network marks what is not capable",
                 "[[rule]]\naction = 'ecn'\nclass = 'data'\nevery = 3",
             ),
-            wrong(
+            Mutant::rules(
                 "ECN-capability is taken away",
                 "[[rule]]\naction = 'rewrite'\nfield = 'ecn'\nvalue = 0\nclass = 'data'\nnth = 4",
             ),
         ],
     ),
-    case(
+    Case::judged(
         "CC-15",
         &["marked"],
         cnp::counters,
         &[NO_FRAMES, NO_COUNTERS, SILENT],
         &[
-            wrong(
+            Mutant::rules(
                 "CNPs are not counted",
                 stack!("action = 'duplicate'", "class = 'cnp'"),
             ),
-            false_evidence("a stuck counter", forge::stuck),
+            Mutant::evidence("a stuck counter", forge::stuck),
         ],
     ),
-    case(
+    Case::judged(
         "P-01",
         &["pfc-congestion"],
         pause::form,
         PAUSES,
         &[
-            false_evidence("a VLAN tag", forge::tagged),
-            false_evidence("no source address", forge::without_source),
-            false_evidence("a short frame", forge::short),
+            Mutant::evidence("a VLAN tag", forge::tagged),
+            Mutant::evidence("no source address", forge::without_source),
+            Mutant::evidence("a short frame", forge::short),
         ],
     ),
-    case(
+    Case::judged(
         "P-02",
         &["pfc-congestion"],
         pause::class_vector,
         PAUSES,
         &[
-            false_evidence("a ninth class", forge::ninth_class),
-            false_evidence("a time without its class", forge::stray_time),
+            Mutant::evidence("a ninth class", forge::ninth_class),
+            Mutant::evidence("a time without its class", forge::stray_time),
         ],
     ),
-    case(
+    Case::judged(
         "P-03",
         &["pfc-congestion", "pfc-timed"],
         pause::only_listed,
         TIMED,
         &[
-            false_evidence("another class stops", forge::other_class),
-            false_evidence("every class stops", forge::all_stop),
+            Mutant::evidence("another class stops", forge::other_class),
+            Mutant::evidence("every class stops", forge::all_stop),
         ],
     ),
-    case(
+    Case::judged(
         "P-04",
         &["pfc-timed"],
         pause::duration,
         TIMED,
-        &[false_evidence("half the time", forge::half_the_time)],
+        &[Mutant::evidence("half the time", forge::half_the_time)],
     ),
-    case(
+    Case::judged(
         "P-05",
         &["pfc-timed"],
         pause::resumption,
         TIMED,
-        &[false_evidence("resumes late", forge::slow_to_resume)],
+        &[Mutant::evidence("resumes late", forge::slow_to_resume)],
     ),
-    case(
+    Case::judged(
         "P-06",
         &["global-pause"],
         pause::global,
         TIMED,
-        &[false_evidence("obeys any pause", forge::obeys_all)],
+        &[Mutant::evidence("obeys any pause", forge::obeys_all)],
     ),
-    case(
+    Case::judged(
         "P-07",
         &["pfc-void"],
         pause::empty_vector,
         TIMED,
-        &[false_evidence("obeys any pause", forge::obeys_all)],
+        &[Mutant::evidence("obeys any pause", forge::obeys_all)],
     ),
-    case(
+    Case::judged(
         "P-08",
         &["pfc-void"],
         pause::malformed,
         TIMED,
-        &[false_evidence("obeys any pause", forge::obeys_all)],
+        &[Mutant::evidence("obeys any pause", forge::obeys_all)],
     ),
-    case(
+    Case::judged(
         "N-01",
         &["counted"],
         counters::equal,
         COUNTS,
         &[
-            false_evidence("a stuck counter", forge::stuck),
-            false_evidence("counters that count twice", forge::one_more),
+            Mutant::evidence("a stuck counter", forge::stuck),
+            Mutant::evidence("counters that count twice", forge::one_more),
         ],
     ),
-    case(
+    Case::judged(
         "N-02",
         &["counted"],
         counters::moving,
         COUNTS,
-        &[false_evidence("a stuck counter", forge::stuck)],
+        &[Mutant::evidence("a stuck counter", forge::stuck)],
     ),
-    case(
+    Case::judged(
         "N-03",
         &["clean"],
         counters::discards,
         COUNTS,
-        &[false_evidence("frames are discarded", forge::discarded)],
+        &[Mutant::evidence("frames are discarded", forge::discarded)],
     ),
-    case(
+    Case::judged(
         "T-01",
         &["clean"],
         capture::complete,
         SEEN,
         &[
-            false_evidence("a frame is missing", forge::lost_frame),
-            false_evidence("the clock was set", forge::clock_stepped),
+            Mutant::evidence("a frame is missing", forge::lost_frame),
+            Mutant::evidence("the clock was set", forge::clock_stepped),
         ],
     ),
-    case(
+    Case::judged(
         "T-02",
         &["clean"],
         capture::sufficient,
         SEEN,
         &[
-            false_evidence("frames are cut", forge::snapped),
-            false_evidence("one direction is missing", forge::one_direction),
+            Mutant::evidence("frames are cut", forge::snapped),
+            Mutant::evidence("one direction is missing", forge::one_direction),
         ],
     ),
     itself(

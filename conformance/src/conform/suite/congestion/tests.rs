@@ -19,14 +19,7 @@ fn packet(at: u64, from: u8, opcode: Opcode, qp: u32, ecn: Ecn) -> roce::Repr {
             ..ethernet::Repr::default()
         },
         network: Network {
-            kind: Kind::V4 {
-                identification: at as u16,
-                dont_fragment: true,
-                more_fragments: false,
-                fragment_offset: 0,
-                checksum_ok: true,
-                header_len: 20,
-            },
+            kind: Kind::whole_v4(at as u16),
             src: [10, 0, 0, from].into(),
             dst: [10, 0, 0, to].into(),
             dscp: 26,

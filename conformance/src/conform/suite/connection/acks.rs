@@ -2,11 +2,11 @@
 
 use super::outcome::{complaint, expect_whole, first_error, successes};
 use super::timers::give_up;
-use super::{Case, FOREIGN, judged_by};
+use super::{Case, FOREIGN};
 use crate::conform::evidence::Evidence;
 use crate::conform::exchange::{Exchange, Took, is_sequence_nak, reliable};
 use crate::conform::facts::Half;
-use crate::conform::suite::{Mutant, Wrong};
+use crate::conform::suite::{Means, Mutant};
 use crate::conform::{Facts, Judged};
 use std::collections::{BTreeMap, BTreeSet};
 use xoff_sim::model::Op;
@@ -19,7 +19,7 @@ const IGNORED: usize = 3;
 
 pub(super) const RC_01: Case = Case {
     id: "RC-01",
-    means: judged_by(
+    means: Means::judged_by(
         &[
             "clean",
             "loss-middle",
@@ -31,131 +31,96 @@ pub(super) const RC_01: Case = Case {
     ),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "sends other bytes than posted",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"corrupt\"\nrepair = true\nclass = \"data\"\n\
+        Mutant::rules(
+            "sends other bytes than posted",
+            "[[rule]]\naction = \"corrupt\"\nrepair = true\nclass = \"data\"\n\
                  from = \"h0\"\nnth = 5\nstack = true\n",
-            ),
-        },
-        Mutant {
-            name: "completes a message twice",
-            wrong: Wrong::Evidence(complete_twice),
-        },
+        ),
+        Mutant::evidence("completes a message twice", complete_twice),
     ],
 };
 
 pub(super) const RC_02: Case = Case {
     id: "RC-02",
-    means: judged_by(&["duplicates", "ack-loss"], duplicate_request),
+    means: Means::judged_by(&["duplicates", "ack-loss"], duplicate_request),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "executes repetitions",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"rewrite\"\nfield = \"msn\"\nadd = 1\nclass = \"ack\"\n\
+        Mutant::rules(
+            "executes repetitions",
+            "[[rule]]\naction = \"rewrite\"\nfield = \"msn\"\nadd = 1\nclass = \"ack\"\n\
                  from = \"h1\"\nstack = true\n",
-            ),
-        },
-        Mutant {
-            name: "is silent about repetitions",
-            wrong: Wrong::Evidence(without_acks),
-        },
+        ),
+        Mutant::evidence("is silent about repetitions", without_acks),
     ],
 };
 
 pub(super) const RC_10: Case = Case {
     id: "RC-10",
-    means: judged_by(&["ack-loss"], ack_loss),
+    means: Means::judged_by(&["ack-loss"], ack_loss),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "fails when ACKs are lost",
-        wrong: Wrong::Evidence(give_up),
-    }],
+    mutants: &[Mutant::evidence("fails when ACKs are lost", give_up)],
 };
 
 pub(super) const RC_12: Case = Case {
     id: "RC-12",
-    means: judged_by(&["ack-coalesced"], coalesced_ack),
+    means: Means::judged_by(&["ack-coalesced"], coalesced_ack),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "completes out of order",
-            wrong: Wrong::Evidence(swap_completions),
-        },
-        Mutant {
-            name: "completes only what an ACK names",
-            wrong: Wrong::Evidence(forget_completion),
-        },
+        Mutant::evidence("completes out of order", swap_completions),
+        Mutant::evidence("completes only what an ACK names", forget_completion),
     ],
 };
 
 pub(super) const RC_13: Case = Case {
     id: "RC-13",
-    means: judged_by(&["reordering"], reordering),
+    means: Means::judged_by(&["reordering"], reordering),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "delivers in the order of arrival",
-        wrong: Wrong::Evidence(scramble),
-    }],
+    mutants: &[Mutant::evidence(
+        "delivers in the order of arrival",
+        scramble,
+    )],
 };
 
 pub(super) const RC_14: Case = Case {
     id: "RC-14",
-    means: judged_by(&["late-ack", "late-data"], late),
+    means: Means::judged_by(&["late-ack", "late-data"], late),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "fails although the ACK comes",
-        wrong: Wrong::Evidence(give_up),
-    }],
+    mutants: &[Mutant::evidence("fails although the ACK comes", give_up)],
 };
 
 pub(super) const RC_15: Case = Case {
     id: "RC-15",
-    means: judged_by(&["duplicates"], duplicates),
+    means: Means::judged_by(&["duplicates"], duplicates),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "delivers duplicates",
-            wrong: Wrong::Evidence(complete_twice),
-        },
-        Mutant {
-            name: "takes a duplicate for a gap",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"inject\"\nframe = \"nak\"\ncode = 0\npsn_add = 1\n\
+        Mutant::evidence("delivers duplicates", complete_twice),
+        Mutant::rules(
+            "takes a duplicate for a gap",
+            "[[rule]]\naction = \"inject\"\nframe = \"nak\"\ncode = 0\npsn_add = 1\n\
                  class = \"ack\"\nfrom = \"h1\"\nnth = 4\nstack = true\n",
-            ),
-        },
+        ),
     ],
 };
 
 pub(super) const RC_16: Case = Case {
     id: "RC-16",
-    means: judged_by(&["ghost-data", "ghost-ack"], ghosts),
+    means: Means::judged_by(&["ghost-data", "ghost-ack"], ghosts),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "executes a packet from an earlier life",
-            wrong: Wrong::Evidence(scramble),
-        },
-        Mutant {
-            name: "believes any ACK",
-            wrong: Wrong::Evidence(complete_twice),
-        },
+        Mutant::evidence("executes a packet from an earlier life", scramble),
+        Mutant::evidence("believes any ACK", complete_twice),
     ],
 };
 
 pub(super) const RC_32: Case = Case {
     id: "RC-32",
-    means: judged_by(&["credits"], credits),
+    means: Means::judged_by(&["credits"], credits),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "sends without credits",
-        wrong: Wrong::Rules(
-            "[[rule]]\naction = \"rewrite\"\nfield = \"syndrome\"\nvalue = 0\nclass = \"ack\"\n\
+    mutants: &[Mutant::rules(
+        "sends without credits",
+        "[[rule]]\naction = \"rewrite\"\nfield = \"syndrome\"\nvalue = 0\nclass = \"ack\"\n\
              from = \"h0\"\nstack = true\n",
-        ),
-    }],
+    )],
 };
 
 fn complete_twice(evidence: &mut Evidence) {

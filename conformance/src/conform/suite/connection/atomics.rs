@@ -1,11 +1,11 @@
 //! Atomic operations.
 
 use super::outcome::expect_whole;
-use super::{Case, FOREIGN, judged_by};
+use super::{Case, FOREIGN};
 use crate::conform::evidence::Evidence;
 use crate::conform::exchange::{Took, reliable};
 use crate::conform::facts::Half;
-use crate::conform::suite::{Mutant, Wrong};
+use crate::conform::suite::{Means, Mutant};
 use crate::conform::{Facts, Judged};
 use std::collections::BTreeMap;
 use xoff_sim::model::Op;
@@ -13,7 +13,7 @@ use xoff_sim::rules::Class;
 
 pub(super) const RC_21: Case = Case {
     id: "RC-21",
-    means: judged_by(
+    means: Means::judged_by(
         &[
             "atomic-request-loss",
             "atomic-response-loss",
@@ -23,17 +23,12 @@ pub(super) const RC_21: Case = Case {
     ),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "executes a repetition and returns the new value",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"rewrite\"\nfield = \"atomic-original\"\nadd = 1\n\
+        Mutant::rules(
+            "executes a repetition and returns the new value",
+            "[[rule]]\naction = \"rewrite\"\nfield = \"atomic-original\"\nadd = 1\n\
                  class = \"atomic-ack\"\nfrom = \"h1\"\nround = 1\nstack = true\n",
-            ),
-        },
-        Mutant {
-            name: "executes a repetition",
-            wrong: Wrong::Evidence(added_twice),
-        },
+        ),
+        Mutant::evidence("executes a repetition", added_twice),
     ],
 };
 

@@ -17,14 +17,7 @@ pub(super) fn packet(from: usize, to: usize, bth: Bth, extensions: Extensions, l
             ..ethernet::Repr::default()
         },
         network: Network {
-            kind: Kind::V4 {
-                identification: 0,
-                dont_fragment: true,
-                more_fragments: false,
-                fragment_offset: 0,
-                checksum_ok: true,
-                header_len: 20,
-            },
+            kind: Kind::whole_v4(0),
             src: [10, 0, 0, last(from)].into(),
             dst: [10, 0, 0, last(to)].into(),
             dscp: 26,

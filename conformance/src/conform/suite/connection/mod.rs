@@ -1,8 +1,7 @@
 //! Queue pairs: RC, UC.
 
-use super::{Arm, Case, Judged, Means};
+use super::{Arm, Case};
 use crate::conform::evidence::Flow;
-use crate::conform::facts::Facts;
 
 mod acks;
 mod atomics;
@@ -61,7 +60,3 @@ const FOREIGN: &[(Arm, &str)] = &[
     ),
     (Arm::Device, "needs the wire between the hosts"),
 ];
-
-const fn judged_by(experiments: &'static [&'static str], judge: fn(&Facts<'_>) -> Judged) -> Means {
-    Means::Judge { experiments, judge }
-}

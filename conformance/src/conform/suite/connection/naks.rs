@@ -1,10 +1,10 @@
 //! Gaps, the NAKs that report them, and what requesters do about it.
 
 use super::outcome::expect_whole;
-use super::{Case, FOREIGN, judged_by};
+use super::{Case, FOREIGN};
 use crate::conform::exchange::{Cause, Edge, Exchange, Took, is_sequence_nak, reliable};
 use crate::conform::facts::Half;
-use crate::conform::suite::{Mutant, Wrong};
+use crate::conform::suite::{Means, Mutant};
 use crate::conform::{Evidence, Facts, Judged};
 use std::collections::BTreeMap;
 use xoff_sim::rules::Class;
@@ -14,94 +14,76 @@ const REACTION_NS: u64 = 100_000_000;
 
 pub(super) const RC_03: Case = Case {
     id: "RC-03",
-    means: judged_by(
+    means: Means::judged_by(
         &["loss-middle", "loss-burst", "reordering"],
         one_nak_per_gap,
     ),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "repeats its NAKs",
-        wrong: Wrong::Rules(
-            "[[rule]]\naction = \"duplicate\"\nclass = \"nak\"\nfrom = \"h1\"\nstack = true\n",
-        ),
-    }],
+    mutants: &[Mutant::rules(
+        "repeats its NAKs",
+        "[[rule]]\naction = \"duplicate\"\nclass = \"nak\"\nfrom = \"h1\"\nstack = true\n",
+    )],
 };
 
 pub(super) const RC_04: Case = Case {
     id: "RC-04",
-    means: judged_by(&["loss-middle", "loss-burst", "reordering"], nak_psn),
+    means: Means::judged_by(&["loss-middle", "loss-burst", "reordering"], nak_psn),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "asks for the packet behind the missing one",
-        wrong: Wrong::Rules(
-            "[[rule]]\naction = \"rewrite\"\nfield = \"psn\"\nadd = 1\nclass = \"nak\"\n\
+    mutants: &[Mutant::rules(
+        "asks for the packet behind the missing one",
+        "[[rule]]\naction = \"rewrite\"\nfield = \"psn\"\nadd = 1\nclass = \"nak\"\n\
              from = \"h1\"\nstack = true\n",
-        ),
-    }],
+    )],
 };
 
 pub(super) const RC_05: Case = Case {
     id: "RC-05",
-    means: judged_by(&["loss-middle", "loss-burst"], retransmission_start),
+    means: Means::judged_by(&["loss-middle", "loss-burst"], retransmission_start),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "resumes one packet late",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = 3\n\
+        Mutant::rules(
+            "resumes one packet late",
+            "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = 3\n\
                  round = 1\nstack = true\n",
-            ),
-        },
-        Mutant {
-            name: "does not count the NAKs that come",
-            wrong: Wrong::Evidence(forget_naks),
-        },
+        ),
+        Mutant::evidence("does not count the NAKs that come", forget_naks),
     ],
 };
 
 pub(super) const RC_11: Case = Case {
     id: "RC-11",
-    means: judged_by(&["nak-loss"], nak_loss),
+    means: Means::judged_by(&["nak-loss"], nak_loss),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "never repeats without a NAK",
-        wrong: Wrong::Rules(
-            "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = 3\n\
+    mutants: &[Mutant::rules(
+        "never repeats without a NAK",
+        "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = 3\n\
              nth = [2, 3, 4, 5, 6, 7, 8, 9]\nstack = true\n",
-        ),
-    }],
+    )],
 };
 
 pub(super) const RC_37: Case = Case {
     id: "RC-37",
-    means: judged_by(&["corruption"], corrupt_as_lost),
+    means: Means::judged_by(&["corruption"], corrupt_as_lost),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "acknowledges what it must drop",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"rewrite\"\nfield = \"psn\"\nadd = 1\nclass = \"nak\"\n\
+        Mutant::rules(
+            "acknowledges what it must drop",
+            "[[rule]]\naction = \"rewrite\"\nfield = \"psn\"\nadd = 1\nclass = \"nak\"\n\
                  from = \"h1\"\nstack = true\n",
-            ),
-        },
-        Mutant {
-            name: "delivers corrupt data",
-            wrong: Wrong::Evidence(spoil),
-        },
+        ),
+        Mutant::evidence("delivers corrupt data", spoil),
     ],
 };
 
 pub(super) const RC_40: Case = Case {
     id: "RC-40",
-    means: judged_by(&["loss-middle"], recovery_latency),
+    means: Means::judged_by(&["loss-middle"], recovery_latency),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "takes its time with a NAK",
-        wrong: Wrong::Rules(
-            "[[rule]]\naction = \"delay\"\ndelay = \"200ms\"\nclass = \"nak\"\nfrom = \"h1\"\n\
+    mutants: &[Mutant::rules(
+        "takes its time with a NAK",
+        "[[rule]]\naction = \"delay\"\ndelay = \"200ms\"\nclass = \"nak\"\nfrom = \"h1\"\n\
              stack = true\n",
-        ),
-    }],
+    )],
 };
 
 fn forget_naks(evidence: &mut Evidence) {

@@ -1,11 +1,11 @@
 //! RDMA READ: gaps in responses, repetitions in part and in whole.
 
 use super::outcome::expect_whole;
-use super::{Case, FOREIGN, judged_by};
+use super::{Case, FOREIGN};
 use crate::conform::evidence::Evidence;
 use crate::conform::exchange::{Exchange, Step, reliable};
 use crate::conform::facts::Half;
-use crate::conform::suite::{Mutant, Wrong};
+use crate::conform::suite::{Means, Mutant};
 use crate::conform::{Facts, Judged};
 use xoff_sim::model::Op;
 use xoff_sim::rules::Class;
@@ -14,60 +14,49 @@ use xoff_sim::wire::psn;
 
 pub(super) const RC_17: Case = Case {
     id: "RC-17",
-    means: judged_by(&["read-gap"], read_gap),
+    means: Means::judged_by(&["read-gap"], read_gap),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "waits for the timeout",
-        wrong: Wrong::Rules(
-            "[[rule]]\naction = \"delay\"\ndelay = \"60ms\"\nclass = \"read-request\"\n\
+    mutants: &[Mutant::rules(
+        "waits for the timeout",
+        "[[rule]]\naction = \"delay\"\ndelay = \"60ms\"\nclass = \"read-request\"\n\
              from = \"h0\"\nstack = true\n",
-        ),
-    }],
+    )],
 };
 
 pub(super) const RC_18: Case = Case {
     id: "RC-18",
-    means: judged_by(&["read-gap", "read-loss"], read_restart),
+    means: Means::judged_by(&["read-gap", "read-loss"], read_restart),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "reads more than is missing",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"rewrite\"\nfield = \"length\"\nadd = 1024\n\
+        Mutant::rules(
+            "reads more than is missing",
+            "[[rule]]\naction = \"rewrite\"\nfield = \"length\"\nadd = 1024\n\
                  class = \"read-request\"\nfrom = \"h0\"\npsn = [1, 7]\nstack = true\n",
-            ),
-        },
-        Mutant {
-            name: "reads the wrong memory",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"rewrite\"\nfield = \"va\"\nadd = 1024\n\
+        ),
+        Mutant::rules(
+            "reads the wrong memory",
+            "[[rule]]\naction = \"rewrite\"\nfield = \"va\"\nadd = 1024\n\
                  class = \"read-request\"\nfrom = \"h0\"\npsn = [1, 7]\nstack = true\n",
-            ),
-        },
+        ),
     ],
 };
 
 pub(super) const RC_19: Case = Case {
     id: "RC-19",
-    means: judged_by(&["read-foreign"], read_subset),
+    means: Means::judged_by(&["read-foreign"], read_subset),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "answers any repetition",
-        wrong: Wrong::Evidence(answer_all),
-    }],
+    mutants: &[Mutant::evidence("answers any repetition", answer_all)],
 };
 
 pub(super) const RC_20: Case = Case {
     id: "RC-20",
-    means: judged_by(&["read-replay"], read_replay),
+    means: Means::judged_by(&["read-replay"], read_replay),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "forgets the beginning after a repetition in part",
-        wrong: Wrong::Rules(
-            "[[rule]]\naction = \"drop\"\nclass = \"read-response\"\nfrom = \"h1\"\n\
+    mutants: &[Mutant::rules(
+        "forgets the beginning after a repetition in part",
+        "[[rule]]\naction = \"drop\"\nclass = \"read-response\"\nfrom = \"h1\"\n\
              psn = [0, 4]\nround = 1\nstack = true\n",
-        ),
-    }],
+    )],
 };
 
 /// After a READ request that arrives, responses to it are sent.

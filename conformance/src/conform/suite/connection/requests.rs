@@ -1,11 +1,11 @@
 //! Requests that break the rules.
 
 use super::outcome::first_error;
-use super::{Case, FOREIGN, judged_by};
+use super::{Case, FOREIGN};
 use crate::conform::evidence::{Evidence, Status};
 use crate::conform::exchange::{Exchange, Step, Took, nak_code, reliable};
 use crate::conform::facts::Half;
-use crate::conform::suite::{Mutant, Wrong};
+use crate::conform::suite::{Means, Mutant};
 use crate::conform::{Facts, Judged};
 use xoff_sim::rules::Class;
 use xoff_sim::wire::psn;
@@ -15,20 +15,15 @@ const INVALID_REQUEST: u8 = 1;
 
 pub(super) const RC_30: Case = Case {
     id: "RC-30",
-    means: judged_by(&["invalid-sequence", "invalid-length"], invalid_request),
+    means: Means::judged_by(&["invalid-sequence", "invalid-length"], invalid_request),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "refuses with another code",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"rewrite\"\nfield = \"syndrome\"\nvalue = 99\n\
+        Mutant::rules(
+            "refuses with another code",
+            "[[rule]]\naction = \"rewrite\"\nfield = \"syndrome\"\nvalue = 99\n\
                  class = \"nak\"\nstack = true\n",
-            ),
-        },
-        Mutant {
-            name: "completes with another status",
-            wrong: Wrong::Evidence(misname),
-        },
+        ),
+        Mutant::evidence("completes with another status", misname),
     ],
 };
 

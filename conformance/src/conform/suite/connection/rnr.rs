@@ -1,11 +1,11 @@
 //! Receiver not ready.
 
 use super::outcome::{complaint, first_error};
-use super::{Case, FOREIGN, judged_by};
+use super::{Case, FOREIGN};
 use crate::conform::evidence::{Evidence, Status};
 use crate::conform::exchange::{Exchange, Step, reliable};
 use crate::conform::facts::Half;
-use crate::conform::suite::{Mutant, Wrong};
+use crate::conform::suite::{Means, Mutant};
 use crate::conform::{Facts, Judged};
 use std::collections::{BTreeMap, BTreeSet};
 use xoff_sim::rules::Class;
@@ -16,50 +16,37 @@ const LATE_NS: u64 = 100_000_000;
 
 pub(super) const RC_23: Case = Case {
     id: "RC-23",
-    means: judged_by(&["rnr-wait"], rnr_wait),
+    means: Means::judged_by(&["rnr-wait"], rnr_wait),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "asks again at once",
-            wrong: Wrong::Evidence(hurry),
-        },
-        Mutant {
-            name: "waits much longer than told",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = 1\n\
+        Mutant::evidence("asks again at once", hurry),
+        Mutant::rules(
+            "waits much longer than told",
+            "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = 1\n\
                  nth = [2, 3, 4]\nstack = true\n",
-            ),
-        },
+        ),
     ],
 };
 
 pub(super) const RC_24: Case = Case {
     id: "RC-24",
-    means: judged_by(&["rnr-limit"], rnr_limit),
+    means: Means::judged_by(&["rnr-limit"], rnr_limit),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "gives up one retry early",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"drop\"\nclass = \"rnr\"\nfrom = \"h1\"\nnth = 2\n\
+        Mutant::rules(
+            "gives up one retry early",
+            "[[rule]]\naction = \"drop\"\nclass = \"rnr\"\nfrom = \"h1\"\nnth = 2\n\
                  stack = true\n",
-            ),
-        },
-        Mutant {
-            name: "fails with another status",
-            wrong: Wrong::Evidence(misname),
-        },
+        ),
+        Mutant::evidence("fails with another status", misname),
     ],
 };
 
 pub(super) const RC_25: Case = Case {
     id: "RC-25",
-    means: judged_by(&["rnr-unlimited"], rnr_unlimited),
+    means: Means::judged_by(&["rnr-unlimited"], rnr_unlimited),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "takes 7 for a number",
-        wrong: Wrong::Evidence(give_up),
-    }],
+    mutants: &[Mutant::evidence("takes 7 for a number", give_up)],
 };
 
 /// Half the time passes between what is sent.

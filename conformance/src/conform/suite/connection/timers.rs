@@ -1,11 +1,11 @@
 //! The ACK timeout and the limit of retries.
 
 use super::outcome::{complaint, expect_whole, first_error};
-use super::{Case, FOREIGN, judged_by};
+use super::{Case, FOREIGN};
 use crate::conform::evidence::{Evidence, Status};
 use crate::conform::exchange::{Cause, Edge, Exchange, Restart, is_sequence_nak, reliable};
 use crate::conform::facts::Half;
-use crate::conform::suite::{Mutant, Wrong};
+use crate::conform::suite::{Means, Mutant};
 use crate::conform::{Facts, Judged};
 use std::collections::{BTreeMap, BTreeSet};
 use xoff_sim::model::Op;
@@ -16,73 +16,58 @@ const LATE_NS: u64 = 100_000_000;
 
 pub(super) const RC_06: Case = Case {
     id: "RC-06",
-    means: judged_by(&["loss-tail"], tail_loss),
+    means: Means::judged_by(&["loss-tail"], tail_loss),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "repeats without waiting for the timeout",
-        wrong: Wrong::Evidence(hurry),
-    }],
+    mutants: &[Mutant::evidence(
+        "repeats without waiting for the timeout",
+        hurry,
+    )],
 };
 
 pub(super) const RC_07: Case = Case {
     id: "RC-07",
-    means: judged_by(&["timeouts"], ack_timeout),
+    means: Means::judged_by(&["timeouts"], ack_timeout),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "waits much longer than configured",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"delay\"\ndelay = \"380ms\"\nclass = \"data\"\n\
+        Mutant::rules(
+            "waits much longer than configured",
+            "[[rule]]\naction = \"delay\"\ndelay = \"380ms\"\nclass = \"data\"\n\
                  from = \"h0\"\nafter = \"10ms\"\nstack = true\n",
-            ),
-        },
-        Mutant {
-            name: "waits half as long as configured",
-            wrong: Wrong::Evidence(hurry),
-        },
+        ),
+        Mutant::evidence("waits half as long as configured", hurry),
     ],
 };
 
 pub(super) const RC_08: Case = Case {
     id: "RC-08",
-    means: judged_by(&["retry-limit", "retry-seven"], retry_limit),
+    means: Means::judged_by(&["retry-limit", "retry-seven"], retry_limit),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "gives up one retry early",
-            wrong: Wrong::Rules(
-                "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\nround = 3\n\
+        Mutant::rules(
+            "gives up one retry early",
+            "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\nround = 3\n\
                  stack = true\n",
-            ),
-        },
-        Mutant {
-            name: "fails with another status",
-            wrong: Wrong::Evidence(misname),
-        },
+        ),
+        Mutant::evidence("fails with another status", misname),
     ],
 };
 
 pub(super) const RC_09: Case = Case {
     id: "RC-09",
-    means: judged_by(&["retry-reset"], retry_reset),
+    means: Means::judged_by(&["retry-reset"], retry_reset),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "adds up retries over all losses",
-        wrong: Wrong::Evidence(give_up),
-    }],
+    mutants: &[Mutant::evidence("adds up retries over all losses", give_up)],
 };
 
 pub(super) const RC_38: Case = Case {
     id: "RC-38",
-    means: judged_by(&["loss-repeated"], repeated_loss),
+    means: Means::judged_by(&["loss-repeated"], repeated_loss),
     not_on: FOREIGN,
-    mutants: &[Mutant {
-        name: "does not repeat a repetition",
-        wrong: Wrong::Rules(
-            "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = 3\n\
+    mutants: &[Mutant::rules(
+        "does not repeat a repetition",
+        "[[rule]]\naction = \"drop\"\nclass = \"data\"\nfrom = \"h0\"\npsn = 3\n\
              nth = [4, 5, 6, 7, 8, 9]\nstack = true\n",
-        ),
-    }],
+    )],
 };
 
 /// All that happens, happens in half the time.

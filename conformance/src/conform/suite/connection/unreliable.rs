@@ -2,44 +2,32 @@
 
 use super::forge;
 use super::outcome::{complaint, first_error};
-use super::{Case, FOREIGN, judged_by};
+use super::{Case, FOREIGN};
 use crate::conform::evidence::{Completion, Evidence, Status};
 use crate::conform::exchange::{Exchange, unreliable};
 use crate::conform::facts::Half;
-use crate::conform::suite::{Mutant, Wrong};
+use crate::conform::suite::{Means, Mutant};
 use crate::conform::{Facts, Judged};
 use xoff_sim::model::{Op, Transport};
 use xoff_sim::wire::psn;
 
 pub(super) const UC_01: Case = Case {
     id: "UC-01",
-    means: judged_by(&["uc-gap"], gap),
+    means: Means::judged_by(&["uc-gap"], gap),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "reports the gap",
-            wrong: Wrong::Evidence(report),
-        },
-        Mutant {
-            name: "delivers messages with gaps",
-            wrong: Wrong::Evidence(deliver),
-        },
+        Mutant::evidence("reports the gap", report),
+        Mutant::evidence("delivers messages with gaps", deliver),
     ],
 };
 
 pub(super) const UC_02: Case = Case {
     id: "UC-02",
-    means: judged_by(&["uc-no-receive"], no_receive),
+    means: Means::judged_by(&["uc-no-receive"], no_receive),
     not_on: FOREIGN,
     mutants: &[
-        Mutant {
-            name: "answers with RNR",
-            wrong: Wrong::Evidence(refuse),
-        },
-        Mutant {
-            name: "fails at the sender",
-            wrong: Wrong::Evidence(fail),
-        },
+        Mutant::evidence("answers with RNR", refuse),
+        Mutant::evidence("fails at the sender", fail),
     ],
 };
 

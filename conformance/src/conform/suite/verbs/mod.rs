@@ -25,11 +25,6 @@ const fn lie(name: &'static str, how: crate::conform::run::Lie) -> Mutant {
     Mutant { name, wrong }
 }
 
-const fn rules(name: &'static str, rules: &'static str) -> Mutant {
-    let wrong = Wrong::Rules(rules);
-    Mutant { name, wrong }
-}
-
 pub(super) const CASES: &[Case] = &[
     Case {
         id: "RC-22",
@@ -52,7 +47,7 @@ pub(super) const CASES: &[Case] = &[
                 "takes operational for access errors",
                 lies::operational_is_access,
             ),
-            rules(
+            Mutant::rules(
                 "sends access errors for all",
                 "[[rule]]\naction = \"ecn\"\nclass = \"nak\"\n",
             ),
@@ -135,7 +130,7 @@ pub(super) const CASES: &[Case] = &[
         id: "RC-39",
         means: script(state::stale, state::STALE),
         not_on: NOT_ON,
-        mutants: &[rules("begins where it has been", state::REVIVED)],
+        mutants: &[Mutant::rules("begins where it has been", state::REVIVED)],
     },
     Case {
         id: "UD-01",

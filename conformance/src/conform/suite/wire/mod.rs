@@ -1,8 +1,8 @@
 //! The format of packets: W.
 
 use super::congestion::cnp;
-use super::{Case, Judged, Means, Mutant, Wrong};
-use crate::conform::{Arm, Facts};
+use super::{Case, Mutant};
+use crate::conform::Arm;
 
 mod headers;
 mod messages;
@@ -17,30 +17,8 @@ const SILENT: NotOn = (Arm::Lab, "rxe sends no CNPs (D-RXE-04)");
 const SEEN: &[NotOn] = &[NO_FRAMES];
 const CHANGED: &[NotOn] = &[NO_FRAMES, EDITED];
 
-const fn wrong(name: &'static str, rules: &'static str) -> Mutant {
-    Mutant {
-        name,
-        wrong: Wrong::Rules(rules),
-    }
-}
-
-const fn case(
-    id: &'static str,
-    experiments: &'static [&'static str],
-    judge: fn(&Facts<'_>) -> Judged,
-    not_on: &'static [NotOn],
-    mutants: &'static [Mutant],
-) -> Case {
-    Case {
-        id,
-        means: Means::Judge { experiments, judge },
-        not_on,
-        mutants,
-    }
-}
-
 /// A receiver that takes what it must drop.
-const ACKNOWLEDGES: Mutant = wrong(
+const ACKNOWLEDGES: Mutant = Mutant::rules(
     "acknowledges what it must drop",
     stack!(
         "action = 'rewrite'",
@@ -51,7 +29,7 @@ const ACKNOWLEDGES: Mutant = wrong(
     ),
 );
 /// A receiver that answers what it must drop.
-const REFUSES: Mutant = wrong(
+const REFUSES: Mutant = Mutant::rules(
     "refuses what it must drop",
     stack!(
         "action = 'inject'",
@@ -63,7 +41,7 @@ const REFUSES: Mutant = wrong(
     ),
 );
 /// A receiver that refuses what it must take.
-const MINDS: Mutant = wrong(
+const MINDS: Mutant = Mutant::rules(
     "refuses what it must take",
     stack!(
         "action = 'inject'",
@@ -76,27 +54,27 @@ const MINDS: Mutant = wrong(
 );
 
 pub(super) const CASES: &[Case] = &[
-    case(
+    Case::judged(
         "W-01",
         &["clean", "sizes"],
         headers::icrc_ipv4,
         SEEN,
-        &[wrong(
+        &[Mutant::rules(
             "a wrong ICRC",
             stack!("action = 'corrupt'", "class = 'data'", "nth = 3"),
         )],
     ),
-    case(
+    Case::judged(
         "W-02",
         &["ipv6"],
         headers::icrc_ipv6,
         &[NO_FRAMES],
-        &[wrong(
+        &[Mutant::rules(
             "a wrong ICRC",
             stack!("action = 'corrupt'", "class = 'read-response'", "nth = 3"),
         )],
     ),
-    case(
+    Case::judged(
         "W-03",
         &["masked-fields", "covered-bits"],
         receive::icrc_coverage,
@@ -104,26 +82,26 @@ pub(super) const CASES: &[Case] = &[
         &[
             MINDS,
             ACKNOWLEDGES,
-            wrong(
+            Mutant::rules(
                 "an ICRC over more than it must cover",
                 "[[rule]]\naction = 'corrupt'\nclass = 'data'\nnth = 8",
             ),
         ],
     ),
-    case(
+    Case::judged(
         "W-04",
         &["bad-icrc"],
         receive::icrc_drop,
         CHANGED,
         &[ACKNOWLEDGES, REFUSES],
     ),
-    case(
+    Case::judged(
         "W-05",
         &["clean", "reserved-bits"],
         receive::reserved_bits,
         SEEN,
         &[
-            wrong(
+            Mutant::rules(
                 "seven reserved bits are set",
                 stack!(
                     "action = 'rewrite'",
@@ -132,7 +110,7 @@ pub(super) const CASES: &[Case] = &[
                     "class = 'data'"
                 ),
             ),
-            wrong(
+            Mutant::rules(
                 "six reserved bits are set",
                 stack!(
                     "action = 'rewrite'",
@@ -143,13 +121,13 @@ pub(super) const CASES: &[Case] = &[
             ),
         ],
     ),
-    case(
+    Case::judged(
         "W-06",
         &["transport-version"],
         receive::transport_version,
         SEEN,
         &[
-            wrong(
+            Mutant::rules(
                 "sends another version",
                 stack!(
                     "action = 'rewrite'",
@@ -162,12 +140,12 @@ pub(super) const CASES: &[Case] = &[
             ACKNOWLEDGES,
         ],
     ),
-    case(
+    Case::judged(
         "W-07",
         &["clean", "migreq"],
         receive::migreq,
         SEEN,
-        &[wrong(
+        &[Mutant::rules(
             "MigReq changes",
             stack!(
                 "action = 'rewrite'",
@@ -178,13 +156,13 @@ pub(super) const CASES: &[Case] = &[
             ),
         )],
     ),
-    case(
+    Case::judged(
         "W-08",
         &["clean"],
         headers::source_port,
         SEEN,
         &[
-            wrong(
+            Mutant::rules(
                 "a port below the dynamic ones",
                 stack!(
                     "action = 'rewrite'",
@@ -193,7 +171,7 @@ pub(super) const CASES: &[Case] = &[
                     "class = 'data'"
                 ),
             ),
-            wrong(
+            Mutant::rules(
                 "the port changes",
                 stack!(
                     "action = 'rewrite'",
@@ -205,12 +183,12 @@ pub(super) const CASES: &[Case] = &[
             ),
         ],
     ),
-    case(
+    Case::judged(
         "W-09",
         &["clean"],
         headers::flow_label,
         SEEN,
-        &[wrong(
+        &[Mutant::rules(
             "one end derives another port",
             stack!(
                 "action = 'rewrite'",
@@ -221,12 +199,12 @@ pub(super) const CASES: &[Case] = &[
             ),
         )],
     ),
-    case(
+    Case::judged(
         "W-10",
         &["sizes"],
         messages::padding,
         SEEN,
-        &[wrong(
+        &[Mutant::rules(
             "PadCnt is wrong",
             stack!(
                 "action = 'rewrite'",
@@ -237,13 +215,13 @@ pub(super) const CASES: &[Case] = &[
             ),
         )],
     ),
-    case(
+    Case::judged(
         "W-11",
         &["psn-wrap"],
         numbers::psn_wrap,
         CHANGED,
         &[
-            wrong(
+            Mutant::rules(
                 "loses its place at the wrap",
                 stack!(
                     "action = 'rewrite'",
@@ -253,7 +231,7 @@ pub(super) const CASES: &[Case] = &[
                     "psn = [40, 60]"
                 ),
             ),
-            wrong(
+            Mutant::rules(
                 "answers beyond the wrap too soon",
                 stack!(
                     "action = 'rewrite'",
@@ -265,12 +243,12 @@ pub(super) const CASES: &[Case] = &[
             ),
         ],
     ),
-    case(
+    Case::judged(
         "W-12",
         &["clean", "sizes"],
         messages::opcode_sequence,
         SEEN,
-        &[wrong(
+        &[Mutant::rules(
             "SEND within WRITE",
             stack!(
                 "action = 'rewrite'",
@@ -281,12 +259,12 @@ pub(super) const CASES: &[Case] = &[
             ),
         )],
     ),
-    case(
+    Case::judged(
         "W-13",
         &["clean", "sizes"],
         messages::payload_length,
         SEEN,
-        &[wrong(
+        &[Mutant::rules(
             "packets that are not full",
             stack!(
                 "action = 'rewrite'",
@@ -297,13 +275,13 @@ pub(super) const CASES: &[Case] = &[
             ),
         )],
     ),
-    case(
+    Case::judged(
         "W-14",
         &["keys", "queue-keys"],
         receive::keys,
         CHANGED,
         &[
-            wrong(
+            Mutant::rules(
                 "the P_Key changes",
                 stack!(
                     "action = 'rewrite'",
@@ -316,13 +294,13 @@ pub(super) const CASES: &[Case] = &[
             ACKNOWLEDGES,
         ],
     ),
-    case(
+    Case::judged(
         "W-15",
         &["marked"],
         cnp::format,
         &[NO_FRAMES, SILENT],
         &[
-            wrong(
+            Mutant::rules(
                 "BECN is 0",
                 stack!(
                     "action = 'rewrite'",
@@ -331,7 +309,7 @@ pub(super) const CASES: &[Case] = &[
                     "class = 'cnp'"
                 ),
             ),
-            wrong(
+            Mutant::rules(
                 "reserved bytes are set",
                 stack!(
                     "action = 'rewrite'",
@@ -341,7 +319,7 @@ pub(super) const CASES: &[Case] = &[
                     "class = 'cnp'"
                 ),
             ),
-            wrong(
+            Mutant::rules(
                 "another queue pair is notified",
                 stack!(
                     "action = 'rewrite'",
@@ -350,7 +328,7 @@ pub(super) const CASES: &[Case] = &[
                     "class = 'cnp'"
                 ),
             ),
-            wrong(
+            Mutant::rules(
                 "the DSCP of data",
                 stack!(
                     "action = 'rewrite'",
@@ -361,13 +339,13 @@ pub(super) const CASES: &[Case] = &[
             ),
         ],
     ),
-    case(
+    Case::judged(
         "W-16",
         &["clean", "lost-data"],
         numbers::aeth,
         SEEN,
         &[
-            wrong(
+            Mutant::rules(
                 "a reserved syndrome",
                 stack!(
                     "action = 'rewrite'",
@@ -377,7 +355,7 @@ pub(super) const CASES: &[Case] = &[
                     "nth = 2"
                 ),
             ),
-            wrong(
+            Mutant::rules(
                 "the MSN is ahead",
                 stack!(
                     "action = 'rewrite'",
@@ -386,7 +364,7 @@ pub(super) const CASES: &[Case] = &[
                     "class = 'ack'"
                 ),
             ),
-            wrong(
+            Mutant::rules(
                 "the MSN falls",
                 stack!(
                     "action = 'rewrite'",
@@ -398,13 +376,13 @@ pub(super) const CASES: &[Case] = &[
             ),
         ],
     ),
-    case(
+    Case::judged(
         "W-17",
         &["clean", "sizes"],
         messages::extension_headers,
         SEEN,
         &[
-            wrong(
+            Mutant::rules(
                 "the RETH announces more",
                 stack!(
                     "action = 'rewrite'",
@@ -413,7 +391,7 @@ pub(super) const CASES: &[Case] = &[
                     "class = 'data'"
                 ),
             ),
-            wrong(
+            Mutant::rules(
                 "a header is missing",
                 stack!(
                     "action = 'rewrite'",
@@ -425,13 +403,13 @@ pub(super) const CASES: &[Case] = &[
             ),
         ],
     ),
-    case(
+    Case::judged(
         "W-18",
         &["clean"],
         headers::marking,
         SEEN,
         &[
-            wrong(
+            Mutant::rules(
                 "the DSCP changes",
                 stack!(
                     "action = 'rewrite'",
@@ -441,7 +419,7 @@ pub(super) const CASES: &[Case] = &[
                     "every = 7"
                 ),
             ),
-            wrong(
+            Mutant::rules(
                 "ECN is forgotten",
                 stack!(
                     "action = 'rewrite'",
@@ -453,12 +431,12 @@ pub(super) const CASES: &[Case] = &[
             ),
         ],
     ),
-    case(
+    Case::judged(
         "W-19",
         &["clean", "sizes"],
         headers::lengths,
         SEEN,
-        &[wrong(
+        &[Mutant::rules(
             "routers may fragment",
             stack!(
                 "action = 'rewrite'",
@@ -469,12 +447,12 @@ pub(super) const CASES: &[Case] = &[
             ),
         )],
     ),
-    case(
+    Case::judged(
         "W-20",
         &["clean", "sizes"],
         messages::ack_request,
         SEEN,
-        &[wrong(
+        &[Mutant::rules(
             "asks for no answer",
             stack!(
                 "action = 'rewrite'",
@@ -485,13 +463,13 @@ pub(super) const CASES: &[Case] = &[
             ),
         )],
     ),
-    case(
+    Case::judged(
         "W-21",
         &["opcodes"],
         receive::unknown_opcode,
         CHANGED,
         &[
-            wrong(
+            Mutant::rules(
                 "sends an unknown opcode",
                 stack!(
                     "action = 'rewrite'",
@@ -504,7 +482,7 @@ pub(super) const CASES: &[Case] = &[
             ACKNOWLEDGES,
         ],
     ),
-    case(
+    Case::judged(
         "W-22",
         &["truncated"],
         receive::malformed,

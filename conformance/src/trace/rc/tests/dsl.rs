@@ -84,14 +84,7 @@ impl Talk {
         self.now += self.step;
         let mut packet = Packet {
             network: Network {
-                kind: Kind::V4 {
-                    identification: 0,
-                    dont_fragment: true,
-                    more_fragments: false,
-                    fragment_offset: 0,
-                    checksum_ok: true,
-                    header_len: 20,
-                },
+                kind: Kind::whole_v4(0),
                 src: host(from),
                 dst: host(1 - from),
                 dscp: self.dscp,
