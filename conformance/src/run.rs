@@ -4,8 +4,10 @@ use crate::{CheckResult, Verdict};
 use xoff_sim::metrics::agree;
 use xoff_sim::metrics::summary::Summary;
 use xoff_sim::plan::{Case, Plan};
+use xoff_sim::results::RuleResult;
 
-/// One check per expectation of a case, in the order of the scenario.
+/// One check per expectation of a case, in the order of the scenario. What holds without what rules
+/// were to do proves little: each rule that did nothing is one more, and inconclusive.
 pub fn judge_expectations(case: &Case, summary: &Summary<'_>) -> Vec<CheckResult> {
     let judge = |located: &xoff_sim::plan::Located<_>| {
         let expectation: &xoff_sim::metrics::expect::Expectation = &located.value;
@@ -21,7 +23,21 @@ pub fn judge_expectations(case: &Case, summary: &Summary<'_>) -> Vec<CheckResult
             detail: judgement.detail,
         }
     };
-    case.expectations.iter().map(judge).collect()
+    let mut checks: Vec<_> = case.expectations.iter().map(judge).collect();
+    if !checks.is_empty() {
+        checks.extend(summary.results().rules.iter().filter_map(idle));
+    }
+    checks
+}
+
+fn idle(rule: &RuleResult) -> Option<CheckResult> {
+    let why = xoff_sim::rules::idle(rule.matched, rule.applied)?;
+    Some(CheckResult {
+        id: format!("rule:{}", rule.name),
+        name: format!("rule {} acts", rule.name),
+        verdict: Verdict::Inconclusive(why.to_owned()),
+        detail: String::new(),
+    })
 }
 
 /// One check per agreement and combination of the other axes. What could not be compared fails,

@@ -4,6 +4,7 @@ use super::diagnosis::plural;
 use serde::Serialize;
 use std::io::{self, Write};
 use xoff_conformance::lab::report::{GuestReport, LabReport, SwitchPortReport, WireReport};
+use xoff_sim::rules::idle;
 
 pub(crate) fn json(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, report)?;
@@ -44,25 +45,22 @@ pub(crate) fn wire(out: &mut dyn Write, wire: &WireReport) -> io::Result<()> {
         .try_for_each(|port| write_port(out, port))?;
     for rule in &wire.rules {
         let matched = plural(rule.matched, "frame");
-        let never = match (rule.matched, rule.applied) {
-            (0, _) => ": INCONCLUSIVE, it never matched",
-            (_, 0) => ": INCONCLUSIVE, it chose none of them",
-            _ => "",
-        };
+        let never = idle(rule.matched, rule.applied);
+        let never = never.map_or(String::new(), |why| format!(": INCONCLUSIVE, {why}"));
         writeln!(
             out,
             "  rule {}: matched {matched}, applied to {}{never}",
             rule.name, rule.applied
         )?;
     }
-    let idle = wire.rules.iter().filter(|rule| rule.applied == 0);
-    let idle: Vec<&str> = idle.map(|rule| rule.name.as_str()).collect();
-    match idle[..] {
+    let vain = wire.rules.iter().filter(|rule| rule.applied == 0);
+    let vain: Vec<&str> = vain.map(|rule| rule.name.as_str()).collect();
+    match vain[..] {
         [] => Ok(()),
         _ => writeln!(
             out,
             "warning: nothing was done by {}: this run shows nothing about it",
-            idle.join(", ")
+            vain.join(", ")
         ),
     }
 }
@@ -188,7 +186,7 @@ mod tests {
           port to h0: 8 frames sent, 3000 bytes queued at most, 2 marked, 1 dropped (tail), paused for 51 us
           rule drop-1: matched 5 frames, applied to 1
           rule late: matched 0 frames, applied to 0: INCONCLUSIVE, it never matched
-          rule rare: matched 4 frames, applied to 0: INCONCLUSIVE, it chose none of them
+          rule rare: matched 4 frames, applied to 0: INCONCLUSIVE, it did nothing to the frames that fitted
         warning: nothing was done by late, rare: this run shows nothing about it
         ");
     }

@@ -32,6 +32,10 @@ impl<'a> Summary<'a> {
         Summary { model, results }
     }
 
+    pub const fn results(&self) -> &'a Results {
+        self.results
+    }
+
     /// The value, or why there is none. Nothing selected is not zero: it is no data.
     pub fn eval(&self, reference: &MetricRef) -> Result<Value, NoData> {
         let metric = reference.metric;

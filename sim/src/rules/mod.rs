@@ -15,7 +15,7 @@ pub use track::{Place, Tracker};
 use crate::rng::{Purpose, Stream};
 use crate::time::SimDuration;
 use crate::units::Probability;
-use crate::wire::dissect::Dissected;
+use crate::wire::dissect::{Link, dissect};
 
 /// One rule: the frames that fit, those of them that are chosen, and what happens to these.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,9 +97,93 @@ pub struct Decision {
     pub delay: SimDuration,
     /// Frames that go first.
     pub behind: u32,
+    /// Those that found something to change.
     pub edits: Vec<edit::Edit>,
+    /// What they made of it.
+    pub edited: Option<Vec<u8>>,
     /// Made from the frame as it came, before edits. They go even if it is dropped.
-    pub injections: Vec<inject::Inject>,
+    pub injections: Vec<(inject::Inject, Vec<u8>)>,
+}
+
+/// One of the frames that go on where one came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Car {
+    pub load: Load,
+    pub delay: SimDuration,
+    /// Later frames that go first.
+    pub behind: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// The frame that came, as edited.
+    Itself,
+    /// One more of it.
+    Copy,
+    Made(inject::Made, Vec<u8>),
+}
+
+impl Load {
+    /// Whether it is a pause that a rule made.
+    pub const fn is_pause(&self) -> bool {
+        use inject::Made;
+        matches!(self, Load::Made(Made::Pfc { .. } | Made::Pause { .. }, _))
+    }
+}
+
+impl Decision {
+    /// What goes on, in order: what is injected before the frame at once, copies with its delay, the
+    /// frame, and with it what is injected behind, but for pauses: nothing is ordered by them.
+    pub fn train(self) -> Vec<Car> {
+        let (ahead, with): (Vec<_>, Vec<_>) =
+            self.injections.into_iter().partition(|(i, _)| i.before);
+        let car = |load, delay, behind| Car {
+            load,
+            delay,
+            behind,
+        };
+        let made = |(inject, frame): (inject::Inject, _)| Load::Made(inject.frame, frame);
+        let at_once = |load| car(load, SimDuration::ZERO, 0);
+        let mut train: Vec<Car> = ahead.into_iter().map(made).map(at_once).collect();
+        if self.drop {
+            train.extend(with.into_iter().map(made).map(at_once));
+            return train;
+        }
+        let (delay, behind) = (self.delay, self.behind);
+        train.extend((0..self.copies).map(|_| car(Load::Copy, delay, 0)));
+        train.push(car(Load::Itself, delay, behind));
+        for load in with.into_iter().map(made) {
+            train.push(match load.is_pause() {
+                true => at_once(load),
+                false => car(load, delay, behind),
+            });
+        }
+        train
+    }
+
+    /// Does one more thing. False: there is nothing about the frame that it could be done to.
+    fn add(&mut self, action: Action, frame: &[u8]) -> bool {
+        match action {
+            Action::Drop => self.drop = true,
+            Action::Duplicate { copies } => self.copies += u32::from(copies),
+            Action::Delay(time) => self.delay += time,
+            Action::Reorder { by } => self.behind = self.behind.max(by),
+            Action::Edit(edit) => {
+                let mut bytes = self.edited.take().unwrap_or_else(|| frame.to_vec());
+                let changed = edit::apply(edit, &mut bytes);
+                self.edits.extend(changed.then_some(edit));
+                self.edited = (!self.edits.is_empty()).then_some(bytes);
+                return changed;
+            }
+            Action::Inject(inject) => {
+                let made = inject::make(inject.frame, frame);
+                let possible = made.is_some();
+                self.injections.extend(made.map(|made| (inject, made)));
+                return possible;
+            }
+        }
+        true
+    }
 }
 
 /// What became of a rule.
@@ -107,8 +191,18 @@ pub struct Decision {
 pub struct Count {
     /// Frames that fitted.
     pub matched: u64,
-    /// Of these, chosen.
+    /// Of these, chosen, and something was done to them: what a rule wants may be impossible, such as
+    /// another AETH where there is none.
     pub applied: u64,
+}
+
+/// Why a rule with these counts has shown nothing, if so.
+pub const fn idle(matched: u64, applied: u64) -> Option<&'static str> {
+    match (matched, applied) {
+        (0, _) => Some("it never matched"),
+        (_, 0) => Some("it did nothing to the frames that fitted"),
+        _ => None,
+    }
 }
 
 /// A rule acted on a frame.
@@ -143,6 +237,33 @@ struct Acting {
     stream: Stream,
     count: Count,
     hits: Vec<Hit>,
+}
+
+impl Acting {
+    fn judge(&mut self, seen: &Seen, frame: &[u8], at: SimDuration, decision: &mut Decision) {
+        let Rule {
+            filter,
+            choice,
+            action,
+            ..
+        } = &self.rule;
+        if !choice.is_open(at) || !filter.fits(seen) {
+            return;
+        }
+        self.count.matched += 1;
+        let chosen = choice.takes(&self.count, &mut self.stream);
+        if !chosen || !decision.add(*action, frame) {
+            return;
+        }
+        self.count.applied += 1;
+        if self.hits.len() < MAX_HITS {
+            self.hits.push(Hit {
+                n: self.count.matched,
+                class: seen.class,
+                place: seen.place,
+            });
+        }
+    }
 }
 
 /// Rules at work.
@@ -182,61 +303,32 @@ impl Rules {
         }
     }
 
-    /// Says what is to be done with the next frame, `at` this time since the beginning of the run.
-    /// Once per frame, in the order of arrival.
+    /// Says what is to be done with the next frame of Ethernet, `at` this time since the beginning of
+    /// the run. Once per frame, in the order of arrival.
     pub fn decide(
         &mut self,
         from: u32,
         to: Option<u32>,
-        frame: &Dissected<'_>,
+        frame: &[u8],
         at: SimDuration,
     ) -> Decision {
         if self.rules.is_empty() {
             return Decision::default();
         }
-        let class = classify(frame);
-        let place = self.tracker.place(from, class, frame);
+        let dissected = dissect(Link::Ethernet, frame, frame.len() as u32);
+        let class = classify(&dissected);
+        let place = self.tracker.place(from, class, &dissected);
         let seen = Seen {
             from,
             to,
             class,
             place,
         };
-        self.judge(&seen, at)
-    }
-
-    fn judge(&mut self, seen: &Seen, at: SimDuration) -> Decision {
         let mut decision = Decision::default();
-        for Acting {
-            rule,
-            stream,
-            count,
-            hits,
-        } in &mut self.rules
-        {
+        for acting in &mut self.rules {
             // Later rules see what earlier ones let through.
-            if decision.drop || !rule.choice.is_open(at) || !rule.filter.fits(seen) {
-                continue;
-            }
-            count.matched += 1;
-            if !rule.choice.takes(count, stream) {
-                continue;
-            }
-            count.applied += 1;
-            if hits.len() < MAX_HITS {
-                hits.push(Hit {
-                    n: count.matched,
-                    class: seen.class,
-                    place: seen.place,
-                });
-            }
-            match rule.action {
-                Action::Drop => decision.drop = true,
-                Action::Duplicate { copies } => decision.copies += u32::from(copies),
-                Action::Delay(time) => decision.delay += time,
-                Action::Reorder { by } => decision.behind = decision.behind.max(by),
-                Action::Edit(edit) => decision.edits.push(edit),
-                Action::Inject(inject) => decision.injections.push(inject),
+            if !decision.drop {
+                acting.judge(&seen, frame, at, &mut decision);
             }
         }
         decision

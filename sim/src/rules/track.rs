@@ -5,10 +5,9 @@ use crate::wire::dissect::{Body, Dissected};
 use crate::wire::psn;
 use std::collections::BTreeMap;
 
-/// Streams of packets that are told apart; further ones have no place.
-const MAX_STREAMS: usize = 1024;
-/// PSNs of a stream that are remembered; must exceed what can be in flight.
-const WINDOW: usize = 1 << 12;
+/// How far behind the latest PSN one is still the same: half of all (IBTA 9.7.1), so that a PSN that
+/// comes again after all others is a new one.
+const WINDOW: i64 = 1 << 23;
 /// Queue pairs 0 and 1 are for management.
 const FIRST_QP: u32 = 2;
 
@@ -18,7 +17,7 @@ pub struct Place {
     /// Number of its queue pair, in the order in which this sender's packets first went there; None
     /// for management.
     pub qp: Option<u32>,
-    /// Relative to the first PSN that was seen of its stream.
+    /// Relative to the first PSN that was seen of its stream, modulo 2^24.
     pub psn: u32,
     /// Transmissions of this PSN before.
     pub round: u32,
@@ -42,20 +41,26 @@ struct Key {
     kind: Kind,
 }
 
+/// PSNs are counted on beyond 2^24 here: numbers, from the first PSN that was seen.
 #[derive(Clone, Debug)]
 struct Stream {
     qp: Option<u32>,
     first: u32,
-    /// Per place in the window: PSN and transmissions. The latest PSN of each place.
-    sent: Vec<(u32, u32)>,
+    /// The highest number so far.
+    latest: i64,
+    /// Runs of numbers that were sent: first and last.
+    sent: BTreeMap<i64, i64>,
+    /// Those sent more than once, and how often again.
+    again: BTreeMap<i64, u32>,
 }
 
-/// Remembers streams. Grows with their number only, up to a limit.
+/// Remembers streams. Grows with their number, and with the gaps and repetitions of each.
 #[derive(Clone, Debug, Default)]
 pub struct Tracker {
     streams: BTreeMap<Key, Stream>,
-    /// Queue pairs per sender.
     qps: BTreeMap<(u32, [u8; 6], u32), u32>,
+    /// Queue pairs per sender.
+    of_sender: BTreeMap<u32, u32>,
 }
 
 impl Tracker {
@@ -80,13 +85,12 @@ impl Tracker {
         if let Some(stream) = self.streams.get_mut(&key) {
             return Some(stream.next(psn));
         }
-        if self.streams.len() >= MAX_STREAMS {
-            return None;
-        }
         let mut stream = Stream {
             qp: self.relative_qp(key),
             first: psn,
-            sent: vec![(0, 0); WINDOW],
+            latest: 0,
+            sent: BTreeMap::new(),
+            again: BTreeMap::new(),
         };
         let place = stream.next(psn);
         self.streams.insert(key, stream);
@@ -97,31 +101,124 @@ impl Tracker {
         if key.qp < FIRST_QP {
             return None;
         }
-        let of_sender = self
-            .qps
-            .keys()
-            .filter(|(from, ..)| *from == key.from)
-            .count();
-        let next = u32::try_from(of_sender).ok()?;
-        let id = (key.from, key.to, key.qp);
-        Some(*self.qps.entry(id).or_insert(next))
+        let next = self.of_sender.entry(key.from).or_default();
+        let number = self.qps.entry((key.from, key.to, key.qp));
+        Some(*number.or_insert_with(|| {
+            *next += 1;
+            *next - 1
+        }))
     }
 }
 
 impl Stream {
     fn next(&mut self, psn: u32) -> Place {
-        let index = psn as usize % WINDOW;
-        let mut round = 0;
-        if let Some((known, times)) = self.sent.get_mut(index) {
-            if *known == psn {
-                round = *times;
-            }
-            (*known, *times) = (psn, round.saturating_add(1));
-        }
+        let number = self.number(psn);
         Place {
             qp: self.qp,
             psn: psn::sub(psn, self.first),
-            round,
+            round: self.round(number),
+        }
+    }
+
+    /// The number next to the latest that has this PSN.
+    fn number(&self, psn: u32) -> i64 {
+        let latest = psn::add(self.first, (self.latest & i64::from(psn::MASK)) as u32);
+        self.latest + i64::from(psn::diff(psn, latest))
+    }
+
+    /// How often a number was sent before; now it is once more.
+    fn round(&mut self, number: i64) -> u32 {
+        if self.was_sent(number) {
+            let again = self.again.entry(number).or_default();
+            *again = again.saturating_add(1);
+            return *again;
+        }
+        self.add(number);
+        if number > self.latest {
+            self.latest = number;
+            self.forget();
+        }
+        0
+    }
+
+    fn was_sent(&self, number: i64) -> bool {
+        let run = self.sent.range(..=number).next_back();
+        run.is_some_and(|(_, last)| number <= *last)
+    }
+
+    /// Adds a number that is in no run.
+    fn add(&mut self, number: i64) {
+        let before = self.sent.range(..number).next_back();
+        let first = match before {
+            Some((first, last)) if last + 1 == number => *first,
+            _ => number,
+        };
+        let last = self.sent.remove(&(number + 1)).unwrap_or(number);
+        self.sent.insert(first, last);
+    }
+
+    /// What is too old to be repeated.
+    fn forget(&mut self) {
+        let oldest = self.latest - WINDOW;
+        while let Some(run) = self.sent.first_entry().filter(|run| *run.get() < oldest) {
+            run.remove();
+        }
+        while let Some(old) = self.again.first_entry().filter(|old| *old.key() < oldest) {
+            old.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn stream(first: u32) -> Stream {
+        Stream {
+            qp: Some(0),
+            first,
+            latest: 0,
+            sent: BTreeMap::new(),
+            again: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn repetitions_are_found_however_far_back() {
+        let mut stream = stream(0xff_ff00);
+        let mut round = |number: u32| stream.next(psn::add(0xff_ff00, number)).round;
+        assert!((0..100_000).all(|number| round(number) == 0));
+        assert!((5..100_000).all(|number| round(number) == 1));
+        assert_eq!([round(4), round(5), round(100_000)], [1, 2, 0]);
+    }
+
+    #[test]
+    fn a_psn_is_new_when_all_others_were_there() {
+        let mut stream = stream(7);
+        assert_eq!(stream.next(7).round, 0);
+        for number in (0..=1 << 24).step_by(1 << 20) {
+            stream.next(psn::add(7, number & psn::MASK));
+        }
+        assert_eq!((stream.next(7).round, stream.latest), (1, 1 << 24));
+        assert!(stream.sent.len() <= 9);
+    }
+
+    proptest! {
+        #[test]
+        fn rounds_are_those_of_a_list(
+            first in 0..=psn::MASK,
+            numbers in proptest::collection::vec(0..40_u32, 0..200),
+        ) {
+            let mut stream = stream(first);
+            let mut times = [0; 40];
+            for number in numbers {
+                let place = stream.next(psn::add(first, number));
+                prop_assert_eq!(place.round, times[number as usize]);
+                prop_assert_eq!(place.psn, number);
+                times[number as usize] += 1;
+            }
+            prop_assert!(stream.sent.values().count() <= 20);
         }
     }
 }

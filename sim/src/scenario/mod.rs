@@ -270,6 +270,7 @@ fn model(
     let flows = traffic::build(raw, &context, mistakes);
     let nics: Vec<NicProfile> = nics.into_iter().map(|n| n.profile).collect();
     let faults = faults::build(raw, &network, &nics.iter().collect::<Vec<_>>(), mistakes);
+    validate::ruled(raw, framing, mistakes);
     let rules = rules::build(raw, &network, mistakes);
     let pauses = nics
         .iter()

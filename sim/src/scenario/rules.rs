@@ -128,6 +128,18 @@ mod tests {
     }
 
     #[test]
+    fn rules_need_frames() {
+        let fixed = "[simulation]\nframing.kind = \"fixed\"\n[[rule]]\naction = \"drop\"\n";
+        let told = read(fixed).unwrap_err();
+        assert_eq!(told.len(), 1);
+        let rendered = format!("{told:?}");
+        assert!(
+            rendered.contains("no headers that rules could see"),
+            "{rendered}"
+        );
+    }
+
+    #[test]
     fn rules_are_read() {
         let model = read(
             "[[rule]]\naction = \"drop\"\nclass = [\"data\", \"read-response\"]\nfrom = \"h0\"\n\

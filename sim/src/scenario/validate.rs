@@ -99,6 +99,18 @@ pub(super) fn trust(raw: &RawScenario, framing: Framing, mistakes: &mut Mistakes
     }
 }
 
+/// Rules look at frames, and some framings have only sizes.
+pub(super) fn ruled(raw: &RawScenario, framing: Framing, mistakes: &mut Mistakes) {
+    if matches!(framing, Framing::RoceV2 { .. }) {
+        return;
+    }
+    if let Some(rule) = raw.rule.first() {
+        let help = "use simulation.framing.kind = \"rocev2\"";
+        let message = "fixed framing has no headers that rules could see";
+        mistakes.at(&rule.action, message, help);
+    }
+}
+
 /// The fastest rate among ports, for defaults of profiles that nothing uses.
 pub(super) fn rates_or(rates: Vec<BitRate>, default: BitRate) -> Vec<BitRate> {
     if rates.is_empty() {

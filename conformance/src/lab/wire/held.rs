@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Frames held at the same time; further ones are not held.
-const MAX_HELD: usize = 4096;
+/// Bytes of held frames after which no more are wanted.
+const ENOUGH: usize = 64 << 20;
 /// A frame that waits for later ones does not wait longer: there may be none.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -14,6 +14,8 @@ pub(super) struct Release {
     pub(super) from: usize,
     /// None: all others.
     pub(super) to: Option<usize>,
+    /// A pause for the receiver itself: a wire that is a switch does not take it for its own.
+    pub(super) direct: bool,
     pub(super) frame: Vec<u8>,
 }
 
@@ -22,9 +24,15 @@ pub(super) struct Release {
 pub(super) struct Held {
     by_time: BTreeMap<(Instant, u64), (Release, u32)>,
     arrivals: u64,
+    bytes: usize,
 }
 
 impl Held {
+    /// Whether frames must go before others may come: none ever goes ahead of its time.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= ENOUGH
+    }
+
     /// Takes a frame and says which frames go now, in order: this one unless it is held, and then
     /// those that have waited for it.
     pub(super) fn hold(
@@ -34,9 +42,9 @@ impl Held {
         behind: u32,
         now: Instant,
     ) -> Vec<Release> {
-        let full = self.by_time.len() >= MAX_HELD;
-        if !full && (behind > 0 || !delay.is_zero()) {
+        if behind > 0 || !delay.is_zero() {
             self.arrivals += 1;
+            self.bytes += release.frame.len();
             let wait = if behind > 0 { delay + PATIENCE } else { delay };
             self.by_time
                 .insert((now + wait, self.arrivals), (release, behind));
@@ -53,12 +61,10 @@ impl Held {
                 }
             }
         }
-        ready.extend(
-            passed
-                .iter()
-                .filter_map(|key| self.by_time.remove(key))
-                .map(|h| h.0),
-        );
+        for (held, _) in passed.iter().filter_map(|key| self.by_time.remove(key)) {
+            self.bytes -= held.frame.len();
+            ready.push(held);
+        }
         ready
     }
 
@@ -71,7 +77,9 @@ impl Held {
     pub(super) fn due(&mut self, now: Instant) -> Vec<Release> {
         let mut due = Vec::new();
         while let Some(entry) = self.by_time.first_entry().filter(|e| e.key().0 <= now) {
-            due.push(entry.remove().0);
+            let held = entry.remove().0;
+            self.bytes -= held.frame.len();
+            due.push(held);
         }
         due
     }
@@ -85,6 +93,7 @@ mod tests {
         Release {
             from: 0,
             to: Some(1),
+            direct: false,
             frame: vec![id],
         }
     }
@@ -103,6 +112,7 @@ mod tests {
         let back = Release {
             from: 1,
             to: Some(0),
+            direct: false,
             frame: vec![9],
         };
         assert_eq!(ids(&held.hold(back, zero, 0, now)), [9]);
@@ -126,11 +136,18 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn what_is_held_is_weighed() {
         let (mut held, now) = (Held::default(), Instant::now());
-        for _ in 0..MAX_HELD {
-            assert!(held.hold(frame(1), PATIENCE, 0, now).is_empty());
-        }
-        assert_eq!(ids(&held.hold(frame(2), PATIENCE, 0, now)), [2]);
+        let heavy = || Release {
+            frame: vec![0; ENOUGH / 2],
+            ..frame(1)
+        };
+        held.hold(heavy(), PATIENCE, 0, now);
+        assert!(!held.is_full());
+        held.hold(heavy(), Duration::ZERO, 1, now);
+        assert!(held.is_full());
+        assert_eq!(held.hold(frame(2), Duration::ZERO, 0, now).len(), 2);
+        assert!(!held.is_full());
+        assert_eq!((held.due(now + PATIENCE).len(), held.bytes), (1, 0));
     }
 }

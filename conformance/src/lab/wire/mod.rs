@@ -13,7 +13,7 @@ pub mod switch;
 
 pub use self::device::{Device, Endpoint};
 
-use self::held::Release;
+use self::held::{Held, Release};
 use self::port::Port;
 use self::stage::{Stage, Way};
 use self::switch::Switch;
@@ -36,6 +36,8 @@ use xoff_sim::wire::Mac;
 const MAX_ADDRESSES: usize = 4096;
 /// The longest frame that a guest can send.
 const MAX_FRAME: usize = 65_536;
+/// What rules take the wire for when it sends: no host has this number.
+const SWITCH: u32 = u32::MAX;
 /// Frames for one guest after which nobody is read until it has taken some.
 const HIGH_WATER: usize = 512;
 
@@ -211,7 +213,7 @@ impl Wire {
         let at = self.ps(now);
         let leaving = self.switch.as_mut().map(|switch| switch.advance(at));
         let mut leaving = leaving.into_iter().flatten();
-        leaving.try_for_each(|release| self.deliver(release))
+        leaving.try_for_each(|release| self.leave(release))
     }
 
     /// The switch's time, in ps.
@@ -264,9 +266,11 @@ impl Wire {
         })
     }
 
-    /// Too much waits for some guest.
+    /// Too much waits for some guest, or for its time.
     fn is_crowded(&self) -> bool {
-        self.ports.iter().any(|port| port.backlog() >= HIGH_WATER)
+        let held = [&self.stack.held, &self.between.held];
+        held.into_iter().any(Held::is_full)
+            || self.ports.iter().any(|port| port.backlog() >= HIGH_WATER)
     }
 
     fn may_send(&self, index: usize, at: u64) -> bool {
@@ -335,6 +339,7 @@ impl Wire {
         Way {
             from: (from, node(from).unwrap_or_default()),
             to: to.and_then(|to| Some((*to, node(*to)?))),
+            paused: None,
         }
     }
 
@@ -347,9 +352,9 @@ impl Wire {
     /// What rules have let through.
     fn arrive(&mut self, release: Release) -> Result<(), LabError> {
         let at = self.ps(Instant::now());
-        if let Some(switch) = &mut self.switch {
+        if let Some(switch) = self.switch.as_mut().filter(|_| !release.direct) {
             let mut leaving = switch.receive(release, at).into_iter();
-            return leaving.try_for_each(|release| self.deliver(release));
+            return leaving.try_for_each(|release| self.leave(release));
         }
         let targets = match release.to {
             Some(to) => to..to + 1,
@@ -358,6 +363,9 @@ impl Wire {
             None => 0..self.ports.len(),
         };
         let from = release.from;
+        if release.direct {
+            return self.deliver(release);
+        }
         for to in targets.filter(|to| *to != from) {
             if !self.joined(from, to) {
                 continue;
@@ -369,6 +377,22 @@ impl Wire {
             })?;
         }
         Ok(())
+    }
+
+    /// What the switch sends: its pauses meet the rules of the wire, as all else has before.
+    fn leave(&mut self, release: Release) -> Result<(), LabError> {
+        if !release.direct {
+            return self.deliver(release);
+        }
+        let now = Instant::now();
+        let way = Way {
+            from: (release.from, SWITCH),
+            to: None,
+            paused: release.to,
+        };
+        let at = self.clock.at(now);
+        let mut passed = self.between.pass(release.frame, way, at, now).into_iter();
+        passed.try_for_each(|release| self.deliver(release))
     }
 
     fn deliver(&mut self, release: Release) -> Result<(), LabError> {

@@ -2,9 +2,8 @@
 
 use super::held::{Held, Release};
 use std::time::{Duration, Instant};
-use xoff_sim::rules::{Rules, edit, inject};
+use xoff_sim::rules::{Load, Rules};
 use xoff_sim::time::SimDuration;
-use xoff_sim::wire::dissect::{Link, dissect};
 
 /// Rules and the frames that they hold back.
 #[derive(Debug)]
@@ -19,6 +18,8 @@ pub(super) struct Way {
     pub(super) from: (usize, u32),
     /// None: to a group, or to nobody that is known.
     pub(super) to: Option<(usize, u32)>,
+    /// A pause of the wire's own for this port.
+    pub(super) paused: Option<usize>,
 }
 
 impl Stage {
@@ -37,42 +38,23 @@ impl Stage {
         at: SimDuration,
         now: Instant,
     ) -> Vec<Release> {
-        let decision = {
-            let dissected = dissect(Link::Ethernet, &frame, frame.len() as u32);
-            let receiver = way.to.map(|(_, node)| node);
-            self.rules.decide(way.from.1, receiver, &dissected, at)
-        };
-        let made = |before: bool| {
-            let wanted = decision
-                .injections
-                .iter()
-                .filter(move |i| i.before == before);
-            wanted.filter_map(|i| inject::make(i.frame, &frame))
-        };
-        // Frame, and whether later ones may pass it.
-        let mut train: Vec<(Vec<u8>, bool)> = made(true).map(|frame| (frame, true)).collect();
-        let after: Vec<Vec<u8>> = made(false).collect();
-        if !decision.drop {
-            let mut changed = frame;
-            for change in &decision.edits {
-                edit::apply(*change, &mut changed);
-            }
-            for copy in 0..decision.copies {
-                train.push((changed.clone(), copy == 0));
-            }
-            train.push((changed, decision.copies == 0));
-        }
-        train.extend(after.into_iter().map(|frame| (frame, true)));
-        let delay = Duration::from_nanos(decision.delay.ns());
+        let receiver = way.to.map(|(_, node)| node);
+        let mut decision = self.rules.decide(way.from.1, receiver, &frame, at);
+        let frame = decision.edited.take().unwrap_or(frame);
         let mut released = Vec::new();
-        for (frame, passed) in train {
+        let to = way.to.map(|(port, _)| port).or(way.paused);
+        for car in decision.train() {
             let release = Release {
                 from: way.from.0,
-                to: way.to.map(|(port, _)| port),
-                frame,
+                to,
+                direct: way.paused.is_some() || to.is_some() && car.load.is_pause(),
+                frame: match car.load {
+                    Load::Itself | Load::Copy => frame.clone(),
+                    Load::Made(_, made) => made,
+                },
             };
-            let behind = if passed { decision.behind } else { 0 };
-            released.extend(self.held.hold(release, delay, behind, now));
+            let delay = Duration::from_nanos(car.delay.ns());
+            released.extend(self.held.hold(release, delay, car.behind, now));
         }
         released
     }

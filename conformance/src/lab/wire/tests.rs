@@ -4,7 +4,9 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType, connect, recv, send, socket,
 };
 use std::thread;
-use xoff_sim::rules::{Action, Choice, Filter};
+use xoff_sim::rules::inject::{Inject, Made};
+use xoff_sim::rules::{Action, Choice, Class, Filter};
+use xoff_sim::wire::mac_control;
 
 /// A wire with hosts 10, 11 and 12, and a guest at each.
 struct Net {
@@ -19,10 +21,8 @@ fn mac(index: usize) -> Mac {
     Mac([2, 0, 0, 0, 0, index as u8 + 1])
 }
 
-fn net(name: &str, rules: &[Rule]) -> Net {
-    let parent = std::env::temp_dir().join(format!("xoff-{name}-{}", std::process::id()));
-    let dir = RunDir::create(&parent, "run-").unwrap();
-    let hosts: Vec<_> = (0..3)
+fn hosts(dir: &RunDir) -> Vec<Attachment> {
+    (0..3)
         .map(|i| Attachment {
             name: format!("h{i}"),
             node: 10 + i as u32,
@@ -31,7 +31,13 @@ fn net(name: &str, rules: &[Rule]) -> Net {
             mac: mac(i),
             socket: dir.path().join(format!("{i}.wire")),
         })
-        .collect();
+        .collect()
+}
+
+fn net(name: &str, rules: &[Rule]) -> Net {
+    let parent = std::env::temp_dir().join(format!("xoff-{name}-{}", std::process::id()));
+    let dir = RunDir::create(&parent, "run-").unwrap();
+    let hosts = hosts(&dir);
     let wire = Wire::open(&hosts, rules, 1, Some(&dir.path().join("a.pcapng"))).unwrap();
     let guest = |host: &Attachment| {
         let fd = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
@@ -157,4 +163,48 @@ fn a_guest_that_takes_nothing_loses_nothing() {
     });
     let report = net.stop();
     assert_eq!((report.forwarded, report.overflowed), (u64::from(count), 0));
+}
+
+/// What the switch asks hosts for passes the rules; what rules make for a host passes the switch by.
+#[test]
+fn pauses_for_hosts_meet_rules_and_no_switch() {
+    let parent = std::env::temp_dir().join(format!("xoff-direct-{}", std::process::id()));
+    let dir = RunDir::create(&parent, "run-").unwrap();
+    let lost = Rule {
+        filter: Filter {
+            classes: vec![Class::Pfc],
+            ..Filter::default()
+        },
+        ..rule(Action::Drop, 1)
+    };
+    let made = Made::Pause { quanta: 9 };
+    let inject = Inject {
+        frame: made,
+        before: false,
+    };
+    let rules = [lost, rule(Action::Inject(inject), 1)];
+    let mut wire = Wire::open(&hosts(&dir), &rules, 1, None).unwrap();
+    let guest = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
+    let address = dir.path().join("1.wire");
+    connect(&guest, &SocketAddrUnix::new(&address).unwrap()).unwrap();
+    let pause = || Release {
+        from: 1,
+        to: Some(1),
+        direct: true,
+        frame: mac_control::Repr::Pause { quanta: 1 }
+            .frame(mac(9))
+            .to_vec(),
+    };
+    wire.leave(pause()).unwrap();
+    wire.leave(pause()).unwrap();
+    assert_eq!(wire.forwarded, 1);
+    let mut frame = vec![0; 60];
+    frame[..6].copy_from_slice(&mac(1).0);
+    let way = wire.way(0, &frame);
+    let now = Instant::now();
+    let passed = wire.between.pass(frame, way, SimDuration::ZERO, now);
+    let direct: Vec<_> = passed.iter().map(|r| (r.to, r.direct)).collect();
+    assert_eq!(direct, [(Some(1), false), (Some(1), true)]);
+    drop(dir);
+    std::fs::remove_dir_all(parent).unwrap();
 }

@@ -5,9 +5,6 @@ use crate::engine::port::NEVER;
 use crate::topology::fabric::PortId;
 use std::collections::BTreeMap;
 
-/// Frames held at the same time; further ones are not held.
-const MAX_HELD: usize = 4096;
-
 /// Where a frame that was held goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -58,10 +55,6 @@ impl Default for Holding {
 }
 
 impl Holding {
-    pub(super) fn is_full(&self) -> bool {
-        self.by_time.len() >= MAX_HELD
-    }
-
     /// Holds a frame until `at`, or until `behind` later ones of its pair have passed.
     pub(super) fn hold(&mut self, at: u64, id: PacketId, way: Way, pair: Pair, behind: u32) {
         self.arrivals += 1;

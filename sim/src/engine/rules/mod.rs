@@ -22,12 +22,11 @@ use super::tap::Direction;
 use crate::frames::Frames;
 use crate::model::{Model, Op};
 use crate::results::{DropCause, RuleResult};
-use crate::rules::edit::{self, Edit};
-use crate::rules::inject::{self, Made};
-use crate::rules::{Count, Decision, Hit, Rule, Rules};
+use crate::rules::edit::Edit;
+use crate::rules::inject::Made;
+use crate::rules::{Car, Count, Decision, Hit, Load, Rule, Rules};
 use crate::time::SimDuration;
 use crate::topology::fabric::PortId;
-use crate::wire::dissect::{Link, dissect};
 use held::{Held, Pair, Way};
 
 /// A frame that waits for later ones does not wait longer, ps: there may be none.
@@ -106,14 +105,12 @@ impl<'m> Wire<'m> {
         self.model.rules.iter().any(|rule| rule.stack == wanted)
     }
 
-    fn decide(&mut self, stage: Stage, pair: Pair, now: u64) -> Decision {
-        let bytes = &self.buffer;
-        let dissected = dissect(Link::Ethernet, bytes, bytes.len() as u32);
+    fn decide(&mut self, stage: Stage, (from, to): Pair, now: u64) -> Decision {
         let rules = match stage {
             Stage::Host => &mut self.stack,
             Stage::Link => &mut self.link,
         };
-        rules.decide(pair.0, pair.1, &dissected, SimDuration::from_ps(now))
+        rules.decide(from, to, &self.buffer, SimDuration::from_ps(now))
     }
 }
 
@@ -272,43 +269,37 @@ impl Sim<'_> {
         let pair = self.pair(port, id);
         self.write_frame(wire, port, id);
         let decision = wire.decide(stage, pair, self.now);
-        let (mut passing, mut behind) = (Vec::new(), Vec::new());
-        for inject in &decision.injections {
-            let Some(bytes) = inject::make(inject.frame, &wire.buffer) else {
-                continue;
-            };
-            let made = Passing::at_once(self.inject(id, inject.frame, &bytes));
-            self.count_added(stage, port, made.id);
-            if inject.before {
-                passing.push(made);
-            } else {
-                behind.push(made);
-            }
+        let dropped = decision.drop;
+        if let Some(bytes) = decision.edited.as_ref().filter(|_| !dropped) {
+            self.change(id, &decision.edits, bytes);
         }
-        if decision.drop {
+        let mut passing = Vec::new();
+        for Car {
+            load,
+            delay,
+            behind,
+        } in decision.train()
+        {
+            let added = match load {
+                Load::Itself => None,
+                Load::Copy => Some(self.copy(id)),
+                Load::Made(made, bytes) => Some(self.inject(id, made, &bytes)),
+            };
+            if let Some(added) = added {
+                self.count_added(stage, port, added);
+            }
+            passing.push(Passing {
+                id: added.unwrap_or(id),
+                delay: delay.ps(),
+                behind,
+            });
+        }
+        if dropped {
             match stage {
                 Stage::Host if !self.is_pause(id) => self.discard(port, id, DropCause::Rule),
                 Stage::Host | Stage::Link => self.lose_ruled(port, id, DropCause::Rule),
             }
-        } else {
-            self.change(id, &decision.edits, &mut wire.buffer);
-            let delay = decision.delay.ps();
-            passing.push(Passing {
-                id,
-                delay,
-                behind: decision.behind,
-            });
-            for _ in 0..decision.copies {
-                let id = self.copy(id);
-                self.count_added(stage, port, id);
-                passing.push(Passing {
-                    id,
-                    delay,
-                    behind: 0,
-                });
-            }
         }
-        passing.append(&mut behind);
         passing
     }
 
@@ -349,29 +340,20 @@ impl Sim<'_> {
         self.original(&self.packets[id]).kind == PacketKind::Pause
     }
 
-    /// Edits a frame whose bytes are in `bytes`.
-    fn change(&mut self, id: PacketId, edits: &[Edit], bytes: &mut Vec<u8>) {
+    /// Edits a frame, of which this is made.
+    fn change(&mut self, id: PacketId, edits: &[Edit], bytes: &[u8]) {
         let packet = &mut self.packets[id];
         let native = !matches!(packet.kind, PacketKind::Foreign | PacketKind::Pause);
         if native && edits.iter().all(|edit| *edit == Edit::SetCe) {
-            if !edits.is_empty() {
-                packet.flags |= flag::CE;
-            }
-            return;
-        }
-        let mut changed = false;
-        for change in edits {
-            changed |= edit::apply(*change, bytes);
-        }
-        if changed {
+            packet.flags |= flag::CE;
+        } else {
             self.make_foreign(id, bytes);
         }
     }
 
-    /// Holds a frame, due at `due`, if it is to wait and there is room. False: it goes now.
+    /// Holds a frame, due at `due`, if it is to wait. False: it goes now.
     fn hold(&mut self, passing: &Passing, way: Way, pair: Pair, due: u64) -> bool {
-        let waits = passing.delay > 0 || passing.behind > 0;
-        if !waits || self.held.is_full() {
+        if passing.delay == 0 && passing.behind == 0 {
             return false;
         }
         let patience = if passing.behind > 0 { PATIENCE } else { 0 };

@@ -5,6 +5,7 @@ use crate::frames::Frames;
 use crate::model::{Model, Op, PauseMode, ReceiveQueue, Recovery, Transport};
 use crate::results::{DropCause, FlowStatus, Outcome, Results, Stop};
 use crate::rules::edit::Edit;
+use crate::rules::inject::{Inject, Made};
 use crate::rules::{Action, Choice, Class, Filter, Rule, classify};
 use crate::time::SimDuration;
 use crate::wire::bth::Syndrome;
@@ -351,4 +352,56 @@ fn other_ways_of_recovery_manage_too() {
         assert_eq!((r.stop, r.flows[0].bytes_delivered), (Stop::Idle, 102_400));
         assert_eq!(r.flows[0].observed.as_ref().unwrap().intact, Some(true));
     }
+}
+
+/// However many frames are under way, none overtakes another.
+#[test]
+fn a_steady_delay_reorders_nothing() {
+    let delay = SimDuration::from_us(2_000);
+    let mut model = model(
+        Op::Write,
+        vec![rule(Class::Data, &[], Action::Delay(delay))],
+    );
+    (model.flows[0].bytes, model.flows[0].message_bytes) = (10_000_000, 10_000_000);
+    model.nics[0].rc.timeout = SimDuration::from_us(9_000);
+    let r = simulate(&model);
+    let flow = &r.flows[0];
+    assert_eq!(flow.status, FlowStatus::Completed);
+    assert_eq!(
+        (flow.retransmitted_packets, flow.counters.packet_seq_err),
+        (0, 0)
+    );
+    assert!(flow.end.unwrap().since(crate::time::SimTime::ZERO) > delay);
+    assert_eq!(r.rules[0].applied, flow.data_packets);
+}
+
+/// What is injected behind a frame stays behind it, however late that is.
+#[test]
+fn what_is_injected_waits_with_its_frame() {
+    let inject = Inject {
+        frame: Made::Ghost { psn_add: 0 },
+        before: false,
+    };
+    let rules = vec![
+        rule(
+            Class::Data,
+            &[100],
+            Action::Delay(SimDuration::from_us(100)),
+        ),
+        rule(Class::Data, &[100], Action::Inject(inject)),
+    ];
+    let (all, r) = seen(&model(Op::Write, rules));
+    assert_eq!(r.flows[0].status, FlowStatus::Completed);
+    let arrived = all.iter().filter(|f| (f.0, f.1) == (Direction::In, 1));
+    let psns: Vec<u32> = arrived
+        .filter_map(
+            |f| match dissect(Link::Ethernet, &f.2, f.2.len() as u32).body {
+                Body::Roce(packet) => Some(packet.bth.psn),
+                _ => None,
+            },
+        )
+        .collect();
+    assert_eq!(psns.len(), 101);
+    assert_eq!(psns[99], psns[100]);
+    assert_eq!(r.flows[0].counters.duplicate_request, 1);
 }

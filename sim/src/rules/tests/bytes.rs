@@ -1,7 +1,7 @@
 //! Frames that are rewritten, and frames that are made.
 
 use super::super::edit::{FIELDS, Field, Span, Value};
-use super::super::inject::{Made, make};
+use super::super::inject::{Inject, Made, make};
 use super::*;
 use crate::wire::bth::{AtomicEth, Deth, NakCode, Syndrome};
 use crate::wire::mac_control;
@@ -316,7 +316,7 @@ fn what_is_added_survives_a_drop() {
         stack: false,
         action,
     };
-    let inject = crate::rules::inject::Inject {
+    let inject = Inject {
         frame: Made::Cnp,
         before: false,
     };
@@ -324,5 +324,90 @@ fn what_is_added_survives_a_drop() {
     let mut rules = Rules::new(&actions.map(rule), 1);
     let decision = decide(&mut rules, &packet(Operation::SendOnly, 1, 8));
     assert!(decision.drop);
-    assert_eq!(decision.injections, [inject]);
+    let made = decision.injections.iter().map(|(inject, _)| *inject);
+    assert_eq!(made.collect::<Vec<_>>(), [inject]);
+    let loads: Vec<Load> = decision.train().into_iter().map(|car| car.load).collect();
+    assert!(matches!(loads[..], [Load::Made(Made::Cnp, _)]));
+}
+
+#[test]
+fn a_train_has_its_order() {
+    let rule = |action| Rule {
+        name: String::new(),
+        filter: Filter::default(),
+        choice: Choice::default(),
+        stack: false,
+        action,
+    };
+    let inject = |frame, before| Action::Inject(Inject { frame, before });
+    let pause = Made::Pause { quanta: 9 };
+    let actions = [
+        inject(Made::ack(0), false),
+        inject(pause, false),
+        Action::Duplicate { copies: 1 },
+        Action::Delay(SimDuration::from_us(3)),
+        Action::Reorder { by: 2 },
+        inject(Made::Cnp, true),
+    ];
+    let mut rules = Rules::new(&actions.map(rule), 1);
+    let train = decide(&mut rules, &packet(Operation::SendOnly, 1, 8)).train();
+    let told = train.iter().map(|car| {
+        let load = match &car.load {
+            Load::Itself => "itself".to_owned(),
+            Load::Copy => "copy".to_owned(),
+            Load::Made(made, _) => format!("{made:?}"),
+        };
+        format!(
+            "{load} +{} us, behind {}",
+            car.delay.ns() / 1000,
+            car.behind
+        )
+    });
+    insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @r"
+    Cnp +0 us, behind 0
+    copy +3 us, behind 0
+    itself +3 us, behind 2
+    Acknowledge { syndrome: 31, psn_add: 0 } +3 us, behind 2
+    Pause { quanta: 9 } +0 us, behind 0
+    ");
+}
+
+#[test]
+fn what_cannot_be_done_is_not_counted() {
+    let rule = |action| Rule {
+        name: String::new(),
+        filter: Filter::default(),
+        choice: Choice {
+            limit: Some(1),
+            ..Choice::default()
+        },
+        stack: false,
+        action,
+    };
+    let edits = [
+        Edit::Truncate { bytes: 9000 },
+        Edit::Corrupt {
+            bit: 3,
+            repair: true,
+        },
+        Edit::SetCe,
+    ];
+    let mut rules = Rules::new(&edits.map(|edit| rule(Action::Edit(edit))), 1);
+    // Nothing to repair without a payload.
+    let empty = decide(&mut rules, &packet(Operation::SendOnly, 1, 0));
+    assert_eq!(empty.edits, [Edit::SetCe]);
+    let full = decide(&mut rules, &packet(Operation::SendOnly, 2, 8));
+    assert_eq!(full.edits.len(), 1);
+    let counts: Vec<_> = rules.counts().map(|(_, count)| count.applied).collect();
+    assert_eq!(counts, [0, 1, 1]);
+    // An acknowledgement cannot be made of what has no transport.
+    let inject = Inject {
+        frame: Made::nak(0, 0),
+        before: false,
+    };
+    let mut rules = Rules::new(&[rule(Action::Inject(inject))], 1);
+    let other = rules.decide(0, None, &[0; 60], SimDuration::ZERO);
+    assert_eq!(other.train().len(), 1);
+    let count = rules.counts().next().unwrap().1;
+    assert_eq!((count.matched, count.applied), (1, 0));
 }

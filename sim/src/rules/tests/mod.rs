@@ -54,12 +54,7 @@ fn emit(repr: &roce::Repr) -> Vec<u8> {
 
 fn decide(rules: &mut Rules, repr: &roce::Repr) -> Decision {
     let frame = emit(repr);
-    rules.decide(
-        0,
-        Some(1),
-        &dissect(Link::Ethernet, &frame, frame.len() as u32),
-        SimDuration::ZERO,
-    )
+    rules.decide(0, Some(1), &frame, SimDuration::ZERO)
 }
 
 fn rules(filter: Filter, choice: Choice) -> Rules {
@@ -144,9 +139,8 @@ fn rules_have_their_time() {
     };
     let mut rules = rules(Filter::default(), choice);
     let frame = emit(&packet(Operation::SendOnly, 1, 8));
-    let dissected = dissect(Link::Ethernet, &frame, frame.len() as u32);
     let at = |us| SimDuration::from_us(us);
-    let drops = [4, 5, 6, 6, 7].map(|us| rules.decide(0, None, &dissected, at(us)).drop);
+    let drops = [4, 5, 6, 6, 7].map(|us| rules.decide(0, None, &frame, at(us)).drop);
     assert_eq!(drops, [false, false, true, false, false]);
     assert_eq!(rules.counts().next().unwrap().1.matched, 3);
 }

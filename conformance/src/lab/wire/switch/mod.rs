@@ -190,6 +190,7 @@ impl Switch {
                 leaving.push(Release {
                     from,
                     to: Some(to),
+                    direct: false,
                     frame: sent.frame,
                 });
                 leaving.extend(self.released(from, group, bytes, now));
@@ -385,6 +386,7 @@ impl Port {
         Some(Release {
             from: index,
             to: Some(index),
+            direct: true,
             frame: repr.frame(Mac([2, 0, 0, 0, 1, index as u8])).to_vec(),
         })
     }

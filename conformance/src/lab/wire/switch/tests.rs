@@ -40,6 +40,7 @@ fn send(from: usize, to: usize, frame: Vec<u8>) -> Release {
     Release {
         from,
         to: Some(to),
+        direct: false,
         frame,
     }
 }
@@ -55,6 +56,7 @@ fn pause(switch: &mut Switch, host: usize, enable: u16, quanta: u16, now: u64) {
     let from = Release {
         from: host,
         to: None,
+        direct: false,
         frame,
     };
     assert!(switch.receive(from, now).is_empty());
