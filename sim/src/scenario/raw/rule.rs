@@ -47,9 +47,10 @@ pub(in crate::scenario) enum RawFrame {
     Ack,
     /// A copy with another PSN. Keys: psn_add.
     Ghost,
-    /// A pause of priorities, from the sender of the frame. Keys: quanta, priorities.
+    /// A pause of priorities: for the host that the frame is for or, with `stack`, from the frame's
+    /// sender for the other end of its link. Keys: quanta, priorities.
     Pfc,
-    /// A pause of the link (802.3x). Keys: quanta.
+    /// The same of the whole link (802.3x). Keys: quanta.
     Pause,
 }
 
