@@ -168,12 +168,12 @@ fn a_capture_that_breaks_off_is_judged_as_far_as_it_goes() {
     };
     let (code, out, err) = judged("T-01,W-01");
     assert_eq!(code, Some(1), "{out}{err}");
-    assert_eq!(out.matches("W-01   PASS").count(), 2, "{out}");
+    assert_eq!(out.matches("W-01  PASS").count(), 2, "{out}");
     assert!(
         out.contains("the capture breaks off: reading stopped at byte"),
         "{out}"
     );
-    assert_eq!(out.matches("T-01   PASS").count(), 1, "{out}");
+    assert_eq!(out.matches("T-01  PASS").count(), 1, "{out}");
     // Who does not ask for T-01 is told, too.
     let (code, out, err) = judged("W-01");
     assert_eq!(code, Some(0), "{out}{err}");
