@@ -278,9 +278,11 @@ impl Captured {
         let file = File::open(path).map_err(|e| failed(&e))?;
         let reader = Reader::new(Box::new(file), &name);
         let evidence = reader.and_then(trace::read);
-        Ok(Captured(
-            evidence.map_err(|e| Error::Message(e.to_string()))?,
-        ))
+        let evidence = evidence.map_err(|e| Error::Message(e.to_string()))?;
+        if let Some(why) = &evidence.missing.end {
+            output::tell(&format!("{name}: {why}; what was read before is judged"));
+        }
+        Ok(Captured(evidence))
     }
 }
 

@@ -144,6 +144,42 @@ fn a_capture_of_linux_roce_is_judged() {
     assert!(out.contains("W-01   PASS"), "{out}");
 }
 
+/// Neither what was read of it nor the captures beside it are in vain.
+#[test]
+fn a_capture_that_breaks_off_is_judged_as_far_as_it_goes() {
+    let scratch = Scratch::new("conform-broken");
+    let whole = "traces/captures/linux_rc_loss.pcap.gz";
+    let bytes = std::fs::read(root().join(whole)).unwrap();
+    let broken = scratch.path("broken.pcap.gz");
+    std::fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
+    let judged = |checks| {
+        let all = [
+            "conform",
+            "-q",
+            "--arm",
+            "trace",
+            "--profile",
+            "rxe",
+            "--check",
+        ];
+        let output = xoff_in(root(), &[&all[..], &[checks, &broken, whole]].concat());
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        (output.status.code(), out, err)
+    };
+    let (code, out, err) = judged("T-01,W-01");
+    assert_eq!(code, Some(1), "{out}{err}");
+    assert_eq!(out.matches("W-01  PASS").count(), 2, "{out}");
+    assert!(
+        out.contains("the capture breaks off: reading stopped at byte"),
+        "{out}"
+    );
+    assert_eq!(out.matches("T-01  PASS").count(), 1, "{out}");
+    // Who does not ask for T-01 is told, too.
+    let (code, out, err) = judged("W-01");
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(err.contains("what was read before is judged"), "{err}");
+}
+
 #[test]
 fn mistakes_are_told() {
     for (arguments, message) in [

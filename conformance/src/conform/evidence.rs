@@ -2,7 +2,7 @@
 
 use crate::lab::report::RuleReport;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xoff_sim::model::{Op, Transport};
 
 /// What a run of an experiment left behind.
@@ -23,17 +23,36 @@ pub struct Evidence {
     pub rules: Vec<RuleReport>,
     /// Payload bytes per packet of the path.
     pub mtu: u32,
+    /// Hosts of a capture that was made elsewhere: what they send and get is known only from where
+    /// it passed, which may be before or after it was marked, changed or lost.
+    pub remote: BTreeSet<usize>,
+    pub missing: Missing,
+}
+
+/// What a capture is known not to have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Frames that the capturing system says it lost.
+    pub lost: u64,
+    /// RoCE packets without Ethernet headers, which are not judged.
+    pub foreign: u64,
+    /// Where and why the file breaks off.
+    pub end: Option<String>,
 }
 
 /// A frame without FCS at a host's port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
+    /// Its number in the capture that was read; None: its position in the evidence, from 1.
+    pub number: Option<u64>,
     pub at_ns: u64,
     /// Index of the host, in the order of the scenario.
     pub host: usize,
     /// Sent by the host rather than received.
     pub out: bool,
     pub bytes: Vec<u8>,
+    /// Bytes at its end that the capture does not have.
+    pub cut: u32,
 }
 
 /// A queue pair with its work.

@@ -19,8 +19,8 @@ pub struct Expect {
     /// The UDP source port is that of Linux's `rdma_get_udp_sport`: from both queue pair numbers.
     pub port_from_qpns: bool,
     pub cnp_scope: CnpScope,
-    /// Least time between CNPs of one scope, ns.
-    pub cnp_interval_ns: u64,
+    /// Least time between CNPs of one scope, ns; None: not known.
+    pub cnp_interval_ns: Option<u64>,
     /// DSCP of CNPs; None: it is not known how they are configured.
     pub cnp_dscp: Option<u8>,
     /// Loss causes CNPs, too.
@@ -33,8 +33,9 @@ const GENERIC: Expect = Expect {
     migreq: true,
     ack_request_every: None,
     port_from_qpns: false,
-    cnp_scope: CnpScope::Qp,
-    cnp_interval_ns: 0,
+    // Not known: whoever has several queue pairs to one address may tell it of any of them.
+    cnp_scope: CnpScope::Address,
+    cnp_interval_ns: None,
     cnp_dscp: None,
     nack_triggered_cnp: false,
     icrc_counter: None,
@@ -42,7 +43,8 @@ const GENERIC: Expect = Expect {
 
 const SIM: Expect = Expect {
     migreq: false,
-    cnp_interval_ns: 50_000,
+    cnp_scope: CnpScope::Qp,
+    cnp_interval_ns: Some(50_000),
     cnp_dscp: Some(48),
     icrc_counter: Some("rx_icrc_encapsulated"),
     ..GENERIC
@@ -57,7 +59,7 @@ const RXE: Expect = Expect {
 
 /// The intervals and scopes of adapters are as measured by Lumina (SIGCOMM 2023).
 const MLX5: Expect = Expect {
-    cnp_interval_ns: 4_000,
+    cnp_interval_ns: Some(4_000),
     icrc_counter: Some("rx_icrc_encapsulated"),
     ..GENERIC
 };
@@ -78,7 +80,8 @@ impl Expect {
                 ..MLX5
             },
             "e810" => Expect {
-                cnp_interval_ns: 50_000,
+                cnp_scope: CnpScope::Qp,
+                cnp_interval_ns: Some(50_000),
                 ..GENERIC
             },
             _ => GENERIC,

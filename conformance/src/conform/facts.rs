@@ -10,12 +10,16 @@ use xoff_sim::wire::roce::Packet;
 /// A frame, dissected.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
-    /// Position in the evidence from 1, which is its number in the capture that is kept.
+    /// Position in the evidence from 0.
+    pub index: usize,
+    /// Its number in the capture that was read or is kept, from 1.
     pub number: u64,
     pub at_ns: u64,
     pub host: usize,
     pub out: bool,
     pub bytes: &'a [u8],
+    /// Bytes at its end that are not known.
+    pub cut: u32,
     pub frame: Dissected<'a>,
     pub class: Class,
 }
@@ -26,6 +30,11 @@ impl<'a> Seen<'a> {
             Body::Roce(packet) => Some(packet),
             _ => None,
         }
+    }
+
+    /// It is not what it claims to be, or too little of it was captured to say.
+    pub fn is_malformed(&self) -> bool {
+        matches!(self.frame.body, Body::Malformed(_))
     }
 }
 
@@ -50,13 +59,16 @@ pub enum Half {
 impl<'a> Facts<'a> {
     pub fn new(evidence: &'a Evidence) -> Facts<'a> {
         let seen = |(index, frame): (usize, &'a super::evidence::Frame)| {
-            let dissected = dissect(Link::Ethernet, &frame.bytes, frame.bytes.len() as u32);
+            let len = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
+            let dissected = dissect(Link::Ethernet, &frame.bytes, len.saturating_add(frame.cut));
             Seen {
-                number: index as u64 + 1,
+                index,
+                number: frame.number.unwrap_or(index as u64 + 1),
                 at_ns: frame.at_ns,
                 host: frame.host,
                 out: frame.out,
                 bytes: &frame.bytes,
+                cut: frame.cut,
                 frame: dissected,
                 class: classify(&dissected),
             }
@@ -72,6 +84,35 @@ impl<'a> Facts<'a> {
     /// The same, of a stack of another kind.
     pub fn expecting(self, expect: Expect) -> Facts<'a> {
         Facts { expect, ..self }
+    }
+
+    /// Why frames may be missing between those that are there.
+    pub fn holes(&self) -> Option<String> {
+        let missing = &self.evidence.missing;
+        match (missing.lost, missing.foreign) {
+            (0, 0) => None,
+            (0, n) => Some(format!("{n} packets have no Ethernet headers")),
+            (n, _) => Some(format!("{n} frames were lost while they were captured")),
+        }
+    }
+
+    /// Why what came is not known to the end, or not to the last byte.
+    pub fn incomplete(&self) -> Option<String> {
+        let cut = |seen: &&Seen<'_>| seen.cut > 0 && (seen.roce().is_some() || seen.is_malformed());
+        let found = self.holes().or_else(|| self.evidence.missing.end.clone());
+        let found = found.or_else(|| self.limit());
+        found.or_else(|| {
+            let first = self.seen.iter().find(cut)?.number;
+            Some(format!("frames are cut, such as frame {first}"))
+        })
+    }
+
+    /// Why the last frame is not the end.
+    pub fn limit(&self) -> Option<String> {
+        let last = self.seen.last().filter(|_| self.evidence.cut)?.number;
+        Some(format!(
+            "frames after frame {last} are too many to be judged"
+        ))
     }
 
     /// RoCE packets as their senders sent them.

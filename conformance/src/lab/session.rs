@@ -308,6 +308,7 @@ fn frames(path: &Path, ports: &[usize]) -> Result<(Vec<Frame>, bool), LabError> 
                 .unwrap_or_default(),
             out: frame.direction == Direction::Out,
             bytes: frame.data.to_vec(),
+            ..Frame::default()
         });
     }
     Ok((frames, false))

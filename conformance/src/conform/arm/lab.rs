@@ -43,6 +43,7 @@ pub fn observe(model: &Model, options: &Options<'_>) -> Result<Evidence, LabErro
         counters: report.guests.into_iter().map(|g| g.counters).collect(),
         rules: report.wire.rules,
         mtu: driven.mtu,
+        ..Evidence::default()
     })
 }
 

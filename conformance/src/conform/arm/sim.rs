@@ -42,6 +42,7 @@ pub fn observe(model: &Model) -> Option<Evidence> {
                 host: host_of(frames.ports()[event.port as usize].node),
                 out: event.direction == tap::Direction::Out,
                 bytes,
+                ..Frame::default()
             });
         };
         engine::observe(model, &ports, &mut sink, &mut |_| {})
@@ -61,6 +62,7 @@ pub fn observe(model: &Model) -> Option<Evidence> {
         counters: counters(&results, &hosts),
         rules: rules(&results),
         mtu: mtu(model, &hosts),
+        ..Evidence::default()
     })
 }
 

@@ -157,7 +157,7 @@ fn connections(facts: &Facts<'_>) -> Vec<IwarpConnection> {
             at_ns: seen.at_ns,
             interface: 0,
             direction: Direction::Unknown,
-            original_len: seen.bytes.len() as u32,
+            original_len: (seen.bytes.len() as u32).saturating_add(seen.cut),
             data: seen.bytes,
         });
     }

@@ -12,6 +12,8 @@ macro_rules! stack {
     ($($line:literal),+ $(,)?) => { concat!("[[rule]]\nstack = true\n", $($line, "\n"),+) };
 }
 
+#[cfg(test)]
+mod captures;
 mod congestion;
 mod connection;
 mod iwarp;
@@ -144,6 +146,22 @@ pub struct Fault {
 const MAX_FAULTS: usize = 8;
 
 impl Judged {
+    /// There was something, but it cannot be judged.
+    pub fn inconclusive(why: String) -> Judged {
+        Judged {
+            detail: why,
+            ..Judged::default()
+        }
+    }
+
+    /// Faults stand; that none were found means nothing, if there is a reason.
+    pub fn unless(self, why: Option<String>) -> Judged {
+        match why {
+            Some(why) if self.faults.is_empty() => Judged::inconclusive(why),
+            _ => self,
+        }
+    }
+
     /// Counts one more thing that was judged.
     pub fn saw(&mut self) {
         self.stimuli += 1;

@@ -1,6 +1,6 @@
 //! Whether what was captured can be relied on.
 
-use crate::conform::facts::Facts;
+use crate::conform::facts::{Facts, Seen};
 use crate::conform::suite::Judged;
 use crate::conform::suite::view::is_reliable;
 use std::collections::{BTreeMap, VecDeque};
@@ -9,7 +9,7 @@ use xoff_sim::rules::Class;
 use xoff_sim::wire::Mac;
 use xoff_sim::wire::ip::Kind;
 
-/// T-01: times only grow, nothing was cut off, and without rules every RoCE frame arrives as it was
+/// T-01: times only grow, nothing is missing, and without rules every RoCE frame arrives as it was
 /// sent, in order.
 pub(super) fn complete(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged {
@@ -20,13 +20,19 @@ pub(super) fn complete(facts: &Facts<'_>) -> Judged {
         let frames = [pair[0].number, pair[1].number];
         judged.fault("time goes back".to_owned(), &frames);
     }
-    if facts.evidence.cut {
-        judged.fault("frames after the last one are missing".to_owned(), &[]);
+    let missing = &facts.evidence.missing;
+    if missing.lost > 0 {
+        let lost = missing.lost;
+        let what = format!("{lost} frames were lost while they were captured");
+        judged.fault(what, &[]);
+    }
+    if let Some(why) = &missing.end {
+        judged.fault(format!("the capture breaks off: {why}"), &[]);
     }
     if facts.evidence.rules.is_empty() && !facts.evidence.flows.is_empty() {
         passage(facts, &mut judged);
     }
-    judged
+    judged.unless(facts.limit())
 }
 
 fn passage(facts: &Facts<'_>, judged: &mut Judged) {
@@ -65,11 +71,30 @@ fn passage(facts: &Facts<'_>, judged: &mut Judged) {
     }
 }
 
-/// T-02: frames are whole, and both directions of reliable connections are there.
+/// What to say of a frame that has at least `len` bytes.
+fn snapped(seen: &Seen<'_>, len: usize) -> String {
+    let kept = seen.bytes.len();
+    let len = len.max(kept + seen.cut as usize);
+    format!("{kept} bytes of a frame that has {len} were captured")
+}
+
+/// T-02: frames are whole and have Ethernet headers, and both directions of reliable connections are
+/// there.
 pub(super) fn sufficient(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
     // By the two ends: data that want an answer, and answers.
     let mut talks: BTreeMap<(IpAddr, IpAddr), (u64, u64)> = BTreeMap::new();
+    let foreign = facts.evidence.missing.foreign;
+    if foreign > 0 {
+        judged.saw();
+        let what = format!("{foreign} packets have no Ethernet headers, and cannot be judged");
+        judged.fault(what, &[]);
+    }
+    let unread = |seen: &&Seen<'_>| seen.out && seen.cut > 0 && seen.is_malformed();
+    for seen in facts.seen.iter().filter(unread) {
+        judged.saw();
+        judged.fault(snapped(seen, seen.bytes.len()), &[seen.number]);
+    }
     for (seen, packet) in facts.sent() {
         judged.saw();
         let start = seen.frame.ethernet.header_len();
@@ -79,9 +104,7 @@ pub(super) fn sufficient(facts: &Facts<'_>) -> Judged {
         };
         let end = start + header + packet.network.payload_len as usize;
         if seen.bytes.len() < end {
-            let kept = seen.bytes.len();
-            let what = format!("{kept} bytes of a frame that has {end} were captured");
-            judged.fault(what, &[seen.number]);
+            judged.fault(snapped(seen, end), &[seen.number]);
         }
         if !is_reliable(packet) || matches!(seen.class, Class::Cnp | Class::Mad) {
             continue;

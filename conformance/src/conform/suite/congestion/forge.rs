@@ -88,10 +88,6 @@ pub(super) fn ninth_class(evidence: &mut Evidence) {
     of_pauses(evidence, |bytes| bytes[ENABLE] = 1);
 }
 
-pub(super) fn stray_time(evidence: &mut Evidence) {
-    of_pauses(evidence, |bytes| bytes[TIMES + 14] = 9);
-}
-
 /// The pauses were for the class that goes on.
 pub(super) fn other_class(evidence: &mut Evidence) {
     of_pauses(evidence, |bytes| {

@@ -9,6 +9,7 @@ mod counters;
 mod ecn;
 mod forge;
 mod harness;
+mod offender;
 mod pause;
 #[cfg(test)]
 mod tests;
@@ -147,10 +148,7 @@ pub(super) const CASES: &[Case] = &[
         &["pfc-congestion"],
         pause::class_vector,
         PAUSES,
-        &[
-            Mutant::evidence("a ninth class", forge::ninth_class),
-            Mutant::evidence("a time without its class", forge::stray_time),
-        ],
+        &[Mutant::evidence("a ninth class", forge::ninth_class)],
     ),
     Case::judged(
         "P-03",

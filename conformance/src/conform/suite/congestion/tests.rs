@@ -57,6 +57,7 @@ fn evidence(marks: &[(u64, u32)], cnps: &[(u64, u32)]) -> Evidence {
             host: 1,
             out,
             bytes,
+            ..Frame::default()
         }
     };
     Evidence {
@@ -68,7 +69,7 @@ fn evidence(marks: &[(u64, u32)], cnps: &[(u64, u32)]) -> Evidence {
 fn expect(cnp_scope: CnpScope) -> Expect {
     Expect {
         cnp_scope,
-        cnp_interval_ns: 50_000,
+        cnp_interval_ns: Some(50_000),
         ..Expect::of("generic")
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn answer(evidence: &mut Evidence, transport: Transport, syndrome: u8
             host: flow.responder,
             out: true,
             bytes: acknowledgement(flow, syndrome),
+            ..Frame::default()
         })
         .collect();
     evidence.frames.extend(forged);

@@ -221,6 +221,17 @@ fn words(sent: &Sent<'_, '_>) -> String {
 
 /// Shortest frame without FCS.
 const MIN_FRAME: usize = 60;
+/// Header of a frame without tag.
+const UNTAGGED: usize = 14;
+/// What some capture with the rest.
+const FCS: usize = 4;
+
+/// Whether a frame of `len` bytes may hold an IP packet that ends at `end`. It has padding only where
+/// a link wants it: not yet where it is captured before the adapter, never on links of software.
+fn holds(len: usize, end: usize, tagged: bool) -> bool {
+    let least = if tagged { MIN_FRAME + 4 } else { MIN_FRAME };
+    (end..=end.max(least) + FCS).contains(&len)
+}
 
 /// W-19.
 pub(super) fn lengths(facts: &Facts<'_>) -> Judged {
@@ -238,7 +249,7 @@ pub(super) fn lengths(facts: &Facts<'_>) -> Judged {
             let ip = packet.network.payload_len;
             wrong.push(format!("IP holds {ip} bytes, UDP {udp}"));
         }
-        if seen.bytes.len() != end.max(MIN_FRAME) {
+        if !holds(seen.bytes.len(), end, at.ip > UNTAGGED) {
             let frame = seen.bytes.len();
             wrong.push(format!("the frame has {frame} bytes, and IP ends at {end}"));
         }
@@ -269,6 +280,18 @@ pub(super) fn lengths(facts: &Facts<'_>) -> Judged {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_have_padding_or_not_and_fcs_or_not() {
+        for len in [58, 60, 62, 64] {
+            assert!(holds(len, 58, false), "{len}");
+        }
+        assert!(!holds(57, 58, false) && !holds(65, 58, false));
+        assert!(holds(1082, 1082, false) && holds(1086, 1082, false));
+        assert!(!holds(1081, 1082, false) && !holds(1087, 1082, false));
+        // Some pad to 64 bytes with the tag.
+        assert!(holds(64, 62, true) && holds(68, 62, true) && !holds(69, 62, true));
+    }
 
     /// Values of the kernel's functions.
     #[test]

@@ -99,6 +99,10 @@ fn is_last(message: &Message<'_, '_>, facts: &Facts<'_>) -> bool {
 
 /// W-12.
 pub(super) fn opcode_sequence(facts: &Facts<'_>) -> Judged {
+    // What is missing may be the request that makes a response right.
+    if let Some(why) = facts.holes() {
+        return Judged::inconclusive(why);
+    }
     let mut judged = Judged::default();
     let asked = asked(facts);
     let requests = |seen: &crate::conform::facts::Seen<'_>, packet: &_| {
@@ -193,7 +197,7 @@ pub(super) fn payload_length(facts: &Facts<'_>) -> Judged {
 /// W-17.
 pub(super) fn extension_headers(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
-    for seen in facts.seen.iter().filter(|seen| seen.out) {
+    for seen in facts.seen.iter().filter(|seen| seen.out && seen.cut == 0) {
         if let Body::Malformed(error) = seen.frame.body
             && matches!(error.layer, "BTH" | "extension header")
         {
@@ -236,6 +240,10 @@ pub(super) fn extension_headers(facts: &Facts<'_>) -> Judged {
 /// W-20.
 pub(super) fn ack_request(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
+    // Packets in a row are known only where none is missing.
+    let holes = facts.holes();
+    let every = facts.expect.ack_request_every;
+    let in_a_row = every.filter(|_| holes.is_none());
     let requests = |seen: &crate::conform::facts::Seen<'_>, packet: &_| {
         seen.class == Class::Data && is_reliable(packet)
     };
@@ -252,7 +260,7 @@ pub(super) fn ack_request(facts: &Facts<'_>) -> Judged {
                     )
                 });
             }
-            if facts.expect.ack_request_every.is_some_and(|n| without == n) {
+            if in_a_row == Some(without) {
                 let what = describe(packet);
                 judged.fault(
                     format!("{what}: {without} packets in a row ask for no answer"),
@@ -261,5 +269,5 @@ pub(super) fn ack_request(facts: &Facts<'_>) -> Judged {
             }
         }
     }
-    judged
+    judged.unless(holes.filter(|_| every.is_some()))
 }

@@ -90,8 +90,11 @@ pub(super) fn aeth(facts: &Facts<'_>) -> Judged {
             }
         }
     }
-    message_numbers(facts, &mut judged);
-    judged
+    let holes = facts.holes();
+    if holes.is_none() {
+        message_numbers(facts, &mut judged);
+    }
+    judged.unless(holes)
 }
 
 /// What no AETH may have (IBTA 9.7.5.1.1).
