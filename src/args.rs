@@ -336,6 +336,11 @@ pub(crate) enum LabVerb {
     /// Exit status: 0 all commands succeeded, 1 one failed, 2 the lab failed.
     Run(LabRunArgs),
     /// Run the same commands in every case of a scenario, with RoCE and iWARP, and compare times
+    ///
+    /// A run fails if a command does, or if a guest dies or does not end in time. Times are medians
+    /// of the runs that did not fail.
+    ///
+    /// Exit status: 0 all runs succeeded, 1 one failed, 2 the lab failed.
     Sweep(LabSweepArgs),
     /// Boot a guest per host of a scenario and open a shell in one of them
     ///
@@ -367,7 +372,7 @@ pub(crate) struct LabSweepArgs {
     #[arg(long, value_enum, value_delimiter = ',', default_value = "rxe,siw")]
     pub(crate) device: Vec<LabDevice>,
 
-    /// Runs of each case; the table has the median
+    /// Runs of each case; the table has the median of those that succeed
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u16).range(1..=99))]
     pub(crate) repeat: u16,

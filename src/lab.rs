@@ -88,7 +88,9 @@ fn open_shell(args: &LabShellArgs) -> Result<bool, Error> {
         out.write_all(text.as_bytes())?;
         out.flush()
     };
-    let (status, _) = shell::run(&model, host, &options, &mut said)?;
+    let (status, done) = shell::run(&model, host, &options, &mut said)?;
+    // Standard output is the shell's.
+    output::print_aside(|out| report::rules(out, &done.wire))?;
     Ok(status == 0)
 }
 

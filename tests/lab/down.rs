@@ -3,8 +3,9 @@
 use super::{Lab, text};
 use std::fs;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 #[track_caller]
@@ -14,6 +15,25 @@ fn assert_failed(done: &Output, guest: &str, what: &str) {
     let named = told.contains(&format!("guest {guest}: "));
     assert!(named && told.contains(what), "{told}");
     assert!(told.contains("console"), "{told}");
+}
+
+/// Sends a signal with the shell's own `kill`: not every machine has the program.
+#[track_caller]
+fn kill(signal: &str, pid: &str) {
+    let mut shell = Command::new("sh");
+    let killed = shell.args(["-c", &format!("kill -{signal} {pid}")]);
+    assert!(killed.status().unwrap().success());
+}
+
+/// Waits until `lab` has guests, or none any more.
+#[track_caller]
+fn wait_for_guests(lab: &Lab, child: &mut Child, some: bool) {
+    let begun = Instant::now();
+    while (lab.guests() > 0) != some {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -88,10 +108,7 @@ fn a_guest_that_is_killed_is_named() {
         std::thread::sleep(Duration::from_millis(20));
     };
     let pid = guest.file_name().unwrap().to_string_lossy().into_owned();
-    // The shell's own: not every machine has the program.
-    let mut kill = Command::new("sh");
-    let killed = kill.args(["-c", &format!("kill -9 {pid}")]).status();
-    assert!(killed.unwrap().success());
+    kill("KILL", &pid);
     let done = child.wait_with_output().unwrap();
     let told = text(&done.stderr);
     assert_eq!(done.status.code(), Some(2), "{told}");
@@ -111,7 +128,11 @@ fn a_shell_takes_commands_from_a_pipe() {
         (text(&done.stdout), done.status.code()),
         ("h1 rxe0\n".to_owned(), Some(1))
     );
-    assert!(text(&done.stderr).contains("wrong"));
+    let told = text(&done.stderr);
+    assert!(
+        told.contains("wrong") && told.contains("nothing was done by lose, never"),
+        "{told}"
+    );
     lab.assert_clean();
     // The end of the input is the end of the shell.
     let mut command = lab.verb("shell", &lab.kernel, &[]);
@@ -120,5 +141,109 @@ fn a_shell_takes_commands_from_a_pipe() {
     let mut command = lab.verb("shell", &lab.kernel, &["--host", "h9"]);
     let told = text(&command.output().unwrap().stderr);
     assert!(told.contains("no such host"), "{told}");
+    lab.assert_clean();
+}
+
+#[test]
+fn a_signal_ends_a_program_whose_guests_are_down() {
+    let Some(lab) = Lab::new("signal") else {
+        return;
+    };
+    // More than a pipe holds, of which nobody reads: the program waits for that at its end.
+    let long = "head -c 300000 /dev/zero | tr '\\0' x";
+    let mut child = lab.command(&["--", long]).spawn().unwrap();
+    wait_for_guests(&lab, &mut child, true);
+    wait_for_guests(&lab, &mut child, false);
+    std::thread::sleep(Duration::from_millis(500));
+    kill("TERM", &child.id().to_string());
+    let begun = Instant::now();
+    let ended = loop {
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        if begun.elapsed() > Duration::from_secs(5) {
+            child.kill().unwrap();
+            panic!("the signal was ignored");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(ended.signal(), Some(15));
+    lab.assert_clean();
+}
+
+#[test]
+fn a_wire_that_breaks_ends_the_run_and_says_why() {
+    let Some(lab) = Lab::new("full") else { return };
+    if !Path::new("/bin/bash").exists() {
+        return;
+    }
+    // More than is kept before it is written. Each datagram has a socket that knows no refusal yet.
+    let send =
+        "for i in {1..60}; do dd if=/dev/zero bs=50000 count=1 > /dev/udp/$XOFF_PEER/9; done";
+    let send = format!("h0=bash -c '{send}'; sleep 100");
+    let begun = Instant::now();
+    let arguments = ["--pcap", "/dev/full", "--timeout", "60s", "--on", &send];
+    let done = lab.run(&arguments);
+    let told = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{told}");
+    assert!(told.contains("cannot write /dev/full"), "{told}");
+    assert!(!told.contains("guest"), "{told}");
+    assert!(begun.elapsed() < Duration::from_secs(40), "at once");
+    lab.assert_clean();
+}
+
+#[test]
+fn a_sweep_goes_on_after_a_guest_that_hangs() {
+    let Some(lab) = Lab::new("sweep") else {
+        return;
+    };
+    let axis = "[[axis]]\nname = \"loss\"\npath = \"rule.lose.probability\"\n\
+                values = [\"0%\", \"100%\"]\n";
+    fs::write(
+        lab.dir.join("lab.toml"),
+        format!("{}{axis}", super::SCENARIO),
+    )
+    .unwrap();
+    let arguments = [
+        "--device",
+        "rxe",
+        "--timeout",
+        "5s",
+        "--format",
+        "json",
+        "--on",
+        "h1=sleep 60",
+    ];
+    let mut sweep = lab.verb("sweep", &lab.kernel, &arguments);
+    let done = sweep.output().unwrap();
+    let told = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{told}");
+    assert!(told.contains("guest h1: did not end"), "{told}");
+    let rows: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    for row in [&rows[0], &rows[1]] {
+        assert_eq!((&row["failed"], &row["runs"]), (&1.into(), &1.into()));
+        assert!(row["milliseconds"].is_null(), "{row}");
+    }
+    let mut sweep = lab.verb("sweep", &lab.kernel, &["--device", "rxe", "--", "true"]);
+    let done = sweep.output().unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let out = text(&done.stdout);
+    let told = |idle: &str, case: &str| out.contains(&format!("done by {idle} in {case} with"));
+    assert!(told("never", "0%") && told("lose, never", "100%"), "{out}");
+    // A case that cannot be is said before any runs.
+    let axis = "[[axis]]\nname = \"size\"\npath = \"topology.hosts\"\nvalues = [2, 9]\n";
+    fs::write(
+        lab.dir.join("lab.toml"),
+        format!("{}{axis}", super::SCENARIO),
+    )
+    .unwrap();
+    let mut sweep = lab.verb("sweep", &lab.kernel, &["--", "true"]);
+    let done = sweep.output().unwrap();
+    let told = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("9 hosts") && !told.contains("2 rxe"),
+        "{told}"
+    );
     lab.assert_clean();
 }

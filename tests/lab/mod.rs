@@ -142,6 +142,7 @@ fn kernels_repair_what_the_wire_loses() {
     let counter = |guest: usize, name: &str| report["guests"][guest]["counters"][name].as_u64();
     assert_eq!(counter(0, "rxe0/out_of_seq_request"), Some(2));
     assert_eq!(counter(1, "rxe0/rcvd_seq_err"), Some(2));
+    assert!(counter(1, "net/TcpInSegs") > Some(0));
     let capture = Command::new(XOFF)
         .args(["trace", "--format", "json", "a.pcapng"])
         .current_dir(&lab.dir)

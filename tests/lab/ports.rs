@@ -31,20 +31,65 @@ ip link show x0 > /dev/null 2>&1 || echo gone
 kill $other
 "#;
 
-#[test]
-fn interfaces_are_ports_of_a_wire() {
-    let skip = |why: &str| {
-        let note = format!("SKIP interfaces_are_ports_of_a_wire: {why}\n");
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes());
-    };
+/// Whether there can be networks with interfaces; if not, a note says why.
+fn can_make_interfaces(test: &str) -> bool {
     let probe = "ip link add p1 type veth peer name p2 && ip tuntap add dev x0 mode tap";
     let probed = Command::new("unshare")
         .args(["-n", "sh", "-c", probe])
         .output();
-    match probed {
-        Ok(done) if done.status.success() => {}
-        Ok(done) => return skip(text(&done.stderr).trim()),
-        Err(e) => return skip(&format!("unshare: {e}")),
+    let why = match probed {
+        Ok(done) if done.status.success() => return true,
+        Ok(done) => text(&done.stderr).trim().to_owned(),
+        Err(e) => format!("unshare: {e}"),
+    };
+    let note = format!("SKIP {test}: {why}\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes());
+    false
+}
+
+/// One port hears everything while it is one, and then goes away.
+const REMOVED: &str = r#"
+ip link add p1 type veth peer name p2
+ip link set p1 up
+ip link set p2 up
+"$1" lab wire lab.toml --port h0=tap:x0 --port h1=packet:p1 --for 30s 2> up &
+wire=$!
+for i in $(seq 100); do grep -q 'is up' up && break; sleep 0.1; done
+ip -d link show p1 | grep -o 'promiscuity 1'
+ip link set p1 down
+ip link set p1 up
+sleep 0.3
+kill -0 $wire && ip link del p1
+wait $wire
+echo "status $?"
+"#;
+
+#[test]
+fn an_interface_that_goes_away_ends_the_wire() {
+    if !can_make_interfaces("an_interface_that_goes_away_ends_the_wire") {
+        return;
+    }
+    let dir = std::env::temp_dir().join(format!("xoff-t-gone-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("lab.toml"), super::SCENARIO).unwrap();
+    let done = Command::new("unshare")
+        .args(["-n", "sh", "-c", REMOVED, "sh", XOFF])
+        .current_dir(&dir)
+        .output()
+        .unwrap();
+    let told = fs::read_to_string(dir.join("up")).unwrap();
+    assert_eq!(text(&done.stdout), "promiscuity 1\nstatus 2\n", "{told}");
+    assert!(
+        told.contains("h1 (packet:p1): the interface is gone"),
+        "{told}"
+    );
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn interfaces_are_ports_of_a_wire() {
+    if !can_make_interfaces("interfaces_are_ports_of_a_wire") {
+        return;
     }
     let dir = std::env::temp_dir().join(format!("xoff-t-ports-{}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();

@@ -297,16 +297,20 @@ fn relay(from: Option<impl Read>, error: bool, speaker: &Speaker) {
     let Some(mut from) = from else {
         return;
     };
+    let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
-    while let Ok(len) = from.read(&mut buffer) {
-        let text = String::from_utf8_lossy(buffer.get(..len).unwrap_or_default()).into_owned();
-        if len == 0 || speaker.say(&FromGuest::Output { error, text }).is_err() {
+    loop {
+        let len = from.read(&mut buffer).unwrap_or_default();
+        bytes.extend_from_slice(buffer.get(..len).unwrap_or_default());
+        let text = protocol::take_text(&mut bytes, len == 0);
+        let said = text.is_empty() || speaker.say(&FromGuest::Output { error, text }).is_ok();
+        if len == 0 || !said {
             return;
         }
     }
 }
 
-/// Every counter of RDMA devices and of their interfaces.
+/// Every counter of RDMA devices, of their interfaces, and of the Internet protocols.
 fn counters() -> BTreeMap<String, u64> {
     let mut counters = BTreeMap::new();
     let devices = fs::read_dir("/sys/class/infiniband").into_iter().flatten();
@@ -327,7 +331,27 @@ fn counters() -> BTreeMap<String, u64> {
             read_all(&interface.path().join("statistics"), &name, &mut counters);
         }
     }
+    for file in ["/proc/net/snmp", "/proc/net/netstat"] {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        read_protocols(&text, &mut counters);
+    }
     counters
+}
+
+/// Pairs of lines: a protocol with the names of its counters, and with their values. Some have a
+/// sign: those that are below zero are none.
+fn read_protocols(text: &str, counters: &mut BTreeMap<String, u64>) {
+    let mut lines = text.lines().filter_map(|line| line.split_once(": "));
+    while let (Some((protocol, names)), Some((same, values))) = (lines.next(), lines.next()) {
+        if protocol != same {
+            return;
+        }
+        for (name, value) in names.split(' ').zip(values.split(' ')) {
+            if let Ok(value) = value.parse() {
+                counters.insert(format!("net/{protocol}{name}"), value);
+            }
+        }
+    }
 }
 
 fn read_all(dir: &Path, owner: &str, counters: &mut BTreeMap<String, u64>) {
@@ -341,5 +365,58 @@ fn read_all(dir: &Path, owner: &str, counters: &mut BTreeMap<String, u64>) {
         if let (Ok(value), false) = (text.trim().parse(), name == "lifespan") {
             counters.insert(format!("{owner}/{name}"), value);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_of_protocols_are_read() {
+        let text = "Tcp: MaxConn RetransSegs InErrs\nTcp: -1 7 0\nTcpExt: TCPTimeouts\nTcpExt: 3\n\
+                    Udp: a\nIp: 5\n";
+        let mut counters = BTreeMap::new();
+        read_protocols(text, &mut counters);
+        let found: Vec<(&str, u64)> = counters.iter().map(|(n, v)| (n.as_str(), *v)).collect();
+        let wanted = [
+            ("net/TcpExtTCPTimeouts", 3),
+            ("net/TcpInErrs", 0),
+            ("net/TcpRetransSegs", 7),
+        ];
+        assert_eq!(found, wanted);
+    }
+
+    /// Gives its pieces one at a time.
+    struct Pieces(Vec<&'static [u8]>);
+
+    impl Read for Pieces {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let Some(piece) = (!self.0.is_empty()).then(|| self.0.remove(0)) else {
+                return Ok(0);
+            };
+            to[..piece.len()].copy_from_slice(piece);
+            Ok(piece.len())
+        }
+    }
+
+    #[test]
+    fn output_keeps_its_characters() {
+        let path = std::env::temp_dir().join(format!("xoff-relay-{}", std::process::id()));
+        let speaker = Speaker(Arc::new(Mutex::new(File::create(&path).unwrap())));
+        relay(
+            Some(Pieces(vec![b"a\xc3", b"\xa9b", b"\xe2\x82"])),
+            true,
+            &speaker,
+        );
+        let said = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let mut from = &said[..];
+        let mut texts = Vec::new();
+        while let Some(FromGuest::Output { error, text }) = protocol::read(&mut from).unwrap() {
+            assert!(error);
+            texts.push(text);
+        }
+        assert_eq!(texts, ["a", "\u{e9}b", "\u{fffd}"]);
     }
 }

@@ -1,18 +1,18 @@
 //! The wire between real interfaces, without guests.
 
 use super::LabError;
-use super::guest::Event;
 use super::report::WireReport;
-use super::run::{Interrupts, Running};
+use super::run::Running;
+use super::signals::Interrupts;
 use super::wire::switch::Switch;
 use super::wire::{Device, Wire};
 use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 use xoff_sim::model::Model;
 
-/// How often a wire is looked after that may have broken.
-const LOOK: Duration = Duration::from_millis(100);
+/// Longer than anybody waits.
+const ALWAYS: Duration = Duration::from_secs(1 << 32);
 
 /// Connects devices through the rules of a scenario until somebody interrupts, or for `time`.
 /// `ready` is told when frames pass.
@@ -36,17 +36,10 @@ pub fn run(
         false => None,
     };
     let wire = Wire::between(devices, &model.rules, model.seed, capture)?;
-    let wire = Running::start(wire.with_switch(switch))?;
+    let wire = Running::start(wire.with_switch(switch), &sender)?;
     ready();
-    let begun = Instant::now();
-    while !wire.is_over() {
-        let left = time.map_or(LOOK, |time| time.saturating_sub(begun.elapsed()).min(LOOK));
-        match events.recv_timeout(left) {
-            Ok(Event::Interrupted) | Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) if time.is_some_and(|t| begun.elapsed() >= t) => break,
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-        }
-    }
+    // Somebody interrupts, the wire cannot go on, or the time is over.
+    let _ = events.recv_timeout(time.unwrap_or(ALWAYS));
     let report = wire.stop();
     drop(signals);
     report

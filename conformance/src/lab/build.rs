@@ -1,8 +1,8 @@
 //! Building the kernel of the guests.
 
 use super::guest::Event;
-use super::run::Interrupts;
 use super::rundir::RunDir;
+use super::signals::Interrupts;
 use super::{LabError, cache, requirements};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsStr;

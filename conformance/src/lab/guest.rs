@@ -33,6 +33,8 @@ pub(super) enum Event {
     Says(usize, FromGuest),
     /// The guest has closed its line: it has ended.
     Gone(usize),
+    /// The wire has ended: unless it was stopped, it could not go on.
+    WireOver,
     Interrupted,
 }
 

@@ -18,6 +18,7 @@ pub mod run;
 pub mod rundir;
 pub mod session;
 pub mod shell;
+mod signals;
 pub mod smb;
 pub mod wire;
 
@@ -32,7 +33,7 @@ use thiserror::Error;
 pub enum LabError {
     #[error("{0}")]
     Message(String),
-    /// A guest did not do what it must.
+    /// A guest that had booted did not do what it must.
     #[error("guest {guest}: {message}{}", tail(.console))]
     Guest {
         guest: String,

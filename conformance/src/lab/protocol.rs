@@ -84,6 +84,18 @@ pub(super) fn line<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
+/// The text at the beginning; a character that is not complete yet stays, unless this is the end.
+pub(super) fn take_text(bytes: &mut Vec<u8>, end: bool) -> String {
+    let cut = match std::str::from_utf8(bytes) {
+        Err(e) if e.error_len().is_none() && !end => e.valid_up_to(),
+        _ => bytes.len(),
+    };
+    let rest = bytes.split_off(cut);
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    *bytes = rest;
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +118,16 @@ mod tests {
             assert_eq!(read(&mut from).unwrap(), Some(message));
         }
         assert_eq!(read::<FromGuest>(&mut from).unwrap(), None);
+    }
+
+    #[test]
+    fn characters_are_not_cut() {
+        let mut bytes = "aé".as_bytes()[..2].to_vec();
+        assert_eq!(take_text(&mut bytes, false), "a");
+        bytes.push(0xa9);
+        assert_eq!(take_text(&mut bytes, false), "é");
+        assert!(bytes.is_empty());
+        let mut wrong = vec![0xff, b'b', 0xc3];
+        assert_eq!(take_text(&mut wrong, false), "\u{fffd}b\u{fffd}");
     }
 }

@@ -32,7 +32,8 @@ pub struct GuestReport {
     pub stderr: String,
     /// Bytes of output beyond what is kept.
     pub cut: u64,
-    /// Counters of the kernel, named as in sysfs: `rxe0/rcvd_seq_err`, `vec0/rx_packets`.
+    /// Counters of the kernel, named as in sysfs: `rxe0/rcvd_seq_err`, `vec0/rx_packets`; those of
+    /// the Internet protocols as by nstat(8): `net/TcpRetransSegs`.
     pub counters: BTreeMap<String, u64>,
 }
 
@@ -107,6 +108,14 @@ impl RuleReport {
                 hits: hits.iter().map(hit).collect(),
             };
         rules.counts().zip(rules.hits()).map(report).collect()
+    }
+}
+
+impl WireReport {
+    /// Rules that did nothing, by name.
+    pub fn idle(&self) -> impl Iterator<Item = &str> {
+        let idle = self.rules.iter().filter(|rule| rule.applied == 0);
+        idle.map(|rule| rule.name.as_str())
     }
 }
 

@@ -4,11 +4,10 @@ use super::guest::{Boot, Event, Guest};
 use super::protocol::{FromGuest, Setup, ToGuest};
 use super::report::{GuestReport, LabReport, WireReport};
 use super::rundir::{RunDir, runs};
+use super::signals::Interrupts;
 use super::wire::switch::Switch;
 use super::wire::{Attachment, Clock, Wire};
 use super::{LabError, cache};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::{Handle, Signals};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -121,7 +120,7 @@ pub(super) fn with_guests<T>(
     let wire = Wire::open(&attachments, &model.rules, model.seed, capture.as_deref())?;
     let wire = wire.with_switch(switch);
     let clock = wire.clock();
-    let wire = Running::start(wire)?;
+    let wire = Running::start(wire, &sender)?;
     let mut lab = Lab {
         guests: Vec::new(),
         reports: hosts
@@ -139,12 +138,13 @@ pub(super) fn with_guests<T>(
         lab.guests.iter_mut().for_each(Guest::power_off);
     }
     lab.guests.clear();
-    let wire = wire.stop();
-    drop(signals);
+    // What guests fail at when the wire breaks is not theirs.
+    let wire = wire.stop()?;
     let (active_ms, value) = ran?;
+    signals.end()?;
     let report = LabReport {
         guests: lab.reports,
-        wire: wire?,
+        wire,
         active_ms,
         total_ms: millis(begun),
     };
@@ -279,7 +279,7 @@ impl Lab {
         options: &Options<'_>,
         work: impl FnOnce(&mut Lab) -> Result<T, LabError>,
     ) -> Result<(u64, T), LabError> {
-        self.boot(hosts, dir, events, options)?;
+        self.boot(hosts, dir, events, options).map_err(not_booted)?;
         let active = millis(self.begun);
         self.clock.start();
         let value = work(self)?;
@@ -413,6 +413,7 @@ impl Lab {
             };
             match event {
                 Event::Interrupted => return Err(LabError::Interrupted),
+                Event::WireOver => return Err(wire_over()),
                 Event::Gone(index) => {
                     let message = format!("ended before it could {what}");
                     return Err(self.blame(index, message));
@@ -437,6 +438,19 @@ impl Lab {
             None => LabError::Message(message),
         }
     }
+}
+
+/// A guest that does not boot is not to be had: it fails at nothing that it was asked for.
+fn not_booted(error: LabError) -> LabError {
+    match error {
+        LabError::Guest { .. } => LabError::Message(error.to_string()),
+        other => other,
+    }
+}
+
+/// Why a run ends whose wire has; the wire itself says why it did.
+pub(super) fn wire_over() -> LabError {
+    LabError::Message("the wire has ended".to_owned())
 }
 
 fn unexpected(guest: &Guest, message: FromGuest) -> LabError {
@@ -466,51 +480,29 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn start(wire: Wire) -> Result<Running, LabError> {
+    /// `to` is told when it ends.
+    pub(super) fn start(wire: Wire, to: &Sender<Event>) -> Result<Running, LabError> {
         let failed = |e| LabError::Message(format!("cannot start the wire: {e}"));
         let (theirs, ours) = std::io::pipe().map_err(failed)?;
         let theirs = OwnedFd::from(theirs);
-        let thread = thread::Builder::new().spawn(move || wire.run(&theirs));
+        let to = to.clone();
+        let thread = thread::Builder::new().spawn(move || {
+            let ended = wire.run(&theirs);
+            // Who has stopped it may not listen any more.
+            let _ = to.send(Event::WireOver);
+            ended
+        });
         Ok(Running {
             thread: thread.map_err(failed)?,
             stop: OwnedFd::from(ours),
         })
     }
 
-    /// Whether it has ended by itself, which it does only if it cannot go on.
-    pub(super) fn is_over(&self) -> bool {
-        self.thread.is_finished()
-    }
-
+    /// What it saw, or why it could not go on.
     pub(super) fn stop(self) -> Result<WireReport, LabError> {
         drop(self.stop);
         let broken = |_| LabError::Message("the wire broke".to_owned());
         self.thread.join().map_err(broken)?
-    }
-}
-
-/// Turns the signals that end a program into events.
-pub(super) struct Interrupts(Handle);
-
-impl Interrupts {
-    pub(super) fn listen(to: &Sender<Event>) -> Result<Interrupts, LabError> {
-        let failed = |e| LabError::Message(format!("cannot catch signals: {e}"));
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
-        let handle = signals.handle();
-        let to = to.clone();
-        thread::spawn(move || {
-            for _ in signals.forever() {
-                // Once there is nobody to tell, the run is over.
-                let _ = to.send(Event::Interrupted);
-            }
-        });
-        Ok(Interrupts(handle))
-    }
-}
-
-impl Drop for Interrupts {
-    fn drop(&mut self) {
-        self.0.close();
     }
 }
 

@@ -2,15 +2,21 @@
 //! next one.
 
 use super::LabError;
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Held locked by the process that owns the directory.
 const LOCK: &str = "lock";
 /// A directory without a lock may just have been made.
 const YOUNG: Duration = Duration::from_secs(60);
+
+/// Those of this process.
+static LIVING: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// A directory of this process.
 #[derive(Debug)]
@@ -39,20 +45,24 @@ impl RunDir {
         }
         sweep(parent, prefix);
         let mut number = 0u32;
-        let path = loop {
+        loop {
             let name = format!("{prefix}{}-{number}", std::process::id());
             let path = parent.join(name);
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => break path,
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && number < 10_000 => {
-                    number += 1;
-                }
+            let made = match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => lock(&path).map_err(failed)?,
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => None,
                 Err(e) => return Err(failed(e)),
+            };
+            match made {
+                Some(lock) => {
+                    let mut living = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
+                    living.insert(path.clone());
+                    return Ok(RunDir { path, _lock: lock });
+                }
+                None if number < 10_000 => number += 1,
+                None => return Err(failed(ErrorKind::AlreadyExists.into())),
             }
-        };
-        let lock = File::create(path.join(LOCK)).map_err(failed)?;
-        lock.lock().map_err(failed)?;
-        Ok(RunDir { path, _lock: lock })
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -64,6 +74,16 @@ impl Drop for RunDir {
     fn drop(&mut self) {
         // The next one sweeps what stays.
         let _ = fs::remove_dir_all(&self.path);
+        let mut living = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
+        living.remove(&self.path);
+    }
+}
+
+/// Removes what this process has: it is about to end.
+pub(super) fn remove_all() {
+    let living = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
+    for path in living.iter() {
+        let _ = fs::remove_dir_all(path);
     }
 }
 
@@ -78,20 +98,54 @@ fn sweep(parent: &Path, prefix: &str) {
     };
     for entry in entries.filter_map(Result::ok) {
         let ours = entry.file_name().to_string_lossy().starts_with(prefix);
-        if ours && is_stale(&entry.path()) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
+        // What cannot be removed is no reason not to run.
+        let _ = ours.then(|| remove_stale(&entry.path()));
     }
 }
 
-fn is_stale(dir: &Path) -> bool {
-    match File::open(dir.join(LOCK)) {
-        Ok(lock) => !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)),
-        Err(_) => {
-            let made = fs::symlink_metadata(dir).and_then(|m| m.modified());
-            made.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > YOUNG))
+/// The lock of a directory that was just made. None: a process that sweeps has it, or had.
+fn lock(dir: &Path) -> io::Result<Option<File>> {
+    let lock = match File::create(dir.join(LOCK)) {
+        Ok(lock) => lock,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    lock.lock()?;
+    Ok(is_lock_of(&lock, dir).then_some(lock))
+}
+
+/// Whether what was opened is there still.
+fn is_lock_of(lock: &File, dir: &Path) -> bool {
+    let identity = |found: fs::Metadata| (found.dev(), found.ino());
+    let opened = lock.metadata().map(identity).ok();
+    let there = fs::symlink_metadata(dir.join(LOCK)).map(identity).ok();
+    opened.is_some() && opened == there
+}
+
+/// Removes a directory that no process holds. It is locked meanwhile, and renamed first: who has
+/// just made it sees that it is gone.
+fn remove_stale(dir: &Path) -> io::Result<()> {
+    let mut open = File::options();
+    let open = open.read(true).write(true);
+    let lock = match open.open(dir.join(LOCK)) {
+        Err(e) if e.kind() == ErrorKind::NotFound && is_old(dir)? => {
+            open.create(true).open(dir.join(LOCK))?
         }
+        opened => opened?,
+    };
+    lock.try_lock()?;
+    if is_lock_of(&lock, dir) {
+        let mut gone = dir.as_os_str().to_owned();
+        gone.push(".old");
+        fs::rename(dir, &gone)?;
+        fs::remove_dir_all(&gone)?;
     }
+    Ok(())
+}
+
+fn is_old(dir: &Path) -> io::Result<bool> {
+    let made = fs::symlink_metadata(dir)?.modified()?;
+    Ok(made.elapsed().is_ok_and(|age| age > YOUNG))
 }
 
 #[cfg(test)]
@@ -115,6 +169,49 @@ mod tests {
         assert!(!path.exists());
         drop(second);
         assert_eq!(fs::read_dir(&parent).unwrap().count(), 1);
+        fs::remove_dir_all(&parent).unwrap();
+    }
+
+    /// An empty directory that was made two minutes ago.
+    fn old(parent: &Path, name: &str) -> PathBuf {
+        let dir = parent.join(name);
+        fs::create_dir_all(&dir).unwrap();
+        age(&dir);
+        dir
+    }
+
+    fn age(dir: &Path) {
+        let then = std::time::SystemTime::now() - 2 * YOUNG;
+        File::open(dir).unwrap().set_modified(then).unwrap();
+    }
+
+    #[test]
+    fn only_a_missing_lock_is_none() {
+        let parent = std::env::temp_dir().join(format!("xoff-nolock-{}", std::process::id()));
+        let (none, strange) = (old(&parent, "run-1-0"), old(&parent, "run-2-0"));
+        // A lock that there is and that cannot be opened, as for want of descriptors.
+        std::os::unix::fs::symlink(LOCK, strange.join(LOCK)).unwrap();
+        age(&strange);
+        let young = parent.join("run-3-0");
+        fs::create_dir(&young).unwrap();
+        drop(RunDir::create(&parent, "run-").unwrap());
+        assert!(!none.exists() && strange.exists() && young.exists());
+        fs::remove_dir_all(&parent).unwrap();
+    }
+
+    #[test]
+    fn who_is_swept_while_making_a_directory_makes_another() {
+        let parent = std::env::temp_dir().join(format!("xoff-swept-{}", std::process::id()));
+        let made = old(&parent, "run-1-0");
+        let sweeper = File::create(made.join(LOCK)).unwrap();
+        sweeper.lock().unwrap();
+        let (path, moved) = (made.clone(), parent.join("gone"));
+        let maker = std::thread::spawn(move || lock(&path));
+        std::thread::sleep(Duration::from_millis(100));
+        fs::rename(&made, &moved).unwrap();
+        drop(sweeper);
+        assert!(maker.join().unwrap().unwrap().is_none());
+        assert!(lock(&made).unwrap().is_none(), "it is gone altogether");
         fs::remove_dir_all(&parent).unwrap();
     }
 }

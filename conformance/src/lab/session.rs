@@ -4,7 +4,7 @@ use super::LabError;
 use super::guest::Event;
 use super::protocol::{self, FromGuest, ToGuest};
 use super::report::LabReport;
-use super::run::{Lab, Options, hosts, with_guests};
+use super::run::{Lab, Options, hosts, wire_over, with_guests};
 use crate::agent::{Agent, AgentError, Line, Reply, Request};
 use crate::capture::Direction;
 use crate::capture::read::Reader;
@@ -109,6 +109,7 @@ pub(super) fn talk<T>(
     let value = match (worked, fate) {
         (Ok(value), _) => value,
         (Err(_), Some(Fate::Interrupted)) => return Err(LabError::Interrupted),
+        (Err(_), Some(Fate::WireOver)) => return Err(wire_over()),
         (Err(_), Some(Fate::NoVerbs(why))) => return Err(LabError::Unable(why)),
         (Err(_), Some(Fate::Lost(index, why))) => return Err(lab.blame(index, why)),
         (Err(refused), None) => return Err(LabError::Message(refused.to_string())),
@@ -140,6 +141,7 @@ struct Heard {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fate {
     Interrupted,
+    WireOver,
     NoVerbs(String),
     /// By which guest, and why.
     Lost(usize, String),
@@ -149,6 +151,7 @@ impl Fate {
     fn message(&self) -> String {
         match self {
             Fate::Interrupted => "interrupted".to_owned(),
+            Fate::WireOver => wire_over().to_string(),
             Fate::NoVerbs(why) | Fate::Lost(_, why) => why.clone(),
         }
     }
@@ -182,6 +185,7 @@ impl Board {
     fn take(&mut self, event: Event) {
         match event {
             Event::Interrupted => self.fate = Some(Fate::Interrupted),
+            Event::WireOver => self.fate = Some(Fate::WireOver),
             Event::Gone(index) => {
                 let why = "ended while its verbs agent was at work".to_owned();
                 self.fate = Some(Fate::Lost(index, why));

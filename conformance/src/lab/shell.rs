@@ -4,7 +4,7 @@ use super::LabError;
 use super::guest::{Event, Guest};
 use super::protocol::{self, FromGuest, ToGuest};
 use super::report::LabReport;
-use super::run::{Lab, Options, with_guests};
+use super::run::{Lab, Options, wire_over, with_guests};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -69,6 +69,7 @@ fn hear(lab: &mut Lab, host: usize, said: Said<'_>) -> Result<i32, LabError> {
         };
         match event {
             Event::Interrupted => return Err(LabError::Interrupted),
+            Event::WireOver => return Err(wire_over()),
             Event::Gone(index) => {
                 let message = "ended while the shell was in use".to_owned();
                 return Err(lab.blame(index, message));
@@ -147,7 +148,7 @@ fn relay(mut from: impl Read, mut to: UnixStream, wanted: &Mutex<bool>) {
             Err(_) => 0,
         };
         bytes.extend_from_slice(buffer.get(..len).unwrap_or_default());
-        let text = take_text(&mut bytes, len == 0);
+        let text = protocol::take_text(&mut bytes, len == 0);
         if !text.is_empty() && !tell(&ToGuest::Input { text }) {
             return;
         }
@@ -156,18 +157,6 @@ fn relay(mut from: impl Read, mut to: UnixStream, wanted: &Mutex<bool>) {
             return;
         }
     }
-}
-
-/// The text at the beginning; a character that is not complete yet stays, unless this is the end.
-fn take_text(bytes: &mut Vec<u8>, end: bool) -> String {
-    let cut = match std::str::from_utf8(bytes) {
-        Err(e) if e.error_len().is_none() && !end => e.valid_up_to(),
-        _ => bytes.len(),
-    };
-    let rest = bytes.split_off(cut);
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    *bytes = rest;
-    text
 }
 
 /// A terminal that passes every key on, until this is dropped.
@@ -193,17 +182,6 @@ impl Drop for Raw {
 mod tests {
     use super::*;
     use std::io::BufReader;
-
-    #[test]
-    fn characters_are_not_cut() {
-        let mut bytes = "aé".as_bytes()[..2].to_vec();
-        assert_eq!(take_text(&mut bytes, false), "a");
-        bytes.push(0xa9);
-        assert_eq!(take_text(&mut bytes, false), "é");
-        assert!(bytes.is_empty());
-        let mut wrong = vec![0xff, b'b', 0xc3];
-        assert_eq!(take_text(&mut wrong, false), "\u{fffd}b\u{fffd}");
-    }
 
     #[test]
     fn input_is_passed_on_to_its_end() {

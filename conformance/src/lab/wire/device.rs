@@ -1,11 +1,11 @@
 //! Real interfaces at the wire.
 
+use super::packet::Packet;
 use crate::lab::LabError;
-use nix::ifaddrs::getifaddrs;
-use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, bind, socket};
+use rustix::io::{Errno, read, write};
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::str::FromStr;
 use tappers::{Interface, Tap};
 
@@ -24,8 +24,9 @@ pub enum Endpoint {
     /// A TAP interface that is made under this name and goes when the wire ends: what this machine
     /// sends there is at the wire.
     Tap(String),
-    /// An interface that there is, by AF_PACKET: what arrives there is at the wire. It should have
-    /// no address, as frames that this machine sends there by itself are taken, too.
+    /// An interface that there is, by AF_PACKET: what arrives there, for whomever it is, is at the
+    /// wire. It should have no address, as frames that this machine sends there by itself are
+    /// taken, too.
     Packet(String),
 }
 
@@ -57,12 +58,52 @@ impl fmt::Display for Device {
     }
 }
 
+/// An interface that is a port: it gives and takes one frame at a time, and does not block.
+#[derive(Debug)]
+pub(super) enum Opened {
+    Tap(OwnedFd),
+    Packet(Packet),
+}
+
+impl Opened {
+    /// Where frames come and go.
+    pub(super) fn line(&self) -> BorrowedFd<'_> {
+        match self {
+            Opened::Tap(fd) => fd.as_fd(),
+            Opened::Packet(packet) => packet.line(),
+        }
+    }
+
+    /// What is readable when something has become of the interface.
+    pub(super) fn news(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Opened::Tap(_) => None,
+            Opened::Packet(packet) => Some(packet.news()),
+        }
+    }
+
+    /// Hears the news: whether the interface is there no more. That of a TAP shows on reading.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Opened::Packet(packet) if packet.is_gone())
+    }
+
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        match self {
+            Opened::Tap(fd) => read(fd, buffer),
+            Opened::Packet(packet) => packet.receive(buffer),
+        }
+    }
+
+    pub(super) fn send(&self, frame: &[u8]) -> Result<usize, Errno> {
+        write(self.line(), frame)
+    }
+}
+
 impl Endpoint {
-    /// Something that gives and takes frames and does not block.
-    pub(super) fn open(&self) -> Result<OwnedFd, LabError> {
+    pub(super) fn open(&self) -> Result<Opened, LabError> {
         let opened = match self {
-            Endpoint::Tap(name) => tap(name),
-            Endpoint::Packet(name) => packet(name),
+            Endpoint::Tap(name) => tap(name).map(Opened::Tap),
+            Endpoint::Packet(name) => Packet::open(name).map(Opened::Packet),
         };
         opened.map_err(|e| {
             let hint = match e.kind() {
@@ -80,23 +121,6 @@ fn tap(name: &str) -> io::Result<OwnedFd> {
     tap.set_up()?;
     // The interface lasts as long as a descriptor of it.
     tap.as_fd().try_clone_to_owned()
-}
-
-fn packet(name: &str) -> io::Result<OwnedFd> {
-    let addresses = getifaddrs()?.filter(|found| found.interface_name == name);
-    let link = addresses
-        .filter_map(|found| found.address)
-        .find_map(|address| address.as_link_addr().copied());
-    let Some(link) = link else {
-        let message = "there is no such interface";
-        return Err(io::Error::new(io::ErrorKind::NotFound, message));
-    };
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let (family, all) = (AddressFamily::Packet, SockProtocol::EthAll);
-    let socket = socket(family, SockType::Raw, flags, all)?;
-    // The address says no protocol, so that of the socket holds.
-    bind(socket.as_raw_fd(), &link)?;
-    Ok(socket)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 mod device;
 mod held;
+mod packet;
 mod port;
 mod stage;
 pub mod switch;
@@ -286,6 +287,7 @@ impl Wire {
         };
         port.accept();
         port.flush();
+        self.check(index)?;
         for _ in 0..BATCH {
             if self.is_crowded() || !self.may_send(index, self.ps(Instant::now())) {
                 break;

@@ -2,9 +2,10 @@
 
 use super::super::LabError;
 use super::Attachment;
+use super::device::Opened;
 use rustix::event::PollFlags;
 use rustix::fd::BorrowedFd;
-use rustix::io::{Errno, read, write};
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with,
     bind, listen, recv, send, socket_with,
@@ -20,7 +21,7 @@ enum Medium {
     /// Where it connects, and its connection.
     Guest(OwnedFd, Option<OwnedFd>),
     /// A real interface; None once it is gone.
-    Device(Option<OwnedFd>),
+    Device(Option<Opened>),
 }
 
 pub(super) struct Port {
@@ -50,8 +51,7 @@ impl Port {
         ))
     }
 
-    /// A port to a device that gives and takes one frame at a time, and does not block.
-    pub(super) fn device(node: u32, device: OwnedFd) -> Port {
+    pub(super) fn device(node: u32, device: Opened) -> Port {
         Port::new(node, 0, Medium::Device(Some(device)))
     }
 
@@ -71,9 +71,10 @@ impl Port {
         matches!(self.medium, Medium::Device(None))
     }
 
-    fn line(&self) -> Option<&OwnedFd> {
+    fn line(&self) -> Option<BorrowedFd<'_>> {
         match &self.medium {
-            Medium::Guest(_, line) | Medium::Device(line) => line.as_ref(),
+            Medium::Guest(_, line) => line.as_ref().map(OwnedFd::as_fd),
+            Medium::Device(device) => device.as_ref().map(Opened::line),
         }
     }
 
@@ -89,34 +90,41 @@ impl Port {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, reading);
         flags.set(PollFlags::OUT, !self.waiting.is_empty());
-        let listener = match &self.medium {
-            Medium::Guest(listener, _) => Some((listener.as_fd(), PollFlags::IN)),
-            Medium::Device(_) => None,
+        let other = match &self.medium {
+            Medium::Guest(listener, _) => Some(listener.as_fd()),
+            Medium::Device(device) => device.as_ref().and_then(Opened::news),
         };
-        let line = self.line().map(|fd| (fd.as_fd(), flags));
+        let line = self.line().map(|fd| (fd, flags));
         // A closed socket is always ready, so one of which nothing is wanted must not be asked.
         let line = line.filter(|(_, flags)| !flags.is_empty());
-        listener.into_iter().chain(line)
+        other.map(|fd| (fd, PollFlags::IN)).into_iter().chain(line)
     }
 
-    /// A guest that takes its interface down and up connects anew.
+    /// A guest that takes its interface down and up connects anew; an interface may have gone.
     pub(super) fn accept(&mut self) {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        if let Medium::Guest(listener, line) = &mut self.medium
-            && let Ok(guest) = accept_with(listener, flags)
-        {
-            *line = Some(guest);
-            self.waiting.clear();
+        match &mut self.medium {
+            Medium::Guest(listener, line) => {
+                if let Ok(guest) = accept_with(listener, flags) {
+                    *line = Some(guest);
+                    self.waiting.clear();
+                }
+            }
+            Medium::Device(device) => {
+                if device.as_ref().is_some_and(Opened::is_gone) {
+                    self.close();
+                }
+            }
         }
     }
 
     /// The length of the next frame; None: there is none now.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Option<usize> {
-        let received = match &self.medium {
+        let received = match &mut self.medium {
             Medium::Guest(_, line) => {
                 recv(line.as_ref()?, buffer, RecvFlags::empty()).map(|(_, len)| len)
             }
-            Medium::Device(line) => read(line.as_ref()?, buffer),
+            Medium::Device(device) => device.as_mut()?.receive(buffer),
         };
         match received {
             Ok(len) if len > 0 => {
@@ -134,7 +142,8 @@ impl Port {
 
     fn close(&mut self) {
         match &mut self.medium {
-            Medium::Guest(_, line) | Medium::Device(line) => *line = None,
+            Medium::Guest(_, line) => *line = None,
+            Medium::Device(device) => *device = None,
         }
         self.waiting.clear();
     }
@@ -157,10 +166,11 @@ impl Port {
     }
 
     pub(super) fn flush(&mut self) {
-        while let (Some(line), Some(frame)) = (self.line(), self.waiting.front()) {
-            let sent = match self.medium {
-                Medium::Guest(..) => send(line, frame, SendFlags::NOSIGNAL),
-                Medium::Device(_) => write(line, frame),
+        while let Some(frame) = self.waiting.front() {
+            let sent = match &self.medium {
+                Medium::Guest(_, Some(line)) => send(line, frame, SendFlags::NOSIGNAL),
+                Medium::Device(Some(device)) => device.send(frame),
+                Medium::Guest(_, None) | Medium::Device(None) => break,
             };
             match (sent, &self.medium) {
                 (Ok(_), _) => {
