@@ -275,7 +275,7 @@ mod tests {
         let evidence = SimStage.observe(&model).unwrap();
         let judge = |facts: &Facts<'_>| {
             let mut judged = no_naks(facts);
-            judged.fault("MigReq".to_owned(), &[]);
+            judged.fault("MigReq is not the initial 1".to_owned(), &[]);
             judged
         };
         let known = Failure {
