@@ -165,6 +165,15 @@ pub(crate) struct ConformArgs {
     #[arg(long = "agent", value_name = "COMMAND")]
     pub(crate) agents: Vec<String>,
 
+    /// --arm device: RDMA device of both hosts, or twice: of each [default: the first]
+    #[arg(long = "device", value_name = "NAME")]
+    pub(crate) devices: Vec<String>,
+
+    /// --arm device: index of the GID of both hosts, or twice: of each [default: the first of
+    /// RoCEv2 with an IPv4 address]
+    #[arg(long = "gid", value_name = "INDEX")]
+    pub(crate) gids: Vec<u8>,
+
     /// No progress on standard error
     #[arg(long, short)]
     pub(crate) quiet: bool,

@@ -4,11 +4,11 @@ use crate::args::{ConformArgs, ConformArm, ConformFormat};
 use crate::lab;
 use crate::output::{self, Error};
 use crate::report::conform::{self as report, Conformed, Kept};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use xoff_conformance::agent::Script;
+use xoff_conformance::agent::{Choice, Script};
 use xoff_conformance::capture::read::Reader;
 use xoff_conformance::capture::write::{Output, Writer};
 use xoff_conformance::capture::{Direction, Interface};
@@ -39,9 +39,11 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
     let profile = profile(args, arm)?;
     let cases = chosen(&args.checks)?;
     refuse_idle_options(args, arm, profile)?;
+    refuse_unknown_rules(args, arm, profile, &cases)?;
     let begun = Instant::now();
     let mut tell = progress(args.quiet);
     let mut sets = Vec::new();
+    let mut lost = None;
     let lab = match arm {
         Arm::Lab => Some(lab::Prepared::new(args.kernel.as_deref())?),
         _ => None,
@@ -69,7 +71,7 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
             return Ok(caught);
         }
         let outcomes = run::run(stage.as_mut(), &plan, &mut tell)?;
-        let kept = keep(stage.as_mut(), &plan, &outcomes, args)?;
+        let kept = keep(stage.as_mut(), &plan, &outcomes, args, &mut lost);
         sets.push(Conformed {
             name,
             arm,
@@ -97,7 +99,12 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
         ConformFormat::Sarif => report::sarif(out, &sets),
     })?;
     let fine = !sets.iter().any(|set| set.report().failed());
-    Ok(compare(args, &sets)? && fine)
+    let expected = compare(args, &sets)?;
+    // What was found is told by now.
+    match lost {
+        Some(error) => Err(error),
+        None => Ok(expected && fine),
+    }
 }
 
 fn arm(arm: ConformArm) -> Arm {
@@ -176,7 +183,13 @@ fn refuse_idle_options(args: &ConformArgs, arm: Arm, profile: &Profile) -> Resul
         _ if arm != Arm::Trace && !args.captures.is_empty() => {
             refuse("captures are judged with --arm trace only")
         }
+        Arm::Trace if !args.events.is_empty() => {
+            refuse("--events needs a stack that runs: the rules of a capture have acted")
+        }
         _ if arm != Arm::Device && !args.agents.is_empty() => refuse("--agent is for --arm device"),
+        _ if arm != Arm::Device && !(args.devices.is_empty() && args.gids.is_empty()) => {
+            refuse("--device and --gid are for --arm device")
+        }
         _ if arm != Arm::Lab && args.kernel.is_some() => refuse("--kernel is for --arm lab"),
         Arm::Sim | Arm::Trace if args.compare => refuse("--compare needs a real stack: --arm lab"),
         _ if args.compare && profile.iwarp => {
@@ -189,6 +202,33 @@ fn refuse_idle_options(args: &ConformArgs, arm: Arm, profile: &Profile) -> Resul
         }
         _ => Ok(()),
     }
+}
+
+/// A name that is wrong would leave out all rules, and with them what a check is about.
+fn refuse_unknown_rules(
+    args: &ConformArgs,
+    arm: Arm,
+    profile: &Profile,
+    cases: &[&'static Case],
+) -> Result<(), Error> {
+    if args.events.is_empty() {
+        return Ok(());
+    }
+    let mut known = BTreeSet::new();
+    for name in run::experiments(arm, profile, cases) {
+        let model = run::model(name, "").map_err(Error::Message)?;
+        known.extend(model.rules.into_iter().map(|rule| rule.name));
+    }
+    let unknown = args.events.iter().find(|(name, _)| !known.contains(name));
+    unknown.map_or(Ok(()), |(name, _)| {
+        let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+        let text = match &known[..] {
+            [] => "these checks have no rules".to_owned(),
+            names => format!("the rules of these checks are {}", names.join(", ")),
+        };
+        let text = format!("--events {name}: no rule is called so; {text}");
+        Err(Error::Message(text))
+    })
 }
 
 /// What is under test, with a name if there are several.
@@ -211,8 +251,11 @@ fn stages<'a>(
             let text = "--arm device needs --agent twice: what reaches the agents of two hosts";
             Error::Message(text.to_owned())
         })?;
-        let timeout = DEVICE_TIMEOUT;
-        let stage = DeviceStage { commands, timeout };
+        let stage = DeviceStage {
+            commands,
+            choices: choices(args)?,
+            timeout: DEVICE_TIMEOUT,
+        };
         return Ok(vec![(String::new(), Box::new(stage))]);
     }
     Ok(match args.arm {
@@ -226,17 +269,31 @@ fn stages<'a>(
                 .map(one)
                 .collect::<Result<_, Error>>()?
         }
-        ConformArm::Device => {
-            let commands = <[String; 2]>::try_from(args.agents.clone()).map_err(|_| {
-                let text =
-                    "--arm device needs --agent twice, such as --agent 'ssh HOST xoff agent'";
-                Error::Message(text.to_owned())
-            })?;
-            let timeout = Duration::from_secs(60);
-            vec![(String::new(), Box::new(DeviceStage { commands, timeout }))]
-        }
-        ConformArm::Sim | ConformArm::Lab => vec![(String::new(), Box::new(SimStage))],
+        _ => vec![(String::new(), Box::new(SimStage))],
     })
+}
+
+/// Device and GID of each host.
+fn choices(args: &ConformArgs) -> Result<[Choice; 2], Error> {
+    let devices = for_both("--device", &args.devices)?;
+    let gids = for_both("--gid", &args.gids)?;
+    let mut choices: [Choice; 2] = Default::default();
+    for (choice, (device, gid_index)) in choices.iter_mut().zip(devices.into_iter().zip(gids)) {
+        *choice = Choice { device, gid_index };
+    }
+    Ok(choices)
+}
+
+/// Given once it is for both hosts.
+fn for_both<T: Clone>(option: &str, given: &[T]) -> Result<[Option<T>; 2], Error> {
+    match given {
+        [] => Ok([None, None]),
+        [both] => Ok([Some(both.clone()), Some(both.clone())]),
+        [near, far] => Ok([Some(near.clone()), Some(far.clone())]),
+        _ => Err(Error::Message(format!(
+            "{option} is given once, or once for each of two hosts"
+        ))),
+    }
 }
 
 /// The experiments of cases, here and on the simulator.
@@ -259,7 +316,8 @@ fn compare_with_model(
         let model = run::model(name, "").map_err(Error::Message)?;
         match (SimStage.observe(&model), stage.observe(&model)) {
             (Ok(model), Ok(real)) => compared.push((name, compare::side_by_side(&model, &real))),
-            (Err(StageError::Unable(why)), _) | (_, Err(StageError::Unable(why))) => {
+            (Err(StageError::Unable(why) | StageError::Refused(why)), _)
+            | (_, Err(StageError::Unable(why) | StageError::Refused(why))) => {
                 tell(&format!("{name}: {why}"));
             }
             (Err(broken), _) | (_, Err(broken)) => return Err(broken.into()),
@@ -320,6 +378,9 @@ fn command(args: &ConformArgs) -> String {
     words.extend(args.profile.iter().map(|name| format!("--profile {name}")));
     let agents = args.agents.iter();
     words.extend(agents.map(|agent| format!("--agent {}", crate::args::quoted(agent))));
+    let devices = args.devices.iter();
+    words.extend(devices.map(|name| format!("--device {}", crate::args::quoted(name))));
+    words.extend(args.gids.iter().map(|index| format!("--gid {index}")));
     let kernel = args.kernel.iter();
     words.extend(kernel.map(|k| format!("--kernel {}", crate::args::quoted(&k.to_string_lossy()))));
     let captures = args.captures.iter();
@@ -327,31 +388,50 @@ fn command(args: &ConformArgs) -> String {
     words.join(" ")
 }
 
-/// Writes the captures of failed checks, and looks for the least that fails.
+/// Writes the captures of failed checks, and looks for the least that fails. Verdicts are there
+/// already: a capture that cannot be written is `lost`, and a stack that breaks in the search is
+/// only noted.
 fn keep(
     stage: &mut dyn Stage,
     plan: &Plan<'_>,
     outcomes: &[Outcome],
     args: &ConformArgs,
-) -> Result<Vec<Kept>, Error> {
+    lost: &mut Option<Error>,
+) -> Vec<Kept> {
     let mut kept = Vec::new();
-    let mut written = BTreeSet::new();
+    let mut captures: BTreeMap<&str, Option<String>> = BTreeMap::new();
     for outcome in outcomes.iter().filter(|o| o.verdict.is_failure()) {
         let Some((experiment, evidence)) = &outcome.failed_in else {
             continue;
         };
-        let ours = args.arm != ConformArm::Trace;
-        let path = args.keep.join(format!("{experiment}.pcapng"));
-        if ours && written.insert(*experiment) {
-            write_capture(&path, evidence)?;
-        }
+        let id = outcome.check.id;
+        let mut write = || {
+            let path = args.keep.join(format!("{experiment}.pcapng"));
+            let written = write_capture(&path, evidence);
+            let name = written.is_ok().then(|| path.display().to_string());
+            *lost = lost.take().or(written.err());
+            name
+        };
+        let capture = match args.arm {
+            ConformArm::Trace => None,
+            _ => captures
+                .entry(experiment)
+                .or_insert_with(&mut write)
+                .clone(),
+        };
+        let minimal = run::minimal(stage, plan, outcome).unwrap_or_else(|broken| {
+            output::tell(&format!(
+                "{id}: the least that fails is not known: {broken}"
+            ));
+            None
+        });
         kept.push(Kept {
-            id: outcome.check.id,
-            capture: ours.then(|| path.display().to_string()),
-            minimal: run::minimal(stage, plan, outcome)?,
+            id,
+            capture,
+            minimal,
         });
     }
-    Ok(kept)
+    kept
 }
 
 fn write_capture(path: &Path, evidence: &Evidence) -> Result<(), Error> {
@@ -421,6 +501,72 @@ fn compare(args: &ConformArgs, sets: &[Conformed]) -> Result<bool, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Cli, Verb};
+    use clap::Parser;
+    use std::rc::Rc;
+    use xoff_conformance::Verdict;
+
+    fn args(words: &[&str]) -> ConformArgs {
+        let words = ["xoff", "conform"].iter().chain(words);
+        match Cli::parse_from(words).verb {
+            Verb::Conform(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Guests that are gone when they are asked again.
+    struct Gone;
+
+    impl Stage for Gone {
+        fn arm(&self) -> Arm {
+            Arm::Lab
+        }
+
+        fn observe(&mut self, _: &Model) -> Result<Evidence, StageError> {
+            Err(StageError::Broken("guest h0 ended".to_owned()))
+        }
+
+        fn script(&mut self, _: &Script, _: Option<Lie>) -> Result<Judged, StageError> {
+            Err(StageError::Broken("guest h0 ended".to_owned()))
+        }
+    }
+
+    #[test]
+    fn verdicts_do_not_hang_on_captures_or_on_what_is_made_small() {
+        let args = args(&["--arm", "lab", "--keep", "/dev/null/kept"]);
+        let cases = chosen(&["RC-05".to_owned()]).unwrap();
+        let plan = Plan {
+            profile: Profile::of(Arm::Lab),
+            cases: &cases,
+            events: &[],
+            printer: report::selfcheck,
+        };
+        let outcome = Outcome {
+            check: catalogue::find("RC-05").unwrap(),
+            verdict: Verdict::Fail,
+            judged: Vec::new(),
+            deviation: None,
+            failed_in: Some(("loss-middle", Rc::new(Evidence::default()))),
+        };
+        let mut lost = None;
+        let kept = keep(&mut Gone, &plan, &[outcome], &args, &mut lost);
+        assert_eq!(kept.len(), 1);
+        assert!(kept[0].capture.is_none() && kept[0].minimal.is_none());
+        // The run ends with it, after the table.
+        assert!(matches!(lost, Some(Error::Message(why)) if why.contains("/dev/null/kept")));
+    }
+
+    #[test]
+    fn devices_of_both_hosts() {
+        let same = choices(&args(&["--device", "mlx5_1", "--gid", "3"])).unwrap();
+        assert_eq!(same[0], same[1]);
+        assert_eq!(same[0].device.as_deref(), Some("mlx5_1"));
+        assert_eq!(same[0].gid_index, Some(3));
+        let each = choices(&args(&["--gid", "1", "--gid", "5"])).unwrap();
+        assert_eq!(each.map(|choice| choice.gid_index), [Some(1), Some(5)]);
+        let repeated = command(&args(&["--arm", "device", "--device", "a", "--gid", "1"]));
+        assert_eq!(repeated, "xoff conform --arm device --device a --gid 1");
+    }
 
     #[test]
     fn patterns() {

@@ -3,12 +3,16 @@
 
 use crate::support::{guest_kernel, skip};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use xoff_conformance::conform::Facts;
+use std::time::{Duration, Instant};
+use xoff_conformance::agent::{
+    Access, Address, AgentError, Attributes, CreateQp, Datagram, Device, Pair, QpState, QpType,
+    Range, RecvWork, Reply, Request, Script, SendOp, SendWork, Side,
+};
 use xoff_conformance::conform::arm::lab::LabStage;
 use xoff_conformance::conform::evidence::{Evidence, Status};
 use xoff_conformance::conform::run::{Stage, StageError, model};
 use xoff_conformance::conform::suite::{self, Means, Wrong};
+use xoff_conformance::conform::{Facts, Judged};
 use xoff_conformance::lab::run::Options;
 use xoff_sim::wire::ip::Kind;
 
@@ -104,6 +108,153 @@ fn scripts_judge_real_queue_pairs() {
         };
         let judged = stage.script(&script, Some(lie)).unwrap();
         assert!(!judged.faults.is_empty(), "{}: {judged:?}", case.id);
+    }
+}
+
+const QKEY: u32 = 0x1111_1111;
+const LEN: u32 = 64;
+
+fn open(pair: &mut Pair, side: usize) -> Result<Device, AgentError> {
+    let request = Request::Open {
+        device: None,
+        gid_index: None,
+        ipv6: false,
+    };
+    match pair.agents[side].ask(&request)? {
+        Reply::Opened(device) => Ok(device),
+        other => Err(pair.agents[side].nonsense(&other)),
+    }
+}
+
+/// Memory, and a queue pair for datagrams: handles, and its number.
+fn datagrams(pair: &mut Pair, side: usize) -> Result<(u32, u32, u32), AgentError> {
+    let agent = &mut pair.agents[side];
+    let register = Request::Register {
+        len: 4096,
+        access: Access::ALL,
+        seed: 1,
+    };
+    let Reply::Registered { mr, .. } = agent.ask(&register)? else {
+        panic!("not registered")
+    };
+    let wanted = CreateQp {
+        kind: QpType::Ud,
+        send_depth: 4,
+        recv_depth: 4,
+        max_sge: 1,
+        srq: None,
+        signal_all: true,
+    };
+    let Reply::Created { handle: qp, qpn } = agent.ask(&Request::CreateQp(wanted))? else {
+        panic!("not created")
+    };
+    let to = |state| Attributes {
+        state: Some(state),
+        ..Attributes::default()
+    };
+    let init = Attributes {
+        pkey_index: Some(0),
+        port: Some(1),
+        qkey: Some(QKEY),
+        ..to(QpState::Init)
+    };
+    let rts = Attributes {
+        sq_psn: Some(7),
+        ..to(QpState::Rts)
+    };
+    for attributes in [init, to(QpState::Rtr), rts] {
+        agent.done(&Request::ModifyQp { qp, attributes })?;
+    }
+    Ok((mr, qp, qpn))
+}
+
+/// Two datagrams arrive, 400 ms and 1500 ms late. A queue pair is destroyed while the first is
+/// announced; the second must be announced all the same.
+fn destroy_beside(pair: &mut Pair) -> Result<Judged, AgentError> {
+    let [near, far] = [open(pair, 0)?, open(pair, 1)?];
+    let (local, queue, _) = datagrams(pair, 0)?;
+    let (_, other, _) = datagrams(pair, 1)?;
+    let (mr, peer, qpn) = datagrams(pair, 1)?;
+    let receive = |wr: u64| RecvWork {
+        wr,
+        local: vec![Range {
+            mr,
+            offset: wr * 512,
+            len: LEN + 40,
+        }],
+    };
+    let work = (0..2).map(receive).collect();
+    pair.agents[1].done(&Request::PostRecv { qp: peer, work })?;
+    let to = Datagram {
+        address: Address {
+            gid: far.gid,
+            gid_index: near.gid_index,
+            traffic_class: 0,
+            flow_label: 0,
+            hop_limit: 64,
+        },
+        qpn,
+        qkey: QKEY,
+    };
+    let send = |wr| SendWork {
+        wr,
+        op: SendOp::Send,
+        local: vec![Range {
+            mr: local,
+            offset: 0,
+            len: LEN,
+        }],
+        remote_address: 0,
+        rkey: 0,
+        imm: 0,
+        compare: 0,
+        swap_or_add: 0,
+        signaled: true,
+        solicited: false,
+        fence: false,
+        to: Some(to.clone()),
+    };
+    let work = (0..2).map(send).collect();
+    pair.agents[0].done(&Request::PostSend { qp: queue, work })?;
+    let poll = |timeout_ms| Request::Poll {
+        qp: peer,
+        side: Side::Receive,
+        count: 1,
+        timeout_ms,
+    };
+    let begun = Instant::now();
+    // At once, or the agent takes what is announced between two requests.
+    let replies = pair.agents[1].batch(vec![
+        Request::Events { timeout_ms: 800 },
+        Request::DestroyQp { qp: other },
+        poll(0),
+        poll(6000),
+    ])?;
+    let took = begun.elapsed();
+    let mut judged = Judged::default();
+    let one = |reply: &Reply| matches!(reply, Reply::Completions(works) if works.len() == 1);
+    judged.expect(one(&replies[2]) && one(&replies[3]), &[], || {
+        format!("{replies:?}")
+    });
+    judged.expect(took < Duration::from_secs(4), &[], || format!("{took:?}"));
+    Ok(judged)
+}
+
+#[test]
+fn completions_are_announced_when_another_queue_pair_goes() {
+    let Some(guests) = Guests::new("announced") else {
+        return;
+    };
+    let rules = "[[rule]]\naction = \"delay\"\ndelay = \"400ms\"\nclass = \"data\"\nnth = 1\n\
+                 [[rule]]\naction = \"delay\"\ndelay = \"1500ms\"\nclass = \"data\"\nnth = 2\n";
+    let script = Script {
+        rules,
+        run: destroy_beside,
+    };
+    match guests.stage().script(&script, None) {
+        Ok(judged) => assert_eq!(judged.faults, []),
+        Err(StageError::Unable(why)) if !cfg!(feature = "verbs") => skip("announced", &why),
+        Err(error) => panic!("{error}"),
     }
 }
 

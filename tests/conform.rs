@@ -205,6 +205,25 @@ fn mistakes_are_told() {
         ),
         (&["--events", "a=0"], "`0` is no number from 1"),
         (
+            &["--check", "W-04", "--events", "dat=1"],
+            "--events dat: no rule is called so; the rules of these checks are `ack`, `atomic`, ",
+        ),
+        (
+            &["--arm", "trace", "--events", "data=1", "a.pcap"],
+            "--events needs a stack that runs",
+        ),
+        (
+            &["--device", "mlx5_1"],
+            "--device and --gid are for --arm device",
+        ),
+        (
+            &[
+                "--arm", "device", "--agent", "a", "--agent", "b", "--gid", "1", "--gid", "2",
+                "--gid", "3",
+            ],
+            "--gid is given once, or once for each of two hosts",
+        ),
+        (
             &["--arm", "lab", "--kernel", "/nowhere"],
             "cannot find /nowhere",
         ),
@@ -231,7 +250,14 @@ fn failures_are_made_small() {
     let idle = xoff_in(
         root(),
         &[
-            "conform", "-q", "--check", "W-04", "--events", "x=1", "--keep", &keep,
+            "conform",
+            "-q",
+            "--check",
+            "W-04",
+            "--events",
+            "data=9999999",
+            "--keep",
+            &keep,
         ],
     );
     let out = text(&idle.stdout);

@@ -17,6 +17,9 @@ pub enum AgentError {
         errno: i32,
         message: String,
     },
+    /// The device has no such thing, and need not have it.
+    #[error("{host} {what}")]
+    Lacks { host: String, what: String },
 }
 
 /// How lines go to an agent and come back.
@@ -35,6 +38,35 @@ pub struct Agent {
     line: Box<dyn Line>,
     /// A lie told of replies (see `conform::suite::Wrong::Verbs`).
     lie: Option<fn(&Request, &mut Reply)>,
+    choice: Choice,
+}
+
+/// What is opened where nobody asks for something else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// By name; None: the first.
+    pub device: Option<String>,
+    /// None: the first GID that fits. Only of IPv4: that of IPv6 is another one.
+    pub gid_index: Option<u8>,
+}
+
+impl Choice {
+    fn fill(&self, request: &Request) -> Option<Request> {
+        let Request::Open {
+            device,
+            gid_index,
+            ipv6,
+        } = request
+        else {
+            return None;
+        };
+        let chosen = self.gid_index.filter(|_| !ipv6);
+        Some(Request::Open {
+            device: device.clone().or_else(|| self.device.clone()),
+            gid_index: gid_index.or(chosen),
+            ipv6: *ipv6,
+        })
+    }
 }
 
 /// The hosts of a script: requester and responder.
@@ -48,7 +80,13 @@ impl Agent {
             host: host.to_owned(),
             line,
             lie,
+            choice: Choice::default(),
         }
+    }
+
+    /// The same, with devices of one's choice.
+    pub fn choosing(self, choice: Choice) -> Agent {
+        Agent { choice, ..self }
     }
 
     /// Tells the agent something and gives its answer, [`Reply::Failed`] included.
@@ -60,6 +98,8 @@ impl Agent {
             host: self.host.clone(),
             message,
         };
+        let chosen = self.choice.fill(request);
+        let request = chosen.as_ref().unwrap_or(request);
         let mut text = serde_json::to_vec(request).map_err(|e| lost(e.to_string()))?;
         text.push(b'\n');
         self.line.send(&text)?;

@@ -9,7 +9,7 @@ pub mod client;
 pub mod managed;
 mod protocol;
 
-pub use client::{Agent, AgentError, Line, Pair};
+pub use client::{Agent, AgentError, Choice, Line, Pair};
 pub use protocol::*;
 
 use crate::conform::Judged;

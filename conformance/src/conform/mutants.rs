@@ -1,10 +1,10 @@
 //! Whether checks catch the wrong stacks that they must catch.
 
 use super::arm::smb::Runs;
-use super::deviations;
+use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
 use super::expect::Expect;
-use super::run::{Plan, Stage, StageError, model, skipped};
+use super::run::{Plan, Stage, StageError, judgement, model, skipped};
 use super::suite::{Case, Means, Mutant, Wrong};
 use super::{Facts, Judged};
 use crate::Verdict;
@@ -60,15 +60,19 @@ fn one(
         Some(why) => Err(StageError::Unable(why.to_owned())),
         None => judge(stage, case, mutant, plan, clean),
     };
-    let known = deviations::known(profile.name, case.id);
     let (verdict, fault) = match judged {
-        Ok(judged) => match (judged.faults.first(), known) {
+        Ok(Found { judged, hidden }) => match (judged.faults.first(), hidden) {
             (Some(fault), _) => (Verdict::Pass, fault.what.clone()),
             // The stack is wrong in this way by itself.
-            (None, Some(deviation)) => (Verdict::Skip(deviation.reason()), String::new()),
+            (None, Some(deviation)) => {
+                let why = format!("hidden by {}", deviation.reason());
+                (Verdict::Skip(why), String::new())
+            }
             (None, None) => (Verdict::Fail, String::new()),
         },
-        Err(StageError::Unable(why)) => (Verdict::Skip(why), String::new()),
+        Err(StageError::Unable(why) | StageError::Refused(why)) => {
+            (Verdict::Skip(why), String::new())
+        }
         Err(broken) => return Err(broken),
     };
     Ok(MutantOutcome {
@@ -79,19 +83,35 @@ fn one(
     })
 }
 
-/// The first judgement that finds fault, or the last one. What the stack is known to do anyway is
-/// no sign of the mutant.
+/// What was found with a mutant. What the stack is known for anyway is no sign of it.
+#[derive(Default)]
+struct Found {
+    judged: Judged,
+    /// Set if the stack did what it is known for.
+    hidden: Option<&'static Deviation>,
+}
+
+impl Found {
+    fn take(&mut self, mut judged: Judged, known: Option<&'static Deviation>) {
+        if judged.excuse(known) {
+            self.hidden = known;
+        }
+        self.judged = judged;
+    }
+}
+
+/// The first judgement that finds fault, or the last one.
 fn judge(
     stage: &mut dyn Stage,
     case: &'static Case,
     mutant: &'static Mutant,
     plan: &Plan<'_>,
     clean: &mut Clean,
-) -> Result<Judged, StageError> {
-    let mut last = Judged::default();
+) -> Result<Found, StageError> {
+    let mut found = Found::default();
     let profile = plan.profile;
     let known = deviations::known(profile.name, case.id);
-    match (case.means, mutant.wrong) {
+    let judged = match (case.means, mutant.wrong) {
         (Means::Judge { experiments, judge }, wrong) => {
             for name in experiments {
                 let evidence = match wrong {
@@ -106,27 +126,27 @@ fn judge(
                     _ => return Err(mismatch(case)),
                 };
                 let expect = Expect::of(profile.name);
-                last = judge(&Facts::new(&evidence).expecting(expect));
-                last.faults
-                    .retain(|fault| known.is_none_or(|d| !d.excuses(&fault.what)));
-                if !last.faults.is_empty() {
+                found.take(judge(&Facts::new(&evidence).expecting(expect)), known);
+                if !found.judged.faults.is_empty() {
                     break;
                 }
             }
+            return Ok(found);
         }
-        (Means::Script(script), Wrong::Verbs(lie)) => last = stage.script(&script, Some(lie))?,
+        (Means::Script(script), Wrong::Verbs(lie)) => judgement(stage.script(&script, Some(lie)))?,
         (Means::Script(script), Wrong::Rules(rules)) => {
             let run = script.run;
-            last = stage.script(&Script { rules, run }, None)?;
+            judgement(stage.script(&Script { rules, run }, None))?
         }
         (Means::Smb { experiments, judge }, Wrong::Smb(falsify)) => {
-            last = clean.smb.judge(stage, experiments, judge, Some(falsify))?;
+            clean.smb.judge(stage, experiments, judge, Some(falsify))?
         }
-        (Means::Harness(_), Wrong::Harness(wrong)) => last = wrong(),
-        (Means::Printer, Wrong::Printer(how)) => last = (plan.printer)(Some(how)),
+        (Means::Harness(_), Wrong::Harness(wrong)) => wrong(),
+        (Means::Printer, Wrong::Printer(how)) => (plan.printer)(Some(how)),
         _ => return Err(mismatch(case)),
-    }
-    Ok(last)
+    };
+    found.take(judged, known);
+    Ok(found)
 }
 
 fn truth<'a>(

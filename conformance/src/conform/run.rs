@@ -5,7 +5,7 @@ use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
 use super::expect::Expect;
 use super::profile::Profile;
-use super::shrink::{self, Minimal};
+use super::shrink::{self, Failure, Minimal};
 use super::suite::{Case, Means};
 use super::{Arm, Facts, Judged, experiment};
 use crate::Verdict;
@@ -16,6 +16,9 @@ use std::rc::Rc;
 use thiserror::Error;
 use xoff_sim::model::Model;
 use xoff_sim::scenario::{self, Overrides};
+
+#[cfg(test)]
+mod tests;
 
 /// What stands for an experiment where a capture is judged.
 const CAPTURE: &str = "the capture";
@@ -63,9 +66,24 @@ pub enum StageError {
     /// It cannot: the check is skipped.
     #[error("{0}")]
     Unable(String),
+    /// The stack refused what it must do: the check fails.
+    #[error("{0}")]
+    Refused(String),
     /// It should have, and did not: the run ends.
     #[error("{0}")]
     Broken(String),
+}
+
+/// A refusal is a fault of the stack that was asked.
+pub(super) fn judgement(made: Result<Judged, StageError>) -> Result<Judged, StageError> {
+    match made {
+        Err(StageError::Refused(what)) => {
+            let mut judged = Judged::default();
+            judged.expect(false, &[], || format!("refused: {what}"));
+            Ok(judged)
+        }
+        other => other,
+    }
 }
 
 /// What came of a check.
@@ -76,7 +94,8 @@ pub struct Outcome {
     /// By experiment; empty name: a script or xoff itself.
     pub judged: Vec<(&'static str, Judged)>,
     pub deviation: Option<&'static Deviation>,
-    /// Set if it failed in an experiment: which one, and what was seen.
+    /// Set if it failed in an experiment, and not in the way that is known: which one, and what was
+    /// seen.
     pub failed_in: Option<(&'static str, Rc<Evidence>)>,
 }
 
@@ -164,7 +183,13 @@ pub fn run(
                     made[user].unable = Some(why.clone());
                 }
             }
-            Err(broken) => return Err(broken),
+            Err(StageError::Broken(why)) => return Err(StageError::Broken(why)),
+            Err(refused) => {
+                let judged = judgement(Err(refused))?;
+                for user in users {
+                    made[user].judged.push((name, judged.clone()));
+                }
+            }
         }
     }
     let mut smb = Runs::default();
@@ -183,8 +208,11 @@ pub fn run(
                 stage.script(&script, None)
             }
         };
-        match judged {
-            Ok(judged) => made.judged.push(("", judged)),
+        match judgement(judged) {
+            Ok(mut judged) => {
+                judged.shorten(deviations::known(profile.name, case.id));
+                made.judged.push(("", judged));
+            }
             Err(StageError::Unable(why)) => made.unable = Some(why),
             Err(broken) => return Err(broken),
         }
@@ -193,6 +221,12 @@ pub fn run(
     Ok(outcomes
         .filter_map(|(case, made)| outcome(case, made, stage.arm(), profile))
         .collect())
+}
+
+/// The experiments that checks make.
+pub fn experiments(arm: Arm, profile: &Profile, cases: &[&'static Case]) -> Vec<&'static str> {
+    let groups = by_experiment(arm, profile, cases).into_iter();
+    groups.map(|(name, _)| name).collect()
 }
 
 fn restricted(name: &str, plan: &Plan<'_>) -> Result<Model, StageError> {
@@ -227,7 +261,12 @@ pub fn minimal(
         _ => REAL,
     };
     let model = restricted(name, plan)?;
-    shrink::shrink(stage, &model, evidence, judge, budget).map(Some)
+    let failure = Failure {
+        judge,
+        expect: Expect::of(plan.profile.name),
+        known: deviations::known(plan.profile.name, case.id),
+    };
+    shrink::shrink(stage, &model, evidence, failure, budget).map(Some)
 }
 
 #[derive(Default)]
@@ -293,9 +332,12 @@ fn judge(
         if skipped(cases[user], arm, profile).is_some() {
             continue;
         }
-        let judged = judge(&facts);
+        let known = deviations::known(profile.name, cases[user].id);
+        let mut judged = judge(&facts);
+        judged.shorten(known);
         let made = &mut made[user];
-        if !judged.faults.is_empty() && made.failed_in.is_none() {
+        let fails = judged.faults.iter().any(|fault| !fault.is_excused(known));
+        if fails && made.failed_in.is_none() {
             made.failed_in = Some((name, Rc::clone(&evidence)));
         }
         made.judged.push((name, judged));
@@ -330,7 +372,7 @@ fn verdict(
     let faults: Vec<_> = made.judged.iter().flat_map(|(_, j)| &j.faults).collect();
     if !faults.is_empty() {
         // A deviation excuses what it describes, and nothing else.
-        let excused = known.filter(|d| faults.iter().all(|fault| fault.what.contains(d.sign)));
+        let excused = known.filter(|_| faults.iter().all(|fault| fault.is_excused(known)));
         return match excused {
             Some(deviation) => (Verdict::Xfail(deviation.reason()), Some(deviation)),
             None => (Verdict::Fail, None),

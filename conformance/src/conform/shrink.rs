@@ -1,8 +1,8 @@
 //! The least that still makes a check fail: which events of the wire, which queue pairs.
 
+use super::deviations::Deviation;
 use super::evidence::Evidence;
 use super::expect::Expect;
-use super::profile::Profile;
 use super::run::{Stage, StageError};
 use super::{Facts, Judged};
 use std::collections::BTreeMap;
@@ -72,6 +72,23 @@ pub fn restrict(model: &mut Model, hits: &[(String, Vec<u64>)]) {
     }
 }
 
+/// What fails.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure {
+    pub judge: fn(&Facts<'_>) -> Judged,
+    pub expect: Expect,
+    /// What the stack is known for is not looked for.
+    pub known: Option<&'static Deviation>,
+}
+
+impl Failure {
+    fn is_in(&self, evidence: &Evidence) -> bool {
+        let judged = (self.judge)(&Facts::new(evidence).expecting(self.expect));
+        let mut faults = judged.faults.iter();
+        faults.any(|fault| !fault.is_excused(self.known))
+    }
+}
+
 /// Searches for a smaller failure, in at most `budget` runs.
 ///
 /// # Errors
@@ -80,13 +97,13 @@ pub fn shrink(
     stage: &mut dyn Stage,
     model: &Model,
     evidence: &Evidence,
-    judge: fn(&Facts<'_>) -> Judged,
+    failure: Failure,
     budget: u32,
 ) -> Result<Minimal, StageError> {
     let mut search = Search {
         stage,
         model: model.clone(),
-        judge,
+        failure,
         left: budget,
     };
     let mut events = events(evidence);
@@ -121,7 +138,7 @@ fn events(evidence: &Evidence) -> Vec<Event> {
 struct Search<'a> {
     stage: &'a mut dyn Stage,
     model: Model,
-    judge: fn(&Facts<'_>) -> Judged,
+    failure: Failure,
     left: u32,
 }
 
@@ -141,10 +158,7 @@ impl Search<'_> {
             index += 1;
             !without.contains(&(index - 1))
         });
-        let evidence = self.stage.observe(&model)?;
-        let expect = Expect::of(Profile::of(self.stage.arm()).name);
-        let facts = Facts::new(&evidence).expecting(expect);
-        Ok(!(self.judge)(&facts).faults.is_empty())
+        Ok(self.failure.is_in(&self.stage.observe(&model)?))
     }
 
     /// Leaves out ever smaller parts of the list (delta debugging).
@@ -199,6 +213,14 @@ mod tests {
     use crate::conform::run::model;
     use xoff_sim::rules::Class;
 
+    fn failure(judge: fn(&Facts<'_>) -> Judged) -> Failure {
+        Failure {
+            judge,
+            expect: Expect::of("sim"),
+            known: None,
+        }
+    }
+
     /// Finds fault with every sequence NAK.
     fn no_naks(facts: &Facts<'_>) -> Judged {
         let mut judged = Judged::default();
@@ -216,7 +238,7 @@ mod tests {
         let evidence = SimStage.observe(&model).unwrap();
         let events: usize = evidence.rules.iter().map(|rule| rule.hits.len()).sum();
         assert!(events > 10 && model.flows.len() > 3);
-        let minimal = shrink(&mut SimStage, &model, &evidence, no_naks, 500).unwrap();
+        let minimal = shrink(&mut SimStage, &model, &evidence, failure(no_naks), 500).unwrap();
         assert!(minimal.repeatable && minimal.runs < 100, "{minimal:?}");
         assert_eq!((minimal.events.len(), minimal.flows.len()), (1, 1));
         let choice = minimal.choices();
@@ -241,7 +263,43 @@ mod tests {
             judged.fault("always".to_owned(), &[]);
             judged
         };
-        let minimal = shrink(&mut SimStage, &model, &evidence, always, 500).unwrap();
+        let minimal = shrink(&mut SimStage, &model, &evidence, failure(always), 500).unwrap();
         assert_eq!((minimal.events.len(), minimal.flows.len()), (0, 1));
+    }
+
+    #[test]
+    fn what_the_stack_is_known_for_is_not_looked_for() {
+        let rules = "[[rule]]\nname = \"many\"\naction = \"drop\"\nclass = \"data\"\nevery = 7\n\
+                     round = 0\n";
+        let model = model("clean", rules).unwrap();
+        let evidence = SimStage.observe(&model).unwrap();
+        let judge = |facts: &Facts<'_>| {
+            let mut judged = no_naks(facts);
+            judged.fault("MigReq is not the initial 1".to_owned(), &[]);
+            judged
+        };
+        let known = Failure {
+            known: crate::conform::deviations::find("D-RXE-06"),
+            ..failure(judge)
+        };
+        let minimal = shrink(&mut SimStage, &model, &evidence, known, 500).unwrap();
+        assert_eq!((minimal.events.len(), minimal.flows.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_failure_is_looked_for_with_the_expectations_of_its_profile() {
+        let model = model("clean", "").unwrap();
+        let evidence = SimStage.observe(&model).unwrap();
+        let unlike_adapters = |facts: &Facts<'_>| {
+            let mut judged = Judged::default();
+            judged.expect(facts.expect != Expect::of("cx5"), &[], || "cx5".to_owned());
+            judged
+        };
+        let of_profile = Failure {
+            expect: Expect::of("cx5"),
+            ..failure(unlike_adapters)
+        };
+        let minimal = shrink(&mut SimStage, &model, &evidence, of_profile, 500).unwrap();
+        assert!(minimal.repeatable);
     }
 }

@@ -46,6 +46,9 @@ pub enum LabError {
     /// What was asked cannot be done here: a reason to skip it.
     #[error("{0}")]
     Unable(String),
+    /// A stack refused what it was asked.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl LabError {

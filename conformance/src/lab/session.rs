@@ -112,7 +112,13 @@ pub(super) fn talk<T>(
         (Err(_), Some(Fate::WireOver)) => return Err(wire_over()),
         (Err(_), Some(Fate::NoVerbs(why))) => return Err(LabError::Unable(why)),
         (Err(_), Some(Fate::Lost(index, why))) => return Err(lab.blame(index, why)),
-        (Err(refused), None) => return Err(LabError::Message(refused.to_string())),
+        (Err(error), None) => {
+            return Err(match error {
+                AgentError::Lacks { .. } => LabError::Unable(error.to_string()),
+                AgentError::Refused { .. } => LabError::Refused(error.to_string()),
+                AgentError::Lost { .. } => LabError::Message(error.to_string()),
+            });
+        }
     };
     for guest in &mut lab.guests {
         guest.tell(&ToGuest::EndInput)?;

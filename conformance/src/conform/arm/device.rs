@@ -2,7 +2,7 @@
 
 use super::drive::{Task, drive};
 use super::lab::play;
-use crate::agent::{Agent, AgentError, Line, Reply, Request, Script};
+use crate::agent::{Agent, AgentError, Choice, Line, Reply, Request, Script};
 use crate::conform::evidence::Evidence;
 use crate::conform::run::{Lie, Stage, StageError};
 use crate::conform::{Arm, Judged};
@@ -29,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct DeviceStage {
     /// What reaches the agents of requester and responder, such as `ssh HOST xoff agent`.
     pub commands: [String; 2],
+    pub choices: [Choice; 2],
     /// For each experiment and script.
     pub timeout: Duration,
 }
@@ -46,9 +47,9 @@ impl Stage for DeviceStage {
         }
         let task = Task::new(model, PATIENCE.min(self.timeout / 2)).map_err(StageError::Unable)?;
         let mut agents = self.agents(None)?;
-        let before = counters(&mut agents)?;
+        let before = self.counters(&mut agents)?;
         let driven = drive(&mut agents, &task).map_err(stage_error)?;
-        let mut counters = counters(&mut agents)?;
+        let mut counters = self.counters(&mut agents)?;
         for (after, before) in counters.iter_mut().zip(&before) {
             for (name, value) in after.iter_mut() {
                 *value = value.saturating_sub(before.get(name).copied().unwrap_or_default());
@@ -69,7 +70,7 @@ impl Stage for DeviceStage {
         }
         let mut agents = self.agents(lie)?;
         // Whether there are devices at all is known before anything is judged.
-        counters(&mut agents)?;
+        self.counters(&mut agents)?;
         play(&mut agents, script).map_err(stage_error)
     }
 }
@@ -77,50 +78,71 @@ impl Stage for DeviceStage {
 impl DeviceStage {
     fn agents(&self, lie: Option<Lie>) -> Result<Vec<Agent>, StageError> {
         let deadline = Instant::now() + self.timeout;
-        let begin = |command: &String| {
+        let begin = |(command, choice): (&String, &Choice)| {
             let line = CommandLine::begin(command, deadline).map_err(stage_error)?;
-            Ok(Agent::new(command, Box::new(line), lie))
+            Ok(Agent::new(command, Box::new(line), lie).choosing(choice.clone()))
         };
-        self.commands.iter().map(begin).collect()
+        self.commands.iter().zip(&self.choices).map(begin).collect()
+    }
+
+    /// Of each device; opens it. What cannot be opened is no stack that could be judged.
+    fn counters(&self, agents: &mut [Agent]) -> Result<Vec<BTreeMap<String, u64>>, StageError> {
+        let mut all = Vec::new();
+        for (agent, choice) in agents.iter_mut().zip(&self.choices) {
+            let open = Request::Open {
+                device: None,
+                gid_index: None,
+                ipv6: false,
+            };
+            let opened = agent.ask(&open);
+            match opened.map_err(|error| not_opened(error, choice.device.as_deref()))? {
+                Reply::Opened(_) => {}
+                other => return Err(stage_error(agent.nonsense(&other))),
+            }
+            match agent.ask(&Request::Counters).map_err(stage_error)? {
+                Reply::Counters(counters) => all.push(counters),
+                other => return Err(stage_error(agent.nonsense(&other))),
+            }
+        }
+        Ok(all)
     }
 }
 
-/// Of each device; opens it.
-fn counters(agents: &mut [Agent]) -> Result<Vec<BTreeMap<String, u64>>, StageError> {
-    let mut all = Vec::new();
-    for agent in agents {
-        let open = Request::Open {
-            device: None,
-            gid_index: None,
-            ipv6: false,
-        };
-        match agent.ask(&open).map_err(stage_error)? {
-            Reply::Opened(_) => {}
-            other => return Err(stage_error(agent.nonsense(&other))),
-        }
-        match agent.ask(&Request::Counters).map_err(stage_error)? {
-            Reply::Counters(counters) => all.push(counters),
-            other => return Err(stage_error(agent.nonsense(&other))),
-        }
-    }
-    Ok(all)
-}
-
-fn stage_error(error: AgentError) -> StageError {
+fn not_opened(error: AgentError, wanted: Option<&str>) -> StageError {
     const ABSENT: [Errno; 3] = [Errno::NODEV, Errno::NOSYS, Errno::NOENT];
     match &error {
         AgentError::Refused {
             host, call, errno, ..
-        } if call == "ibv_get_device_list"
-            && ABSENT.iter().any(|absent| absent.raw_os_error() == *errno) =>
-        {
-            StageError::Unable(format!("{host}: there is no RDMA device"))
+        } if call == "ibv_get_device_list" && is_one_of(*errno, &ABSENT) => {
+            match wanted {
+                None => StageError::Unable(format!("{host}: there is no RDMA device")),
+                // Skipped checks would hide a name that is wrong.
+                Some(name) => {
+                    StageError::Broken(format!("{host}: no RDMA device is called {name}"))
+                }
+            }
         }
-        AgentError::Lost { message, .. } if message.contains(NO_VERBS) => {
-            StageError::Unable(error.to_string())
-        }
-        _ => StageError::Broken(error.to_string()),
+        AgentError::Refused { .. } => StageError::Broken(error.to_string()),
+        _ => stage_error(error),
     }
+}
+
+/// Only an agent that is lost is the end of a run.
+fn stage_error(error: AgentError) -> StageError {
+    // What a driver says of what its device does not have.
+    const LACKING: [Errno; 3] = [Errno::NOSYS, Errno::OPNOTSUPP, Errno::PROTONOSUPPORT];
+    let text = error.to_string();
+    match error {
+        AgentError::Lacks { .. } => StageError::Unable(text),
+        AgentError::Refused { errno, .. } if is_one_of(errno, &LACKING) => StageError::Unable(text),
+        AgentError::Refused { .. } => StageError::Refused(text),
+        AgentError::Lost { message, .. } if message.contains(NO_VERBS) => StageError::Unable(text),
+        AgentError::Lost { .. } => StageError::Broken(text),
+    }
+}
+
+fn is_one_of(errno: i32, known: &[Errno]) -> bool {
+    known.iter().any(|known| known.raw_os_error() == errno)
 }
 
 /// A command that speaks on standard input and output. Ends with this.
@@ -237,6 +259,7 @@ mod tests {
     fn stage(commands: [&str; 2]) -> DeviceStage {
         DeviceStage {
             commands: commands.map(str::to_owned),
+            choices: Default::default(),
             timeout: Duration::from_secs(5),
         }
     }
@@ -265,6 +288,69 @@ mod tests {
         };
         let refused = stage(["true", "true"]).script(&rules, None);
         assert!(matches!(refused, Err(StageError::Unable(_))));
+    }
+
+    /// An agent that says yes to opening, and no to all the rest.
+    const REFUSES: &str = r#"say() { echo "$1"; }
+        while read -r line; do
+            case "$line" in
+            *open*) say '{"opened":{"name":"mlx5_0","firmware":"","vendor_id":0,"vendor_part_id":0,"mtu":1024,"gid_index":3,"gid":[0,0,0,0,0,0,0,0,0,0,255,255,10,0,0,1],"max_qp_rd_atom":16}}' ;;
+            *counters*) say '{"counters":{}}' ;;
+            *) say '{"failed":{"call":"ibv_modify_qp","errno":ERRNO,"message":"no"}}' ;;
+            esac
+        done"#;
+
+    fn asked(pair: &mut crate::agent::Pair) -> Result<Judged, AgentError> {
+        pair.agents[0].done(&Request::QueryQp { qp: 0 })?;
+        Ok(Judged::default())
+    }
+
+    #[test]
+    fn a_refusal_is_the_end_of_one_check_and_not_of_the_run() {
+        let script = Script {
+            run: asked,
+            ..SCRIPT
+        };
+        let with = |errno: &str| {
+            let command = REFUSES.replace("ERRNO", errno);
+            stage([&command, &command]).script(&script, None)
+        };
+        let refused = with("22");
+        assert!(matches!(&refused, Err(StageError::Refused(what)) if what.contains("errno 22")));
+        assert!(matches!(with("95"), Err(StageError::Unable(_))));
+    }
+
+    #[test]
+    fn a_device_that_cannot_be_opened_ends_the_run() {
+        let none = r#"read x; echo '{"failed":{"call":"ibv_query_gid","errno":22,"message":"no"}}'; cat > /dev/null"#;
+        let opened = stage([none, none]).script(&SCRIPT, None);
+        assert!(matches!(opened, Err(StageError::Broken(_))), "{opened:?}");
+    }
+
+    #[test]
+    fn a_device_that_is_named_must_be_there() {
+        let none = r#"read x; echo '{"failed":{"call":"ibv_get_device_list","errno":19,"message":""}}'; cat > /dev/null"#;
+        let mut stage = stage([none, none]);
+        stage.choices[0].device = Some("mlx5_9".to_owned());
+        match stage.script(&SCRIPT, None) {
+            Err(StageError::Broken(told)) => assert!(told.contains("called mlx5_9"), "{told}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn devices_and_gids_are_chosen() {
+        let says = r#"read -r line; case "$line" in *mlx5_2*'"gid_index":5'*) echo '"done"' ;; esac; cat > /dev/null"#;
+        let mut stage = stage([says, says]);
+        for choice in &mut stage.choices {
+            choice.device = Some("mlx5_2".to_owned());
+            choice.gid_index = Some(5);
+        }
+        // It heard both, and what it says then does not fit.
+        match stage.script(&SCRIPT, None) {
+            Err(StageError::Broken(told)) => assert!(told.contains("does not fit"), "{told}"),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -124,6 +124,7 @@ impl Stage for LabStage<'_> {
 fn stage_error(error: LabError) -> StageError {
     match error {
         LabError::Unable(why) => StageError::Unable(why),
+        LabError::Refused(what) => StageError::Refused(what),
         other => StageError::Broken(other.to_string()),
     }
 }

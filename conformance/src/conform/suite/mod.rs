@@ -2,6 +2,7 @@
 //! catch. What a check means is in the [catalogue](crate::catalogue).
 
 use super::arm::smb::{Experiment, SmbEvidence};
+use super::deviations::Deviation;
 use super::facts::Facts;
 use super::{Arm, Evidence};
 use crate::agent::Script;
@@ -142,8 +143,17 @@ pub struct Fault {
     pub frames: Vec<u64>,
 }
 
-/// Most faults that are kept of one check.
-const MAX_FAULTS: usize = 8;
+/// Most faults that are told of a check in one experiment or script.
+const MAX_TOLD: usize = 8;
+/// Most faults that are kept until it is known which of them a deviation excuses.
+const MAX_KEPT: usize = 1 << 16;
+
+impl Fault {
+    /// Whether a stack is known for it.
+    pub fn is_excused(&self, known: Option<&Deviation>) -> bool {
+        known.is_some_and(|deviation| deviation.excuses(&self.what))
+    }
+}
 
 impl Judged {
     /// There was something, but it cannot be judged.
@@ -168,10 +178,27 @@ impl Judged {
     }
 
     pub fn fault(&mut self, what: String, frames: &[u64]) {
-        if self.faults.len() < MAX_FAULTS {
-            let frames = frames.to_vec();
-            self.faults.push(Fault { what, frames });
-        }
+        let what = match self.faults.len() {
+            ..MAX_KEPT => what,
+            // Nothing excuses it: what is not kept may be worse than what is.
+            MAX_KEPT => format!("there are more faults than these {MAX_KEPT}"),
+            _ => return,
+        };
+        let frames = frames.to_vec();
+        self.faults.push(Fault { what, frames });
+    }
+
+    /// Leaves as many faults as are told, those that a deviation does not excuse before others.
+    pub fn shorten(&mut self, known: Option<&Deviation>) {
+        self.faults.sort_by_key(|fault| fault.is_excused(known));
+        self.faults.truncate(MAX_TOLD);
+    }
+
+    /// Leaves out what a stack is known for; whether there was any.
+    pub fn excuse(&mut self, known: Option<&Deviation>) -> bool {
+        let all = self.faults.len();
+        self.faults.retain(|fault| !fault.is_excused(known));
+        self.faults.len() < all
     }
 
     /// Counts, and finds fault unless it is right.

@@ -56,14 +56,21 @@ pub(super) const CASES: &[Case] = &[
         "S-02",
         &[Experiment::Multichannel],
         channels,
-        &[falsified("an interface is left out", |seen| {
-            for mount in &mut seen.mounts {
-                mount
-                    .state
-                    .tcp
-                    .retain(|address| !address.starts_with("10.9.1."));
-            }
-        })],
+        &[
+            falsified("an interface is left out", |seen| {
+                for mount in &mut seen.mounts {
+                    mount
+                        .state
+                        .tcp
+                        .retain(|address| !address.starts_with("10.9.1."));
+                }
+            }),
+            falsified("more channels are opened than were asked for", |seen| {
+                for mount in &mut seen.mounts {
+                    mount.state.extra_channels = mount.asked.channels.into();
+                }
+            }),
+        ],
     ),
     case(
         "S-03",

@@ -59,7 +59,8 @@ impl Drop for Channel {
 /// A completion queue.
 pub(crate) struct Completions {
     pub(super) cq: NonNull<ibv_cq>,
-    channel: Rc<Channel>,
+    /// Destroyed after its queues.
+    _channel: Rc<Channel>,
 }
 
 impl Completions {
@@ -79,7 +80,7 @@ impl Completions {
         };
         let cq = Completions {
             cq: made(CALL, cq)?,
-            channel: Rc::clone(channel),
+            _channel: Rc::clone(channel),
         };
         cq.arm()?;
         Ok(cq)
@@ -107,8 +108,8 @@ impl Completions {
 
 impl Drop for Completions {
     fn drop(&mut self) {
-        // An announcement that was not taken is dropped with the queue.
-        self.channel.clear();
+        // The kernel drops the announcements of this queue with it. Those of others stay in the
+        // channel: who takes one must arm its queue again.
         // SAFETY: queue pairs hold their queues.
         let _ = unsafe { ibv_destroy_cq(self.cq.as_ptr()) };
     }

@@ -136,6 +136,14 @@ pub(super) fn not_cited() -> Judged {
     register(&[bare])
 }
 
+pub(super) fn not_told_apart() -> Judged {
+    let wide = Deviation {
+        sign: "",
+        ..REGISTER[0]
+    };
+    register(&[wide])
+}
+
 fn register(entries: &[Deviation]) -> Judged {
     let mut judged = Judged::default();
     for (at, entry) in entries.iter().enumerate() {
@@ -148,6 +156,11 @@ fn register(entries: &[Deviation]) -> Judged {
         judged.expect(known && cited && real, &[], || {
             format!("{}: without citation, or for what does not exist", entry.id)
         });
+        judged.expect(
+            entry.checks.is_empty() || !entry.sign.is_empty(),
+            &[],
+            || format!("{}: excuses a check, whatever its fault is", entry.id),
+        );
         // Where two excuse one check under one profile, it is not clear which.
         for other in &entries[..at] {
             let check = entry.checks.iter().find(|id| other.checks.contains(id));

@@ -266,10 +266,16 @@ pub(super) const CASES: &[Case] = &[
     itself(
         "H-04",
         harness::cited,
-        &[Mutant {
-            name: "a deviation without citation",
-            wrong: Wrong::Harness(harness::not_cited),
-        }],
+        &[
+            Mutant {
+                name: "a deviation without citation",
+                wrong: Wrong::Harness(harness::not_cited),
+            },
+            Mutant {
+                name: "a deviation that excuses every fault",
+                wrong: Wrong::Harness(harness::not_told_apart),
+            },
+        ],
     ),
     Case {
         id: "H-05",

@@ -2,11 +2,14 @@
 
 use super::outcome::expect_whole;
 use super::{Case, FOREIGN};
-use crate::conform::exchange::{Cause, Edge, Exchange, Took, is_sequence_nak, reliable};
+use crate::conform::evidence::Frame;
+use crate::conform::exchange::{
+    Cause, Edge, Exchange, Restart, Step, Took, is_sequence_nak, reliable,
+};
 use crate::conform::facts::Half;
 use crate::conform::suite::{Means, Mutant};
 use crate::conform::{Evidence, Facts, Judged};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xoff_sim::rules::Class;
 
 /// Slower than any adapter that was measured; the slowest takes 83 ms for READs (Lumina).
@@ -47,6 +50,8 @@ pub(super) const RC_05: Case = Case {
                  round = 1\nstack = true\n",
         ),
         Mutant::evidence("does not count the NAKs that come", forget_naks),
+        Mutant::evidence("ignores NAKs", wait_for_timers),
+        Mutant::evidence("goes back to the message before", go_further_back),
     ],
 };
 
@@ -79,11 +84,14 @@ pub(super) const RC_40: Case = Case {
     id: "RC-40",
     means: Means::judged_by(&["loss-middle"], recovery_latency),
     not_on: FOREIGN,
-    mutants: &[Mutant::rules(
-        "takes its time with a NAK",
-        "[[rule]]\naction = \"delay\"\ndelay = \"200ms\"\nclass = \"nak\"\nfrom = \"h1\"\n\
-             stack = true\n",
-    )],
+    mutants: &[
+        Mutant::rules(
+            "takes its time with a NAK",
+            "[[rule]]\naction = \"delay\"\ndelay = \"200ms\"\nclass = \"nak\"\nfrom = \"h1\"\n\
+                 stack = true\n",
+        ),
+        Mutant::evidence("ignores NAKs", wait_for_timers),
+    ],
 };
 
 fn forget_naks(evidence: &mut Evidence) {
@@ -92,6 +100,56 @@ fn forget_naks(evidence: &mut Evidence) {
             if ends_with(name, "packet_seq_err") || ends_with(name, "rcvd_seq_err") {
                 *value = 0;
             }
+        }
+    }
+}
+
+/// Whatever is sent again after a NAK comes a timeout later, and the rest of its queue pair with it.
+fn wait_for_timers(evidence: &mut Evidence) {
+    let mut later: Vec<(u64, u64)> = Vec::new();
+    for exchange in reliable(&Facts::new(evidence)) {
+        let restarts = exchange.restarts().into_iter();
+        let asked = restarts.filter(|restart| matches!(restart.cause, Cause::Nak(_)));
+        let asked: Vec<usize> = asked.map(|restart| restart.step).collect();
+        for (index, step) in exchange.steps.iter().enumerate() {
+            let waits = asked.iter().filter(|&&restart| restart <= index).count() as u64;
+            later.push((step.number, waits * exchange.flow.limits.timeout_ns));
+        }
+    }
+    for (number, by) in later {
+        let frame = usize::try_from(number - 1).ok();
+        if let Some(frame) = frame.and_then(|at| evidence.frames.get_mut(at)) {
+            frame.at_ns += by;
+        }
+    }
+    evidence.frames.sort_by_key(|frame| frame.at_ns);
+}
+
+/// What was sent just before a repetition is the first packet of the first message, once more.
+fn go_further_back(evidence: &mut Evidence) {
+    let mut again: Vec<(usize, usize)> = Vec::new();
+    for exchange in reliable(&Facts::new(evidence)) {
+        let at = |step: &Step<'_>| usize::try_from(step.number - 1).unwrap_or(usize::MAX);
+        let first = exchange.along(Half::Requests, true).next();
+        let restarts = exchange.restarts();
+        let restart = restarts
+            .iter()
+            .rev()
+            .find(|r| exchange.steps[r.step].psn > 0);
+        if let (Some((_, first)), Some(restart)) = (first, restart) {
+            again.push((at(&exchange.steps[restart.step]), at(first)));
+        }
+    }
+    // From the end, so that positions before it stay.
+    again.sort_unstable();
+    for (before, copied) in again.into_iter().rev() {
+        let whole = evidence.frames.get(before).zip(evidence.frames.get(copied));
+        if let Some((restart, first)) = whole {
+            let frame = Frame {
+                at_ns: restart.at_ns,
+                ..first.clone()
+            };
+            evidence.frames.insert(before, frame);
         }
     }
 }
@@ -231,19 +289,28 @@ fn retransmission_start(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
     let mut zero = false;
     for exchange in reliable(facts).filter(|exchange| !exchange.has_rnr()) {
-        let restarts = exchange.restarts();
-        for restart in &restarts {
+        let starts = message_starts(&exchange);
+        for restart in &exchange.restarts() {
             let Cause::Nak(nak) = restart.cause else {
                 continue;
             };
             let (nak, first) = (&exchange.steps[nak], &exchange.steps[restart.step]);
-            let message_start = first.packet.bth.opcode.starts_message();
-            zero |= nak.psn != first.psn && message_start;
-            let right = nak.psn == first.psn || (message_start && behind(nak.psn, first.psn));
+            let whole = starts.range(..=nak.psn).next_back() == Some(&first.psn);
+            zero |= nak.psn != first.psn && whole;
+            let right = nak.psn == first.psn || whole;
             judged.expect(right, &[nak.number, first.number], || {
                 let (name, wanted, found) = (exchange.name(), nak.psn, first.psn);
                 format!("{name}: resumed from PSN {found} after a NAK for PSN {wanted}")
             });
+            if by_timer(&exchange, restart, nak) {
+                let (name, psn) = (exchange.name(), nak.psn);
+                let again = match times_sent(&exchange.steps[..restart.step], psn) {
+                    ..2 => "",
+                    _ => ", which was lost again",
+                };
+                let what = format!("{name}: only the timeout, no NAK, brought PSN {psn}{again}");
+                judged.fault(what, &[nak.number, first.number]);
+            }
         }
         unanswered(&exchange, &mut judged);
     }
@@ -255,6 +322,31 @@ fn retransmission_start(facts: &Facts<'_>) -> Judged {
     };
     judged.detail = format!("sent again from {from}");
     judged
+}
+
+/// PSNs of the first packets of messages. What is sent again may begin with one in their middle.
+fn message_starts(exchange: &Exchange<'_>) -> BTreeSet<u32> {
+    let mut starts: BTreeMap<u32, bool> = BTreeMap::new();
+    for (_, step) in exchange.along(Half::Requests, true) {
+        let start = step.packet.bth.opcode.starts_message();
+        starts.entry(step.psn).or_insert(start);
+    }
+    starts.retain(|_, start| *start);
+    starts.into_keys().collect()
+}
+
+fn times_sent(steps: &[Step<'_>], psn: u32) -> usize {
+    let sent = steps.iter().filter(|step| step.is(Half::Requests, true));
+    sent.filter(|step| step.psn == psn).count()
+}
+
+/// Whether a requester that had a NAK went back when its timer expired: a busy host may take long,
+/// and still not as long as its timer, of which 0.8 allow for one that is early.
+fn by_timer(exchange: &Exchange<'_>, restart: &Restart, nak: &Step<'_>) -> bool {
+    let timeout = exchange.flow.limits.timeout_ns;
+    let first = &exchange.steps[restart.step];
+    let slow = first.at_ns.saturating_sub(nak.at_ns) > REACTION_NS;
+    timeout > 0 && slow && restart.after_ns >= timeout / 5 * 4
 }
 
 fn behind(ahead: u32, psn: u32) -> bool {

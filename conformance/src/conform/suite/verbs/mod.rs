@@ -7,6 +7,8 @@ mod receive;
 mod rig;
 mod state;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use super::{Arm, Case, Means, Mutant, Wrong};
 use crate::agent::Script;

@@ -1,9 +1,7 @@
 //! What a send queue does with several requests: RC-27, RC-31, RC-33.
 
 use super::rig::{FAR, NEAR, NEVER_MS, Rig, SOON_MS, Wish, remote, work};
-use crate::agent::{
-    Access, AgentError, Attributes, Pair, QpState, RecvWork, SendOp, SendWork, Side, Work,
-};
+use crate::agent::{Access, AgentError, Pair, QpState, RecvWork, SendOp, SendWork, Side, Work};
 use crate::conform::Judged;
 use crate::conform::evidence::Status;
 
@@ -168,14 +166,9 @@ pub(super) fn drain(pair: &mut Pair) -> Result<Judged, AgentError> {
     let [queue, _] = rig.connect(&Wish::default())?;
     let write = |wr| remote(wr, SendOp::Write, vec![near.range(0, 512)], &far, wr * 512);
     rig.send(queue, (0..4).map(write).collect())?;
-    rig.modify(
-        queue,
-        Attributes {
-            state: Some(QpState::Sqd),
-            sqd_async_notify: Some(true),
-            ..Attributes::default()
-        },
-    )?;
+    if !rig.drains(queue, true)? {
+        return rig.lacks(NEAR, "has no queue pairs that drain (SQD)");
+    }
     rig.send(queue, (4..6).map(write).collect())?;
     let drained = rig.events(NEAR, SOON_MS)?;
     let of_queue: Vec<_> = drained

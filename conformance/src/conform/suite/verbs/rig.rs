@@ -180,6 +180,13 @@ impl<'a> Rig<'a> {
         Ok(Rig { pair, devices })
     }
 
+    /// The check is skipped.
+    pub(super) fn lacks<T>(&self, side: usize, what: &str) -> Result<T, AgentError> {
+        let host = self.pair.agents[side].host.clone();
+        let what = what.to_owned();
+        Err(AgentError::Lacks { host, what })
+    }
+
     fn nonsense<T>(&self, side: usize, reply: &Reply) -> Result<T, AgentError> {
         Err(self.pair.agents[side].nonsense(reply))
     }
@@ -284,6 +291,19 @@ impl<'a> Rig<'a> {
             ..Attributes::default()
         };
         self.modify(queue, attributes)
+    }
+
+    /// Whether a queue pair that may send goes to SQD. Not every adapter has that state: mlx5 of
+    /// Linux refuses it.
+    pub(super) fn drains(&mut self, queue: Queue, notify: bool) -> Result<bool, AgentError> {
+        let attributes = Attributes {
+            state: Some(QpState::Sqd),
+            sqd_async_notify: notify.then_some(true),
+            ..Attributes::default()
+        };
+        let qp = queue.qp;
+        let refused = self.refuses(queue.side, &Request::ModifyQp { qp, attributes })?;
+        Ok(!refused)
     }
 
     pub(super) fn state(&mut self, queue: Queue) -> Result<QpState, AgentError> {

@@ -94,7 +94,7 @@ pub(super) fn end(pair: &mut Pair) -> Result<Judged, AgentError> {
             let order = received.iter().map(|work| work.wr).eq(RECEIVES);
             judged.expect(order && !received.iter().any(fine), &[], || {
                 let list = super::order::list(&received);
-                format!("{op:?} with another key: receives of the {who} are flushed as {list}")
+                format!("{op:?} with another key: the {who}'s receives are flushed as {list}")
             });
         }
     }
