@@ -2,9 +2,11 @@
 //! next one.
 
 use super::LabError;
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -135,12 +137,35 @@ fn remove_stale(dir: &Path) -> io::Result<()> {
     };
     lock.try_lock()?;
     if is_lock_of(&lock, dir) {
+        end_guests(dir);
         let mut gone = dir.as_os_str().to_owned();
         gone.push(".old");
         fs::rename(dir, &gone)?;
         fs::remove_dir_all(&gone)?;
     }
     Ok(())
+}
+
+/// Ends the guests of a directory, which their arguments name. They die with the process that started
+/// them, but what was trying out the host's ptrace for one stays behind, stopped.
+fn end_guests(dir: &Path) {
+    let named = [b"uml_dir=", dir.as_os_str().as_bytes()].concat();
+    let is_named = |word: &[u8]| {
+        let rest = word.strip_prefix(&named[..]);
+        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten();
+    for process in processes.filter_map(Result::ok) {
+        let pid = process.file_name().to_str().and_then(|n| n.parse().ok());
+        let Some(pid) = pid.and_then(Pid::from_raw) else {
+            continue;
+        };
+        let words = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        if words.split(|byte| *byte == 0).any(is_named) {
+            // It may have ended meanwhile.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
 }
 
 fn is_old(dir: &Path) -> io::Result<bool> {
@@ -151,6 +176,8 @@ fn is_old(dir: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
+    use std::process::Command;
 
     #[test]
     fn leftovers_are_swept_and_living_directories_are_not() {
@@ -169,6 +196,30 @@ mod tests {
         assert!(!path.exists());
         drop(second);
         assert_eq!(fs::read_dir(&parent).unwrap().count(), 1);
+        fs::remove_dir_all(&parent).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_ended() {
+        let parent = std::env::temp_dir().join(format!("xoff-left-{}", std::process::id()));
+        let stale = parent.join("run-1-1");
+        fs::create_dir_all(&stale).unwrap();
+        fs::write(stale.join(LOCK), "").unwrap();
+        let start = |name: &str| {
+            let word = format!("uml_dir={}", parent.join(name).display());
+            let mut command = Command::new("sh");
+            // Two commands, or the shell becomes the last one.
+            command.args(["-c", "sleep 60; true", "sh", &word]);
+            command.process_group(0).spawn().unwrap()
+        };
+        let (mut left, mut other) = (start("run-1-1/"), start("run-1-10"));
+        drop(RunDir::create(&parent, "run-").unwrap());
+        assert_eq!(left.wait().unwrap().signal(), Some(9));
+        assert!(other.try_wait().unwrap().is_none());
+        for shell in [left, other] {
+            let group = Pid::from_child(&shell);
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
         fs::remove_dir_all(&parent).unwrap();
     }
 
