@@ -99,8 +99,6 @@ pub struct Decision {
     pub behind: u32,
     /// Those that found something to change.
     pub edits: Vec<edit::Edit>,
-    /// What they made of it.
-    pub edited: Option<Vec<u8>>,
     /// Made from the frame as it came, before edits. They go even if it is dropped.
     pub injections: Vec<(inject::Inject, Vec<u8>)>,
 }
@@ -162,17 +160,19 @@ impl Decision {
     }
 
     /// Does one more thing. False: there is nothing about the frame that it could be done to.
-    fn add(&mut self, action: Action, frame: &[u8]) -> bool {
+    fn add(&mut self, action: Action, frame: &[u8], edited: &mut Vec<u8>) -> bool {
         match action {
             Action::Drop => self.drop = true,
             Action::Duplicate { copies } => self.copies += u32::from(copies),
             Action::Delay(time) => self.delay += time,
             Action::Reorder { by } => self.behind = self.behind.max(by),
             Action::Edit(edit) => {
-                let mut bytes = self.edited.take().unwrap_or_else(|| frame.to_vec());
-                let changed = edit::apply(edit, &mut bytes);
+                if self.edits.is_empty() {
+                    edited.clear();
+                    edited.extend_from_slice(frame);
+                }
+                let changed = edit::apply(edit, edited);
                 self.edits.extend(changed.then_some(edit));
-                self.edited = (!self.edits.is_empty()).then_some(bytes);
                 return changed;
             }
             Action::Inject(inject) => {
@@ -240,7 +240,13 @@ struct Acting {
 }
 
 impl Acting {
-    fn judge(&mut self, seen: &Seen, frame: &[u8], at: SimDuration, decision: &mut Decision) {
+    fn judge(
+        &mut self,
+        seen: &Seen,
+        (frame, edited): (&[u8], &mut Vec<u8>),
+        at: SimDuration,
+        decision: &mut Decision,
+    ) {
         let Rule {
             filter,
             choice,
@@ -252,7 +258,7 @@ impl Acting {
         }
         self.count.matched += 1;
         let chosen = choice.takes(&self.count, &mut self.stream);
-        if !chosen || !decision.add(*action, frame) {
+        if !chosen || !decision.add(*action, frame, edited) {
             return;
         }
         self.count.applied += 1;
@@ -271,6 +277,8 @@ impl Acting {
 pub struct Rules {
     rules: Vec<Acting>,
     tracker: Tracker,
+    /// The last frame that was edited: every frame has its turn here.
+    edited: Vec<u8>,
 }
 
 impl Rules {
@@ -300,6 +308,7 @@ impl Rules {
                 .map(with_state)
                 .collect(),
             tracker: Tracker::default(),
+            edited: Vec::new(),
         }
     }
 
@@ -328,10 +337,15 @@ impl Rules {
         for acting in &mut self.rules {
             // Later rules see what earlier ones let through.
             if !decision.drop {
-                acting.judge(&seen, frame, at, &mut decision);
+                acting.judge(&seen, (frame, &mut self.edited), at, &mut decision);
             }
         }
         decision
+    }
+
+    /// What the edits of the last decision made of its frame, if there are any.
+    pub fn edited(&self) -> &[u8] {
+        &self.edited
     }
 
     /// What became of each rule, in the order given.

@@ -128,6 +128,15 @@ impl Stream {
 
     /// How often a number was sent before; now it is once more.
     fn round(&mut self, number: i64) -> u32 {
+        // Most come one after the other.
+        if let Some(mut run) = self.sent.last_entry()
+            && *run.get() + 1 == number
+        {
+            *run.get_mut() = number;
+            self.latest = number;
+            self.forget();
+            return 0;
+        }
         if self.was_sent(number) {
             let again = self.again.entry(number).or_default();
             *again = again.saturating_add(1);

@@ -39,8 +39,11 @@ impl Stage {
         now: Instant,
     ) -> Vec<Release> {
         let receiver = way.to.map(|(_, node)| node);
-        let mut decision = self.rules.decide(way.from.1, receiver, &frame, at);
-        let frame = decision.edited.take().unwrap_or(frame);
+        let decision = self.rules.decide(way.from.1, receiver, &frame, at);
+        let mut frame = frame;
+        if !decision.edits.is_empty() {
+            self.rules.edited().clone_into(&mut frame);
+        }
         let mut released = Vec::new();
         let to = way.to.map(|(port, _)| port).or(way.paused);
         for car in decision.train() {
@@ -49,7 +52,9 @@ impl Stage {
                 to,
                 direct: way.paused.is_some() || to.is_some() && car.load.is_pause(),
                 frame: match car.load {
-                    Load::Itself | Load::Copy => frame.clone(),
+                    Load::Copy => frame.clone(),
+                    // Copies go before it.
+                    Load::Itself => std::mem::take(&mut frame),
                     Load::Made(_, made) => made,
                 },
             };

@@ -100,6 +100,13 @@ impl<'m> Wire<'m> {
         self.model.rules.iter().map(result).collect()
     }
 
+    fn rules(&self, stage: Stage) -> &Rules {
+        match stage {
+            Stage::Host => &self.stack,
+            Stage::Link => &self.link,
+        }
+    }
+
     fn has(&self, stage: Stage) -> bool {
         let wanted = stage == Stage::Host;
         self.model.rules.iter().any(|rule| rule.stack == wanted)
@@ -270,8 +277,8 @@ impl Sim<'_> {
         self.write_frame(wire, port, id);
         let decision = wire.decide(stage, pair, self.now);
         let dropped = decision.drop;
-        if let Some(bytes) = decision.edited.as_ref().filter(|_| !dropped) {
-            self.change(id, &decision.edits, bytes);
+        if !dropped && !decision.edits.is_empty() {
+            self.change(id, &decision.edits, wire.rules(stage).edited());
         }
         let mut passing = Vec::new();
         for Car {
