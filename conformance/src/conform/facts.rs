@@ -2,6 +2,10 @@
 
 use super::evidence::{Evidence, Flow};
 use super::expect::Expect;
+use crate::capture::{Direction, Frame, Interface};
+use crate::trace::analyzer::{Analyzer, Options};
+use crate::trace::report::TraceReport;
+use std::cell::OnceCell;
 use xoff_sim::rules::{Class, classify};
 use xoff_sim::wire::dissect::{Body, Dissected, Link, dissect};
 use xoff_sim::wire::psn;
@@ -45,6 +49,7 @@ pub struct Facts<'a> {
     pub seen: Vec<Seen<'a>>,
     /// What the stack under test may do its own way. That of the simulator, unless told.
     pub expect: Expect,
+    analyzed: OnceCell<TraceReport>,
 }
 
 /// Which half of a queue pair's packets.
@@ -78,7 +83,28 @@ impl<'a> Facts<'a> {
             evidence,
             seen,
             expect: Expect::of("sim"),
+            analyzed: OnceCell::new(),
         }
+    }
+
+    /// What the trace analyzer makes of the frames as their hosts sent them; they keep their numbers.
+    pub fn analyzed(&self) -> &TraceReport {
+        self.analyzed.get_or_init(|| {
+            let mut analyzer = Analyzer::new(Options::default());
+            analyzer.interface(0, &Interface::default());
+            for seen in self.seen.iter().filter(|seen| seen.out) {
+                let captured = u32::try_from(seen.bytes.len()).unwrap_or(u32::MAX);
+                analyzer.frame(&Frame {
+                    number: seen.number,
+                    at_ns: seen.at_ns,
+                    interface: 0,
+                    direction: Direction::Unknown,
+                    original_len: captured.saturating_add(seen.cut),
+                    data: seen.bytes,
+                });
+            }
+            analyzer.finish(&[], None)
+        })
     }
 
     /// The same, of a stack of another kind.

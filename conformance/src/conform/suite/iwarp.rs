@@ -2,9 +2,7 @@
 
 use super::connection::complaint;
 use super::{Case, Judged, Means, Mutant};
-use crate::capture::{Direction, Frame, Interface, LinkType};
 use crate::conform::{Arm, Facts};
-use crate::trace::analyzer::{Analyzer, Options};
 use crate::trace::iwarp::IwarpConnection;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -137,31 +135,9 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// iWARP connections as their hosts sent them; numbers of frames are those of the evidence.
-fn connections(facts: &Facts<'_>) -> Vec<IwarpConnection> {
-    let mut analyzer = Analyzer::new(Options::default());
-    analyzer.interface(
-        0,
-        &Interface {
-            name: None,
-            description: None,
-            speed: None,
-            link_type: LinkType::Ethernet,
-            snaplen: 0,
-            mac: None,
-        },
-    );
-    for seen in facts.seen.iter().filter(|seen| seen.out) {
-        analyzer.frame(&Frame {
-            number: seen.number,
-            at_ns: seen.at_ns,
-            interface: 0,
-            direction: Direction::Unknown,
-            original_len: (seen.bytes.len() as u32).saturating_add(seen.cut),
-            data: seen.bytes,
-        });
-    }
-    analyzer.finish(&[], None).iwarp
+/// iWARP connections as their hosts sent them.
+fn connections<'a>(facts: &'a Facts<'_>) -> &'a [IwarpConnection] {
+    &facts.analyzed().iwarp
 }
 
 fn crcs(facts: &Facts<'_>) -> Judged {
@@ -184,7 +160,7 @@ fn crcs(facts: &Facts<'_>) -> Judged {
 
 fn headers(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
-    for connection in &connections(facts) {
+    for connection in connections(facts) {
         for side in &connection.directions {
             judged.stimuli += side.fpdus;
             let wrong = [
@@ -202,7 +178,7 @@ fn headers(facts: &Facts<'_>) -> Judged {
 
 fn lasting(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
-    for connection in &connections(facts) {
+    for connection in connections(facts) {
         judged.saw();
         let first = [connection.first_frame];
         if connection.rejected {
@@ -306,7 +282,7 @@ fn guarded(facts: &Facts<'_>) -> Judged {
     }
     /// Of Terminate: the layer below DDP, which is MPA, and its CRC error (RFC 5044, 8).
     const MPA_CRC: (u8, u8) = (2, 2);
-    for connection in &connections(facts) {
+    for connection in connections(facts) {
         let ended = connection.terminate.as_ref();
         let right = ended.is_some_and(|(_, why, _)| (why.layer, why.error_code) == MPA_CRC);
         let frames = ended.map(|(_, _, frame)| *frame);

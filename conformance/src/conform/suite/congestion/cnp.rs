@@ -377,6 +377,7 @@ fn wrong(facts: &Facts<'_>, seen: &Seen<'_>, packet: &Packet<'_>) -> Option<Stri
 /// CC-15.
 pub(super) fn counters(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
+    let marks = marks(facts);
     for (host, counters) in facts.evidence.counters.iter().enumerate() {
         let at = |seen: &&Seen<'_>| seen.host == host;
         let sound = |seen: &&Seen<'_>| seen.roce().is_some_and(|p| p.icrc == Icrc::Valid);
@@ -385,8 +386,7 @@ pub(super) fn counters(facts: &Facts<'_>) -> Judged {
             here.filter(|s| s.out == out && s.class == Class::Cnp)
                 .count() as u64
         };
-        let own = marks(facts);
-        let marked = own.iter().filter(|mark| mark.host == host).count() as u64;
+        let marked = marks.iter().filter(|mark| mark.host == host).count() as u64;
         let value = |name: &str| counters.get(name).copied();
         let handled = value("rp_cnp_handled")
             .map(|handled| handled.saturating_add(value("rp_cnp_ignored").unwrap_or_default()));

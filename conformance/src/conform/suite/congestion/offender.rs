@@ -1,10 +1,8 @@
 //! Which queue pair sent what arrives marked. Its packets do not say: they carry the number of the
 //! receiver's.
 
-use crate::capture::{Direction, Frame, Interface};
 use crate::conform::evidence::Flow;
 use crate::conform::facts::{Facts, Seen};
-use crate::trace::analyzer::{Analyzer, Options};
 use crate::trace::report::Endpoint;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -56,21 +54,8 @@ impl<'f> Offenders<'f> {
 
 /// Pairs the two ways of each connection.
 fn learn(facts: &Facts<'_>) -> BTreeMap<Stream, Option<u32>> {
-    let mut analyzer = Analyzer::new(Options::default());
-    analyzer.interface(0, &Interface::default());
-    for seen in facts.seen.iter().filter(|seen| seen.out) {
-        let captured = u32::try_from(seen.bytes.len()).unwrap_or(u32::MAX);
-        analyzer.frame(&Frame {
-            number: seen.number,
-            at_ns: seen.at_ns,
-            interface: 0,
-            direction: Direction::Unknown,
-            original_len: captured.saturating_add(seen.cut),
-            data: seen.bytes,
-        });
-    }
     let mut streams = BTreeMap::new();
-    for connection in analyzer.finish(&[], None).connections {
+    for connection in &facts.analyzed().connections {
         let (a, b) = (connection.a, connection.b);
         // 0: nothing was seen to go there.
         if a.qpn != 0 && b.qpn != 0 {
