@@ -307,15 +307,19 @@ fn notifications_ghosts_and_pauses_are_made() {
     assert_eq!(make(Made::Pause { quanta }, &[0; 9]), None);
 }
 
-#[test]
-fn what_is_added_survives_a_drop() {
-    let rule = |action| Rule {
+/// Does this to every frame.
+fn rule(action: Action) -> Rule {
+    Rule {
         name: String::new(),
         filter: Filter::default(),
         choice: Choice::default(),
         stack: false,
         action,
-    };
+    }
+}
+
+#[test]
+fn what_is_added_survives_a_drop() {
     let inject = Inject {
         frame: Made::Cnp,
         before: false,
@@ -332,13 +336,6 @@ fn what_is_added_survives_a_drop() {
 
 #[test]
 fn a_train_has_its_order() {
-    let rule = |action| Rule {
-        name: String::new(),
-        filter: Filter::default(),
-        choice: Choice::default(),
-        stack: false,
-        action,
-    };
     let inject = |frame, before| Action::Inject(Inject { frame, before });
     let pause = Made::Pause { quanta: 9 };
     let actions = [
@@ -374,15 +371,12 @@ fn a_train_has_its_order() {
 
 #[test]
 fn what_cannot_be_done_is_not_counted() {
-    let rule = |action| Rule {
-        name: String::new(),
-        filter: Filter::default(),
+    let once = |action| Rule {
         choice: Choice {
             limit: Some(1),
             ..Choice::default()
         },
-        stack: false,
-        action,
+        ..rule(action)
     };
     let edits = [
         Edit::Truncate { bytes: 9000 },
@@ -392,7 +386,7 @@ fn what_cannot_be_done_is_not_counted() {
         },
         Edit::SetCe,
     ];
-    let mut rules = Rules::new(&edits.map(|edit| rule(Action::Edit(edit))), 1);
+    let mut rules = Rules::new(&edits.map(|edit| once(Action::Edit(edit))), 1);
     // Nothing to repair without a payload.
     let empty = decide(&mut rules, &packet(Operation::SendOnly, 1, 0));
     assert_eq!(empty.edits, [Edit::SetCe]);
@@ -405,7 +399,7 @@ fn what_cannot_be_done_is_not_counted() {
         frame: Made::nak(0, 0),
         before: false,
     };
-    let mut rules = Rules::new(&[rule(Action::Inject(inject))], 1);
+    let mut rules = Rules::new(&[once(Action::Inject(inject))], 1);
     let other = rules.decide(0, None, &[0; 60], SimDuration::ZERO);
     assert_eq!(other.train().len(), 1);
     let count = rules.counts().next().unwrap().1;
