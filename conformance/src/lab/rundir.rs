@@ -176,8 +176,9 @@ fn is_old(dir: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use std::os::unix::process::{CommandExt, ExitStatusExt};
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
     #[test]
     fn leftovers_are_swept_and_living_directories_are_not() {
@@ -209,8 +210,12 @@ mod tests {
             let word = format!("uml_dir={}", parent.join(name).display());
             let mut command = Command::new("sh");
             // Two commands, or the shell becomes the last one.
-            command.args(["-c", "sleep 60; true", "sh", &word]);
-            command.process_group(0).spawn().unwrap()
+            command.args(["-c", "echo; sleep 60; true", "sh", &word]);
+            command.stdout(Stdio::piped()).process_group(0);
+            let mut shell = command.spawn().unwrap();
+            // `spawn` may return a moment before the kernel shows the arguments.
+            let said = shell.stdout.as_mut().unwrap().read_exact(&mut [0]);
+            said.map(|()| shell).unwrap()
         };
         let (mut left, mut other) = (start("run-1-1/"), start("run-1-10"));
         drop(RunDir::create(&parent, "run-").unwrap());
