@@ -2,10 +2,10 @@
 
 use super::{Lab, text};
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 #[track_caller]
@@ -23,17 +23,6 @@ fn kill(signal: &str, pid: &str) {
     let mut shell = Command::new("sh");
     let killed = shell.args(["-c", &format!("kill -{signal} {pid}")]);
     assert!(killed.status().unwrap().success());
-}
-
-/// Waits until `lab` has guests, or none any more.
-#[track_caller]
-fn wait_for_guests(lab: &Lab, child: &mut Child, some: bool) {
-    let begun = Instant::now();
-    while (lab.guests() > 0) != some {
-        assert!(begun.elapsed() < Duration::from_secs(30));
-        assert!(child.try_wait().unwrap().is_none());
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
@@ -104,7 +93,7 @@ fn a_guest_that_is_killed_is_named() {
         if let Some(path) = found {
             break path;
         }
-        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(begun.elapsed() < Duration::from_secs(30));
         std::thread::sleep(Duration::from_millis(20));
     };
     let pid = guest.file_name().unwrap().to_string_lossy().into_owned();
@@ -149,19 +138,19 @@ fn a_signal_ends_a_program_whose_guests_are_down() {
     let Some(lab) = Lab::new("signal") else {
         return;
     };
-    // More than a pipe holds, of which nobody reads: the program waits for that at its end.
+    // More than a pipe holds, of which nobody reads the rest: the program waits for that at its end.
     let long = "head -c 300000 /dev/zero | tr '\\0' x";
     let mut child = lab.command(&["--", long]).spawn().unwrap();
-    wait_for_guests(&lab, &mut child, true);
-    wait_for_guests(&lab, &mut child, false);
-    std::thread::sleep(Duration::from_millis(500));
+    let output = child.stdout.as_mut().unwrap();
+    output.read_exact(&mut [0]).unwrap();
+    lab.assert_clean();
     kill("TERM", &child.id().to_string());
     let begun = Instant::now();
     let ended = loop {
         if let Some(ended) = child.try_wait().unwrap() {
             break ended;
         }
-        if begun.elapsed() > Duration::from_secs(5) {
+        if begun.elapsed() > Duration::from_secs(30) {
             child.kill().unwrap();
             panic!("the signal was ignored");
         }
@@ -181,14 +170,13 @@ fn a_wire_that_breaks_ends_the_run_and_says_why() {
     let send =
         "for i in {1..60}; do dd if=/dev/zero bs=50000 count=1 > /dev/udp/$XOFF_PEER/9; done";
     let send = format!("h0=bash -c '{send}'; sleep 100");
-    let begun = Instant::now();
     let arguments = ["--pcap", "/dev/full", "--timeout", "60s", "--on", &send];
     let done = lab.run(&arguments);
     let told = text(&done.stderr);
     assert_eq!(done.status.code(), Some(2), "{told}");
     assert!(told.contains("cannot write /dev/full"), "{told}");
+    // Nor is any guest to blame because its time was over.
     assert!(!told.contains("guest"), "{told}");
-    assert!(begun.elapsed() < Duration::from_secs(40), "at once");
     lab.assert_clean();
 }
 
