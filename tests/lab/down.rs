@@ -67,12 +67,22 @@ fn a_kernel_that_does_not_boot_is_told() {
     );
     lab.assert_clean();
     let script = lab.dir.join("kernel.sh");
-    fs::write(&script, "#!/bin/sh\necho no such root; sleep 60\n").unwrap();
-    let made = Command::new("chmod").arg("+x").arg(&script).status();
-    assert!(made.unwrap().success());
-    let mut silent = lab.verb("run", &script, &["--timeout", "1s", "--", "true"]);
-    assert_failed(&silent.output().unwrap(), "h0", "did not boot within 1 s");
-    lab.assert_clean();
+    let run = |text: &str, timeout: &str| {
+        fs::write(&script, text).unwrap();
+        let made = Command::new("chmod").arg("+x").arg(&script).status();
+        assert!(made.unwrap().success());
+        let mut run = lab.verb("run", &script, &["--timeout", timeout, "--", "true"]);
+        let done = run.output().unwrap();
+        lab.assert_clean();
+        done
+    };
+    let silent = run("#!/bin/sh\necho no such root; sleep 60\n", "1s");
+    assert_failed(&silent, "h0", "did not boot within 1 s");
+    // What it leaves holds its line: the end is that of the kernel.
+    let left = run("#!/bin/sh\nexec 3<&0; sleep 60 &\n", "30s");
+    assert_eq!(left.status.code(), Some(2));
+    let told = text(&left.stderr);
+    assert!(told.contains("ended before it could boot"), "{told}");
 }
 
 #[test]
@@ -83,12 +93,15 @@ fn a_guest_that_is_killed_is_named() {
     let child = lab.command(&["--", "sleep 60"]).spawn().unwrap();
     let begun = Instant::now();
     let mark = format!("uml_dir={}", lab.dir.display());
+    let parent = format!("PPid:\t{}\n", child.id());
     let guest = loop {
         let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
         let found = processes.map(|entry| entry.path()).find(|path| {
-            let line = fs::read(path.join("cmdline")).unwrap_or_default();
+            let read = |name| fs::read(path.join(name)).unwrap_or_default();
+            let (line, status) = (read("cmdline"), read("status"));
             let line = String::from_utf8_lossy(&line);
-            line.contains(&mark) && line.contains("umid=h1")
+            let kernel = String::from_utf8_lossy(&status).contains(&parent);
+            kernel && line.contains(&mark) && line.contains("umid=h1")
         });
         if let Some(path) = found {
             break path;
@@ -101,7 +114,7 @@ fn a_guest_that_is_killed_is_named() {
     let done = child.wait_with_output().unwrap();
     let told = text(&done.stderr);
     assert_eq!(done.status.code(), Some(2), "{told}");
-    assert!(told.contains("guest h1: "), "{told}");
+    assert!(told.contains("guest h1: ended before it could"), "{told}");
     lab.assert_clean();
 }
 

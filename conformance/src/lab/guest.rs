@@ -3,7 +3,8 @@
 use super::LabError;
 use super::build::last_lines;
 use super::protocol::{self, FromGuest, ToGuest};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{BufReader, Read, Write};
@@ -13,7 +14,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,7 @@ pub(super) struct Boot<'a> {
 pub(super) struct Guest {
     pub(super) name: String,
     child: Child,
+    group: Arc<Group>,
     line: UnixStream,
     console: Arc<Mutex<VecDeque<u8>>>,
 }
@@ -82,13 +84,16 @@ impl Guest {
         command.process_group(0).env_clear().env("HOME", "/");
         let child = command.spawn().map_err(failed)?;
         drop(command);
+        let group = Arc::new(Group::of(&child));
         let console = Arc::new(Mutex::new(VecDeque::new()));
         let guest = Guest {
             name: boot.name.to_owned(),
             child,
+            group: Arc::clone(&group),
             line,
             console: Arc::clone(&console),
         };
+        thread::spawn(move || group.follow());
         thread::spawn(move || keep(output, &console));
         let from = guest.line.try_clone().map_err(failed)?;
         let to = to.clone();
@@ -147,7 +152,7 @@ impl Guest {
             return;
         }
         let begun = Instant::now();
-        while begun.elapsed() < GRACE && matches!(self.child.try_wait(), Ok(None)) {
+        while begun.elapsed() < GRACE && self.group.lives() {
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -155,12 +160,43 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+        self.group.end();
+        let _ = self.child.wait();
+    }
+}
+
+/// A guest's processes, until they are ended; only then may its kernel be waited for, or the number
+/// could be another's.
+struct Group(Mutex<Option<Pid>>);
+
+impl Group {
+    fn of(kernel: &Child) -> Group {
+        let kernel = i32::try_from(kernel.id()).ok().and_then(Pid::from_raw);
+        Group(Mutex::new(kernel))
+    }
+
+    fn number(&self) -> MutexGuard<'_, Option<Pid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lives(&self) -> bool {
+        self.number().is_some()
+    }
+
+    fn end(&self) {
+        if let Some(group) = self.number().take() {
             // None is left if it has powered off.
             let _ = kill_process_group(group, Signal::KILL);
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    }
+
+    /// Ends what outlives the kernel and would hold the guest's line open: when it is killed as it
+    /// tries out the host's ptrace, a stopped process.
+    fn follow(&self) {
+        let Some(kernel) = *self.number() else { return };
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(kernel), ended), Err(Errno::INTR)) {}
+        self.end();
     }
 }
 
