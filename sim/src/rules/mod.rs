@@ -99,8 +99,10 @@ pub struct Decision {
     pub behind: u32,
     /// Those that found something to change.
     pub edits: Vec<edit::Edit>,
-    /// Made from the frame as it came, before edits. They go even if it is dropped.
-    pub injections: Vec<(inject::Inject, Vec<u8>)>,
+    /// Made from the frame as it came, before edits, to go before it and behind it. They go even if
+    /// it is dropped.
+    pub ahead: Vec<(inject::Made, Vec<u8>)>,
+    pub after: Vec<(inject::Made, Vec<u8>)>,
 }
 
 /// One of the frames that go on where one came.
@@ -132,31 +134,30 @@ impl Load {
 impl Decision {
     /// What goes on, in order: what is injected before the frame at once, copies with its delay, the
     /// frame, and with it what is injected behind, but for pauses: nothing is ordered by them.
-    pub fn train(self) -> Vec<Car> {
-        let (ahead, with): (Vec<_>, Vec<_>) =
-            self.injections.into_iter().partition(|(i, _)| i.before);
-        let car = |load, delay, behind| Car {
+    pub fn train(self) -> impl Iterator<Item = Car> {
+        let at_once = |load| Car {
             load,
-            delay,
+            delay: SimDuration::ZERO,
+            behind: 0,
+        };
+        let late = move |load, behind| Car {
+            load,
+            delay: self.delay,
             behind,
         };
-        let made = |(inject, frame): (inject::Inject, _)| Load::Made(inject.frame, frame);
-        let at_once = |load| car(load, SimDuration::ZERO, 0);
-        let mut train: Vec<Car> = ahead.into_iter().map(made).map(at_once).collect();
-        if self.drop {
-            train.extend(with.into_iter().map(made).map(at_once));
-            return train;
-        }
-        let (delay, behind) = (self.delay, self.behind);
-        train.extend((0..self.copies).map(|_| car(Load::Copy, delay, 0)));
-        train.push(car(Load::Itself, delay, behind));
-        for load in with.into_iter().map(made) {
-            train.push(match load.is_pause() {
-                true => at_once(load),
-                false => car(load, delay, behind),
-            });
-        }
-        train
+        let (drop, behind) = (self.drop, self.behind);
+        let made = |(made, frame)| Load::Made(made, frame);
+        let copies = if drop { 0 } else { self.copies };
+        let itself = (!drop).then(|| late(Load::Itself, behind));
+        let after = move |load: Load| match drop || load.is_pause() {
+            true => at_once(load),
+            false => late(load, behind),
+        };
+        let ahead = self.ahead.into_iter().map(made).map(at_once);
+        ahead
+            .chain((0..copies).map(move |_| late(Load::Copy, 0)))
+            .chain(itself)
+            .chain(self.after.into_iter().map(made).map(after))
     }
 
     /// Does one more thing. False: there is nothing about the frame that it could be done to.
@@ -176,10 +177,14 @@ impl Decision {
                 return changed;
             }
             Action::Inject(inject) => {
-                let made = inject::make(inject.frame, frame);
-                let possible = made.is_some();
-                self.injections.extend(made.map(|made| (inject, made)));
-                return possible;
+                let Some(made) = inject::make(inject.frame, frame) else {
+                    return false;
+                };
+                let place = match inject.before {
+                    true => &mut self.ahead,
+                    false => &mut self.after,
+                };
+                place.push((inject.frame, made));
             }
         }
         true
@@ -341,6 +346,11 @@ impl Rules {
             }
         }
         decision
+    }
+
+    /// Nothing can happen to any frame.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
     }
 
     /// What the edits of the last decision made of its frame, if there are any.

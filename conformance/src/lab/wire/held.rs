@@ -33,25 +33,26 @@ impl Held {
         self.bytes >= ENOUGH
     }
 
-    /// Takes a frame and says which frames go now, in order: this one unless it is held, and then
-    /// those that have waited for it.
+    /// Takes a frame and adds to `ready` which frames go now, in order: this one unless it is held,
+    /// and then those that have waited for it.
     pub(super) fn hold(
         &mut self,
         release: Release,
         delay: Duration,
         behind: u32,
         now: Instant,
-    ) -> Vec<Release> {
+        ready: &mut Vec<Release>,
+    ) {
         if behind > 0 || !delay.is_zero() {
             self.arrivals += 1;
             self.bytes += release.frame.len();
             let wait = if behind > 0 { delay + PATIENCE } else { delay };
             self.by_time
                 .insert((now + wait, self.arrivals), (release, behind));
-            return Vec::new();
+            return;
         }
         let (from, to) = (release.from, release.to);
-        let mut ready = vec![release];
+        ready.push(release);
         let mut passed = Vec::new();
         for (key, (held, behind)) in &mut self.by_time {
             if *behind > 0 && (held.from, held.to) == (from, to) {
@@ -65,7 +66,6 @@ impl Held {
             self.bytes -= held.frame.len();
             ready.push(held);
         }
-        ready
     }
 
     /// When the next frame goes.
@@ -98,6 +98,18 @@ mod tests {
         }
     }
 
+    fn hold(
+        held: &mut Held,
+        frame: Release,
+        delay: Duration,
+        behind: u32,
+        now: Instant,
+    ) -> Vec<Release> {
+        let mut ready = Vec::new();
+        held.hold(frame, delay, behind, now, &mut ready);
+        ready
+    }
+
     fn ids(frames: &[Release]) -> Vec<u8> {
         frames.iter().map(|r| r.frame[0]).collect()
     }
@@ -106,8 +118,8 @@ mod tests {
     fn later_frames_pass_or_time_does() {
         let (mut held, now) = (Held::default(), Instant::now());
         let zero = Duration::ZERO;
-        assert!(held.hold(frame(1), zero, 2, now).is_empty());
-        assert_eq!(ids(&held.hold(frame(2), zero, 0, now)), [2]);
+        assert!(hold(&mut held, frame(1), zero, 2, now).is_empty());
+        assert_eq!(ids(&hold(&mut held, frame(2), zero, 0, now)), [2]);
         // The other direction does not count.
         let back = Release {
             from: 1,
@@ -115,10 +127,10 @@ mod tests {
             direct: false,
             frame: vec![9],
         };
-        assert_eq!(ids(&held.hold(back, zero, 0, now)), [9]);
-        assert_eq!(ids(&held.hold(frame(3), zero, 0, now)), [3, 1]);
+        assert_eq!(ids(&hold(&mut held, back, zero, 0, now)), [9]);
+        assert_eq!(ids(&hold(&mut held, frame(3), zero, 0, now)), [3, 1]);
         assert_eq!(held.next(), None);
-        held.hold(frame(4), zero, 5, now);
+        hold(&mut held, frame(4), zero, 5, now);
         assert!(held.due(now).is_empty());
         assert_eq!(ids(&held.due(now + PATIENCE)), [4]);
     }
@@ -127,9 +139,9 @@ mod tests {
     fn delayed_frames_come_in_the_order_of_their_times() {
         let (mut held, now) = (Held::default(), Instant::now());
         let ms = Duration::from_millis;
-        held.hold(frame(1), ms(5), 0, now);
-        held.hold(frame(2), ms(3), 0, now);
-        held.hold(frame(3), ms(3), 0, now);
+        hold(&mut held, frame(1), ms(5), 0, now);
+        hold(&mut held, frame(2), ms(3), 0, now);
+        hold(&mut held, frame(3), ms(3), 0, now);
         assert_eq!(held.next(), Some(now + ms(3)));
         assert_eq!(ids(&held.due(now + ms(4))), [2, 3]);
         assert_eq!(ids(&held.due(now + ms(9))), [1]);
@@ -142,11 +154,11 @@ mod tests {
             frame: vec![0; ENOUGH / 2],
             ..frame(1)
         };
-        held.hold(heavy(), PATIENCE, 0, now);
+        hold(&mut held, heavy(), PATIENCE, 0, now);
         assert!(!held.is_full());
-        held.hold(heavy(), Duration::ZERO, 1, now);
+        hold(&mut held, heavy(), Duration::ZERO, 1, now);
         assert!(held.is_full());
-        assert_eq!(held.hold(frame(2), Duration::ZERO, 0, now).len(), 2);
+        assert_eq!(hold(&mut held, frame(2), Duration::ZERO, 0, now).len(), 2);
         assert!(!held.is_full());
         assert_eq!((held.due(now + PATIENCE).len(), held.bytes), (1, 0));
     }

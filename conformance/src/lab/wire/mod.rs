@@ -365,49 +365,41 @@ impl Wire {
             None => 0..self.ports.len(),
         };
         let from = release.from;
-        if release.direct {
-            return self.deliver(release);
-        }
-        for to in targets.filter(|to| *to != from) {
-            if !self.joined(from, to) {
-                continue;
+        for to in targets {
+            if release.direct || (to != from && self.joined(from, to)) {
+                self.deliver(to, &release.frame)?;
             }
-            self.deliver(Release {
-                to: Some(to),
-                frame: release.frame.clone(),
-                ..release
-            })?;
         }
         Ok(())
     }
 
     /// What the switch sends: its pauses meet the rules of the wire, as all else has before.
     fn leave(&mut self, release: Release) -> Result<(), LabError> {
+        let Some(to) = release.to else {
+            return Ok(());
+        };
         if !release.direct {
-            return self.deliver(release);
+            return self.deliver(to, &release.frame);
         }
         let now = Instant::now();
         let way = Way {
             from: (release.from, SWITCH),
             to: None,
-            paused: release.to,
+            paused: Some(to),
         };
         let at = self.clock.at(now);
         let mut passed = self.between.pass(release.frame, way, at, now).into_iter();
-        passed.try_for_each(|release| self.deliver(release))
+        passed.try_for_each(|release| self.deliver(to, &release.frame))
     }
 
-    fn deliver(&mut self, release: Release) -> Result<(), LabError> {
-        let Some(to) = release.to else {
-            return Ok(());
-        };
+    fn deliver(&mut self, to: usize, frame: &[u8]) -> Result<(), LabError> {
         let connected = match self.ports.get_mut(to) {
-            Some(port) => port.send(&release.frame),
+            Some(port) => port.send(frame),
             None => false,
         };
         if connected {
             self.forwarded += 1;
-            self.record(to, Direction::In, &release.frame)?;
+            self.record(to, Direction::In, frame)?;
         }
         Ok(())
     }

@@ -160,30 +160,36 @@ impl Port {
             self.overflowed += 1;
             return false;
         }
-        self.waiting.push_back(frame.to_vec());
         self.flush();
+        if !self.waiting.is_empty() || !self.put(frame) {
+            self.waiting.push_back(frame.to_vec());
+        }
         true
     }
 
     pub(super) fn flush(&mut self) {
-        while let Some(frame) = self.waiting.front() {
-            let sent = match &self.medium {
-                Medium::Guest(_, Some(line)) => send(line, frame, SendFlags::NOSIGNAL),
-                Medium::Device(Some(device)) => device.send(frame),
-                Medium::Guest(_, None) | Medium::Device(None) => break,
-            };
-            match (sent, &self.medium) {
-                (Ok(_), _) => {
-                    self.waiting.pop_front();
-                }
-                (Err(Errno::AGAIN | Errno::INTR), _) => break,
-                (Err(_), Medium::Guest(..)) => self.close(),
-                // Too long for it, no room, or it is down; whether it is gone shows on reading.
-                (Err(_), Medium::Device(_)) => {
-                    self.waiting.pop_front();
-                    self.overflowed += 1;
-                }
+        while let Some(frame) = self.waiting.pop_front() {
+            if !self.put(&frame) {
+                self.waiting.push_front(frame);
+                break;
             }
         }
+    }
+
+    /// Whether a frame is done with: it was taken, or never will be.
+    fn put(&mut self, frame: &[u8]) -> bool {
+        let sent = match &self.medium {
+            Medium::Guest(_, Some(line)) => send(line, frame, SendFlags::NOSIGNAL),
+            Medium::Device(Some(device)) => device.send(frame),
+            Medium::Guest(_, None) | Medium::Device(None) => return false,
+        };
+        match (sent, &self.medium) {
+            (Ok(_), _) => {}
+            (Err(Errno::AGAIN | Errno::INTR), _) => return false,
+            (Err(_), Medium::Guest(..)) => self.close(),
+            // Too long for it, no room, or it is down; whether it is gone shows on reading.
+            (Err(_), Medium::Device(_)) => self.overflowed += 1,
+        }
+        true
     }
 }

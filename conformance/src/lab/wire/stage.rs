@@ -59,7 +59,8 @@ impl Stage {
                 },
             };
             let delay = Duration::from_nanos(car.delay.ns());
-            released.extend(self.held.hold(release, delay, car.behind, now));
+            self.held
+                .hold(release, delay, car.behind, now, &mut released);
         }
         released
     }

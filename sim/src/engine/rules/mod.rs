@@ -28,6 +28,8 @@ use crate::rules::{Car, Count, Decision, Hit, Load, Rule, Rules};
 use crate::time::SimDuration;
 use crate::topology::fabric::PortId;
 use held::{Held, Pair, Way};
+use std::iter::Chain;
+use std::{option, vec};
 
 /// A frame that waits for later ones does not wait longer, ps: there may be none.
 const PATIENCE: u64 = SimDuration::from_ms(1_000).ps();
@@ -69,6 +71,38 @@ impl Passing {
     }
 }
 
+/// What goes on where one frame came: that alone, most of the time, which allocates nothing.
+#[derive(Debug, Default)]
+struct Train {
+    first: Option<Passing>,
+    rest: Vec<Passing>,
+}
+
+impl Train {
+    const fn of(first: Passing) -> Self {
+        Train {
+            first: Some(first),
+            rest: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, passing: Passing) {
+        match self.first {
+            None => self.first = Some(passing),
+            Some(_) => self.rest.push(passing),
+        }
+    }
+}
+
+impl IntoIterator for Train {
+    type Item = Passing;
+    type IntoIter = Chain<option::IntoIter<Passing>, vec::IntoIter<Passing>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.rest)
+    }
+}
+
 impl<'m> Wire<'m> {
     /// None: no rules, or frames without bytes (fixed framing).
     pub(super) fn new(model: &'m Model) -> Option<Box<Self>> {
@@ -105,11 +139,6 @@ impl<'m> Wire<'m> {
             Stage::Host => &self.stack,
             Stage::Link => &self.link,
         }
-    }
-
-    fn has(&self, stage: Stage) -> bool {
-        let wanted = stage == Stage::Host;
-        self.model.rules.iter().any(|rule| rule.stack == wanted)
     }
 
     fn decide(&mut self, stage: Stage, (from, to): Pair, now: u64) -> Decision {
@@ -159,11 +188,11 @@ impl Sim<'_> {
     }
 
     /// The rules of the sending host's stack, unless the frame has met them.
-    fn leave_stack(&mut self, port: PortId, id: PacketId) -> Vec<Passing> {
+    fn leave_stack(&mut self, port: PortId, id: PacketId) -> Train {
         let obeyed = self.packets[id].has(flag::OBEYED);
         self.packets[id].flags &= !flag::OBEYED;
         if obeyed {
-            return vec![Passing::at_once(id)];
+            return Train::of(Passing::at_once(id));
         }
         self.pass(Stage::Host, port, id)
     }
@@ -177,8 +206,7 @@ impl Sim<'_> {
             self.tap_out_at(port, id, start);
         }
         let (pair, receiver) = (self.pair(port, id), self.receiving_port(id));
-        let passing = self.pass(Stage::Link, port, id);
-        for passing in passing {
+        for passing in self.pass(Stage::Link, port, id) {
             let id = passing.id;
             if self.is_pause(id) {
                 let due = end + self.ports[port as usize].delay;
@@ -256,23 +284,17 @@ impl Sim<'_> {
     }
 
     /// Lets a frame meet the rules of a stage. What goes on, in order; what does not is gone.
-    fn pass(&mut self, stage: Stage, port: PortId, id: PacketId) -> Vec<Passing> {
+    fn pass(&mut self, stage: Stage, port: PortId, id: PacketId) -> Train {
         let mut taken = self.wire.take();
-        let passing = match &mut taken {
-            Some(wire) if wire.has(stage) => self.pass_by(wire, stage, port, id),
-            _ => vec![Passing::at_once(id)],
+        let train = match &mut taken {
+            Some(wire) if !wire.rules(stage).is_empty() => self.pass_by(wire, stage, port, id),
+            _ => Train::of(Passing::at_once(id)),
         };
         self.wire = taken;
-        passing
+        train
     }
 
-    fn pass_by(
-        &mut self,
-        wire: &mut Wire<'_>,
-        stage: Stage,
-        port: PortId,
-        id: PacketId,
-    ) -> Vec<Passing> {
+    fn pass_by(&mut self, wire: &mut Wire<'_>, stage: Stage, port: PortId, id: PacketId) -> Train {
         let pair = self.pair(port, id);
         self.write_frame(wire, port, id);
         let decision = wire.decide(stage, pair, self.now);
@@ -280,7 +302,7 @@ impl Sim<'_> {
         if !dropped && !decision.edits.is_empty() {
             self.change(id, &decision.edits, wire.rules(stage).edited());
         }
-        let mut passing = Vec::new();
+        let mut train = Train::default();
         for Car {
             load,
             delay,
@@ -295,7 +317,7 @@ impl Sim<'_> {
             if let Some(added) = added {
                 self.count_added(stage, port, added);
             }
-            passing.push(Passing {
+            train.push(Passing {
                 id: added.unwrap_or(id),
                 delay: delay.ps(),
                 behind,
@@ -307,7 +329,7 @@ impl Sim<'_> {
                 Stage::Host | Stage::Link => self.lose_ruled(port, id, DropCause::Rule),
             }
         }
-        passing
+        train
     }
 
     /// A frame that a rule makes from the frame `id`.
