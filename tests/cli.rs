@@ -38,6 +38,10 @@ impl Scratch {
         path
     }
 
+    pub(crate) fn dir(&self) -> &Path {
+        &self.0
+    }
+
     pub(crate) fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }

@@ -1,9 +1,11 @@
 //! Real interfaces at the wire, and the wire as a switch.
 
 use super::{Lab, XOFF, text};
+use crate::cli::{Scratch, xoff_in};
+use crate::support::skip;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// A host in a network namespace of its own asks another through the wire: one port is a TAP
 /// interface, the other one end of a pair.
@@ -14,7 +16,8 @@ ip link add p1 type veth peer name p2
 ip link set p1 up
 unshare -n sleep 20 &
 other=$!
-sleep 0.3
+network() { readlink /proc/$1/ns/net; }
+until [ "$(network $other)" != "$(network $$)" ]; do sleep 0.01; done
 ip link set p2 netns $other
 in_other() { nsenter -t $other -n "$@"; }
 in_other ip addr add 10.0.0.2/24 dev p2
@@ -42,9 +45,15 @@ fn can_make_interfaces(test: &str) -> bool {
         Ok(done) => text(&done.stderr).trim().to_owned(),
         Err(e) => format!("unshare: {e}"),
     };
-    let note = format!("SKIP {test}: {why}\n");
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes());
+    skip(test, &why);
     false
+}
+
+/// Runs a script in a network of its own.
+fn in_network(scratch: &Scratch, script: &str) -> Output {
+    let mut command = Command::new("unshare");
+    command.args(["-n", "sh", "-c", script, "sh", XOFF]);
+    command.current_dir(scratch.dir()).output().unwrap()
 }
 
 /// One port hears everything while it is one, and then goes away.
@@ -69,21 +78,15 @@ fn an_interface_that_goes_away_ends_the_wire() {
     if !can_make_interfaces("an_interface_that_goes_away_ends_the_wire") {
         return;
     }
-    let dir = std::env::temp_dir().join(format!("xoff-t-gone-{}", std::process::id()));
-    fs::create_dir_all(&dir).unwrap();
-    fs::write(dir.join("lab.toml"), super::SCENARIO).unwrap();
-    let done = Command::new("unshare")
-        .args(["-n", "sh", "-c", REMOVED, "sh", XOFF])
-        .current_dir(&dir)
-        .output()
-        .unwrap();
-    let told = fs::read_to_string(dir.join("up")).unwrap();
+    let scratch = Scratch::new("t-gone");
+    scratch.file("lab.toml", super::SCENARIO);
+    let done = in_network(&scratch, REMOVED);
+    let told = fs::read_to_string(scratch.path("up")).unwrap();
     assert_eq!(text(&done.stdout), "promiscuity 1\nstatus 2\n", "{told}");
     assert!(
         told.contains("h1 (packet:p1): the interface is gone"),
         "{told}"
     );
-    fs::remove_dir_all(&dir).unwrap();
 }
 
 #[test]
@@ -91,38 +94,28 @@ fn interfaces_are_ports_of_a_wire() {
     if !can_make_interfaces("interfaces_are_ports_of_a_wire") {
         return;
     }
-    let dir = std::env::temp_dir().join(format!("xoff-t-ports-{}", std::process::id()));
-    fs::create_dir_all(&dir).unwrap();
+    let scratch = Scratch::new("t-ports");
     let scenario = "[topology]\nkind = \"star\"\nhosts = 2\nrate = \"10Gbps\"\n\
                     [[rule]]\nname = \"refusals\"\naction = \"duplicate\"\nclass = \"tcp\"\n\
                     from = \"h1\"\n";
-    fs::write(dir.join("wire.toml"), scenario).unwrap();
-    let done = Command::new("unshare")
-        .args(["-n", "sh", "-c", SCRIPT, "sh", XOFF])
-        .current_dir(&dir)
-        .output()
-        .unwrap();
+    scratch.file("wire.toml", scenario);
+    let done = in_network(&scratch, SCRIPT);
     let out = text(&done.stdout);
-    let up = fs::read_to_string(dir.join("up")).unwrap_or_default();
+    let up = fs::read_to_string(scratch.path("up")).unwrap_or_default();
     assert_eq!(out, "reached\ngone\n", "{}{up}", text(&done.stderr));
-    let report = fs::read(dir.join("report.json")).unwrap();
+    let report = fs::read(scratch.path("report.json")).unwrap();
     let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
     assert!(report["rules"][0]["applied"].as_u64() > Some(0), "{report}");
     assert!(report["forwarded"].as_u64() > Some(3), "{report}");
-    let trace = Command::new(XOFF)
-        .args(["trace", "--format", "json", "a.pcapng"])
-        .current_dir(&dir)
-        .output()
-        .unwrap();
+    let trace = ["trace", "--format", "json", "a.pcapng"];
+    let trace = xoff_in(scratch.dir(), &trace);
     assert!(trace.status.code().is_some_and(|code| code < 2));
-    fs::remove_dir_all(&dir).unwrap();
 }
 
 #[test]
 fn ports_that_cannot_be_are_refused() {
-    let dir = std::env::temp_dir().join(format!("xoff-t-noports-{}", std::process::id()));
-    fs::create_dir_all(&dir).unwrap();
-    fs::write(dir.join("lab.toml"), super::SCENARIO).unwrap();
+    let scratch = Scratch::new("t-noports");
+    scratch.file("lab.toml", super::SCENARIO);
     for (ports, message) in [
         (["h0=tap:", "h1=tap:b"], "names no interface"),
         (["h0=pcap:a", "h1=tap:b"], "expected tap:NAME"),
@@ -130,17 +123,13 @@ fn ports_that_cannot_be_are_refused() {
         (["h1=tap:a", "1=tap:b"], "has a port already"),
         (["h0=packet:no-such-port", "h1=packet:b"], "cannot open"),
     ] {
-        let mut command = Command::new(XOFF);
-        command.args(["lab", "wire", "lab.toml"]).current_dir(&dir);
-        for port in ports {
-            command.args(["--port", port]);
-        }
-        let done = command.output().unwrap();
+        let [a, b] = ports;
+        let arguments = ["lab", "wire", "lab.toml", "--port", a, "--port", b];
+        let done = xoff_in(scratch.dir(), &arguments);
         let told = text(&done.stderr);
         assert_eq!(done.status.code(), Some(2), "{told}");
         assert!(told.contains(message), "{told}");
     }
-    fs::remove_dir_all(&dir).unwrap();
 }
 
 /// A slow switch that marks, and is paused by a rule now and then.

@@ -222,6 +222,8 @@ mod tests {
             .args(["-n", "sh", "-c", make])
             .output();
         if !probe.is_ok_and(|done| done.status.success()) {
+            let note = format!("SKIP {test}: no right, or no program, to make interfaces\n");
+            let _ = io::Write::write_all(&mut io::stderr(), note.as_bytes());
             return true;
         }
         let name = format!("{}::{test}", module_path!());
