@@ -4,6 +4,7 @@
 use crate::cli::{Scratch, text, xoff_in};
 use crate::support::{guest_kernel, skip};
 use std::path::Path;
+use std::process::Output;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -124,21 +125,15 @@ fn mutants_of_linux_iwarp_are_caught() {
     }
 }
 
+fn judge_as_rxe(arguments: &[&str]) -> Output {
+    let all = ["conform", "-q", "--arm", "trace", "--profile", "rxe"];
+    xoff_in(root(), &[&all[..], arguments].concat())
+}
+
 #[test]
 fn a_capture_of_linux_roce_is_judged() {
     let capture = "traces/captures/linux_rc_loss.pcap.gz";
-    let output = xoff_in(
-        root(),
-        &[
-            "conform",
-            "-q",
-            "--arm",
-            "trace",
-            "--profile",
-            "rxe",
-            capture,
-        ],
-    );
+    let output = judge_as_rxe(&[capture]);
     let out = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{out}");
     assert!(out.contains("W-01   PASS"), "{out}");
@@ -153,16 +148,7 @@ fn a_capture_that_breaks_off_is_judged_as_far_as_it_goes() {
     let broken = scratch.path("broken.pcap.gz");
     std::fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
     let judged = |checks| {
-        let all = [
-            "conform",
-            "-q",
-            "--arm",
-            "trace",
-            "--profile",
-            "rxe",
-            "--check",
-        ];
-        let output = xoff_in(root(), &[&all[..], &[checks, &broken, whole]].concat());
+        let output = judge_as_rxe(&["--check", checks, &broken, whole]);
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         (output.status.code(), out, err)
     };

@@ -221,6 +221,15 @@ mod tests {
         }
     }
 
+    /// Loses every seventh packet, once.
+    fn lossy() -> (Model, Evidence) {
+        let rules = "[[rule]]\nname = \"many\"\naction = \"drop\"\nclass = \"data\"\nevery = 7\n\
+                     round = 0\n";
+        let model = model("clean", rules).unwrap();
+        let evidence = SimStage.observe(&model).unwrap();
+        (model, evidence)
+    }
+
     /// Finds fault with every sequence NAK.
     fn no_naks(facts: &Facts<'_>) -> Judged {
         let mut judged = Judged::default();
@@ -232,10 +241,7 @@ mod tests {
 
     #[test]
     fn one_loss_and_one_flow_are_enough_for_a_nak() {
-        let rules = "[[rule]]\nname = \"many\"\naction = \"drop\"\nclass = \"data\"\nevery = 7\n\
-                     round = 0\n";
-        let model = model("clean", rules).unwrap();
-        let evidence = SimStage.observe(&model).unwrap();
+        let (model, evidence) = lossy();
         let events: usize = evidence.rules.iter().map(|rule| rule.hits.len()).sum();
         assert!(events > 10 && model.flows.len() > 3);
         let minimal = shrink(&mut SimStage, &model, &evidence, failure(no_naks), 500).unwrap();
@@ -255,9 +261,7 @@ mod tests {
 
     #[test]
     fn what_needs_no_event_has_none() {
-        let rules = "[[rule]]\nname = \"many\"\naction = \"drop\"\nclass = \"data\"\nevery = 7\n";
-        let model = model("clean", rules).unwrap();
-        let evidence = SimStage.observe(&model).unwrap();
+        let (model, evidence) = lossy();
         let always = |_: &Facts<'_>| {
             let mut judged = Judged::default();
             judged.fault("always".to_owned(), &[]);
@@ -269,10 +273,7 @@ mod tests {
 
     #[test]
     fn what_the_stack_is_known_for_is_not_looked_for() {
-        let rules = "[[rule]]\nname = \"many\"\naction = \"drop\"\nclass = \"data\"\nevery = 7\n\
-                     round = 0\n";
-        let model = model("clean", rules).unwrap();
-        let evidence = SimStage.observe(&model).unwrap();
+        let (model, evidence) = lossy();
         let judge = |facts: &Facts<'_>| {
             let mut judged = no_naks(facts);
             judged.fault("MigReq is not the initial 1".to_owned(), &[]);
