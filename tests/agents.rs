@@ -5,8 +5,8 @@ use crate::support::{guest_kernel, skip};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use xoff_conformance::agent::{
-    Access, Address, AgentError, Attributes, CreateQp, Datagram, Device, Pair, QpState, QpType,
-    Range, RecvWork, Reply, Request, Script, SendOp, SendWork, Side,
+    Access, Address, AgentError, Attributes, CreateQp, Datagram, Pair, QpState, QpType, Range,
+    RecvWork, Reply, Request, Script, SendOp, SendWork, Side,
 };
 use xoff_conformance::conform::arm::lab::LabStage;
 use xoff_conformance::conform::evidence::{Evidence, Status};
@@ -114,18 +114,6 @@ fn scripts_judge_real_queue_pairs() {
 const QKEY: u32 = 0x1111_1111;
 const LEN: u32 = 64;
 
-fn open(pair: &mut Pair, side: usize) -> Result<Device, AgentError> {
-    let request = Request::Open {
-        device: None,
-        gid_index: None,
-        ipv6: false,
-    };
-    match pair.agents[side].ask(&request)? {
-        Reply::Opened(device) => Ok(device),
-        other => Err(pair.agents[side].nonsense(&other)),
-    }
-}
-
 /// Memory, and a queue pair for datagrams: handles, and its number.
 fn datagrams(pair: &mut Pair, side: usize) -> Result<(u32, u32, u32), AgentError> {
     let agent = &mut pair.agents[side];
@@ -171,7 +159,7 @@ fn datagrams(pair: &mut Pair, side: usize) -> Result<(u32, u32, u32), AgentError
 /// Two datagrams arrive, 400 ms and 1500 ms late. A queue pair is destroyed while the first is
 /// announced; the second must be announced all the same.
 fn destroy_beside(pair: &mut Pair) -> Result<Judged, AgentError> {
-    let [near, far] = [open(pair, 0)?, open(pair, 1)?];
+    let [near, far] = [pair.agents[0].open(false)?, pair.agents[1].open(false)?];
     let (local, queue, _) = datagrams(pair, 0)?;
     let (_, other, _) = datagrams(pair, 1)?;
     let (mr, peer, qpn) = datagrams(pair, 1)?;
@@ -196,23 +184,16 @@ fn destroy_beside(pair: &mut Pair) -> Result<Judged, AgentError> {
         qpn,
         qkey: QKEY,
     };
-    let send = |wr| SendWork {
-        wr,
-        op: SendOp::Send,
-        local: vec![Range {
+    let send = |wr| {
+        let local = vec![Range {
             mr: local,
             offset: 0,
             len: LEN,
-        }],
-        remote_address: 0,
-        rkey: 0,
-        imm: 0,
-        compare: 0,
-        swap_or_add: 0,
-        signaled: true,
-        solicited: false,
-        fence: false,
-        to: Some(to.clone()),
+        }];
+        SendWork {
+            to: Some(to.clone()),
+            ..SendWork::new(wr, SendOp::Send, local)
+        }
     };
     let work = (0..2).map(send).collect();
     pair.agents[0].done(&Request::PostSend { qp: queue, work })?;

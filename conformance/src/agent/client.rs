@@ -1,6 +1,6 @@
 //! The near end of an agent.
 
-use super::protocol::{Reply, Request};
+use super::protocol::{Device, Reply, Request};
 use thiserror::Error;
 
 /// Why an agent did not do as it was told.
@@ -87,6 +87,22 @@ impl Agent {
     /// The same, with devices of one's choice.
     pub fn choosing(self, choice: Choice) -> Agent {
         Agent { choice, ..self }
+    }
+
+    /// Opens the device of one's choice, or the first, with a GID of IPv4 or IPv6.
+    ///
+    /// # Errors
+    /// The agent is lost, or cannot.
+    pub fn open(&mut self, ipv6: bool) -> Result<Device, AgentError> {
+        let request = Request::Open {
+            device: None,
+            gid_index: None,
+            ipv6,
+        };
+        match self.ask(&request)? {
+            Reply::Opened(device) => Ok(device),
+            other => Err(self.nonsense(&other)),
+        }
     }
 
     /// Tells the agent something and gives its answer, [`Reply::Failed`] included.

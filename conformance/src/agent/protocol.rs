@@ -343,6 +343,26 @@ pub struct SendWork {
     pub to: Option<Datagram>,
 }
 
+impl SendWork {
+    /// What every request has; the rest is its operation's.
+    pub fn new(wr: u64, op: SendOp, local: Vec<Range>) -> SendWork {
+        SendWork {
+            wr,
+            op,
+            local,
+            remote_address: 0,
+            rkey: 0,
+            imm: 0,
+            compare: 0,
+            swap_or_add: 0,
+            signaled: true,
+            solicited: false,
+            fence: false,
+            to: None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Datagram {
     pub address: Address,

@@ -89,16 +89,8 @@ impl DeviceStage {
     fn counters(&self, agents: &mut [Agent]) -> Result<Vec<BTreeMap<String, u64>>, StageError> {
         let mut all = Vec::new();
         for (agent, choice) in agents.iter_mut().zip(&self.choices) {
-            let open = Request::Open {
-                device: None,
-                gid_index: None,
-                ipv6: false,
-            };
-            let opened = agent.ask(&open);
-            match opened.map_err(|error| not_opened(error, choice.device.as_deref()))? {
-                Reply::Opened(_) => {}
-                other => return Err(stage_error(agent.nonsense(&other))),
-            }
+            let opened = agent.open(false);
+            opened.map_err(|error| not_opened(error, choice.device.as_deref()))?;
             match agent.ask(&Request::Counters).map_err(stage_error)? {
                 Reply::Counters(counters) => all.push(counters),
                 other => return Err(stage_error(agent.nonsense(&other))),

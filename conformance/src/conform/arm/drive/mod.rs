@@ -86,7 +86,7 @@ struct Connected {
 pub(super) fn drive(agents: &mut [Agent], task: &Task) -> Result<Driven, AgentError> {
     let mut devices = Vec::new();
     for agent in agents.iter_mut() {
-        devices.push(open(agent, task.ipv6)?);
+        devices.push(agent.open(task.ipv6)?);
     }
     managed::listen(agents, &devices)?;
     let mut flows = Vec::new();
@@ -106,18 +106,6 @@ pub(super) fn drive(agents: &mut [Agent], task: &Task) -> Result<Driven, AgentEr
         flows: driven,
         mtu: task.mtu,
     })
-}
-
-fn open(agent: &mut Agent, ipv6: bool) -> Result<Device, AgentError> {
-    let request = Request::Open {
-        device: None,
-        gid_index: None,
-        ipv6,
-    };
-    match agent.ask(&request)? {
-        Reply::Opened(device) => Ok(device),
-        other => Err(agent.nonsense(&other)),
-    }
 }
 
 fn connect(agents: &mut [Agent], devices: &[Device], plan: &Plan) -> Result<Connected, AgentError> {

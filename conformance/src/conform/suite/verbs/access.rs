@@ -201,7 +201,7 @@ pub(super) fn empty(pair: &mut Pair) -> Result<Judged, AgentError> {
         let work = SendWork {
             remote_address: 0x1000,
             rkey: 0xdead_beef,
-            ..super::rig::work(0, op, Vec::new())
+            ..SendWork::new(0, op, Vec::new())
         };
         let status = rig.one(queue, work)?;
         judged.expect(status == Some(Status::Success), &[], || {

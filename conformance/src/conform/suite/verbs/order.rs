@@ -1,6 +1,6 @@
 //! What a send queue does with several requests: RC-27, RC-31, RC-33.
 
-use super::rig::{FAR, NEAR, NEVER_MS, Rig, SOON_MS, Wish, remote, work};
+use super::rig::{FAR, NEAR, NEVER_MS, Rig, SOON_MS, Wish, remote};
 use crate::agent::{Access, AgentError, Pair, QpState, RecvWork, SendOp, SendWork, Side, Work};
 use crate::conform::Judged;
 use crate::conform::evidence::Status;
@@ -68,7 +68,7 @@ pub(super) fn flush(pair: &mut Pair) -> Result<Judged, AgentError> {
             format!("the {who}'s queue pair is in {state:?}, not in ERR")
         });
     }
-    rig.send(queue, vec![work(8, SendOp::Send, Vec::new())])?;
+    rig.send(queue, vec![SendWork::new(8, SendOp::Send, Vec::new())])?;
     let late = rig.poll(queue, Side::Send, 1, SOON_MS)?;
     judged.expect(are(&late, &[(8, Status::WrFlushErr)]), &[], || {
         format!(

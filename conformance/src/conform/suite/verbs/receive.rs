@@ -1,6 +1,6 @@
 //! What a receiver is told: RC-34, RC-35, UD-01.
 
-use super::rig::{FAR, Memory, NEAR, NEVER_MS, Queue, Rig, SOON_MS, Wish, address, remote, work};
+use super::rig::{FAR, Memory, NEAR, NEVER_MS, Queue, Rig, SOON_MS, Wish, address, remote};
 use crate::agent::{
     Access, AgentError, Attributes, Datagram, Pair, QpState, QpType, RecvWork, Reply, Request,
     SendOp, SendWork, Side, Work,
@@ -25,13 +25,13 @@ pub(super) fn immediate(pair: &mut Pair) -> Result<Judged, AgentError> {
     let sent = [
         SendWork {
             imm: 0x0102_0304,
-            ..work(0, SendOp::SendImm, local())
+            ..SendWork::new(0, SendOp::SendImm, local())
         },
         SendWork {
             imm: 0xfffe_fdfc,
             ..remote(1, SendOp::WriteImm, local(), &far, 3072)
         },
-        work(2, SendOp::Send, local()),
+        SendWork::new(2, SendOp::Send, local()),
     ];
     rig.send(queue, sent.to_vec())?;
     let got = rig.poll(peer, Side::Receive, 3, SOON_MS)?;
@@ -94,7 +94,7 @@ pub(super) fn shared(pair: &mut Pair) -> Result<Judged, AgentError> {
         ..Wish::default()
     };
     let [queue, peer] = rig.connect(&wish)?;
-    let send = |wr| work(wr, SendOp::Send, vec![near.range(0, 64)]);
+    let send = |wr| SendWork::new(wr, SendOp::Send, vec![near.range(0, 64)]);
     rig.send(queue, (0..4).map(send).collect())?;
     let done = rig.poll(queue, Side::Send, 4, SOON_MS)?;
     judged.expect(all_fine(&done, 4), &[], || {
@@ -174,7 +174,7 @@ pub(super) fn datagram(pair: &mut Pair) -> Result<Judged, AgentError> {
     };
     let send = |wr: u64, qkey: u32| SendWork {
         to: Some(Datagram { qkey, ..to.clone() }),
-        ..work(wr, SendOp::Send, vec![near.range(0, LEN)])
+        ..SendWork::new(wr, SendOp::Send, vec![near.range(0, LEN)])
     };
     let room = |wr: u64, len: u32| RecvWork {
         wr,

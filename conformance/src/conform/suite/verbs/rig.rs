@@ -135,30 +135,12 @@ pub(super) fn address(side: usize, devices: &[Device; 2]) -> Address {
     }
 }
 
-/// What every request has; the rest is its operation's.
-pub(super) fn work(wr: u64, op: SendOp, local: Vec<Range>) -> SendWork {
-    SendWork {
-        wr,
-        op,
-        local,
-        remote_address: 0,
-        rkey: 0,
-        imm: 0,
-        compare: 0,
-        swap_or_add: 0,
-        signaled: true,
-        solicited: false,
-        fence: false,
-        to: None,
-    }
-}
-
 /// A request that names remote memory.
 pub(super) fn remote(wr: u64, op: SendOp, local: Vec<Range>, to: &Memory, at: u64) -> SendWork {
     SendWork {
         remote_address: to.address.wrapping_add(at),
         rkey: to.rkey,
-        ..work(wr, op, local)
+        ..SendWork::new(wr, op, local)
     }
 }
 
@@ -166,15 +148,7 @@ impl<'a> Rig<'a> {
     pub(super) fn open(pair: &'a mut Pair) -> Result<Rig<'a>, AgentError> {
         let mut devices: [Device; 2] = Default::default();
         for (agent, device) in pair.agents.iter_mut().zip(&mut devices) {
-            let request = Request::Open {
-                device: None,
-                gid_index: None,
-                ipv6: false,
-            };
-            *device = match agent.ask(&request)? {
-                Reply::Opened(device) => device,
-                other => return Err(agent.nonsense(&other)),
-            };
+            *device = agent.open(false)?;
         }
         managed::listen(&mut pair.agents, &devices)?;
         Ok(Rig { pair, devices })
