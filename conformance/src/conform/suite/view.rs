@@ -10,6 +10,9 @@ use xoff_sim::wire::ip::Kind;
 use xoff_sim::wire::psn;
 use xoff_sim::wire::roce::Packet;
 
+/// Bytes at the end of a frame that some capture with the rest.
+pub(super) const FCS: usize = 4;
+
 /// A packet with its frame.
 pub(super) type Sent<'f, 'a> = (&'f Seen<'a>, &'f Packet<'a>);
 

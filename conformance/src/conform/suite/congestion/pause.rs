@@ -3,12 +3,13 @@
 
 use crate::conform::facts::{Facts, Seen};
 use crate::conform::suite::Judged;
+use crate::conform::suite::view::FCS;
 use xoff_sim::model::PRIORITIES;
 use xoff_sim::wire::dissect::{Body, ethertype};
 use xoff_sim::wire::mac_control::{FRAME_LEN, Irregularity, Repr};
 
 /// Preamble, FCS and the gap between frames, which no capture has.
-const AROUND: u64 = 8 + 4 + 12;
+const AROUND: u64 = 8 + FCS as u64 + 12;
 /// Bits of a pause quantum.
 const QUANTUM: u64 = 512;
 /// Longest that IEEE 802.3 (31B.3.7) lets a port take to obey, in quanta, at 10 Gbit/s.
@@ -25,7 +26,6 @@ fn pause(seen: &Seen<'_>) -> Option<Repr> {
 
 /// Without FCS, which some capture with the rest.
 fn length(seen: &Seen<'_>) -> u32 {
-    const FCS: usize = 4;
     let len = seen.bytes.len() + seen.cut as usize;
     let len = if len == FRAME_LEN + FCS {
         FRAME_LEN

@@ -1,6 +1,6 @@
 //! What every packet that is sent must have in its headers.
 
-use super::super::view::{Sent, describe, layout, streams};
+use super::super::view::{FCS, Sent, describe, layout, streams};
 use crate::conform::facts::{Facts, Half};
 use crate::conform::suite::Judged;
 use std::net::IpAddr;
@@ -223,8 +223,6 @@ fn words(sent: &Sent<'_, '_>) -> String {
 const MIN_FRAME: usize = 60;
 /// Header of a frame without tag.
 const UNTAGGED: usize = 14;
-/// What some capture with the rest.
-const FCS: usize = 4;
 
 /// Whether a frame of `len` bytes may hold an IP packet that ends at `end`. It has padding only where
 /// a link wants it: not yet where it is captured before the adapter, never on links of software.
