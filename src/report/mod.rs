@@ -11,6 +11,7 @@ pub(crate) mod junit;
 pub(crate) mod lab;
 pub(crate) mod replay;
 pub(crate) mod sarif;
+mod suites;
 pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
