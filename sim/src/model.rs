@@ -34,10 +34,23 @@ pub struct Model {
     pub rules: Vec<Rule>,
     /// Interval of the time series; None: no series.
     pub sample: Option<SimDuration>,
+    /// How long the queues of switches are, often enough for a distribution; None: not watched.
+    pub queue_watch: Option<QueueWatch>,
     /// How often blocked queues are examined for cyclic waits; None: never.
     pub deadlock_scan: Option<SimDuration>,
     /// Keep a log entry of every pause and resume that a port receives.
     pub log_pauses: bool,
+}
+
+/// Counts of the lengths of the egress queues of all switch ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueWatch {
+    pub from: SimTime,
+    /// The first look at or behind this time is the last.
+    pub until: SimTime,
+    pub every: SimDuration,
+    /// The counts so far are kept at multiples of this time, and at the end.
+    pub report: SimDuration,
 }
 
 #[derive(Clone, Debug)]
@@ -400,6 +413,44 @@ pub enum CcSpec {
     Dcqcn(DcqcnSpec),
     Timely(TimelySpec),
     Hpcc(HpccSpec),
+}
+
+impl CcSpec {
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            CcSpec::None => None,
+            CcSpec::Dcqcn(spec) => spec.window,
+            CcSpec::Timely(spec) => spec.window,
+            CcSpec::Hpcc(spec) => spec.window,
+        }
+    }
+
+    /// False: without congestion control there is no window.
+    pub fn set_window(&mut self, window: Window) -> bool {
+        match self {
+            CcSpec::None => return false,
+            CcSpec::Dcqcn(spec) => spec.window = Some(window),
+            CcSpec::Timely(spec) => spec.window = Some(window),
+            CcSpec::Hpcc(spec) => spec.window = Some(window),
+        }
+        true
+    }
+
+    pub fn base_rtt(&self) -> Option<SimDuration> {
+        match self {
+            CcSpec::Hpcc(spec) => Some(spec.base_rtt),
+            _ => None,
+        }
+    }
+
+    /// False: the congestion control knows no base RTT.
+    pub fn set_base_rtt(&mut self, rtt: SimDuration) -> bool {
+        match self {
+            CcSpec::Hpcc(spec) => spec.base_rtt = rtt,
+            _ => return false,
+        }
+        true
+    }
 }
 
 /// DCQCN reaction point.

@@ -125,6 +125,7 @@ fn incast() -> (Model, Results) {
         faults: Vec::new(),
         rules: Vec::new(),
         sample: None,
+        queue_watch: None,
         deadlock_scan: Some(SimDuration::from_ms(1)),
         log_pauses: false,
     };

@@ -78,6 +78,7 @@ impl<'m> Sim<'m> {
             pause_log: Vec::new(),
             series: Vec::new(),
             sample_base: Default::default(),
+            watch: None,
             faults_left: model.faults.len(),
             tap: None,
             wire: Wire::new(model),
@@ -475,6 +476,7 @@ impl<'m> Sim<'m> {
         if let Some(every) = model.sample {
             self.schedule(every.ps(), Kind::Sample, 0);
         }
+        self.start_watch();
     }
 }
 

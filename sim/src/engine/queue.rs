@@ -47,7 +47,7 @@ pub enum Kind {
     Watchdog = 10,
     /// Look for queues that wait for each other.
     DeadlockScan = 11,
-    /// Take a sample of the time series.
+    /// Take a sample of the time series (entity 0) or of the lengths of queues (1).
     Sample = 12,
     /// A frame that a rule held back goes on.
     Release = 13,

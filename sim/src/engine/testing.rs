@@ -173,6 +173,7 @@ pub(crate) fn star(hosts: u32, nic: NicProfile, switch: SwitchProfile) -> Model 
         faults: Vec::new(),
         rules: Vec::new(),
         sample: None,
+        queue_watch: None,
         deadlock_scan: None,
         log_pauses: true,
     }

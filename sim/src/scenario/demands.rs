@@ -24,6 +24,8 @@ pub(super) struct Wanted {
     pub(super) dst_port: Option<u32>,
     pub(super) sport: Option<u16>,
     pub(super) first_psn: Option<u32>,
+    /// The flow as written, for what it has of its own.
+    pub(super) own: Option<RawFlow>,
 }
 
 impl Wanted {
@@ -38,6 +40,7 @@ impl Wanted {
             dst_port: None,
             sport: None,
             first_psn: None,
+            own: None,
         }
     }
 }
@@ -227,6 +230,7 @@ fn listed(t: &Sp<RawTraffic>, context: &Context<'_>, mistakes: &mut Mistakes) ->
             dst_port: port(&flow.dst_port, &flow.dst, dst, context, mistakes),
             sport: flow.sport.given(),
             first_psn: first_psn(&flow.first_psn, mistakes),
+            own: Some(flow.value.clone()),
         });
     }
     if t.flow.as_ref().is_some_and(Vec::is_empty) {

@@ -17,9 +17,19 @@ pub(super) struct Nic {
     dcqcn: DcqcnSpec,
     timely: TimelySpec,
     hpcc: HpccSpec,
+    /// Windows scale with the rate.
+    window_variable: bool,
 }
 
 impl Nic {
+    /// A window of a flow's own.
+    pub(super) fn window(&self, bytes: Bytes) -> Window {
+        Window {
+            bytes: bytes.0,
+            variable: self.window_variable,
+        }
+    }
+
     pub(super) fn congestion_control(&self, cc: RawCc) -> CcSpec {
         match cc {
             RawCc::None => CcSpec::None,
@@ -44,9 +54,10 @@ pub(super) fn nic(
     let rx_xon = raw.rx_xon.get_or(Bytes(rx_xoff.0 / 2));
     check_order(&raw.rx_xoff, rx_xoff, "rx_buffer", rx_buffer, mistakes);
     check_order(&raw.rx_xon, rx_xon, "rx_xoff", rx_xoff, mistakes);
+    let window_variable = raw.window_variable.get_or(false);
     let window = raw.window.get_or(OrOff(None)).0.map(|w| Window {
         bytes: w.0,
-        variable: raw.window_variable.get_or(false),
+        variable: window_variable,
     });
     if let Some(zero) = raw.window.as_ref().filter(|w| w.0 == Some(Bytes(0))) {
         mistakes.at(zero, "a window of zero bytes", "use \"off\" for no window");
@@ -79,6 +90,7 @@ pub(super) fn nic(
         dcqcn: dcqcn(&raw.dcqcn, window, mistakes),
         timely,
         hpcc: hpcc(&raw.hpcc, window),
+        window_variable,
     }
 }
 

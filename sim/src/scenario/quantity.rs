@@ -155,6 +155,7 @@ scalars! {
     Quanta => "Quanta";
     Auto<T> => "Auto", T;
     OrOff<T> => "OrOff", T;
+    OrHpcc<T> => "OrHpcc", T;
 }
 
 fn parse<T: FromStr<Err = E>, E: fmt::Display>(text: &str) -> Result<T, String> {
@@ -428,6 +429,32 @@ impl<T: Scalar> Scalar for OrOff<T> {
 
     fn schema() -> Schema {
         json_schema!({ "anyOf": [{ "const": "off" }, T::schema()] })
+    }
+}
+
+/// A value, or the rule of the HPCC ns-3 simulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OrHpcc<T> {
+    HpccNs3,
+    Value(T),
+}
+
+impl<T: Scalar> Scalar for OrHpcc<T> {
+    const EXPECTED: &'static str = T::EXPECTED;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "hpcc-ns3" => Ok(OrHpcc::HpccNs3),
+            _ => T::from_text(text).map(OrHpcc::Value),
+        }
+    }
+
+    fn from_number(text: &str) -> Result<Self, String> {
+        T::from_number(text).map(OrHpcc::Value)
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "anyOf": [{ "const": "hpcc-ns3" }, T::schema()] })
     }
 }
 

@@ -1,5 +1,8 @@
 //! `config.txt`: words in pairs of key and value.
 
+use super::dialect::{
+    Clue, Dialect, FORK_KEYS, Use, attribute, fork_key, looks_like_key, watches,
+};
 use super::text::{Source, Word, closest, decimal, rate};
 use crate::plan::Diagnostic;
 use crate::time::{SimDuration, SimTime};
@@ -8,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// How many values a key takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Takes {
+pub(super) enum Takes {
     One,
     /// Time, node, node.
     Three,
@@ -80,7 +83,8 @@ pub(super) enum CcMode {
 /// `LINK_DOWN`.
 #[derive(Clone, Debug)]
 pub(super) struct LinkDown {
-    pub(super) at_us: u64,
+    /// Absolute.
+    pub(super) at: SimTime,
     pub(super) a: u32,
     pub(super) b: u32,
     pub(super) span: std::ops::Range<usize>,
@@ -92,8 +96,19 @@ pub(super) struct EcnMaps {
     pub(super) kmin: BTreeMap<u64, Bytes>,
     pub(super) kmax: BTreeMap<u64, Bytes>,
     pub(super) pmax: BTreeMap<u64, Probability>,
-    /// Where the maps are, for messages about them.
-    pub(super) span: std::ops::Range<usize>,
+    /// The same for every rate, instead of maps.
+    pub(super) all: Option<(Bytes, Bytes, Probability)>,
+    /// Where the maps are, in this order, for messages about them.
+    pub(super) spans: [std::ops::Range<usize>; 3],
+}
+
+/// How queues of switches are watched.
+#[derive(Clone, Debug)]
+pub(super) struct QueueMonitor {
+    pub(super) file: String,
+    /// Absolute.
+    pub(super) start: SimTime,
+    pub(super) end: SimTime,
 }
 
 /// The values of a configuration, with the reference's defaults for absent keys.
@@ -102,13 +117,33 @@ pub(super) struct Config {
     pub(super) topology_file: String,
     pub(super) flow_file: String,
     pub(super) trace_file: Option<String>,
+    /// Where events of traced nodes go. None: they are not asked for.
+    pub(super) trace_output: Option<String>,
     pub(super) fct_file: String,
     pub(super) pfc_file: String,
-    /// Absolute.
-    pub(super) stop: SimTime,
+    pub(super) queue_monitor: Option<QueueMonitor>,
+    /// Absolute. None: never.
+    pub(super) stop: Option<SimTime>,
+    pub(super) seed: u64,
     pub(super) payload: u32,
     pub(super) enable_qcn: bool,
+    /// Pauses stop senders.
     pub(super) pause: bool,
+    pub(super) enable_pfc: bool,
+    /// IRN: selective repeat with a window.
+    pub(super) irn: bool,
+    pub(super) nak_interval: SimDuration,
+    /// Packets per ACK.
+    pub(super) ack_every: u32,
+    /// Real CNPs, at most one per this time, instead of a flag on ACKs.
+    pub(super) cnp_interval: Option<SimDuration>,
+    pub(super) byte_counter: Option<u64>,
+    /// Absolute times from and to which hosts of ns3-rdma are there.
+    pub(super) apps: Option<(SimTime, SimTime)>,
+    /// Flows are spread over paths.
+    pub(super) ecmp: bool,
+    pub(super) ecmp_span: std::ops::Range<usize>,
+    pub(super) tcp_flow_file: Option<String>,
     pub(super) cc: CcMode,
     pub(super) alpha_interval: SimDuration,
     pub(super) decrease_interval: SimDuration,
@@ -148,12 +183,23 @@ impl Config {
 struct Values<'a> {
     source: Source<'a>,
     words: BTreeMap<&'static str, Vec<Word<'a>>>,
+    /// Where the keys are.
+    keys: BTreeMap<&'static str, Word<'a>>,
     notes: Vec<String>,
     errors: Vec<Diagnostic>,
+    /// Which member of the family this is, if its keys tell.
+    clue: Option<Clue>,
 }
 
-/// Reads `config.txt`. Returns what the user should know besides.
-pub(super) fn parse(source: Source<'_>) -> Result<(Config, Vec<String>), Vec<Diagnostic>> {
+/// A configuration with what its keys tell of its dialect, and what the user should know besides.
+pub(super) struct Parsed {
+    pub(super) config: Config,
+    pub(super) clue: Option<Clue>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads `config.txt`.
+pub(super) fn parse(source: Source<'_>) -> Result<Parsed, Vec<Diagnostic>> {
     let mut v = scan(source);
     if v.words.is_empty() {
         let message = format!("{} is empty: expected lines of `KEY value`", source.file);
@@ -161,40 +207,51 @@ pub(super) fn parse(source: Source<'_>) -> Result<(Config, Vec<String>), Vec<Dia
             .insert(0, source.error(0..0, message, "no key here", None));
         return Err(v.errors);
     }
+    v.tell_dialect();
+    v.refuse_forks();
     let config = v.config();
     v.remark(&config);
     if v.errors.is_empty() {
-        Ok((config, v.notes))
+        Ok(Parsed {
+            config,
+            clue: v.clue,
+            notes: v.notes,
+        })
     } else {
         Err(v.errors)
     }
 }
 
-/// Sorts the words by key. The text behind a value and unknown keys are skipped to the line's end.
+/// A key of any member of the family, under its own name.
+fn known(word: &str) -> Option<(&'static str, Takes)> {
+    let word = attribute(word).unwrap_or(word);
+    let original = KEYS.iter().find(|(key, _)| *key == word).copied();
+    original.or_else(|| fork_key(word).map(|k| (k.name, k.takes)))
+}
+
+/// Sorts the words by key. The text behind a value is skipped to the line's end, as is what does
+/// not look like a key. What does, and is none, might change results: that is refused.
 fn scan(source: Source<'_>) -> Values<'_> {
     let mut v = Values {
         source,
         words: BTreeMap::new(),
+        keys: BTreeMap::new(),
         notes: Vec::new(),
         errors: Vec::new(),
+        clue: None,
     };
-    let known = |text: &str| KEYS.iter().find(|(key, _)| *key == text);
     let mut words = source.words().peekable();
     let mut skip_to = 0;
     while let Some(word) = words.next() {
-        let Some(&(key, takes)) = known(word.text) else {
-            if word.at >= skip_to {
-                let rest = &source.text[word.at..];
-                skip_to = word.at + rest.find('\n').unwrap_or(rest.len());
-                if !word.text.starts_with(['#', '{']) {
-                    v.notes.push(unknown_key(source, word));
-                }
-            }
-            continue;
-        };
         if word.at < skip_to {
             continue;
         }
+        let Some((key, takes)) = known(word.text) else {
+            let rest = &source.text[word.at..];
+            skip_to = word.at + rest.find('\n').unwrap_or(rest.len());
+            v.unknown_key(word);
+            continue;
+        };
         let mut values: Vec<Word<'_>> = Vec::new();
         let mut wanted = match takes {
             Takes::One | Takes::Pairs => 1,
@@ -216,27 +273,110 @@ fn scan(source: Source<'_>) -> Values<'_> {
         }
         if values.len() == wanted {
             v.words.insert(key, values);
+            v.keys.insert(key, word);
         }
     }
     v
 }
 
-fn unknown_key(source: Source<'_>, word: Word<'_>) -> String {
-    let place = format!("{}:{}", source.file, source.line(word.at));
-    let hint = closest(word.text, KEYS.iter().map(|(key, _)| *key))
-        .map(|key| format!("; did you mean `{key}`?"))
-        .unwrap_or_default();
-    format!("{place}: unknown key `{}` is ignored{hint}", word.text)
-}
-
 impl<'a> Values<'a> {
+    /// A word where a key may stand. Comments are passed over, and so is what only names or times
+    /// something that is watched; anything else could change results.
+    fn unknown_key(&mut self, word: Word<'a>) {
+        let names = || {
+            let forks = FORK_KEYS.iter().map(|k| k.name);
+            KEYS.iter().map(|(key, _)| *key).chain(forks)
+        };
+        let near = closest(word.text, names());
+        if !looks_like_key(word.text) && near.is_none() {
+            return;
+        }
+        let name = word.text;
+        if watches(name) && near.is_none() {
+            let place = format!("{}:{}", self.source.file, self.source.line(word.at));
+            self.notes
+                .push(format!("{place}: `{name}` is not known; nothing is written for it"));
+            return;
+        }
+        let help = match near {
+            Some(key) => format!("did you mean `{key}`?"),
+            None => "no program of the family that xoff knows reads it: remove the line if it \
+                     changes nothing"
+                .to_owned(),
+        };
+        let message = format!("unknown key `{name}`: xoff cannot tell what it changes");
+        self.errors
+            .push(self.source.error(word.span(), message, "no such key", Some(help)));
+    }
+
+    /// The first key of a fork tells which one it is.
+    fn tell_dialect(&mut self) {
+        let own = FORK_KEYS.iter().filter(|k| k.of != Dialect::Hpcc);
+        let told = own.filter_map(|k| Some((k.of, *self.keys.get(k.name)?))).next();
+        let attributes = self.keys.values().filter(|w| w.text.starts_with("ns3::"));
+        let attribute = attributes.min_by_key(|w| w.at).map(|w| (Dialect::SimAi, *w));
+        self.clue = told
+            .or(attribute)
+            .map(|(dialect, word)| Clue::at(dialect, self.source, word, word.text));
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.clue.as_ref().map_or(Dialect::Hpcc, |c| c.dialect)
+    }
+
+    /// Values of keys of forks that cannot be honoured.
+    fn refuse_forks(&mut self) {
+        for key in &FORK_KEYS {
+            let Some(value) = self.words.get(key.name).and_then(|w| w.first()).copied() else {
+                continue;
+            };
+            match key.does {
+                Use::Only(only, why) if value.text != only => {
+                    let same = decimal(value.text, 1).is_some_and(|v| decimal(only, 1) == Some(v));
+                    if !same {
+                        let name = key.name;
+                        let message = format!("{name} {} is not supported: {why}", value.text);
+                        self.error(name, message, &format!("xoff can run {name} {only}"));
+                    }
+                }
+                Use::Output => {
+                    let note = format!("{}: no such file is written", key.name);
+                    self.notes.push(note);
+                }
+                _ => {}
+            }
+        }
+        if self.dialect() == Dialect::Ns3Rdma && !self.words.contains_key("SEND_IN_CHUNKS") {
+            let help = "ns3-rdma sends in chunks unless told otherwise, which xoff does not: add \
+                        `SEND_IN_CHUNKS 0`";
+            self.error("SEND_IN_CHUNKS", "SEND_IN_CHUNKS is missing", help);
+        }
+        self.check_load_balancing();
+    }
+
+    fn check_load_balancing(&mut self) {
+        let mode = self.number("LB_MODE", 0u32);
+        let name = match mode {
+            0 => return,
+            2 => "DRILL",
+            3 => "CONGA",
+            6 => "LetFlow",
+            9 => "ConWeave",
+            _ => "unknown",
+        };
+        let message =
+            format!("LB_MODE {mode} ({name}) is not supported: flows are spread by ECMP only");
+        self.error("LB_MODE", message, "xoff can run LB_MODE 0 (ECMP)");
+    }
+
     fn config(&mut self) -> Config {
         let cc = self.cc_mode();
         let enable_qcn = self.flag("ENABLE_QCN", true);
         let rate_bound = self.flag("RATE_BOUND", true);
         let dcqcn = cc == CcMode::Dcqcn && enable_qcn && rate_bound;
         let reacts = rate_bound && (enable_qcn || cc != CcMode::Dcqcn);
-        let (has_win, var_win) = (self.flag("HAS_WIN", true), self.flag("VAR_WIN", false));
+        let older = self.dialect() == Dialect::Ns3Rdma;
+        let (has_win, var_win) = (self.flag("HAS_WIN", !older), self.flag("VAR_WIN", false));
         if !rate_bound && has_win && var_win {
             let help = "use RATE_BOUND 1, or VAR_WIN 0 for a fixed window alone";
             self.error(
@@ -245,23 +385,46 @@ impl<'a> Values<'a> {
                 help,
             );
         }
-        self.check_ack_interval();
+        let ack_every = self.ack_every(older);
+        let stop = self.stop();
         Config {
             topology_file: self.required_text("TOPOLOGY_FILE"),
             flow_file: self.required_text("FLOW_FILE"),
             trace_file: self.text("TRACE_FILE").map(str::to_owned),
+            trace_output: self.trace_output(),
             fct_file: self.text("FCT_OUTPUT_FILE").unwrap_or("fct.txt").to_owned(),
             pfc_file: self.text("PFC_OUTPUT_FILE").unwrap_or("pfc.txt").to_owned(),
-            stop: SimTime::from_ps(self.scaled("SIMULATOR_STOP_TIME", 1_000_000_000_000, "3.01")),
+            queue_monitor: self.queue_monitor(),
+            stop,
+            seed: self.number("RANDOM_SEED", 1u64),
             payload: self.payload(),
             enable_qcn,
-            pause: self.scaled("PAUSE_TIME", 1_000, "5") >= 1_000,
+            pause: self.scaled("PAUSE_TIME", 1_000, "5") >= 1_000 && self.flag("ENABLE_PFC", true),
+            enable_pfc: self.flag("ENABLE_PFC", true),
+            irn: self.flag("ENABLE_IRN", false),
+            nak_interval: self.interval("ns3::RdmaHw::NACKGenerationInterval", Some("500")),
+            ack_every,
+            cnp_interval: older.then(|| self.interval("CNP_INTERVAL", Some("50"))),
+            byte_counter: self.words.contains_key("BYTE_COUNTER").then(|| {
+                self.parsed("BYTE_COUNTER", None, "a number of bytes above zero", |t| {
+                    t.parse().ok().filter(|n| *n > 0)
+                })
+            }),
+            apps: older.then(|| self.apps()),
+            ecmp: !older || self.flag("FLOW_LEVEL_ECMP", false),
+            ecmp_span: self.span("FLOW_LEVEL_ECMP"),
+            tcp_flow_file: self.text("TCP_FLOW_FILE").map(str::to_owned),
             cc,
             alpha_interval: self.interval("ALPHA_RESUME_INTERVAL", Some("55")),
             decrease_interval: self.interval("RATE_DECREASE_INTERVAL", Some("4")),
             rp_timer: self.interval("RP_TIMER", if dcqcn { None } else { Some("1500") }),
             clamp_target: self.flag("CLAMP_TARGET_RATE", false),
-            g_q16: self.fraction_q16("EWMA_GAIN", if dcqcn { None } else { Some("0.0625") }),
+            g_q16: match older {
+                true => self.fraction_q16("DCTCP_GAIN", Some("0.0625")),
+                false => {
+                    self.fraction_q16("EWMA_GAIN", if dcqcn { None } else { Some("0.0625") })
+                }
+            },
             fast_recovery: self.number("FAST_RECOVERY_TIMES", 5),
             rate_ai: self.rate("RATE_AI", if reacts { None } else { Some("5Mb/s") }),
             rate_hai: self.rate("RATE_HAI", if reacts { None } else { Some("50Mb/s") }),
@@ -287,17 +450,6 @@ impl<'a> Values<'a> {
 
     /// Says which keys change nothing here although their values ask for something.
     fn remark(&mut self, config: &Config) {
-        if self.number("ENABLE_TRACE", 1u32) != 0 {
-            self.notes
-                .push("ENABLE_TRACE: no packet trace is written".to_owned());
-        }
-        let monitored = self
-            .number("QLEN_MON_START", 2_000_000_000u64)
-            .saturating_mul(1_000);
-        if self.text("QLEN_MON_FILE").is_some() && monitored < config.stop.ps() {
-            self.notes
-                .push("QLEN_MON_FILE: no queue monitor file is written".to_owned());
-        }
         if self.text("USE_DYNAMIC_PFC_THRESHOLD") == Some("0") {
             let note = "USE_DYNAMIC_PFC_THRESHOLD 0: thresholds are dynamic all the same, \
                         as in the reference";
@@ -387,8 +539,15 @@ impl<'a> Values<'a> {
         self.parsed(key, Some(&default), "a whole number", |t| t.parse().ok())
     }
 
+    /// Attributes of ns-3 are words.
     fn flag(&mut self, key: &str, default: bool) -> bool {
-        self.number(key, u32::from(default)) != 0
+        let default = u32::from(default).to_string();
+        let number: u32 = self.parsed(key, Some(&default), "0 or 1", |t| match t {
+            "true" => Some(1),
+            "false" => Some(0),
+            _ => t.parse().ok(),
+        });
+        number != 0
     }
 
     fn scaled(&mut self, key: &str, scale: u64, default: &str) -> u64 {
@@ -444,29 +603,93 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// The reference resets its counter of unacknowledged bytes with every packet, so that any
-    /// interval soon means one ACK per packet; zero would stop every flow.
-    fn check_ack_interval(&mut self) {
-        match self.parsed("L2_ACK_INTERVAL", None, "a number of bytes", |t| {
-            t.parse::<u64>().ok()
-        }) {
-            0 if self.text("L2_ACK_INTERVAL") == Some("0") => {
-                let help = "1 acknowledges every packet";
-                self.error(
-                    "L2_ACK_INTERVAL",
-                    "L2_ACK_INTERVAL 0: no flow could finish",
-                    help,
-                );
-            }
-            0 | 1 => {}
-            n => {
-                let note = format!(
-                    "L2_ACK_INTERVAL {n}: every packet is acknowledged, as in the reference after \
-                     its first {n} bytes"
-                );
-                self.notes.push(note);
-            }
+    /// Packets per ACK. The original resets its counter of unacknowledged bytes with every packet,
+    /// so that any interval soon means one ACK per packet; zero would stop every flow. Its ancestor
+    /// counts packets.
+    fn ack_every(&mut self, older: bool) -> u32 {
+        let what = "a whole number above zero, below 2^31";
+        let valid = |t: &str| t.parse::<u32>().ok().filter(|n| *n < 1 << 31);
+        let n = self.parsed("L2_ACK_INTERVAL", None, what, valid);
+        if n == 0 && self.text("L2_ACK_INTERVAL") == Some("0") {
+            let help = "1 acknowledges every packet";
+            let message = "L2_ACK_INTERVAL 0: no flow could finish";
+            self.error("L2_ACK_INTERVAL", message, help);
         }
+        if older {
+            return n.max(1);
+        }
+        if n > 1 {
+            let note = format!(
+                "L2_ACK_INTERVAL {n}: every packet is acknowledged, as in the reference after its \
+                 first {n} bytes"
+            );
+            self.notes.push(note);
+        }
+        1
+    }
+
+    /// When the simulation stops. conweave's stops 10 s after the last flow may start.
+    fn stop(&mut self) -> Option<SimTime> {
+        let generated = self.words.contains_key("FLOWGEN_STOP_TIME");
+        if generated && !self.words.contains_key("SIMULATOR_STOP_TIME") {
+            let last = self.seconds("FLOWGEN_STOP_TIME", "2.5")?;
+            return Some(last + SimDuration::from_ms(10_000));
+        }
+        self.seconds("SIMULATOR_STOP_TIME", "3.01")
+    }
+
+    /// A time in seconds. None: later than anything that can be simulated, as
+    /// `40000000000000.00` is.
+    fn seconds(&mut self, key: &str, default: &str) -> Option<SimTime> {
+        let ps = self.parsed(key, Some(default), "a number of seconds", |t| {
+            let ps = decimal(t, 1_000_000_000_000);
+            let number = t.parse::<f64>().is_ok_and(|v| v.is_finite() && v >= 0.0);
+            number.then_some(ps)
+        });
+        ps.map(SimTime::from_ps)
+    }
+
+    /// Nanoseconds as a time.
+    fn nanoseconds(&mut self, key: &str, default: u64) -> SimTime {
+        let ns = self.number(key, default);
+        SimTime::from_ps(ns.saturating_mul(1_000).min(u64::MAX / 2))
+    }
+
+    /// Forks other than astra-sim write the state of their buffers in formats of their own.
+    fn queue_monitor(&mut self) -> Option<QueueMonitor> {
+        let (start, end) = (
+            self.nanoseconds("QLEN_MON_START", 2_000_000_000),
+            self.nanoseconds("QLEN_MON_END", 2_100_000_000),
+        );
+        let file = self.text("QLEN_MON_FILE")?;
+        let same = matches!(
+            self.dialect(),
+            Dialect::Hpcc | Dialect::Datacenter | Dialect::AstraSim
+        );
+        if !same {
+            let name = self.dialect().name();
+            self.notes
+                .push(format!("QLEN_MON_FILE: the file of {name} is not written"));
+            return None;
+        }
+        Some(QueueMonitor {
+            file: file.to_owned(),
+            start,
+            end,
+        })
+    }
+
+    fn trace_output(&mut self) -> Option<String> {
+        let on = self.number("ENABLE_TRACE", 1u32) != 0;
+        self.text("TRACE_OUTPUT_FILE")
+            .filter(|_| on && self.dialect() != Dialect::Ns3Rdma)
+            .map(str::to_owned)
+    }
+
+    fn apps(&mut self) -> (SimTime, SimTime) {
+        let never = SimTime::from_ps(u64::MAX / 2);
+        let start = self.seconds("APP_START_TIME", "1.0").unwrap_or(never);
+        (start, self.seconds("APP_STOP_TIME", "9.0").unwrap_or(never))
     }
 
     fn back_to_zero(&mut self) -> bool {
@@ -492,8 +715,11 @@ impl<'a> Values<'a> {
             return None;
         };
         let span = self.span("LINK_DOWN");
+        let from = self
+            .seconds("FLOWGEN_START_TIME", "2")
+            .unwrap_or(SimTime::ZERO);
         (at_us > 0).then_some(LinkDown {
-            at_us: at_us.into(),
+            at: from + SimDuration::from_us(at_us.into()),
             a,
             b,
             span,
@@ -505,11 +731,19 @@ impl<'a> Values<'a> {
         let kmin = self.map("KMIN_MAP", "a size in kilobytes", kilobytes);
         let kmax = self.map("KMAX_MAP", "a size in kilobytes", kilobytes);
         let pmax = self.map("PMAX_MAP", "a probability from 0 to 1", probability);
-        let span = ["KMIN_MAP", "KMAX_MAP", "PMAX_MAP"]
-            .map(|key| self.span(key))
-            .into_iter()
-            .find(|s| !s.is_empty())
-            .unwrap_or(0..0);
+        let spans = ["KMIN_MAP", "KMAX_MAP", "PMAX_MAP"].map(|key| self.span(key));
+        let all = (self.dialect() == Dialect::Ns3Rdma).then(|| {
+            // Counted there in frames of 1,030 bytes.
+            let frames = |n: u32| Bytes(u64::from(n) * 1_030);
+            let (kmin, kmax) = (self.number("KMIN", 60), self.number("KMAX", 60));
+            if kmin > kmax {
+                let help = "packets are marked from KMIN on, up to KMAX";
+                self.error("KMIN", format!("KMIN {kmin} is above KMAX {kmax}"), help);
+            }
+            let what = "a probability from 0 to 1";
+            let pmax = self.parsed("PMAX", Some("1"), what, probability);
+            (frames(kmin), frames(kmax), pmax)
+        });
         for (rate, low) in &kmin {
             if kmax.get(rate).is_some_and(|high| high < low) {
                 let message = format!("at {rate} bit/s, KMIN {low:?} is above KMAX");
@@ -524,7 +758,8 @@ impl<'a> Values<'a> {
             kmin,
             kmax,
             pmax,
-            span,
+            all,
+            spans,
         }
     }
 

@@ -168,6 +168,24 @@ pub(in crate::scenario) struct RawFlow {
     /// UDP source port. Default: from the flow's number.
     #[serde(default)]
     pub(in crate::scenario) sport: Option<Sp<u16>>,
+    /// UDP destination port, with fixed framing. Default: 4791, that of RoCEv2.
+    #[serde(default)]
+    pub(in crate::scenario) dport: Option<Sp<u16>>,
+    /// Group under which the flow is reported. Default: that of the traffic.
+    #[serde(default)]
+    pub(in crate::scenario) group: Option<Sp<String>>,
+    /// Priority, with the DSCP and PCP that follow from it. Default: the traffic's marking.
+    #[serde(default)]
+    pub(in crate::scenario) priority: Option<Sp<Priority>>,
+    /// Marking of ACKs and NAKs. Default: the traffic's, or that of the flow's data.
+    #[serde(default)]
+    pub(in crate::scenario) ack: Option<Sp<RawMarking>>,
+    /// Bound of bytes in flight under congestion control. Default: that of the NIC.
+    #[serde(default)]
+    pub(in crate::scenario) window: Option<Sp<Bytes>>,
+    /// RTT of the empty path, under HPCC. Default: that of the NIC.
+    #[serde(default)]
+    pub(in crate::scenario) base_rtt: Option<Sp<SimDuration>>,
     /// PSN of the first packet. Default: the traffic's `first_psn`.
     #[serde(default)]
     pub(in crate::scenario) first_psn: Option<Sp<u32>>,
