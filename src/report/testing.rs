@@ -176,6 +176,7 @@ pub(crate) fn plan() -> (Plan, Vec<Results>) {
         report: ReportSpec::default(),
         agreements: Vec::new(),
         hash: "0123456789abcdef".to_owned(),
+        files: None,
     };
     (plan, vec![with, without])
 }

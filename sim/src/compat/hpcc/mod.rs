@@ -23,7 +23,7 @@ mod trace;
 pub use dialect::Dialect;
 pub use export::scenario_text;
 pub use output::{Files, ecmp_hash, node_ip, standalone};
-pub use trace::TraceWriter;
+pub use trace::{TraceWriter, traced_ports};
 
 use crate::model::Model;
 use crate::plan::Diagnostic;

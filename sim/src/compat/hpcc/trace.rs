@@ -28,13 +28,13 @@ pub struct TraceWriter<'a, W> {
     out: W,
 }
 
-impl<'a, W: Write> TraceWriter<'a, W> {
-    /// The ports of the traced nodes.
-    pub fn ports(model: &Model, nodes: &[NodeId]) -> Vec<PortId> {
-        let fabric = Fabric::new(model);
-        nodes.iter().flat_map(|n| fabric.node_ports(*n)).collect()
-    }
+/// The ports of traced nodes.
+pub fn traced_ports(model: &Model, nodes: &[NodeId]) -> Vec<PortId> {
+    let fabric = Fabric::new(model);
+    nodes.iter().flat_map(|n| fabric.node_ports(*n)).collect()
+}
 
+impl<'a, W: Write> TraceWriter<'a, W> {
     /// Writes the header.
     pub fn new(model: &'a Model, files: &'a Files, mut out: W) -> io::Result<Self> {
         let ports = Fabric::new(model).ports;
