@@ -121,7 +121,11 @@ impl<'a> Places<'a> {
         let several = chosen.len() > 1;
         let place = |(plan, case): &(usize, &Case)| {
             let Loaded { plan, dir, .. } = &loaded[*plan];
-            let labels: Vec<String> = case.labels.iter().map(|(a, l)| format!("{a}={l}")).collect();
+            let labels: Vec<String> = case
+                .labels
+                .iter()
+                .map(|(a, l)| format!("{a}={l}"))
+                .collect();
             let sub = match several {
                 true => subdirectory(&plan.name, &labels.join(",")),
                 false => PathBuf::new(),
@@ -135,7 +139,8 @@ impl<'a> Places<'a> {
         };
         let cases: Vec<Option<Place<'_>>> = chosen.iter().map(place).collect();
         if args.out.is_some() && cases.iter().all(Option::is_none) {
-            let text = "--out: nothing is written there; a scenario's [simulation.hpcc] names files";
+            let text =
+                "--out: nothing is written there; a scenario's [simulation.hpcc] names files";
             return Err(Error::Message(text.to_owned()));
         }
         Ok(Places { cases })
@@ -176,7 +181,11 @@ impl<'a> Places<'a> {
         let results = engine::run_tapped(&case.model, &ports, &mut sink, progress);
         match failed {
             Some(error) => Err(fail(error)),
-            None => writer.finish().and_then(Output::commit).map_err(fail).map(|()| results),
+            None => writer
+                .finish()
+                .and_then(Output::commit)
+                .map_err(fail)
+                .map(|()| results),
         }
     }
 
@@ -210,7 +219,9 @@ impl Place<'_> {
     /// The simulator's own configurations name files from one directory up (`mix/fct.txt` in
     /// `mix/config.txt`).
     fn is_own_directory(&self, name: &Path) -> bool {
-        let parent = name.parent().filter(|p| name.is_relative() && !p.as_os_str().is_empty());
+        let parent = name
+            .parent()
+            .filter(|p| name.is_relative() && !p.as_os_str().is_empty());
         let dir = if self.dir.as_os_str().is_empty() {
             Path::new(".")
         } else {

@@ -16,7 +16,11 @@ pub(super) fn queue_watch(raw: &RawHpccFiles, mistakes: &mut Mistakes) -> Option
     let from = raw.qlen_from.get_or(SimDuration::ZERO);
     let until = raw.qlen_until.get_or(SimDuration::from_ms(100));
     if let Some(given) = raw.qlen_until.as_ref().filter(|_| until < from) {
-        mistakes.at(given, format!("qlen_until is before qlen_from ({from})"), "");
+        mistakes.at(
+            given,
+            format!("qlen_until is before qlen_from ({from})"),
+            "",
+        );
     }
     raw.qlen.as_ref()?;
     Some(QueueWatch {
@@ -35,7 +39,11 @@ pub(super) fn files(
 ) -> Option<Files> {
     let wanted = [&raw.fct, &raw.pfc, &raw.qlen, &raw.trace];
     for empty in wanted.into_iter().flatten().filter(|f| f.is_empty()) {
-        mistakes.at(empty, "a file without a name", "leave the key out for no file");
+        mistakes.at(
+            empty,
+            "a file without a name",
+            "leave the key out for no file",
+        );
     }
     let traced = traced(raw, nodes, mistakes);
     if wanted.iter().all(|f| f.is_none()) {

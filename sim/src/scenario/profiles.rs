@@ -288,7 +288,11 @@ fn lossless_groups(
         let groups = bits(stated);
         if let Some(pg) = (0..PRIORITIES).find(|pg| lossless[*pg] && groups >> pg & 1 == 0) {
             let message = format!("priority group {pg} sends pause but is not lossless");
-            mistakes.at(stated, message, "list it, or leave it out of pfc.priorities");
+            mistakes.at(
+                stated,
+                message,
+                "list it, or leave it out of pfc.priorities",
+            );
         }
         return std::array::from_fn(|pg| groups >> pg & 1 == 1);
     }
@@ -328,10 +332,10 @@ fn buffer(
     let names = ["alpha", "xoff"];
     let pause_limit =
         limit(&b.alpha, &b.xoff, names, mistakes).unwrap_or(Limit::Dynamic { num: 1, den: 8 });
-    let lossy_ingress =
-        b.lossy_ingress_alpha
-            .given()
-            .map_or(Limit::Unlimited, AsLimit::limit);
+    let lossy_ingress = b
+        .lossy_ingress_alpha
+        .given()
+        .map_or(Limit::Unlimited, AsLimit::limit);
     let mut pgs = lossless.map(|lossless| PgSpec {
         lossless,
         reserve: if lossless {

@@ -125,6 +125,7 @@ pub(super) fn kind_name(kind: RawPattern) -> &'static str {
     match kind {
         RawPattern::Flows => "flows",
         RawPattern::Csv => "csv",
+        RawPattern::Htsim => "htsim",
         RawPattern::Incast => "incast",
         RawPattern::Permutation => "permutation",
         RawPattern::AllToAll => "all-to-all",

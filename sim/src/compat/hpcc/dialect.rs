@@ -105,7 +105,10 @@ pub(super) const FORK_KEYS: [ForkKey; 54] = [
     key(
         "CLAMP_TARGET_RATE_AFTER_TIMER",
         Ns3Rdma,
-        Only("0", "the target rate is clamped at every cut or at the first"),
+        Only(
+            "0",
+            "the target rate is clamped at every cut or at the first",
+        ),
     ),
     key("CNP_INTERVAL", Ns3Rdma, Read),
     key("DCTCP_GAIN", Ns3Rdma, Read),
@@ -171,7 +174,10 @@ pub(super) const FORK_KEYS: [ForkKey; 54] = [
     key(
         "ns3::RdmaHw::NicCoalesceMethod",
         SimAi,
-        Only("PER_QP", "each queue pair has a congestion control of its own"),
+        Only(
+            "PER_QP",
+            "each queue pair has a congestion control of its own",
+        ),
     ),
     key(
         "ns3::RdmaHw::NVLS_enable",
@@ -205,7 +211,10 @@ pub(super) fn fork_key(name: &str) -> Option<&'static ForkKey> {
 /// and the keys that they are.
 const ATTRIBUTES: [(&str, &str); 30] = [
     ("QbbNetDevice::QcnEnabled", "ENABLE_QCN"),
-    ("QbbNetDevice::DynamicThreshold", "USE_DYNAMIC_PFC_THRESHOLD"),
+    (
+        "QbbNetDevice::DynamicThreshold",
+        "USE_DYNAMIC_PFC_THRESHOLD",
+    ),
     ("QbbNetDevice::PauseTime", "PAUSE_TIME"),
     ("QbbNetDevice::QbbEnabled", "ENABLE_PFC"),
     ("SwitchNode::PfcEnabled", "ENABLE_PFC"),
@@ -222,7 +231,10 @@ const ATTRIBUTES: [(&str, &str); 30] = [
     ("RdmaHw::RateBound", "RATE_BOUND"),
     ("RdmaHw::TotalPauseTimes", "NIC_TOTAL_PAUSE_TIME"),
     ("MellanoxDcqcn::AlphaResumInterval", "ALPHA_RESUME_INTERVAL"),
-    ("MellanoxDcqcn::RateDecreaseInterval", "RATE_DECREASE_INTERVAL"),
+    (
+        "MellanoxDcqcn::RateDecreaseInterval",
+        "RATE_DECREASE_INTERVAL",
+    ),
     ("MellanoxDcqcn::ClampTargetRate", "CLAMP_TARGET_RATE"),
     ("MellanoxDcqcn::RPTimer", "RP_TIMER"),
     ("MellanoxDcqcn::EwmaGain", "EWMA_GAIN"),

@@ -96,9 +96,7 @@ fn bytes(b: Bytes) -> String {
 fn probability(p: Probability) -> String {
     let parts = p.parts();
     let decimal = |digits: usize| format!("{:.digits$}", parts as f64 / (1u64 << 32) as f64);
-    let same = |text: &String| {
-        text.parse().ok().and_then(Probability::from_fraction) == Some(p)
-    };
+    let same = |text: &String| text.parse().ok().and_then(Probability::from_fraction) == Some(p);
     let short = (1..=9).map(decimal).find(same);
     short.unwrap_or_else(|| format!("{parts}/4294967296"))
 }
@@ -173,6 +171,14 @@ fn wanted(out: &mut Text, model: &Model, files: &Files) {
 fn network(out: &mut Text, model: &Model) -> Result<(), String> {
     out.table("[topology]");
     out.key("kind", "explicit");
+    // What links have unless they say otherwise.
+    let usual = model.links.first();
+    out.key("cable", "0m");
+    if let Some(link) = usual {
+        out.key("rate", &rate(link.rate));
+        out.key("phy_delay", &time(link.delay()));
+        out.key("loss", &probability(link.loss));
+    }
     // Like neighbours share a table: a node's number is its place in the file.
     for run in model.nodes.chunk_by(|a, b| a.role == b.role) {
         let names: Vec<String> = run.iter().map(|n| quoted(&n.name)).collect();
@@ -189,10 +195,14 @@ fn network(out: &mut Text, model: &Model) -> Result<(), String> {
         out.table("[[link]]");
         out.key("a", name(link.a));
         out.key("b", name(link.b));
-        out.key("rate", &rate(link.rate));
-        out.key("cable", "0m");
-        out.key("phy_delay", &time(link.delay()));
-        if !link.loss.is_zero() {
+        let differs = |same: &dyn Fn(&LinkSpec) -> bool| !usual.is_some_and(same);
+        if differs(&|l| l.rate == link.rate) {
+            out.key("rate", &rate(link.rate));
+        }
+        if differs(&|l| l.delay() == link.delay()) {
+            out.key("phy_delay", &time(link.delay()));
+        }
+        if differs(&|l| l.loss == link.loss) {
             out.key("loss", &probability(link.loss));
         }
         if !joined.insert((link.a.min(link.b), link.a.max(link.b))) {
@@ -283,7 +293,12 @@ fn buffer(out: &mut Text, name: &str, s: &SwitchProfile) -> Result<(), String> {
     };
     let (key, text) = value(common)?;
     out.plain(&format!("lossy_{key}"), text);
-    for (i, queue) in b.queues.iter().enumerate().filter(|(_, q)| q.limit != common) {
+    for (i, queue) in b
+        .queues
+        .iter()
+        .enumerate()
+        .filter(|(_, q)| q.limit != common)
+    {
         let (key, text) = value(queue.limit)?;
         out.plain(&format!("queue.{i}"), format!("{{ {key} = {text} }}"));
     }
@@ -491,7 +506,11 @@ fn row(model: &Model, first: &FlowSpec, flow: &FlowSpec) -> String {
     if let Some(window) = window.filter(|w| Some(*w) != usual) {
         cells.push(format!("window = {}", quoted(&bytes(Bytes(window.bytes)))));
     }
-    if let Some(rtt) = flow.cc.base_rtt().filter(|r| Some(*r) != first.cc.base_rtt()) {
+    if let Some(rtt) = flow
+        .cc
+        .base_rtt()
+        .filter(|r| Some(*r) != first.cc.base_rtt())
+    {
         cells.push(format!("base_rtt = {}", quoted(&time(rtt))));
     }
     format!("{{ {} }}", cells.join(", "))
@@ -512,7 +531,10 @@ fn faults(out: &mut Text, model: &Model) -> Result<(), String> {
         out.table("[[fault]]");
         out.key("kind", "link-down");
         out.key("at", &time(fault.at.since(SimTime::ZERO)));
-        out.key("link", &format!("{}:{}#{number}", name(link.a), name(link.b)));
+        out.key(
+            "link",
+            &format!("{}:{}#{number}", name(link.a), name(link.b)),
+        );
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! `topology.txt`, `flow.txt` and `trace.txt`: counts followed by that many rows of numbers.
 
-use super::config::probability;
 use super::dialect::{Clue, Dialect};
 use super::text::{Reader, Row, Source, Word, decimal, rate, time};
+use super::values::probability;
 use crate::plan::Diagnostic;
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Probability};
@@ -526,19 +526,36 @@ mod tests {
         }
     }
 
-    fn read(topo: &str, flow: &str) -> Result<Vec<FlowRow>, Vec<String>> {
-        let text = |errors: Vec<Diagnostic>| errors.into_iter().map(|d| d.message).collect();
+    fn read_as(
+        dialect: Dialect,
+        topo: &str,
+        flow: &str,
+    ) -> Result<(Vec<FlowRow>, Option<Dialect>), Vec<String>> {
+        let text = |errors: Vec<Diagnostic>| -> Vec<String> {
+            errors.into_iter().map(|d| d.message).collect()
+        };
         let mut notes = Vec::new();
-        let topo = topology(source(topo), &mut notes).map_err(text)?;
-        flows(source(flow), &topo, &mut notes).map_err(text)
+        let (topology, _) = topology(source(topo), &mut notes).map_err(text)?;
+        let context = FlowContext {
+            topology: &topology,
+            dialect,
+            payload: 1_000,
+        };
+        let (rows, clue) = flows(source(flow), &context, &mut notes).map_err(text)?;
+        Ok((rows, clue.map(|c| c.dialect)))
+    }
+
+    fn read(topo: &str, flow: &str) -> Result<Vec<FlowRow>, Vec<String>> {
+        read_as(Dialect::Hpcc, topo, flow).map(|(rows, _)| rows)
     }
 
     const TOPO: &str = "3 1 2\n2\n0 2 100Gbps 1000ns 0\n1 2 400Gbps 0.001ms 1e-3\n";
 
     #[test]
     fn reads_rows_and_exact_times() {
-        let t = topology(source(TOPO), &mut Vec::new()).unwrap();
-        assert_eq!(t.is_switch, [false, false, true]);
+        let (t, clue) = topology(source(TOPO), &mut Vec::new()).unwrap();
+        assert!(clue.is_none());
+        assert_eq!([0, 1, 2].map(|n| t.is_switch(n)), [false, false, true]);
         assert_eq!(t.links[1].delay, SimDuration::from_us(1));
         assert_eq!(t.links[1].loss, Probability::ratio(1, 1_000));
         let rows = read(TOPO, "1\n0 1 3 100 5000000000 2.000040000").unwrap();
@@ -549,48 +566,113 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_columns_tells_the_layout() {
+        let one = |dialect, line: &str| {
+            let (rows, told) = read_as(dialect, TOPO, &format!("1\n{line}\n")).unwrap();
+            let row = &rows[0];
+            let ports = (row.src, row.dst, row.pg, row.dport);
+            (ports, row.bytes, row.start.ns(), told)
+        };
+        let start = 2_000_000_000;
+        let expected = ((0, 1, 3, Some(100)), 5, start, None);
+        assert_eq!(one(Dialect::Hpcc, "0 1 3 100 5 2"), expected);
+        let expected = ((0, 1, 3, None), 20_000, start, Some(Dialect::Conweave));
+        assert_eq!(one(Dialect::Hpcc, "0 1 3 20000 2"), expected);
+        let expected = ((0, 1, 3, Some(100)), 5, start, Some(Dialect::M3));
+        assert_eq!(one(Dialect::Hpcc, "77 0 1 3 100 5 2"), expected);
+        // ns3-rdma: packets, start and end.
+        let expected = ((0, 1, 3, None), 7_000, start, None);
+        assert_eq!(one(Dialect::Ns3Rdma, "0 1 3 7 2.0 9.5"), expected);
+    }
+
+    #[test]
+    fn first_lines_of_topologies_tell_the_dialect() {
+        let read = |text: &str| {
+            let (t, clue) = topology(source(text), &mut Vec::new()).unwrap();
+            (t.kinds, t.links.len(), clue.map(|c| c.dialect))
+        };
+        use NodeKind::{Host, NvSwitch, Switch};
+        let links = "0 2 25Gbps 1us 0\n1 2 25Gbps 1us 0\n";
+        let expected = (vec![Host, Host, Switch], 2, Some(Dialect::Datacenter));
+        assert_eq!(read(&format!("3 1 1 2\n2\n{links}")), expected);
+        assert_eq!(
+            read(&format!("3 1 1 2 25000000000 100000000000\n2\n{links}")),
+            expected
+        );
+        let gpus = "0 2 2880Gbps 25ns 0\n1 2 2880Gbps 25ns 0\n0 3 400Gbps 500ns 0\n\
+                    1 3 400Gbps 500ns 0\n";
+        let expected = (vec![Host, Host, NvSwitch, Switch], 4, Some(Dialect::SimAi));
+        assert_eq!(read(&format!("4 2 1 1 4 H100\n2 3\n{gpus}")), expected);
+        assert_eq!(read(&format!("4 2 1 1 4 X000 8\n2 3\n{gpus}")), expected);
+        // Switches may be none, their line empty.
+        assert_eq!(read("2 0 1\n\n0 1 1Gbps 1us 0\n").2, None);
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let cases = [
             ("", "1", "f.txt is empty: expected the number of nodes"),
             (
-                "3 1 2 2 0 2 1Gbps 1ns 0",
+                "3 1 2\n2\n0 2 1Gbps 1ns 0",
                 "",
                 "f.txt ends too early: expected the first node of link 2 of 2",
             ),
-            ("3 1 1 7", "", "there is no node 7"),
+            ("3 1 1\n7", "", "there is no node 7"),
             ("3 4 1", "", "4 switches among 3 nodes"),
-            ("3 1 1 2 0 9 1Gbps 1ns 0", "", "there is no node 9"),
-            ("3 1 1 2 0 0 1Gbps 1ns 0", "", "node 0 is linked to itself"),
-            ("3 1 1 2 0 2 0Gbps 1ns 0", "", "a link with rate zero"),
+            ("3 1 1\n2\n0 9 1Gbps 1ns 0", "", "there is no node 9"),
             (
-                "3 1 1 2 0 2 1Gbps 1ns 1.5",
+                "3 1 1\n2\n0 0 1Gbps 1ns 0",
+                "",
+                "node 0 is linked to itself",
+            ),
+            ("3 1 1\n2\n0 2 0Gbps 1ns 0", "", "a link with rate zero"),
+            (
+                "3 1 1\n2\n0 2 1Gbps 1ns 1.5",
                 "",
                 "not the error rate (0 to 1) of link 1 of 1: `1.5`",
+            ),
+            // Columns are those of one line, whatever follows.
+            (
+                "3 1 2\n2\n0 2 1Gbps 1ns\n1 2 1Gbps 1ns 0\n",
+                "",
+                "link 1 of 2 has 4 columns",
             ),
             ("4294967295 1 1", "", "4294967295 nodes are too many"),
             (TOPO, "", "f.txt is empty: expected the number of flows"),
             (
                 TOPO,
-                "2 0 1 3 100 5 2.0",
-                "f.txt ends too early: expected the source of flow 2 of 2",
+                "2\n0 1 3 100 5 2.0",
+                "f.txt ends too early: expected flow 2 of 2",
             ),
             (
                 TOPO,
-                "1 0 2 3 100 5 2.0",
+                "1\n0 2 3 100 5 2.0",
                 "node 2 is a switch: flows run between hosts",
             ),
-            (TOPO, "1 1 1 3 100 5 2.0", "a flow from node 1 to itself"),
-            (TOPO, "1 0 1 3 100 0 2.0", "a flow without bytes"),
+            (TOPO, "1\n1 1 3 100 5 2.0", "a flow from node 1 to itself"),
+            (TOPO, "1\n0 1 3 100 0 2.0", "a flow without bytes"),
             (
                 TOPO,
-                "1 0 1 8 100 5 2.0",
+                "1\n0 1 8 100 5 2.0",
                 "not the priority group (0 to 7) of flow 1 of 1: `8`",
             ),
-            (TOPO, "1 0 8 3 100 5 2.0", "there is no node 8"),
+            (TOPO, "1\n0 8 3 100 5 2.0", "there is no node 8"),
             (
                 TOPO,
-                "1 0 1 3 100 5 -2",
+                "1\n0 1 3 100 5 -2",
                 "not the start in seconds of flow 1 of 1: `-2`",
+            ),
+            (TOPO, "1\n0 1 3 100\n", "a flow of 4 columns"),
+            (TOPO, "1\n0 1 3 100 5 2 9 9\n", "a flow of 8 columns"),
+            (
+                TOPO,
+                "2\n0 1 3 100 5 2.0\n0 1 3 5 2.0\n",
+                "flow 2 of 2 has 5 columns",
+            ),
+            (
+                TOPO,
+                "1 0 1 3 100 5 2.0\n",
+                "7 columns where the number of flows belongs",
             ),
         ];
         for (topo, flow, message) in cases {
@@ -613,13 +695,19 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_file_is_checked() {
-        let t = topology(source(TOPO), &mut Vec::new()).unwrap();
-        assert!(trace(source("2\n0 1\n\nFirst line: tracing node #\n"), &t).is_ok());
-        assert!(trace(source("0\n"), &t).is_ok());
-        assert_eq!(
-            trace(source("1 3"), &t).unwrap_err().message,
-            "there is no node 3"
-        );
+    fn traced_nodes_that_are_not_there_are_skipped_and_noted() {
+        let (t, _) = topology(source(TOPO), &mut Vec::new()).unwrap();
+        let mut read = |text: &str| {
+            let mut notes = Vec::new();
+            trace(source(text), &t, &mut notes).map(|nodes| (nodes, notes))
+        };
+        let text = "2\n1 0\n\nFirst line: tracing node #\n";
+        assert_eq!(read(text).unwrap(), (vec![0, 1], Vec::new()));
+        assert_eq!(read("0\n").unwrap().0, Vec::<u32>::new());
+        let (nodes, notes) = read("4\n0 3\n66 2\n").unwrap();
+        assert_eq!(nodes, [0, 2]);
+        let note = "f.txt:2: 2 nodes, the first of them 3, are not in the topology; skipped";
+        assert_eq!(notes, [note]);
+        assert!(read("2\n0 x\n").is_err());
     }
 }

@@ -13,12 +13,14 @@ mod dialect;
 mod export;
 mod files;
 mod model;
+mod network;
 mod output;
 mod paths;
 #[cfg(test)]
 mod tests;
 mod text;
 mod trace;
+mod values;
 
 pub use dialect::Dialect;
 pub use export::scenario_text;
@@ -160,7 +162,9 @@ fn traced(
     let (file, text) = match open(name) {
         Ok(found) => found,
         Err(_) => {
-            notes.push(format!("TRACE_FILE {name} cannot be read: nothing is traced"));
+            notes.push(format!(
+                "TRACE_FILE {name} cannot be read: nothing is traced"
+            ));
             return Ok(None);
         }
     };

@@ -3,6 +3,7 @@
 use super::config::{CcMode, Config};
 use super::dialect::Dialect;
 use super::files::{FlowRow, NodeKind, Topology};
+use super::network::{Ports, Servers, links, nodes};
 use super::output::HEADERS;
 use super::paths::{Path, Paths};
 use super::text::Source;
@@ -11,15 +12,11 @@ use crate::plan::Diagnostic;
 use crate::scenario::{default_dscp_map, default_marking};
 use crate::switch::budget;
 use crate::time::{SimDuration, SimTime};
-use crate::units::{BitRate, Bytes, Length, Probability};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::units::{BitRate, Bytes};
+use std::collections::BTreeSet;
 
 /// Scenarios of the reference begin here.
 const CUSTOMARY_START: SimTime = SimTime::from_ns(2_000_000_000);
-/// First UDP source port of a pair of hosts.
-const FIRST_PORT: u16 = 10_000;
-/// First UDP destination port of a host where flows do not state theirs.
-const FIRST_DPORT: u16 = 100;
 const MAX_MESSAGE: u64 = 1 << 30;
 const RESERVE: u64 = 4 * 1024;
 const XON_OFFSET: u64 = 3 * 1024;
@@ -37,8 +34,9 @@ const DEADLOCK_SCAN: SimDuration = SimDuration::from_ms(1);
 /// How often the original looks at queues, and how often it writes what it saw.
 const QUEUE_LOOK: SimDuration = SimDuration::from_ns(100);
 const QUEUE_REPORT: SimDuration = SimDuration::from_ms(100);
-/// conweave's timer of senders with IRN.
+/// conweave's timers of senders, with IRN and without.
 const IRN_TIMEOUT: SimDuration = SimDuration::from_us(320);
+const CONWEAVE_TIMEOUT: SimDuration = SimDuration::from_ms(4);
 /// Hosts of ns3-rdma hand a packet to their queue pair every 250 ns.
 const PACKETS_PER_SECOND: u64 = 4_000_000;
 
@@ -152,7 +150,11 @@ impl Inputs<'_> {
     }
 
     fn switch(&self) -> SwitchProfile {
-        let lossless = if self.lossy() { 0 } else { self.lossless_mask() };
+        let lossless = if self.lossy() {
+            0
+        } else {
+            self.lossless_mask()
+        };
         let used = self.lossless_mask();
         let identity = [0, 1, 2, 3, 4, 5, 6, 7];
         let mut scheduler = round_robin();
@@ -223,7 +225,11 @@ impl Inputs<'_> {
             },
             tx_mask,
             // Nothing pauses the class of ACKs unless flows use it.
-            rx_mask: if self.config.pause { self.lossless_mask() } else { 0 },
+            rx_mask: if self.config.pause {
+                self.lossless_mask()
+            } else {
+                0
+            },
             quanta: None,
             response: SimDuration::ZERO,
             out_of_band: false,
@@ -315,9 +321,10 @@ impl Inputs<'_> {
 
     fn timeout(&self, largest: &Largest) -> SimDuration {
         // Without PFC loss is what senders with IRN live with.
-        match self.config.irn && !self.config.pause {
-            true => IRN_TIMEOUT,
-            false => self.ack_timeout(largest),
+        match (self.config.irn && !self.config.pause, self.dialect) {
+            (true, _) => IRN_TIMEOUT,
+            (false, Dialect::Conweave) => CONWEAVE_TIMEOUT,
+            _ => self.ack_timeout(largest),
         }
     }
 
@@ -343,9 +350,12 @@ impl Inputs<'_> {
     }
 
     fn remark(&self, timeout: SimDuration, notes: &mut Vec<String>) {
-        notes.push(format!(
-            "lost tails are resent after {timeout} without progress; the reference waits for ever"
-        ));
+        if self.dialect != Dialect::Conweave {
+            notes.push(format!(
+                "lost tails are resent after {timeout} without progress; the reference waits for \
+                 ever"
+            ));
+        }
         if self.lossless_mask().count_ones() > 1 {
             let note = "several priority groups: headroom and reserve are set aside for each, in \
                         the reference once per port";
@@ -372,6 +382,40 @@ impl Inputs<'_> {
             notes.push(note.to_owned());
         }
         self.remark_host_rates(notes);
+        notes.extend(self.clock());
+    }
+
+    /// The original's clock has whole nanoseconds and cuts off the rest of what a frame takes: its
+    /// links are faster than they say. What that is where it is most, from one percent on.
+    fn clock(&self) -> Option<String> {
+        let Framing::Fixed { data_overhead, .. } = self.framing() else {
+            return None;
+        };
+        let frame = self.config.payload + data_overhead;
+        let ps = |rate: BitRate| rate.serialize_ceil(frame.into()).ps();
+        // Parts per thousand.
+        let gain = |rate: BitRate| match ps(rate) {
+            ps if ps < 1_000 => u64::MAX,
+            ps => (ps % 1_000) * 1_000 / (ps - ps % 1_000),
+        };
+        let rates = self.topology.links.iter().map(|l| l.rate);
+        let rate = rates.max_by_key(|r| (gain(*r), *r))?;
+        let (ps, gain) = (ps(rate), gain(rate));
+        let exact = format!("{}.{:02} ns", ps / 1_000, ps % 1_000 / 10);
+        let takes = format!("at {rate} a frame of {frame} bytes takes {exact}");
+        match gain {
+            0..10 => None,
+            u64::MAX => Some(format!(
+                "{takes}, here as on a link; the reference counts whole nanoseconds, which is none"
+            )),
+            _ => Some(format!(
+                "{takes}, here as on a link; the reference counts {} ns, so that its links are \
+                 {}.{} % faster and its times shorter",
+                ps / 1_000,
+                gain / 10,
+                gain % 10
+            )),
+        }
     }
 
     fn remark_host_rates(&self, notes: &mut Vec<String>) {
@@ -652,105 +696,6 @@ impl Inputs<'_> {
             kind: FaultKind::LinkDown(link as u32),
         }]
     }
-}
-
-/// The UDP ports of flows, in the order of the file.
-#[derive(Default)]
-struct Ports {
-    pairs: BTreeMap<(u32, u32), u16>,
-    sources: BTreeMap<u32, u16>,
-    destinations: BTreeMap<u32, u16>,
-}
-
-impl Ports {
-    /// The original counts source ports per pair of hosts; conweave counts them per source, and
-    /// destination ports per destination.
-    fn next(&mut self, row: &FlowRow) -> (u16, u16) {
-        fn count<K: Ord>(map: &mut BTreeMap<K, u16>, key: K, first: u16) -> u16 {
-            let next = map.entry(key).or_insert(first);
-            std::mem::replace(next, next.wrapping_add(1))
-        }
-        match row.dport {
-            Some(dport) => (
-                count(&mut self.pairs, (row.src, row.dst), FIRST_PORT),
-                dport,
-            ),
-            None => (
-                count(&mut self.sources, row.src, FIRST_PORT),
-                count(&mut self.destinations, row.dst, FIRST_DPORT),
-            ),
-        }
-    }
-}
-
-/// Which NVSwitches and switches each host is linked to.
-struct Servers {
-    nv: BTreeMap<u32, BTreeSet<u32>>,
-    plain: BTreeMap<u32, BTreeSet<u32>>,
-}
-
-impl Servers {
-    fn new(topology: &Topology) -> Servers {
-        let mut servers = Servers {
-            nv: BTreeMap::new(),
-            plain: BTreeMap::new(),
-        };
-        for (host, switch) in topology.links.iter().flat_map(|l| [(l.a, l.b), (l.b, l.a)]) {
-            let kind = topology.kinds[switch as usize];
-            let map = match kind {
-                NodeKind::NvSwitch => &mut servers.nv,
-                NodeKind::Switch => &mut servers.plain,
-                NodeKind::Host => continue,
-            };
-            map.entry(host).or_default().insert(switch);
-        }
-        servers
-    }
-
-    /// Where a network switch is as near as an NVSwitch, GPUs of a server use the NVSwitch.
-    fn path(&self, src: u32, dst: u32, flow: usize) -> Option<Vec<u32>> {
-        let common = |map: &BTreeMap<u32, BTreeSet<u32>>| -> Vec<u32> {
-            match (map.get(&src), map.get(&dst)) {
-                (Some(a), Some(b)) => a.intersection(b).copied().collect(),
-                _ => Vec::new(),
-            }
-        };
-        let nv = common(&self.nv);
-        if nv.is_empty() || common(&self.plain).is_empty() {
-            return None;
-        }
-        Some(vec![nv[flow % nv.len()]])
-    }
-}
-
-pub(super) fn nodes(topology: &Topology) -> Vec<NodeSpec> {
-    let node = |(id, kind): (usize, &NodeKind)| {
-        let (letter, role) = match kind {
-            NodeKind::Host => ("h", Role::Host(0)),
-            NodeKind::Switch => ("s", Role::Switch(0)),
-            NodeKind::NvSwitch => ("nv", Role::Switch(1)),
-        };
-        NodeSpec {
-            name: format!("{letter}{id}"),
-            role,
-        }
-    };
-    topology.kinds.iter().enumerate().map(node).collect()
-}
-
-/// `loss` is that of links that state none.
-pub(super) fn links(topology: &Topology, loss: Probability) -> Vec<LinkSpec> {
-    let link = |link: &super::files::Link| LinkSpec {
-        a: link.a,
-        b: link.b,
-        rate: link.rate,
-        cable: Length(0),
-        phy_delay: link.delay,
-        loss: if link.loss.is_zero() { loss } else { link.loss },
-        drop_every: 0,
-        ber_e18: 0,
-    };
-    topology.links.iter().map(link).collect()
 }
 
 fn round_robin() -> SchedulerSpec {

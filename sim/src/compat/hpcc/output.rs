@@ -28,8 +28,14 @@ pub struct Files {
 impl Files {
     /// Path and content of each file but the trace.
     pub fn texts(&self, model: &Model, results: &Results) -> Vec<(&str, String)> {
-        let fct = self.fct.as_deref().map(|f| (f, self.fct_text(model, results)));
-        let pfc = self.pfc.as_deref().map(|f| (f, self.pfc_text(model, results)));
+        let fct = self
+            .fct
+            .as_deref()
+            .map(|f| (f, self.fct_text(model, results)));
+        let pfc = self
+            .pfc
+            .as_deref()
+            .map(|f| (f, self.pfc_text(model, results)));
         let qlen = self.qlen.as_deref().map(|f| (f, self.qlen_text(results)));
         [fct, pfc, qlen].into_iter().flatten().collect()
     }
@@ -47,10 +53,9 @@ impl Files {
         let standalone = standalone(model);
         let mut text = String::new();
         for (end, id) in done {
-            let (Some(flow), Some(standalone)) = (
-                model.flows.get(id as usize),
-                standalone.get(id as usize),
-            ) else {
+            let (Some(flow), Some(standalone)) =
+                (model.flows.get(id as usize), standalone.get(id as usize))
+            else {
                 continue;
             };
             // Writing to a String cannot fail.

@@ -117,9 +117,7 @@ impl Paths {
 
     fn attachment(&self, host: u32) -> (u32, u64, u64) {
         match self.neighbours[host as usize].as_slice() {
-            [one] if self.is_switch[one.node as usize] => {
-                (one.node, one.rate_bps, one.delay_ns)
-            }
+            [one] if self.is_switch[one.node as usize] => (one.node, one.rate_bps, one.delay_ns),
             // A host that is its own kind; its id cannot be that of a switch.
             _ => (host, 0, 0),
         }
@@ -166,7 +164,7 @@ impl Paths {
 #[cfg(test)]
 mod tests {
     use super::super::files;
-    use super::super::model::{links, nodes};
+    use super::super::network::{links, nodes};
     use super::super::text::Source;
     use super::*;
     use crate::units::Probability;

@@ -141,7 +141,6 @@ impl<'a, I: Iterator<Item = Word<'a>>> Reader<'a, I> {
         let value = self.source.parsed(word, what, word.text.parse().ok())?;
         Ok((value, word))
     }
-
 }
 
 impl<'a> Source<'a> {

@@ -45,7 +45,10 @@ impl<'a, W: Write> TraceWriter<'a, W> {
             out.write_all(&[interface(port)])?;
             out.write_all(&port.rate.bps().to_le_bytes())?;
         }
-        let windows = model.flows.iter().filter_map(|f| Some(f.cc.window()?.bytes));
+        let windows = model
+            .flows
+            .iter()
+            .filter_map(|f| Some(f.cc.window()?.bytes));
         let window = windows.max().unwrap_or(0).min(u32::MAX.into()) as u32;
         out.write_all(&window.to_le_bytes())?;
         Ok(TraceWriter {
@@ -60,9 +63,8 @@ impl<'a, W: Write> TraceWriter<'a, W> {
     pub fn take(&mut self, event: &TapEvent) -> io::Result<()> {
         let mut record = Record([0; RECORD]);
         let port = &self.ports[event.port as usize];
-        let is_switch = |node: NodeId| {
-            matches!(self.model.nodes[node as usize].role, Role::Switch(_))
-        };
+        let is_switch =
+            |node: NodeId| matches!(self.model.nodes[node as usize].role, Role::Switch(_));
         let (kind, queue) = match event.direction {
             Direction::In => (RECEIVED, 0),
             Direction::Out => (DEQUEUED, event.queue),

@@ -14,6 +14,9 @@ pub(in crate::scenario) enum RawPattern {
     Flows,
     /// A file with columns id,src,dst,bytes,start_ps. Keys: file.
     Csv,
+    /// A connection matrix of htsim (`.cm`), whose node i is host i; start times are in
+    /// picoseconds. Keys: file.
+    Htsim,
     /// Many to one. Keys: senders, receiver, bytes, stagger.
     Incast,
     /// Every host to one other. Keys: bytes, shift.
@@ -111,7 +114,7 @@ pub(in crate::scenario) struct RawTraffic {
     /// flows: the list.
     #[serde(default)]
     pub(in crate::scenario) flow: Option<Vec<Sp<RawFlow>>>,
-    /// csv: path of the file, relative to the scenario.
+    /// csv, htsim: path of the file, relative to the scenario.
     #[serde(default)]
     pub(in crate::scenario) file: Option<Sp<String>>,
     /// incast: how many senders, or which. Default: all hosts but the receiver.
