@@ -697,7 +697,7 @@ mod tests {
     #[test]
     fn traced_nodes_that_are_not_there_are_skipped_and_noted() {
         let (t, _) = topology(source(TOPO), &mut Vec::new()).unwrap();
-        let mut read = |text: &str| {
+        let read = |text: &str| {
             let mut notes = Vec::new();
             trace(source(text), &t, &mut notes).map(|nodes| (nodes, notes))
         };

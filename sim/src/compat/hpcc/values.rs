@@ -90,7 +90,7 @@ impl<'a> Values<'a> {
             return;
         }
         let name = word.text;
-        if watches(name) && near.is_none() {
+        if watches(name) {
             let place = format!("{}:{}", self.source.file, self.source.line(word.at));
             self.notes.push(format!(
                 "{place}: `{name}` is not known; nothing is written for it"
