@@ -1,7 +1,7 @@
 //! HPCC (Li et al., SIGCOMM 2019): the rate follows the utilisation of the busiest hop, which the
 //! switches report in every packet.
 
-use super::{AckInfo, IntHop, scaled_window};
+use super::{AckInfo, IntHop, at_new_line, scaled_window};
 use crate::model::HpccSpec;
 use crate::time::SimDuration;
 use crate::units::BitRate;
@@ -42,16 +42,21 @@ pub struct Hpcc {
     bdp: u64,
 }
 
+/// Bytes in flight that fill the path.
+fn bdp(spec: &HpccSpec, line: BitRate) -> u64 {
+    let bytes = match spec.window {
+        Some(window) => window.bytes,
+        None => line.bytes_in_floor(spec.base_rtt),
+    };
+    bytes.max(1)
+}
+
 impl Hpcc {
     /// At full rate. A base RTT of zero counts as the shortest possible.
     pub fn new(spec: &HpccSpec, line: BitRate) -> Self {
         let mut spec = *spec;
         spec.rate_min = spec.rate_min.min(line);
         spec.base_rtt = spec.base_rtt.max(SimDuration::from_ps(1));
-        let bdp = match spec.window {
-            Some(w) => w.bytes,
-            None => line.bytes_in_floor(spec.base_rtt),
-        };
         let hop = Hop {
             last: IntHop::default(),
             u: ONE,
@@ -68,7 +73,19 @@ impl Hpcc {
             u: ONE,
             hop_count: 0,
             hops: [hop; MAX_HOPS],
-            bdp: bdp.max(1),
+            bdp: bdp(&spec, line),
+        }
+    }
+
+    /// The port has another rate from now on.
+    pub fn set_line(&mut self, line: BitRate) {
+        let old = std::mem::replace(&mut self.line, line.bps());
+        self.spec.rate_min = self.spec.rate_min.min(line);
+        self.bdp = bdp(&self.spec, line);
+        self.rate = at_new_line(self.rate, old, self.line);
+        self.reference = at_new_line(self.reference, old, self.line);
+        for hop in &mut self.hops {
+            hop.reference = at_new_line(hop.reference, old, self.line);
         }
     }
 
