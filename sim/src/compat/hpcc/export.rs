@@ -329,6 +329,10 @@ fn host(out: &mut Text, nic: &NicProfile) -> Result<(), String> {
     out.table("[nic.default]");
     out.plain("mtu", nic.mtu);
     out.plain("control_first", nic.control_first);
+    let port = nic.turns == Turns::Port;
+    out.key("turns", if port { "port" } else { "class" });
+    let sent = nic.pacing == Pacing::Sent;
+    out.key("pacing", if sent { "sent" } else { "due" });
     for (key, value) in [
         ("rx_buffer", nic.rx_buffer),
         ("rx_xoff", nic.rx_xoff),
@@ -370,7 +374,10 @@ fn controls(out: &mut Text, model: &Model) -> Result<(), String> {
     }
     out.key("cc", control_name(control));
     pause(out, "nic.default", &nic.pfc);
-    schedule(out, "nic.default", &nic.scheduler);
+    // Turns of a whole port know no scheduler.
+    if nic.turns == Turns::Class {
+        schedule(out, "nic.default", &nic.scheduler);
+    }
     out.table("[nic.default.cnp]");
     match nic.np {
         NpSpec::Off => out.key("mode", "off"),
