@@ -186,6 +186,7 @@ impl Sim<'_> {
             Kind::DeadlockScan => self.deadlock_scan(),
             Kind::Sample => self.take_sample(),
             Kind::Release => self.release_held(),
+            Kind::Notify => self.notify(entity),
         }
     }
 

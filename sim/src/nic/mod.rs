@@ -25,6 +25,8 @@ pub struct Host {
 pub struct NicPort {
     /// Senders that wait for their pacing time.
     pub paced: BinaryHeap<Reverse<(u64, u32)>>,
+    /// CNPs that are being generated, oldest first.
+    pub cnps: Fifo,
     /// Received frames on their way to host memory.
     pub rx: Fifo,
     pub rx_bytes: u32,

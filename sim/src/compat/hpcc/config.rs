@@ -1,5 +1,6 @@
 //! `config.txt`: words in pairs of key and value.
 
+use super::control::{PintKeys, TimelyKeys};
 use super::text::{Source, Word, closest, decimal, rate};
 use crate::plan::Diagnostic;
 use crate::time::{SimDuration, SimTime};
@@ -16,9 +17,10 @@ enum Takes {
     Pairs,
 }
 
-const KEYS: [(&str, Takes); 50] = [
+const KEYS: [(&str, Takes); 56] = [
     ("ACK_HIGH_PRIO", Takes::One),
     ("ALPHA_RESUME_INTERVAL", Takes::One),
+    ("BASE_RTT", Takes::One),
     ("BUFFER_SIZE", Takes::One),
     ("CC_MODE", Takes::One),
     ("CLAMP_TARGET_RATE", Takes::One),
@@ -31,6 +33,7 @@ const KEYS: [(&str, Takes); 50] = [
     ("FAST_REACT", Takes::One),
     ("FAST_RECOVERY_TIMES", Takes::One),
     ("FCT_OUTPUT_FILE", Takes::One),
+    ("FIXED_WIN", Takes::One),
     ("FLOW_FILE", Takes::One),
     ("GLOBAL_T", Takes::One),
     ("HAS_WIN", Takes::One),
@@ -42,6 +45,7 @@ const KEYS: [(&str, Takes); 50] = [
     ("L2_CHUNK_SIZE", Takes::One),
     ("LINK_DELAY", Takes::One),
     ("LINK_DOWN", Takes::Three),
+    ("MAX_RATE", Takes::One),
     ("MIN_RATE", Takes::One),
     ("MI_THRESH", Takes::One),
     ("MULTI_RATE", Takes::One),
@@ -61,6 +65,9 @@ const KEYS: [(&str, Takes); 50] = [
     ("RP_TIMER", Takes::One),
     ("SAMPLE_FEEDBACK", Takes::One),
     ("SIMULATOR_STOP_TIME", Takes::One),
+    ("TIMELY_BETA", Takes::One),
+    ("TIMELY_T_HIGH", Takes::One),
+    ("TIMELY_T_LOW", Takes::One),
     ("TOPOLOGY_FILE", Takes::One),
     ("TRACE_FILE", Takes::One),
     ("TRACE_OUTPUT_FILE", Takes::One),
@@ -75,6 +82,8 @@ pub(super) enum CcMode {
     Dcqcn,
     Hpcc,
     Timely,
+    Dctcp,
+    HpccPint,
 }
 
 /// `LINK_DOWN`.
@@ -129,6 +138,16 @@ pub(super) struct Config {
     pub(super) u_target_q16: u32,
     pub(super) mi_thresh: u32,
     pub(super) multi_rate: bool,
+    pub(super) sample_feedback: bool,
+    pub(super) dctcp_ai: BitRate,
+    pub(super) timely: TimelyKeys,
+    pub(super) pint: PintKeys,
+    /// Replaces the window of every flow, in bytes.
+    pub(super) fixed_win: Option<u64>,
+    /// Replaces the base RTT of every flow.
+    pub(super) base_rtt: Option<SimDuration>,
+    /// Bound of every flow's rate.
+    pub(super) max_rate: Option<BitRate>,
     pub(super) rate_bound: bool,
     pub(super) ack_high_prio: bool,
     pub(super) link_down: Option<LinkDown>,
@@ -140,15 +159,15 @@ pub(super) struct Config {
 impl Config {
     /// ECN marks can change a rate, or delay and telemetry do.
     pub(super) fn reacts(&self) -> bool {
-        self.rate_bound && (self.enable_qcn || self.cc != CcMode::Dcqcn)
+        self.rate_bound && (self.enable_qcn || !self.cc.needs_marks())
     }
 }
 
 /// The words of a configuration by key, and what was wrong so far.
-struct Values<'a> {
+pub(super) struct Values<'a> {
     source: Source<'a>,
     words: BTreeMap<&'static str, Vec<Word<'a>>>,
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
     errors: Vec<Diagnostic>,
 }
 
@@ -235,7 +254,8 @@ impl<'a> Values<'a> {
         let enable_qcn = self.flag("ENABLE_QCN", true);
         let rate_bound = self.flag("RATE_BOUND", true);
         let dcqcn = cc == CcMode::Dcqcn && enable_qcn && rate_bound;
-        let reacts = rate_bound && (enable_qcn || cc != CcMode::Dcqcn);
+        let reacts = rate_bound && (enable_qcn || !cc.needs_marks());
+        let uses_ai = reacts && cc != CcMode::Dctcp;
         let (has_win, var_win) = (self.flag("HAS_WIN", true), self.flag("VAR_WIN", false));
         if !rate_bound && has_win && var_win {
             let help = "use RATE_BOUND 1, or VAR_WIN 0 for a fixed window alone";
@@ -263,8 +283,8 @@ impl<'a> Values<'a> {
             clamp_target: self.flag("CLAMP_TARGET_RATE", false),
             g_q16: self.fraction_q16("EWMA_GAIN", if dcqcn { None } else { Some("0.0625") }),
             fast_recovery: self.number("FAST_RECOVERY_TIMES", 5),
-            rate_ai: self.rate("RATE_AI", if reacts { None } else { Some("5Mb/s") }),
-            rate_hai: self.rate("RATE_HAI", if reacts { None } else { Some("50Mb/s") }),
+            rate_ai: self.rate("RATE_AI", if uses_ai { None } else { Some("5Mb/s") }),
+            rate_hai: self.rate("RATE_HAI", if uses_ai { None } else { Some("50Mb/s") }),
             rate_min: self.rate("MIN_RATE", Some("100Mb/s")),
             loss: self.probability("ERROR_RATE_PER_LINK"),
             chunk: self.number("L2_CHUNK_SIZE", 0),
@@ -276,6 +296,13 @@ impl<'a> Values<'a> {
             u_target_q16: self.fraction_q16("U_TARGET", Some("0.95")),
             mi_thresh: self.number("MI_THRESH", 5),
             multi_rate: self.flag("MULTI_RATE", true),
+            sample_feedback: self.flag("SAMPLE_FEEDBACK", false),
+            dctcp_ai: self.rate("DCTCP_RATE_AI", Some("1000Mb/s")),
+            timely: self.timely(),
+            pint: self.pint(),
+            fixed_win: self.fixed_win(has_win),
+            base_rtt: self.base_rtt(cc),
+            max_rate: self.max_rate(),
             rate_bound,
             ack_high_prio: self.flag("ACK_HIGH_PRIO", false),
             link_down: self.link_down(),
@@ -304,10 +331,6 @@ impl<'a> Values<'a> {
             self.notes.push(note.to_owned());
         }
         if config.cc == CcMode::Hpcc {
-            if self.flag("SAMPLE_FEEDBACK", false) {
-                let note = "SAMPLE_FEEDBACK 1: every packet's telemetry is used";
-                self.notes.push(note.to_owned());
-            }
             if self.number("INT_MULTI", 1u32) != 1 {
                 let note = "INT_MULTI: telemetry is exact here, not rounded to units";
                 self.notes.push(note.to_owned());
@@ -321,7 +344,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn error(&mut self, key: &str, message: impl Into<String>, help: &str) {
+    pub(super) fn error(&mut self, key: &str, message: impl Into<String>, help: &str) {
         let (span, message) = (self.span(key), message.into());
         let label = if span.is_empty() {
             "not set"
@@ -343,7 +366,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn text(&self, key: &str) -> Option<&'a str> {
+    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
         self.words.get(key).and_then(|w| w.first()).map(|w| w.text)
     }
 
@@ -364,7 +387,7 @@ impl<'a> Values<'a> {
     }
 
     /// The value of `key` by `parse`, or of `default`; an absent key without default is an error.
-    fn parsed<T: Default>(
+    pub(super) fn parsed<T: Default>(
         &mut self,
         key: &str,
         default: Option<&str>,
@@ -382,12 +405,12 @@ impl<'a> Values<'a> {
         })
     }
 
-    fn number<T: std::str::FromStr + Default + ToString>(&mut self, key: &str, default: T) -> T {
+    pub(super) fn number<T: std::str::FromStr + Default + ToString>(&mut self, key: &str, default: T) -> T {
         let default = default.to_string();
         self.parsed(key, Some(&default), "a whole number", |t| t.parse().ok())
     }
 
-    fn flag(&mut self, key: &str, default: bool) -> bool {
+    pub(super) fn flag(&mut self, key: &str, default: bool) -> bool {
         self.number(key, u32::from(default)) != 0
     }
 
@@ -396,7 +419,7 @@ impl<'a> Values<'a> {
     }
 
     /// Microseconds, at least one nanosecond.
-    fn interval(&mut self, key: &str, default: Option<&str>) -> SimDuration {
+    pub(super) fn interval(&mut self, key: &str, default: Option<&str>) -> SimDuration {
         self.parsed(key, default, "a time in microseconds above zero", |t| {
             decimal(t, 1_000_000)
                 .filter(|ps| *ps >= 1_000)
@@ -404,18 +427,18 @@ impl<'a> Values<'a> {
         })
     }
 
-    fn fraction_q16(&mut self, key: &str, default: Option<&str>) -> u32 {
+    pub(super) fn fraction_q16(&mut self, key: &str, default: Option<&str>) -> u32 {
         self.parsed(key, default, "a fraction above 0, at most 1", |t| {
             let parts = decimal(t, 1 << 16).filter(|q| (1..=1 << 16).contains(q))?;
             u32::try_from(parts).ok()
         })
     }
 
-    fn rate(&mut self, key: &str, default: Option<&str>) -> BitRate {
+    pub(super) fn rate(&mut self, key: &str, default: Option<&str>) -> BitRate {
         self.parsed(key, default, "a rate", rate)
     }
 
-    fn probability(&mut self, key: &str) -> Probability {
+    pub(super) fn probability(&mut self, key: &str) -> Probability {
         self.parsed(key, Some("0"), "a probability from 0 to 1", probability)
     }
 
@@ -426,22 +449,6 @@ impl<'a> Values<'a> {
             "a size from 1 to 65535 bytes",
             |t| t.parse().ok().filter(|n| (1..=65_535).contains(n)),
         )
-    }
-
-    fn cc_mode(&mut self) -> CcMode {
-        match self.number("CC_MODE", 1u32) {
-            1 => CcMode::Dcqcn,
-            3 => CcMode::Hpcc,
-            7 => CcMode::Timely,
-            mode => {
-                if self.errors.is_empty() || mode != 0 {
-                    let message = format!("CC_MODE {mode} is not supported; supported: 1, 3, 7");
-                    let help = "1 is DCQCN (with ENABLE_QCN 0: none), 3 HPCC, 7 TIMELY";
-                    self.error("CC_MODE", message, help);
-                }
-                CcMode::Dcqcn
-            }
-        }
     }
 
     /// The reference resets its counter of unacknowledged bytes with every packet, so that any

@@ -6,6 +6,7 @@
 //! headrooms is an error. Differences that a user could notice are in [`HpccInput::notes`].
 
 mod config;
+mod control;
 mod files;
 mod model;
 mod output;
