@@ -93,7 +93,8 @@ impl Dctcp {
             None => 0,
             Some(_) => {
                 let g = u128::from(self.spec.g_q16);
-                let share = (u128::from(self.marked.min(self.batch)) << 32) / u128::from(self.batch);
+                let share =
+                    (u128::from(self.marked.min(self.batch)) << 32) / u128::from(self.batch);
                 let kept = ((1 << 16) - g) * u128::from(self.alpha);
                 self.alpha = ((kept + g * share) >> 16) as u64;
                 self.marked = 0;
@@ -142,7 +143,10 @@ mod tests {
         assert_eq!((m.rate_bps(), m.marked), (LINE.bps() / 2, 9));
         // The round trip ends (beyond 10): 10 of 11 marked; CWR lasts until beyond 20.
         ack(&mut m, 11, 20, true);
-        assert_eq!(m.alpha, ((ONE as u128 * 61_440 + 4_096 * (ONE as u128 * 10 / 11)) >> 16) as u64);
+        assert_eq!(
+            m.alpha,
+            ((ONE as u128 * 61_440 + 4_096 * (ONE as u128 * 10 / 11)) >> 16) as u64
+        );
         assert_eq!((m.rate_bps(), m.marked, m.batch), (LINE.bps() / 2, 0, 10));
         ack(&mut m, 20, 30, true);
         assert_eq!(m.rate_bps(), LINE.bps() / 2);

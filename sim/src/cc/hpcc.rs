@@ -10,7 +10,7 @@
 //! its length, and a queue is what stands beyond [`GRAIN`] packets.
 
 use super::{AckInfo, IntHop, scaled_window};
-use crate::model::{HpccSpec, HpccWindow, Variant, Window};
+use crate::model::{HpccSpec, Variant, Window};
 use crate::time::{SimDuration, SimTime};
 use crate::units::BitRate;
 
@@ -278,6 +278,7 @@ pub(super) fn next_rate(steps: &Steps, reference: u64, u: u64, stage: u32) -> (u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::HpccWindow;
 
     const LINE: BitRate = BitRate::from_gbps(100);
 

@@ -133,12 +133,25 @@ mod tests {
         for percent in [1u64, 20, 95, 130, 400] {
             let u = percent * (1 << 32) / 100;
             let all: Vec<u64> = (0..4_000).map(|_| m.encoded(u)).collect();
-            assert!(all.iter().all(|e| (u * 20 / 22..u * 22 / 20 + (1 << 23)).contains(e)));
+            assert!(
+                all.iter()
+                    .all(|e| (u * 20 / 22..u * 22 / 20 + (1 << 23)).contains(e))
+            );
             let mean = all.iter().sum::<u64>() / 4_000;
-            assert!(mean.abs_diff(u) < u / 200 + (1 << 23), "{percent}: {mean} {u}");
+            assert!(
+                mean.abs_diff(u) < u / 200 + (1 << 23),
+                "{percent}: {mean} {u}"
+            );
         }
         // One byte holds them up to 512 flows' worth of utilisation.
-        assert!(m.spec.powers.iter().filter(|p| **p <= (512 * 512) << 32).count() <= 256);
+        assert!(
+            m.spec
+                .powers
+                .iter()
+                .filter(|p| **p <= (512 * 512) << 32)
+                .count()
+                <= 256
+        );
     }
 
     #[test]

@@ -257,7 +257,11 @@ fn dcqcn(raw: &RawDcqcn, window: Option<Window>, mistakes: &mut Mistakes) -> Dcq
         .as_ref()
         .filter(|r| r.0.is_some_and(|r| r.bps() == 0))
     {
-        mistakes.at(zero, "a rate of zero", "use \"off\" for a cut like any other");
+        mistakes.at(
+            zero,
+            "a rate of zero",
+            "use \"off\" for a cut like any other",
+        );
     }
     DcqcnSpec {
         variant: variant(&raw.variant),

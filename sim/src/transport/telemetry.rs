@@ -120,7 +120,9 @@ impl Sim<'_> {
         };
         let record = &mut self.telemetry.records[packet.telemetry as usize];
         if record.average > 0 {
-            let u = self.cold[port as usize].average.update(record.average, &hop);
+            let u = self.cold[port as usize]
+                .average
+                .update(record.average, &hop);
             record.utilisation = record.utilisation.max(u);
             return;
         }

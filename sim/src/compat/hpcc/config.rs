@@ -405,7 +405,11 @@ impl<'a> Values<'a> {
         })
     }
 
-    pub(super) fn number<T: std::str::FromStr + Default + ToString>(&mut self, key: &str, default: T) -> T {
+    pub(super) fn number<T: std::str::FromStr + Default + ToString>(
+        &mut self,
+        key: &str,
+        default: T,
+    ) -> T {
         let default = default.to_string();
         self.parsed(key, Some(&default), "a whole number", |t| t.parse().ok())
     }

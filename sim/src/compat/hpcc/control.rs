@@ -57,8 +57,7 @@ impl Values<'_> {
             Some(8) => CcMode::Dctcp,
             Some(10) => CcMode::HpccPint,
             Some(mode) => {
-                let message =
-                    format!("CC_MODE {mode} is not supported; supported: 1, 3, 7, 8, 10");
+                let message = format!("CC_MODE {mode} is not supported; supported: 1, 3, 7, 8, 10");
                 let help = "1 is DCQCN (with ENABLE_QCN 0: none), 3 HPCC, 7 TIMELY, 8 DCTCP, \
                             10 HPCC-PINT";
                 self.error("CC_MODE", message, help);
@@ -88,7 +87,11 @@ impl Values<'_> {
                 Some(_) => "TIMELY_T_LOW",
                 None => "TIMELY_T_HIGH",
             };
-            self.error(key, message, "rates grow below the one and fall above the other");
+            self.error(
+                key,
+                message,
+                "rates grow below the one and fall above the other",
+            );
         }
         keys
     }

@@ -271,15 +271,20 @@ fn dctcp_echoes_marks_in_frames_as_plain_as_those_of_dcqcn() {
     assert_eq!((d.rate_min.bps(), d.window), (100_000_000, None));
     // Without marks it cannot react.
     let m = load_with("CC_MODE 8\nENABLE_QCN 0\n").unwrap().model;
-    assert_eq!((m.flows[0].cc.clone(), m.nics[0].np), (CcSpec::None, NpSpec::Off));
+    assert_eq!(
+        (m.flows[0].cc.clone(), m.nics[0].np),
+        (CcSpec::None, NpSpec::Off)
+    );
 }
 
 #[test]
 fn pint_needs_a_byte_or_two() {
     for (base, overhead) in [("1.05", 49), ("1.01", 50)] {
-        let m = load_with(&format!("CC_MODE 10\nPINT_LOG_BASE {base}\nPINT_PROB 0.5\n"))
-            .unwrap()
-            .model;
+        let m = load_with(&format!(
+            "CC_MODE 10\nPINT_LOG_BASE {base}\nPINT_PROB 0.5\n"
+        ))
+        .unwrap()
+        .model;
         let framing = Framing::Fixed {
             data_overhead: overhead,
             control_bytes: 60,
@@ -384,10 +389,7 @@ fn mistakes_are_errors_that_point() {
             "CC_MODE 9\n",
             "CC_MODE 9 is not supported; supported: 1, 3, 7, 8, 10",
         ),
-        (
-            "CC_MODE x\n",
-            "CC_MODE: `x` is not a whole number",
-        ),
+        ("CC_MODE x\n", "CC_MODE: `x` is not a whole number"),
         (
             "RP_TIMER 0\n",
             "RP_TIMER: `0` is not a time in microseconds above zero",
