@@ -315,6 +315,8 @@ pub struct NicProfile {
     pub scheduler: SchedulerSpec,
     /// Control packets (ACK, NAK, CNP) precede data of every class, whatever the scheduler.
     pub control_first: bool,
+    pub turns: Turns,
+    pub pacing: Pacing,
     /// Receive buffer per port; a frame that does not fit is dropped.
     pub rx_buffer: Bytes,
     /// Pause is sent above this occupancy and withdrawn below `rx_xon`.
@@ -326,6 +328,24 @@ pub struct NicProfile {
     pub np: NpSpec,
     /// NIC-side watchdog: stop pausing the network after pausing continuously for this long.
     pub storm_guard: Option<SimDuration>,
+}
+
+/// Among which queue pairs of a port turns go round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turns {
+    /// Those of a class; the scheduler chooses among classes.
+    Class,
+    /// All of them: there is no scheduler, and control packets go first (the HPCC simulator's way).
+    Port,
+}
+
+/// From when the time to the next packet of a paced queue pair counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pacing {
+    /// From when this one was due: time that it waited for the port is not lost.
+    Due,
+    /// From when this one was sent (the HPCC simulator's way).
+    Sent,
 }
 
 /// Reliable connection behaviour.

@@ -12,7 +12,7 @@
 //! waits for it, and the increase timer stops at full rate, so an undisturbed queue pair costs no
 //! events.
 
-use super::scaled_window;
+use super::{at_new_line, scaled_window};
 use crate::model::{DcqcnSpec, Variant};
 use crate::time::{SimDuration, SimTime};
 use crate::units::BitRate;
@@ -69,6 +69,14 @@ impl Dcqcn {
             byte_stage: 0,
             bytes: 0,
         }
+    }
+
+    /// The port has another rate from now on.
+    pub fn set_line(&mut self, line: BitRate) {
+        let old = std::mem::replace(&mut self.line, line.bps());
+        self.spec.rate_min = self.spec.rate_min.min(line);
+        self.rate = at_new_line(self.rate, old, self.line);
+        self.target = at_new_line(self.target, old, self.line);
     }
 
     /// Current rate in bits per second.

@@ -5,7 +5,7 @@
 //! cuts the rate by α/2, at most once per round trip (CWR, congestion window reduced); a round
 //! trip that ends outside CWR adds `rate_ai`.
 
-use super::{AckInfo, scaled_window};
+use super::{AckInfo, at_new_line, scaled_window};
 use crate::model::DctcpSpec;
 use crate::units::BitRate;
 
@@ -48,6 +48,13 @@ impl Dctcp {
             marked: 0,
             reduced_until: None,
         }
+    }
+
+    /// The port has another rate from now on.
+    pub fn set_line(&mut self, line: BitRate) {
+        let old = std::mem::replace(&mut self.line, line.bps());
+        self.spec.rate_min = self.spec.rate_min.min(line);
+        self.rate = at_new_line(self.rate, old, self.line);
     }
 
     /// Current rate in bits per second.

@@ -9,7 +9,7 @@
 //! fast flow's packet. So here a round lasts a base RTT at least, the increase is in proportion to
 //! its length, and a queue is what stands beyond [`GRAIN`] packets.
 
-use super::{AckInfo, IntHop, scaled_window};
+use super::{AckInfo, IntHop, at_new_line, scaled_window};
 use crate::model::{HpccSpec, Variant, Window};
 use crate::time::{SimDuration, SimTime};
 use crate::units::BitRate;
@@ -59,6 +59,16 @@ pub struct Hpcc {
     bdp: u64,
 }
 
+/// The bound of bytes in flight, and how many fill the path.
+fn window_and_bdp(spec: &HpccSpec, line: BitRate) -> (Option<Window>, u64) {
+    let window = spec.window.at(line, spec.base_rtt);
+    let bdp = match window {
+        Some(window) => window.bytes,
+        None => line.bytes_in_floor(spec.base_rtt),
+    };
+    (window, bdp.max(1))
+}
+
 impl Hpcc {
     /// At full rate. A base RTT of zero counts as the shortest possible. `packet`: bytes of the
     /// largest frame.
@@ -66,11 +76,7 @@ impl Hpcc {
         let mut spec = *spec;
         spec.rate_min = spec.rate_min.min(line);
         spec.base_rtt = spec.base_rtt.max(SimDuration::from_ps(1));
-        let window = spec.window.at(line, spec.base_rtt);
-        let bdp = match window {
-            Some(w) => w.bytes,
-            None => line.bytes_in_floor(spec.base_rtt),
-        };
+        let (window, bdp) = window_and_bdp(&spec, line);
         let hop = Hop {
             last: IntHop::default(),
             u: ONE,
@@ -93,7 +99,19 @@ impl Hpcc {
             u: ONE,
             hop_count: 0,
             hops: [hop; MAX_HOPS],
-            bdp: bdp.max(1),
+            bdp,
+        }
+    }
+
+    /// The port has another rate from now on.
+    pub fn set_line(&mut self, line: BitRate) {
+        let old = std::mem::replace(&mut self.line, line.bps());
+        self.spec.rate_min = self.spec.rate_min.min(line);
+        (self.window, self.bdp) = window_and_bdp(&self.spec, line);
+        self.rate = at_new_line(self.rate, old, self.line);
+        self.reference = at_new_line(self.reference, old, self.line);
+        for hop in &mut self.hops {
+            hop.reference = at_new_line(hop.reference, old, self.line);
         }
     }
 

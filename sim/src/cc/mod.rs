@@ -99,6 +99,18 @@ impl Cc {
         }
     }
 
+    /// The queue pair uses a port of another rate from now on.
+    pub fn set_line(&mut self, line: BitRate) {
+        match self {
+            Cc::None => {}
+            Cc::Dcqcn(m) => m.set_line(line),
+            Cc::Timely(m) => m.set_line(line),
+            Cc::Hpcc(m) => m.set_line(line),
+            Cc::Dctcp(m) => m.set_line(line),
+            Cc::Pint(m) => m.set_line(line),
+        }
+    }
+
     /// Most payload bytes in flight. None: no bound.
     pub fn window(&self) -> Option<u64> {
         match self {
@@ -162,6 +174,11 @@ impl Cc {
     }
 }
 
+/// A rate after the line's has changed from `old` to `new`: who had all of it has all of it again.
+fn at_new_line(rate: u64, old: u64, new: u64) -> u64 {
+    if rate >= old { new } else { rate.min(new) }
+}
+
 /// The window at the present rate, in bytes; at least 1, so that a flow never stops for good.
 fn scaled_window(window: Option<Window>, rate: u64, line: u64) -> Option<u64> {
     let w = window?;
@@ -188,6 +205,14 @@ mod tests {
         cc.on_cnp(SimTime::from_ns(5));
         assert_eq!((cc.rate_bps(), cc.window()), (u64::MAX, None));
         assert_eq!(cc.deadline(), SimTime::NEVER);
+    }
+
+    #[test]
+    fn a_new_line_bounds_the_rate_and_full_rate_stays_full() {
+        assert_eq!(at_new_line(100, 100, 400), 400);
+        assert_eq!(at_new_line(100, 100, 25), 25);
+        assert_eq!(at_new_line(50, 100, 400), 50);
+        assert_eq!(at_new_line(50, 100, 25), 25);
     }
 
     #[test]

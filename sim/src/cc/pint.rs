@@ -3,8 +3,8 @@
 //! base, rounded up or down at random so that it is right on average; and only a sample of the
 //! packets need carry it.
 
-use super::AckInfo;
 use super::hpcc::{Steps, next_rate};
+use super::{AckInfo, at_new_line, scaled_window};
 use crate::model::{PintSpec, Window};
 use crate::rng::Stream;
 use crate::units::BitRate;
@@ -45,6 +45,15 @@ impl Pint {
         }
     }
 
+    /// The port has another rate from now on.
+    pub fn set_line(&mut self, line: BitRate) {
+        let old = std::mem::replace(&mut self.line, line.bps());
+        self.spec.rate_min = self.spec.rate_min.min(line);
+        self.rate = at_new_line(self.rate, old, self.line);
+        self.window = self.spec.window.at(line, self.spec.base_rtt);
+        self.reference = at_new_line(self.reference, old, self.line);
+    }
+
     /// Current rate in bits per second.
     pub fn rate_bps(&self) -> u64 {
         self.rate
@@ -52,7 +61,7 @@ impl Pint {
 
     /// Most payload bytes in flight.
     pub fn window(&self) -> Option<u64> {
-        super::scaled_window(self.window, self.rate, self.line)
+        scaled_window(self.window, self.rate, self.line)
     }
 
     /// Time over which the switches average, in ps.

@@ -65,6 +65,8 @@ pub(crate) fn nic(pfc: PauseMode) -> NicProfile {
         pfc: pause(pfc),
         scheduler: strict(),
         control_first: false,
+        turns: Turns::Class,
+        pacing: Pacing::Due,
         rx_buffer: Bytes(1 << 20),
         rx_xoff: Bytes(1 << 19),
         rx_xon: Bytes(1 << 18),

@@ -68,6 +68,11 @@ pub(super) fn nic(
         pfc: pause(&raw.pfc, rates),
         scheduler: scheduler(&raw.ets, mistakes),
         control_first: raw.control_first.get_or(true),
+        turns: turns(raw, mistakes),
+        pacing: match raw.pacing.get_or(RawPacing::Due) {
+            RawPacing::Due => Pacing::Due,
+            RawPacing::Sent => Pacing::Sent,
+        },
         rx_buffer,
         rx_xoff,
         rx_xon,
@@ -90,6 +95,19 @@ pub(super) fn nic(
         hpcc: hpcc(&raw.hpcc, hpcc_window),
         pint: pint(&raw.pint, &raw.hpcc, hpcc_window),
         dctcp: dctcp(&raw.dctcp, window),
+    }
+}
+
+fn turns(raw: &RawNic, mistakes: &mut Mistakes) -> Turns {
+    match &raw.turns {
+        Some(given) if given.value == RawTurns::Port => {
+            if !raw.ets.is_silent() {
+                let help = "leave `ets` out, or use turns = \"class\"";
+                mistakes.at(given, "turns of a whole port know no `ets`", help);
+            }
+            Turns::Port
+        }
+        _ => Turns::Class,
     }
 }
 

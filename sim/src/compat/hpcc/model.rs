@@ -262,6 +262,8 @@ impl Inputs<'_> {
             pfc: self.pause(0),
             scheduler: round_robin(),
             control_first: true,
+            turns: Turns::Port,
+            pacing: Pacing::Sent,
             rx_buffer: endless,
             rx_xoff: endless,
             rx_xon: endless,

@@ -22,6 +22,10 @@ pub(in crate::scenario) struct RawNic {
     pub(in crate::scenario) ets: RawEts,
     /// ACK, NAK and CNP precede data of every priority. Default: true.
     pub(in crate::scenario) control_first: Option<Sp<bool>>,
+    /// Among which queue pairs of a port turns go round. Default: "class".
+    pub(in crate::scenario) turns: Option<Sp<RawTurns>>,
+    /// From when the time to the next packet of a paced queue pair counts. Default: "due".
+    pub(in crate::scenario) pacing: Option<Sp<RawPacing>>,
     /// Receive buffer per port; what does not fit is dropped. Default: "512KiB".
     pub(in crate::scenario) rx_buffer: Option<Sp<Bytes>>,
     /// Pause is sent above this occupancy. Default: half of the receive buffer.
@@ -90,6 +94,28 @@ pub(in crate::scenario) enum RawRecovery {
     GoBack0,
     /// Resend only what is missing.
     Selective,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawTurns {
+    /// Those of a priority; `ets` chooses among priorities.
+    Class,
+    /// All, whatever their priority, and control packets before them: the HPCC ns-3 simulator's
+    /// way. Not with `ets`.
+    Port,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawPacing {
+    /// From when this packet was due. A sender that waited for its port makes up for it, by at
+    /// most one packet of every queue pair that is at work at the port; time in pause, in an RNR
+    /// wait or with a closed window is not made up for.
+    Due,
+    /// From when this packet was sent: the HPCC ns-3 simulator's way, in which paced senders that
+    /// share a port stay below their rates.
+    Sent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

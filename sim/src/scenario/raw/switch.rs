@@ -187,8 +187,22 @@ pub(in crate::scenario) struct RawEts {
     pub(in crate::scenario) strict: Option<Sp<Vec<Priority>>>,
     /// Queue to maximum rate.
     pub(in crate::scenario) max: BTreeMap<String, Sp<BitRate>>,
-    /// Burst that a maximum rate lets through. Default: "16KiB".
+    /// Burst that a maximum rate lets through after the queue was held up. Less than two frames
+    /// cannot make up for the wait for the port, and the rate is missed. Default: "16KiB".
     pub(in crate::scenario) burst: Option<Sp<Bytes>>,
+}
+
+impl RawEts {
+    /// Nothing is said about scheduling.
+    pub(in crate::scenario) fn is_silent(&self) -> bool {
+        let RawEts {
+            shares,
+            strict,
+            max,
+            burst,
+        } = self;
+        shares.is_empty() && strict.is_none() && max.is_empty() && burst.is_none()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -87,7 +87,9 @@ pub(in crate::scenario) struct RawTraffic {
     /// Packets are ECN-capable: switches mark them. Default: true.
     #[serde(default)]
     pub(in crate::scenario) ecn: Option<Sp<bool>>,
-    /// Rate limit of each QP; "off": the port's rate. Default: "off".
+    /// Rate limit of each QP, in bits on the wire: frames with headers, FCS, preamble and
+    /// inter-frame gap (the last two not with fixed framing), so payload gets less. "off": the
+    /// port's rate. Default: "off".
     #[serde(default)]
     pub(in crate::scenario) pace: Option<Sp<OrOff<BitRate>>>,
     /// Marking of ACKs, NAKs and READ responses. Default: that of data.
