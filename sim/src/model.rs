@@ -6,6 +6,7 @@
 use crate::rules::Rule;
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Bytes, Length, Probability};
+use std::sync::Arc;
 
 /// Number of 802.1Q priorities, and of traffic classes and priority groups per port.
 pub const PRIORITIES: usize = 8;
@@ -405,6 +406,8 @@ pub enum NpSpec {
         interval: SimDuration,
         scope: CnpScope,
         marking: Marking,
+        /// Marked packet received → CNP handed to the port.
+        delay: SimDuration,
     },
     /// A flag on the ACK of every marked packet (the HPCC simulator's way).
     EchoOnAck,
@@ -433,15 +436,36 @@ pub enum CcSpec {
     Dcqcn(DcqcnSpec),
     Timely(TimelySpec),
     Hpcc(HpccSpec),
+    Dctcp(DctcpSpec),
+    HpccPint(PintSpec),
 }
 
 impl CcSpec {
+    /// ACKs drive it, so that the receiver should not thin them out.
+    pub fn follows_acks(&self) -> bool {
+        !matches!(self, CcSpec::None | CcSpec::Dcqcn(_))
+    }
+}
+
+/// Whose rules a congestion control follows where the HPCC ns-3 simulator departs from the
+/// publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    Published,
+    /// The ns-3 simulator of HPCC.
+    Ns3,
+}
+
+impl CcSpec {
+    /// The window that is stated.
     pub fn window(&self) -> Option<Window> {
         match self {
             CcSpec::None => None,
             CcSpec::Dcqcn(spec) => spec.window,
             CcSpec::Timely(spec) => spec.window,
-            CcSpec::Hpcc(spec) => spec.window,
+            CcSpec::Dctcp(spec) => spec.window,
+            CcSpec::Hpcc(spec) => spec.window.given(),
+            CcSpec::HpccPint(spec) => spec.window.given(),
         }
     }
 
@@ -451,7 +475,9 @@ impl CcSpec {
             CcSpec::None => return false,
             CcSpec::Dcqcn(spec) => spec.window = Some(window),
             CcSpec::Timely(spec) => spec.window = Some(window),
-            CcSpec::Hpcc(spec) => spec.window = Some(window),
+            CcSpec::Dctcp(spec) => spec.window = Some(window),
+            CcSpec::Hpcc(spec) => spec.window = HpccWindow::Given(window),
+            CcSpec::HpccPint(spec) => spec.window = HpccWindow::Given(window),
         }
         true
     }
@@ -459,6 +485,7 @@ impl CcSpec {
     pub fn base_rtt(&self) -> Option<SimDuration> {
         match self {
             CcSpec::Hpcc(spec) => Some(spec.base_rtt),
+            CcSpec::HpccPint(spec) => Some(spec.base_rtt),
             _ => None,
         }
     }
@@ -467,6 +494,7 @@ impl CcSpec {
     pub fn set_base_rtt(&mut self, rtt: SimDuration) -> bool {
         match self {
             CcSpec::Hpcc(spec) => spec.base_rtt = rtt,
+            CcSpec::HpccPint(spec) => spec.base_rtt = rtt,
             _ => return false,
         }
         true
@@ -476,6 +504,8 @@ impl CcSpec {
 /// DCQCN reaction point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DcqcnSpec {
+    /// Published: a CNP cuts at once. Ns3: at the next point of a grid of decrease intervals.
+    pub variant: Variant,
     /// g as a fraction of 2^16 (1/256 = 256).
     pub g_q16: u32,
     /// α is updated once per interval.
@@ -493,6 +523,8 @@ pub struct DcqcnSpec {
     pub rate_min: BitRate,
     /// Set the target to the current rate at every cut, also at consecutive ones.
     pub clamp_target: bool,
+    /// Current and target rate at the first CNP. None: it cuts like any other.
+    pub first_cnp_rate: Option<BitRate>,
     /// Bound of packets in flight in bytes. None: no window.
     pub window: Option<Window>,
 }
@@ -522,6 +554,8 @@ pub struct TimelySpec {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HpccSpec {
+    /// Ns3: rounds are as short as ACKs allow, and every queued byte counts.
+    pub variant: Variant,
     /// Target utilisation, in 2^16ths.
     pub u_target_q16: u32,
     /// Additive stages before a multiplicative update.
@@ -534,7 +568,85 @@ pub struct HpccSpec {
     pub fast_react: bool,
     /// A rate per hop; the least counts.
     pub multi_rate: bool,
+    /// Within a round trip only hops with a queue count.
+    pub sample_feedback: bool,
+    pub window: HpccWindow,
+}
+
+/// Bound of bytes in flight under HPCC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HpccWindow {
+    Off,
+    /// What fills the port's rate for a base RTT, scaled with the rate (the publication).
+    Bdp,
+    Given(Window),
+}
+
+impl HpccWindow {
+    fn given(self) -> Option<Window> {
+        match self {
+            HpccWindow::Given(window) => Some(window),
+            HpccWindow::Off | HpccWindow::Bdp => None,
+        }
+    }
+
+    /// The window of a flow that may send at `line`.
+    pub fn at(self, line: BitRate, base_rtt: SimDuration) -> Option<Window> {
+        match self {
+            HpccWindow::Off => None,
+            HpccWindow::Given(window) => Some(window),
+            HpccWindow::Bdp => Some(Window {
+                bytes: line.bytes_in_floor(base_rtt),
+                variable: true,
+            }),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DctcpSpec {
+    /// g as a fraction of 2^16 (1/16 = 4096).
+    pub g_q16: u32,
+    /// Added once per round trip.
+    pub rate_ai: BitRate,
+    pub rate_min: BitRate,
     pub window: Option<Window>,
+}
+
+/// HPCC-PINT: HPCC with one rounded and sampled utilisation per packet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PintSpec {
+    /// Target utilisation, in 2^16ths.
+    pub u_target_q16: u32,
+    /// Additive stages before a multiplicative update.
+    pub max_stage: u32,
+    pub rate_ai: BitRate,
+    pub rate_min: BitRate,
+    /// Base RTT: the time over which switches average.
+    pub base_rtt: SimDuration,
+    pub window: HpccWindow,
+    /// What a packet can say: the powers of the base, in 2^32ths, ascending.
+    pub powers: Arc<[u64]>,
+    /// Share of packets that are looked at.
+    pub probability: Probability,
+}
+
+impl PintSpec {
+    /// Powers of a base (in 2^32ths) from 1 to 2^26. None: so many that no packet tells them
+    /// apart, or none.
+    pub fn powers_of(base_q32: u64) -> Option<Arc<[u64]>> {
+        const MOST: usize = 1 << 16;
+        let mut powers = vec![1u64 << 32];
+        while let Some(&last) = powers.last().filter(|p| **p < 1 << 58) {
+            let next = (u128::from(last) * u128::from(base_q32)) >> 32;
+            let next = u64::try_from(next).ok().filter(|n| *n > last)?;
+            if powers.len() == MOST {
+                return None;
+            }
+            powers.push(next);
+        }
+        Some(powers.into())
+    }
 }
 
 /// One queue pair with the work it is given.

@@ -143,7 +143,7 @@ mod tests {
                 acked_bytes_seq: seq,
                 sent_bytes_seq: seq + 500,
                 rtt: SimDuration::from_us(rtt),
-                hops: &[],
+                ..AckInfo::default()
             });
         }
     }
@@ -188,7 +188,7 @@ mod tests {
             acked_bytes_seq: after,
             sent_bytes_seq: after + 9,
             rtt,
-            hops: &[],
+            ..AckInfo::default()
         });
         assert_eq!(m.rate_bps(), 10_000_000_000);
     }

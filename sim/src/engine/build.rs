@@ -7,10 +7,10 @@ use super::packet::PacketPool;
 use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
 use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
-use crate::cc::Cc;
+use crate::cc::{Carrier, Cc};
 use crate::model::{
-    CcSpec, FlowId, Forwarding, Framing, Model, NicProfile, Op, PRIORITIES, Pacing, PauseMode,
-    Recovery, Role, Transport, Turns,
+    CcSpec, FlowId, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES, Pacing,
+    PauseMode, Recovery, Role, Transport, Turns,
 };
 use crate::nic::{Host, NicPort};
 use crate::results::{FlowResult, FlowStatus, Stop};
@@ -337,13 +337,19 @@ impl<'m> Sim<'m> {
         let pace = spec.pace.map_or(line, |p| p.min(line));
         let mut flags = 0;
         let unreliable = spec.transport != Transport::Rc;
-        let cc = Cc::new(&spec.cc, line);
+        let carrier = Carrier {
+            line: pace,
+            mtu: nic.mtu,
+            frame: model.framing.largest_frame(nic.mtu),
+            rng: Stream::new(model.seed, spec.src, qp, Purpose::Pint),
+        };
+        let cc = Cc::new(&spec.cc, carrier);
         for (condition, flag) in [
             (read, sender_flag::READ),
             (unreliable, sender_flag::UNRELIABLE),
             (spec.ecn_capable, sender_flag::ECT),
             (spec.cc != CcSpec::None || pace < line, sender_flag::PACED),
-            (cc.needs_int(), sender_flag::TELEMETRY),
+            (cc.needs_telemetry(), sender_flag::TELEMETRY),
         ] {
             flags |= if condition { flag } else { 0 };
         }
@@ -401,6 +407,8 @@ impl<'m> Sim<'m> {
             deadline: NEVER,
             timer_at: NEVER,
             cnp_next: 0,
+            echo: far.np == NpSpec::EchoOnAck || matches!(spec.cc, CcSpec::Dctcp(_)),
+            marked: false,
             delivered: 0,
             arrived: None,
             receives: spec.receives.map_or(0, |r| r.posted),

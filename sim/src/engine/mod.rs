@@ -188,6 +188,7 @@ impl Sim<'_> {
             Kind::Sample if entity == sample::QUEUES => self.watch_queues(),
             Kind::Sample => self.take_sample(),
             Kind::Release => self.release_held(),
+            Kind::Notify => self.notify(entity),
         }
     }
 

@@ -184,6 +184,8 @@ pub struct PortCold {
     pub lost: u64,
     /// DCQCN notification point with port scope: earliest time of the next CNP.
     pub cnp_next: u64,
+    /// HPCC-PINT.
+    pub average: crate::transport::telemetry::Averaged,
     /// Frames that rules added to what this port sent.
     pub added: u64,
     /// Packets with a wrong ICRC that were discarded here.

@@ -42,6 +42,8 @@ pub struct NicPort {
     pub resumed: [u64; PRIORITIES],
     /// Senders that wait for their pacing time.
     pub paced: BinaryHeap<Reverse<(u64, u32)>>,
+    /// CNPs that are being generated, oldest first.
+    pub cnps: Fifo,
     /// Received frames on their way to host memory.
     pub rx: Fifo,
     pub rx_bytes: u32,
@@ -59,6 +61,7 @@ pub struct NicPort {
 impl Default for NicPort {
     fn default() -> Self {
         NicPort {
+            cnps: Fifo::default(),
             rings: Vec::new(),
             last: [NOBODY; PRIORITIES],
             one_ring: false,
@@ -415,7 +418,7 @@ impl Sim<'_> {
         let s = &mut self.senders[qp as usize];
         s.port = port;
         s.pace_bps = pace.bps();
-        s.cc.set_line(line);
+        s.cc.set_line(pace);
         if spec.cc != CcSpec::None || pace < line {
             s.flags |= sender_flag::PACED;
         } else {

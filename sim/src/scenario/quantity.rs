@@ -150,6 +150,7 @@ scalars! {
     Alpha => "Alpha";
     BitErrors => "BitErrorRate";
     Gain => "Gain";
+    LogBase => "LogBase";
     Label => "Label";
     TimerCode => "TimerCode";
     Quanta => "Quanta";
@@ -303,6 +304,25 @@ impl Scalar for Gain {
             .filter(|v| (0.5..=65_536.0).contains(v))
             .map(|v| Gain(v.round() as u32))
             .ok_or_else(|| format!("`{text}` is out of range: expected 1/65536 to 1"))
+    }
+
+    fn schema() -> Schema {
+        string_or_number(Self::EXPECTED)
+    }
+}
+
+/// The base of a logarithm in 2^32ths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogBase(pub(super) u64);
+
+impl Scalar for LogBase {
+    const EXPECTED: &'static str = "a base such as 1.05";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        fraction(text)
+            .filter(|v| (1.001..=16.0).contains(v))
+            .map(|v| LogBase((v * 4_294_967_296.0).round() as u64))
+            .ok_or_else(|| format!("`{text}` is out of range: expected 1.001 to 16"))
     }
 
     fn schema() -> Schema {

@@ -139,6 +139,10 @@ pub struct Receiver {
     pub timer_at: u64,
     /// DCQCN notification point: earliest next CNP.
     pub cnp_next: u64,
+    /// ACKs say whether what they acknowledge was marked (no CNPs).
+    pub echo: bool,
+    /// The packets since the last ACK were marked.
+    pub marked: bool,
     pub delivered: u64,
     pub arrived: Option<Box<Arrived>>,
     /// Receive buffers left, and when used ones are posted again.

@@ -1,6 +1,7 @@
 //! Sending data packets.
 
 use super::{Sender, sender_flag};
+use crate::cc::Cc;
 use crate::engine::Sim;
 use crate::engine::packet::{Packet, PacketKind, flag};
 use crate::engine::port::NEVER;
@@ -186,7 +187,11 @@ impl Sim<'_> {
         packet.flags = flags;
         packet.kind = PacketKind::Data;
         if telemetry {
-            packet.telemetry = self.telemetry.start();
+            let average = match &self.senders[qp as usize].cc {
+                Cc::Pint(m) => m.base_rtt_ps(),
+                _ => 0,
+            };
+            packet.telemetry = self.telemetry.start(average);
         }
         let result = &mut self.flows[qp as usize].result;
         result.data_packets += 1;

@@ -1,5 +1,6 @@
 //! `config.txt`: words in pairs of key and value.
 
+use super::control::{PintKeys, TimelyKeys};
 use super::dialect::{Clue, Dialect};
 use super::text::Source;
 use super::values::{Values, probability, scan};
@@ -18,9 +19,10 @@ pub(super) enum Takes {
     Pairs,
 }
 
-pub(super) const KEYS: [(&str, Takes); 50] = [
+pub(super) const KEYS: [(&str, Takes); 56] = [
     ("ACK_HIGH_PRIO", Takes::One),
     ("ALPHA_RESUME_INTERVAL", Takes::One),
+    ("BASE_RTT", Takes::One),
     ("BUFFER_SIZE", Takes::One),
     ("CC_MODE", Takes::One),
     ("CLAMP_TARGET_RATE", Takes::One),
@@ -33,6 +35,7 @@ pub(super) const KEYS: [(&str, Takes); 50] = [
     ("FAST_REACT", Takes::One),
     ("FAST_RECOVERY_TIMES", Takes::One),
     ("FCT_OUTPUT_FILE", Takes::One),
+    ("FIXED_WIN", Takes::One),
     ("FLOW_FILE", Takes::One),
     ("GLOBAL_T", Takes::One),
     ("HAS_WIN", Takes::One),
@@ -44,6 +47,7 @@ pub(super) const KEYS: [(&str, Takes); 50] = [
     ("L2_CHUNK_SIZE", Takes::One),
     ("LINK_DELAY", Takes::One),
     ("LINK_DOWN", Takes::Three),
+    ("MAX_RATE", Takes::One),
     ("MIN_RATE", Takes::One),
     ("MI_THRESH", Takes::One),
     ("MULTI_RATE", Takes::One),
@@ -63,6 +67,9 @@ pub(super) const KEYS: [(&str, Takes); 50] = [
     ("RP_TIMER", Takes::One),
     ("SAMPLE_FEEDBACK", Takes::One),
     ("SIMULATOR_STOP_TIME", Takes::One),
+    ("TIMELY_BETA", Takes::One),
+    ("TIMELY_T_HIGH", Takes::One),
+    ("TIMELY_T_LOW", Takes::One),
     ("TOPOLOGY_FILE", Takes::One),
     ("TRACE_FILE", Takes::One),
     ("TRACE_OUTPUT_FILE", Takes::One),
@@ -77,6 +84,8 @@ pub(super) enum CcMode {
     Dcqcn,
     Hpcc,
     Timely,
+    Dctcp,
+    HpccPint,
 }
 
 /// `LINK_DOWN`.
@@ -163,6 +172,16 @@ pub(super) struct Config {
     pub(super) u_target_q16: u32,
     pub(super) mi_thresh: u32,
     pub(super) multi_rate: bool,
+    pub(super) sample_feedback: bool,
+    pub(super) dctcp_ai: BitRate,
+    pub(super) timely: TimelyKeys,
+    pub(super) pint: PintKeys,
+    /// Replaces the window of every flow, in bytes.
+    pub(super) fixed_win: Option<u64>,
+    /// Replaces the base RTT of every flow.
+    pub(super) base_rtt: Option<SimDuration>,
+    /// Bound of every flow's rate.
+    pub(super) max_rate: Option<BitRate>,
     pub(super) rate_bound: bool,
     pub(super) ack_high_prio: bool,
     pub(super) link_down: Option<LinkDown>,
@@ -174,7 +193,7 @@ pub(super) struct Config {
 impl Config {
     /// ECN marks can change a rate, or delay and telemetry do.
     pub(super) fn reacts(&self) -> bool {
-        self.rate_bound && (self.enable_qcn || self.cc != CcMode::Dcqcn)
+        self.rate_bound && (self.enable_qcn || !self.cc.needs_marks())
     }
 }
 
@@ -215,7 +234,8 @@ impl<'a> Values<'a> {
         let enable_qcn = self.flag("ENABLE_QCN", true);
         let rate_bound = self.flag("RATE_BOUND", true);
         let dcqcn = cc == CcMode::Dcqcn && enable_qcn && rate_bound;
-        let reacts = rate_bound && (enable_qcn || cc != CcMode::Dcqcn);
+        let reacts = rate_bound && (enable_qcn || !cc.needs_marks());
+        let uses_ai = reacts && cc != CcMode::Dctcp;
         let older = self.dialect() == Dialect::Ns3Rdma;
         let (has_win, var_win) = (self.flag("HAS_WIN", !older), self.flag("VAR_WIN", false));
         if !rate_bound && has_win && var_win {
@@ -265,8 +285,8 @@ impl<'a> Values<'a> {
                 false => self.fraction_q16("EWMA_GAIN", if dcqcn { None } else { Some("0.0625") }),
             },
             fast_recovery: self.number("FAST_RECOVERY_TIMES", 5),
-            rate_ai: self.rate("RATE_AI", if reacts { None } else { Some("5Mb/s") }),
-            rate_hai: self.rate("RATE_HAI", if reacts { None } else { Some("50Mb/s") }),
+            rate_ai: self.rate("RATE_AI", if uses_ai { None } else { Some("5Mb/s") }),
+            rate_hai: self.rate("RATE_HAI", if uses_ai { None } else { Some("50Mb/s") }),
             rate_min: self.rate("MIN_RATE", Some("100Mb/s")),
             loss: self.probability("ERROR_RATE_PER_LINK"),
             chunk: self.number("L2_CHUNK_SIZE", 0),
@@ -278,6 +298,13 @@ impl<'a> Values<'a> {
             u_target_q16: self.fraction_q16("U_TARGET", Some("0.95")),
             mi_thresh: self.number("MI_THRESH", 5),
             multi_rate: self.flag("MULTI_RATE", true),
+            sample_feedback: self.flag("SAMPLE_FEEDBACK", false),
+            dctcp_ai: self.rate("DCTCP_RATE_AI", Some("1000Mb/s")),
+            timely: self.timely(),
+            pint: self.pint(),
+            fixed_win: self.fixed_win(has_win),
+            base_rtt: self.base_rtt(cc),
+            max_rate: self.max_rate(),
             rate_bound,
             ack_high_prio: self.flag("ACK_HIGH_PRIO", false),
             link_down: self.link_down(),
@@ -295,10 +322,6 @@ impl<'a> Values<'a> {
             self.notes.push(note.to_owned());
         }
         if config.cc == CcMode::Hpcc {
-            if self.flag("SAMPLE_FEEDBACK", false) {
-                let note = "SAMPLE_FEEDBACK 1: every packet's telemetry is used";
-                self.notes.push(note.to_owned());
-            }
             if self.number("INT_MULTI", 1u32) != 1 {
                 let note = "INT_MULTI: telemetry is exact here, not rounded to units";
                 self.notes.push(note.to_owned());
@@ -319,22 +342,6 @@ impl<'a> Values<'a> {
             "a size from 1 to 65535 bytes",
             |t| t.parse().ok().filter(|n| (1..=65_535).contains(n)),
         )
-    }
-
-    fn cc_mode(&mut self) -> CcMode {
-        match self.number("CC_MODE", 1u32) {
-            1 => CcMode::Dcqcn,
-            3 => CcMode::Hpcc,
-            7 => CcMode::Timely,
-            mode => {
-                if self.errors.is_empty() || mode != 0 {
-                    let message = format!("CC_MODE {mode} is not supported; supported: 1, 3, 7");
-                    let help = "1 is DCQCN (with ENABLE_QCN 0: none), 3 HPCC, 7 TIMELY";
-                    self.error("CC_MODE", message, help);
-                }
-                CcMode::Dcqcn
-            }
-        }
     }
 
     /// Packets per ACK. The original resets its counter of unacknowledged bytes with every packet,

@@ -368,10 +368,9 @@ fn host(out: &mut Text, nic: &NicProfile) -> Result<(), String> {
 fn controls(out: &mut Text, model: &Model) -> Result<(), String> {
     let nic = &model.nics[0];
     let control = model.flows.first().map_or(&CcSpec::None, |f| &f.cc);
-    if let Some(window) = control.window() {
-        out.key("window", &bytes(Bytes(window.bytes)));
-        out.plain("window_variable", window.variable);
-    }
+    let window = control.window();
+    out.key("window", &off(window.map(|w| Bytes(w.bytes)), bytes));
+    out.plain("window_variable", window.is_some_and(|w| w.variable));
     out.key("cc", control_name(control));
     pause(out, "nic.default", &nic.pfc);
     // Turns of a whole port know no scheduler.
@@ -386,10 +385,11 @@ fn controls(out: &mut Text, model: &Model) -> Result<(), String> {
             interval,
             scope,
             marking,
-            ..
+            delay,
         } => {
             out.key("mode", "on");
             out.key("interval", &time(interval));
+            out.key("delay", &time(delay));
             let scope = match scope {
                 CnpScope::Qp => "qp",
                 CnpScope::DestinationIp => "ip",
@@ -411,6 +411,15 @@ fn control_name(control: &CcSpec) -> &'static str {
         CcSpec::Dcqcn(_) => "dcqcn",
         CcSpec::Timely(_) => "timely",
         CcSpec::Hpcc(_) => "hpcc",
+        CcSpec::HpccPint(_) => "hpcc-pint",
+        CcSpec::Dctcp(_) => "dctcp",
+    }
+}
+
+fn variant(variant: Variant) -> &'static str {
+    match variant {
+        Variant::Published => "published",
+        Variant::Ns3 => "ns3",
     }
 }
 
@@ -419,6 +428,8 @@ fn parameters(out: &mut Text, control: &CcSpec) {
         CcSpec::None => {}
         CcSpec::Dcqcn(d) => {
             out.table("[nic.default.dcqcn]");
+            out.key("variant", variant(d.variant));
+            out.key("first_cnp_rate", &off(d.first_cnp_rate, rate));
             out.key("g", &gain(d.g_q16));
             out.key("alpha_interval", &time(d.alpha_interval));
             out.key("decrease_interval", &time(d.decrease_interval));
@@ -443,6 +454,7 @@ fn parameters(out: &mut Text, control: &CcSpec) {
         }
         CcSpec::Hpcc(h) => {
             out.table("[nic.default.hpcc]");
+            out.key("variant", variant(h.variant));
             out.key("u_target", &gain(h.u_target_q16));
             out.plain("max_stage", h.max_stage);
             out.key("rate_ai", &rate(h.rate_ai));
@@ -450,6 +462,26 @@ fn parameters(out: &mut Text, control: &CcSpec) {
             out.key("base_rtt", &time(h.base_rtt));
             out.plain("fast_react", h.fast_react);
             out.plain("multi_rate", h.multi_rate);
+            out.plain("sample_feedback", h.sample_feedback);
+        }
+        CcSpec::HpccPint(p) => {
+            out.table("[nic.default.hpcc]");
+            out.key("u_target", &gain(p.u_target_q16));
+            out.plain("max_stage", p.max_stage);
+            out.key("rate_ai", &rate(p.rate_ai));
+            out.key("rate_min", &rate(p.rate_min));
+            out.key("base_rtt", &time(p.base_rtt));
+            out.table("[nic.default.pint]");
+            // The second power is the base.
+            let base = p.powers.get(1).copied().unwrap_or(1 << 32);
+            out.key("log_base", &format!("{base}/4294967296"));
+            out.key("probability", &probability(p.probability));
+        }
+        CcSpec::Dctcp(d) => {
+            out.table("[nic.default.dctcp]");
+            out.key("g", &gain(d.g_q16));
+            out.key("rate_ai", &rate(d.rate_ai));
+            out.key("rate_min", &rate(d.rate_min));
         }
     }
 }

@@ -9,6 +9,7 @@
 //! changes results is honoured or refused.
 
 mod config;
+mod control;
 mod dialect;
 mod export;
 mod files;

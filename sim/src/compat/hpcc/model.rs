@@ -138,7 +138,9 @@ impl Inputs<'_> {
 
     fn framing(&self) -> Framing {
         let (extra, control_bytes) = match self.config.cc {
-            CcMode::Dcqcn => (0, CONTROL),
+            CcMode::Dcqcn | CcMode::Dctcp => (0, CONTROL),
+            // The ACK still needs padding with it.
+            CcMode::HpccPint => (self.config.pint.bytes(), CONTROL),
             CcMode::Hpcc => (INT_HEADER, CONTROL_WITH_INT),
             CcMode::Timely => (TIMESTAMP, CONTROL),
         };
@@ -268,7 +270,7 @@ impl Inputs<'_> {
 
     fn nic(&self, timeout: SimDuration, largest: &Largest) -> NicProfile {
         let config = self.config;
-        let echo = config.cc == CcMode::Dcqcn && config.reacts();
+        let echo = config.cc.needs_marks() && config.reacts();
         let irn_window = (largest.bdp / u64::from(config.payload)).clamp(1, 1 << 23) as u32;
         // Hosts take everything at once and never send pause.
         let endless = Bytes(1 << 40);
@@ -524,7 +526,9 @@ impl Inputs<'_> {
             ack,
             ecn_capable: true,
             cc,
-            pace: older.then(|| BitRate::from_bps(frame * 8 * PACKETS_PER_SECOND)),
+            pace: older
+                .then(|| BitRate::from_bps(frame * 8 * PACKETS_PER_SECOND))
+                .or(config.max_rate),
             sport: 0,
             dport: 0,
             path: None,
@@ -542,47 +546,48 @@ impl Inputs<'_> {
             false => (path.base_rtt_ns, path.bdp()),
         };
         let window = config.has_win.then_some(Window {
-            bytes: bdp,
+            bytes: config.fixed_win.unwrap_or(bdp),
             variable: config.var_win,
         });
-        if !config.reacts() && window.is_none() {
-            return CcSpec::None;
+        if !config.reacts() {
+            // Without feedback this is a window and nothing else.
+            return window.map_or(CcSpec::None, |w| CcSpec::Dcqcn(dcqcn(config, Some(w))));
         }
+        let rtt = SimDuration::from_ps(rtt_ns.saturating_mul(1_000));
         match config.cc {
-            CcMode::Hpcc if config.reacts() => CcSpec::Hpcc(HpccSpec {
-                u_target_q16: config.u_target_q16,
-                max_stage: config.mi_thresh,
-                rate_ai: config.rate_ai,
-                rate_min: config.rate_min,
-                base_rtt: SimDuration::from_ps(rtt_ns.saturating_mul(1_000)),
-                fast_react: config.fast_react,
-                multi_rate: config.multi_rate,
-                window,
-            }),
-            CcMode::Timely if config.reacts() => CcSpec::Timely(TimelySpec {
-                // 0.875 and 0.8: the reference has no keys for them, nor for the delays.
+            CcMode::Dcqcn => CcSpec::Dcqcn(dcqcn(config, window)),
+            CcMode::Hpcc => CcSpec::Hpcc(hpcc(config, window, rtt)),
+            CcMode::HpccPint => {
+                // Switches average over the largest RTT, whatever GLOBAL_T says.
+                let rtt = SimDuration::from_ps(largest.base_rtt_ns.saturating_mul(1_000));
+                let shared = hpcc(config, window, rtt);
+                CcSpec::HpccPint(PintSpec {
+                    u_target_q16: shared.u_target_q16,
+                    max_stage: shared.max_stage,
+                    rate_ai: shared.rate_ai,
+                    rate_min: shared.rate_min,
+                    base_rtt: shared.base_rtt,
+                    window: shared.window,
+                    powers: config.pint.powers.clone(),
+                    probability: config.pint.probability,
+                })
+            }
+            CcMode::Timely => CcSpec::Timely(TimelySpec {
+                // 0.875: the reference has no key for it, nor for the RTT of gradients.
                 ewma_q16: 57_344,
-                beta_q16: 52_429,
-                t_low: SimDuration::from_us(50),
-                t_high: SimDuration::from_us(500),
+                beta_q16: config.timely.beta_q16,
+                t_low: config.timely.t_low,
+                t_high: config.timely.t_high,
                 min_rtt: SimDuration::from_us(20),
                 rate_ai: config.rate_ai,
                 rate_hai: config.rate_hai,
                 rate_min: config.rate_min,
                 window,
             }),
-            // Without marks this is a window and nothing else.
-            _ => CcSpec::Dcqcn(DcqcnSpec {
+            CcMode::Dctcp => CcSpec::Dctcp(DctcpSpec {
                 g_q16: config.g_q16,
-                alpha_interval: config.alpha_interval,
-                decrease_interval: config.decrease_interval,
-                increase_timer: config.rp_timer,
-                byte_counter: config.byte_counter,
-                fast_recovery: config.fast_recovery,
-                rate_ai: config.rate_ai,
-                rate_hai: config.rate_hai,
+                rate_ai: config.dctcp_ai,
                 rate_min: config.rate_min,
-                clamp_target: config.clamp_target,
                 window,
             }),
         }
@@ -697,6 +702,39 @@ impl Inputs<'_> {
             at,
             kind: FaultKind::LinkDown(link as u32),
         }]
+    }
+}
+
+fn dcqcn(config: &Config, window: Option<Window>) -> DcqcnSpec {
+    DcqcnSpec {
+        variant: Variant::Ns3,
+        g_q16: config.g_q16,
+        alpha_interval: config.alpha_interval,
+        decrease_interval: config.decrease_interval,
+        increase_timer: config.rp_timer,
+        byte_counter: config.byte_counter,
+        fast_recovery: config.fast_recovery,
+        rate_ai: config.rate_ai,
+        rate_hai: config.rate_hai,
+        rate_min: config.rate_min,
+        clamp_target: config.clamp_target,
+        first_cnp_rate: None,
+        window,
+    }
+}
+
+fn hpcc(config: &Config, window: Option<Window>, base_rtt: SimDuration) -> HpccSpec {
+    HpccSpec {
+        variant: Variant::Ns3,
+        u_target_q16: config.u_target_q16,
+        max_stage: config.mi_thresh,
+        rate_ai: config.rate_ai,
+        rate_min: config.rate_min,
+        base_rtt: config.base_rtt.unwrap_or(base_rtt),
+        fast_react: config.fast_react,
+        multi_rate: config.multi_rate,
+        sample_feedback: config.sample_feedback,
+        window: window.map_or(HpccWindow::Off, HpccWindow::Given),
     }
 }
 

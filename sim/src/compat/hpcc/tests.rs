@@ -32,7 +32,11 @@ const TOPOLOGY: &str = "7 3 6\n4 5 6\n0 4 100Gbps 1us 0\n1 4 100Gbps 1us 0\n2 5 
 const FLOWS: &str = "3\n0 2 3 100 1001 2.000000000\n0 1 3 100 5000000000 2.000000577\n\
     0 2 3 100 1000 2.5\n";
 
-fn load_text(config: &str, topology: &str, flows: &str) -> Result<HpccInput, Vec<Diagnostic>> {
+pub(super) fn load_text(
+    config: &str,
+    topology: &str,
+    flows: &str,
+) -> Result<HpccInput, Vec<Diagnostic>> {
     load("config.txt", &|name| match name {
         "config.txt" => Ok(config.to_owned()),
         "topology.txt" => Ok(topology.to_owned()),
@@ -213,7 +217,7 @@ fn congestion_control_follows_its_mode() {
     assert_eq!(h.base_rtt, SimDuration::from_ns(8_200));
     assert_eq!(
         h.window,
-        Some(Window {
+        HpccWindow::Given(Window {
             bytes: 102_500,
             variable: true
         })
@@ -230,7 +234,7 @@ fn congestion_control_follows_its_mode() {
     };
     assert_eq!(
         h.window,
-        Some(Window {
+        HpccWindow::Given(Window {
             bytes: 52_000,
             variable: false
         })
@@ -239,10 +243,86 @@ fn congestion_control_follows_its_mode() {
     let m = load_with("CC_MODE 7\n").unwrap().model;
     assert!(matches!(m.flows[0].cc, CcSpec::Timely(_)));
     assert_eq!(m.nics[0].np, NpSpec::Off);
+    let timely = |lines: &str| match load_with(lines).unwrap().model.flows[0].cc {
+        CcSpec::Timely(t) => (t.t_low, t.t_high, t.beta_q16),
+        ref other => panic!("{other:?}"),
+    };
+    let us = SimDuration::from_us;
+    assert_eq!(timely("CC_MODE 7\n"), (us(50), us(500), 52_429));
+    assert_eq!(
+        timely("CC_MODE 7\nTIMELY_T_HIGH 100000\nTIMELY_T_LOW 20000\nTIMELY_BETA 0.5\n"),
+        (us(20), us(100), 32_768)
+    );
     // A window alone.
     let m = load_with("RATE_BOUND 0\nHAS_WIN 1\n").unwrap().model;
     assert!(matches!(&m.flows[0].cc, CcSpec::Dcqcn(d) if d.window.is_some()));
     assert_eq!(m.nics[0].np, NpSpec::Off);
+}
+
+#[test]
+fn dctcp_echoes_marks_in_frames_as_plain_as_those_of_dcqcn() {
+    let m = load_with("CC_MODE 8\nEWMA_GAIN 0.0625\nDCTCP_RATE_AI 615Mb/s\n")
+        .unwrap()
+        .model;
+    let plain = load_with("").unwrap().model.framing;
+    assert_eq!((m.framing, m.nics[0].np), (plain, NpSpec::EchoOnAck));
+    let CcSpec::Dctcp(d) = &m.flows[0].cc else {
+        panic!("{:?}", m.flows[0].cc)
+    };
+    assert_eq!((d.g_q16, d.rate_ai.bps()), (4_096, 615_000_000));
+    assert_eq!((d.rate_min.bps(), d.window), (100_000_000, None));
+    // Without marks it cannot react.
+    let m = load_with("CC_MODE 8\nENABLE_QCN 0\n").unwrap().model;
+    assert_eq!(
+        (m.flows[0].cc.clone(), m.nics[0].np),
+        (CcSpec::None, NpSpec::Off)
+    );
+}
+
+#[test]
+fn pint_needs_a_byte_or_two() {
+    for (base, overhead) in [("1.05", 49), ("1.01", 50)] {
+        let m = load_with(&format!(
+            "CC_MODE 10\nPINT_LOG_BASE {base}\nPINT_PROB 0.5\n"
+        ))
+        .unwrap()
+        .model;
+        let framing = Framing::Fixed {
+            data_overhead: overhead,
+            control_bytes: 60,
+            pad_last: false,
+        };
+        assert_eq!(m.framing, framing, "{base}");
+        let CcSpec::HpccPint(p) = &m.flows[1].cc else {
+            panic!("{:?}", m.flows[1].cc)
+        };
+        assert_eq!(p.probability, Probability::ratio(1, 2));
+        assert_eq!(p.base_rtt, SimDuration::from_ns(8_200));
+    }
+}
+
+#[test]
+fn a_given_window_round_trip_and_rate_replace_the_derived_ones() {
+    let lines = "HAS_WIN 1\nFIXED_WIN 18000\nBASE_RTT 14400\nMAX_RATE 10000Mb/s\n";
+    let input = load_with(&format!("CC_MODE 3\n{lines}")).unwrap();
+    for f in &input.model.flows {
+        let CcSpec::Hpcc(h) = &f.cc else {
+            panic!("{:?}", f.cc)
+        };
+        let window = Window {
+            bytes: 18_000,
+            variable: false,
+        };
+        assert_eq!(h.window, HpccWindow::Given(window));
+        assert_eq!(h.base_rtt, SimDuration::from_ns(14_400));
+        assert_eq!(f.pace, Some(BitRate::from_gbps(10)));
+    }
+    let said = |input: &HpccInput, text: &str| input.notes.iter().any(|n| n.contains(text));
+    assert!(!said(&input, "no effect"));
+    // Where a key cannot act, that is said.
+    let input = load_with(&lines.replace("HAS_WIN 1", "HAS_WIN 0")).unwrap();
+    assert!(said(&input, "FIXED_WIN: no effect with HAS_WIN 0"));
+    assert!(said(&input, "BASE_RTT: no effect under CC_MODE 1 (DCQCN)"));
 }
 
 #[test]
@@ -313,13 +393,10 @@ fn what_is_ignored_is_said() {
 fn mistakes_are_errors_that_point() {
     let cases = [
         (
-            "CC_MODE 8\n",
-            "CC_MODE 8 is not supported; supported: 1, 3, 7",
+            "CC_MODE 9\n",
+            "CC_MODE 9 is not supported; supported: 1, 3, 7, 8, 10",
         ),
-        (
-            "CC_MODE 10\n",
-            "CC_MODE 10 is not supported; supported: 1, 3, 7",
-        ),
+        ("CC_MODE x\n", "CC_MODE: `x` is not a whole number"),
         (
             "RP_TIMER 0\n",
             "RP_TIMER: `0` is not a time in microseconds above zero",
@@ -330,6 +407,31 @@ fn mistakes_are_errors_that_point() {
         ),
         ("BUFFER_SIZE\n", "BUFFER_SIZE lacks a value"),
         ("KMAX_MAP 2 1 2\n", "KMAX_MAP lacks a value"),
+        (
+            "TIMELY_T_LOW 9\nTIMELY_T_HIGH 8\n",
+            "TIMELY_T_LOW (9ns) is above TIMELY_T_HIGH (8ns)",
+        ),
+        (
+            "TIMELY_BETA 1.5\n",
+            "TIMELY_BETA: `1.5` is not a fraction above 0, at most 1",
+        ),
+        (
+            "FIXED_WIN 0\n",
+            "FIXED_WIN: `0` is not a number of bytes above zero",
+        ),
+        (
+            "BASE_RTT -1\n",
+            "BASE_RTT: `-1` is not a time in nanoseconds above zero",
+        ),
+        ("MAX_RATE fast\n", "MAX_RATE: `fast` is not a rate"),
+        (
+            "PINT_LOG_BASE 1\n",
+            "PINT_LOG_BASE: `1` is not a base from 1.001 to 16",
+        ),
+        (
+            "PINT_PROB 2\n",
+            "PINT_PROB: `2` is not a probability from 0 to 1",
+        ),
         (
             "KMAX_MAP 1 100000000000 1600\n",
             "KMAX_MAP has no entry for 400Gbps",
@@ -372,8 +474,8 @@ fn mistakes_are_errors_that_point() {
         assert_eq!(error.message, message);
         assert_eq!(error.file, "config.txt");
     }
-    let error = first_error("CC_MODE 8\n");
-    assert_eq!(format!("{CONFIG}CC_MODE 8\n")[error.span], *"8");
+    let error = first_error("CC_MODE 9\n");
+    assert_eq!(format!("{CONFIG}CC_MODE 9\n")[error.span], *"9");
 }
 
 #[test]

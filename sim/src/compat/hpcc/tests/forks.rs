@@ -264,6 +264,10 @@ fn normal(model: &Model) -> String {
     for n in &mut m.nics {
         n.name.clear();
         n.scheduler.shaper_burst = Bytes(0);
+        if n.turns == Turns::Port {
+            // There is no scheduler then.
+            n.scheduler.queues = [QueueSched::Strict; PRIORITIES];
+        }
     }
     // The last message takes the rest, so that longer ones than the flow are as long as it.
     for f in &mut m.flows {
@@ -286,6 +290,9 @@ fn an_exported_scenario_is_the_same_model() {
             several,
         ),
         ("CC_MODE 7\nMIN_RATE 1000Mb/s\n", TOPOLOGY, several),
+        ("CC_MODE 8\nHAS_WIN 1\nGLOBAL_T 0\nMAX_RATE 40Gb/s\n", TOPOLOGY, several),
+        ("CC_MODE 10\nPINT_LOG_BASE 1.01\nPINT_PROB 0.3\nHAS_WIN 1\n", TOPOLOGY, several),
+        ("CC_MODE 3\nSAMPLE_FEEDBACK 1\nFIXED_WIN 18000\nHAS_WIN 1\n", TOPOLOGY, several),
         ("RATE_BOUND 0\nHAS_WIN 1\nGLOBAL_T 0\n", TOPOLOGY, several),
         ("ENABLE_QCN 0\nPAUSE_TIME 0\n", TOPOLOGY, FLOWS),
         (
