@@ -44,8 +44,9 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "SCENARIO", required_unless_present = "hpcc")]
     pub(crate) scenarios: Vec<PathBuf>,
 
-    /// Run the input files of the HPCC ns-3 simulator unchanged and write its output files
-    #[arg(long, value_name = "CONFIG", conflicts_with_all = ["scenarios", "sets", "cases"])]
+    /// Run the input files of the HPCC ns-3 simulator, or of one of its family (conweave,
+    /// ns3-datacenter, SimAI, astra-sim, m3, ns3-rdma), unchanged and write its output files
+    #[arg(long, value_name = "CONFIG", conflicts_with_all = ["scenarios", "cases"])]
     pub(crate) hpcc: Option<PathBuf>,
 
     /// Override a parameter of the scenario, such as switch.default.pfc.mode=off
@@ -72,7 +73,7 @@ pub(crate) struct RunArgs {
     pub(crate) csv: Option<PathBuf>,
 
     /// Write the traffic of one case as pcapng; `-` is standard output, .gz compresses
-    #[arg(long, value_name = "FILE", conflicts_with = "hpcc")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
 
     /// Where --pcap captures: a node, one of its ports, or `all` [default: all ports of hosts]
@@ -84,14 +85,14 @@ pub(crate) struct RunArgs {
           value_parser = clap::value_parser!(u32).range(1..=262_144))]
     pub(crate) snaplen: Option<u32>,
 
-    /// Directory of the files that --hpcc writes [default: where the config says, from its own]
-    #[arg(
-        long,
-        value_name = "DIR",
-        requires = "hpcc",
-        conflicts_with = "scenarios"
-    )]
+    /// Directory of the files that --hpcc or a scenario's [simulation.hpcc] writes [default: where
+    /// they say, from their own]
+    #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+
+    /// Also write the run of --hpcc as a scenario
+    #[arg(long, value_name = "FILE", requires = "hpcc", conflicts_with_all = ["sets", "scenarios"])]
+    pub(crate) export: Option<PathBuf>,
 
     /// Cases that run at the same time [default: one per CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -647,13 +648,13 @@ mod tests {
         for line in [
             "xoff run",
             "xoff run --hpcc c.txt a.toml",
-            "xoff run a.toml --out d",
+            "xoff run a.toml --export b.toml",
+            "xoff run --hpcc c.txt --export b.toml --set seed=2",
             "xoff run a.toml --set novalue",
             "xoff run a.toml --until 5",
             "xoff run a.toml --jobs 0",
             "xoff run a.toml --tap h0",
             "xoff run a.toml --snaplen 64",
-            "xoff run --hpcc c.txt --pcap o.pcapng",
             "xoff headroom --rate 100 --cable 7m",
             "xoff trace",
             "xoff trace a.pcap --link-rate 100",

@@ -1,5 +1,7 @@
 //! `xoff run`: load, simulate, report, judge.
 
+mod family;
+
 use crate::args::{Format, RunArgs};
 use crate::output::{self, Error};
 use crate::pcap::{self, Capture};
@@ -11,30 +13,23 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xoff_conformance::{judge_agreements, judge_expectations};
-use xoff_sim::compat::hpcc::{self, HpccInput};
-use xoff_sim::engine;
 use xoff_sim::metrics::select::MetricRef;
 use xoff_sim::metrics::value::grouped;
-use xoff_sim::plan::{Case, Diagnostic, Plan, ReportSpec, column};
+use xoff_sim::plan::{Case, Diagnostic, Plan, column};
 use xoff_sim::results::Results;
 use xoff_sim::scenario::{self, Overrides};
-use xoff_sim::time::SimTime;
 
 /// Runs what the arguments name. False: an expectation failed.
 pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
-    let (loaded, hpcc) = match &args.hpcc {
-        Some(config) => {
-            let (loaded, input) = load_hpcc(config, args)?;
-            (vec![loaded], Some((config.as_path(), input)))
-        }
-        None => (load_all(args)?, None),
+    let loaded = match &args.hpcc {
+        Some(config) => vec![family::load(config, args)?],
+        None => load_all(args)?,
     };
     let chosen = choose(&loaded, &args.cases)?;
     let capture = Capture::wanted(args, &chosen)?;
-    let (results, cpu) = simulate(&chosen, args, capture.as_ref())?;
-    if let (Some((config, input)), Some(results)) = (&hpcc, results.first()) {
-        write_hpcc(config, input, results, args)?;
-    }
+    let places = family::Places::of(&loaded, &chosen, args)?;
+    let (results, cpu) = simulate(&chosen, args, capture.as_ref(), &places)?;
+    places.write(&chosen, &results)?;
     let runs = assemble(&loaded, &chosen, results);
     if let Some(dir) = &args.csv {
         write_csv(dir, &runs)?;
@@ -55,10 +50,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
     Ok(!runs.iter().any(|run| run.report().failed()))
 }
 
-/// A plan and the command that repeats it.
+/// A plan, the command that repeats it, and the directory that its files are relative to.
 struct Loaded {
     plan: Plan,
     command: String,
+    dir: PathBuf,
 }
 
 /// A file's text, for messages with its name.
@@ -106,7 +102,8 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
         let plan = load_file(path, &overrides)?;
         let name = path.to_string_lossy();
         let command = args.command(&name);
-        loaded.push(Loaded { plan, command });
+        let dir = path.parent().unwrap_or(Path::new("")).to_owned();
+        loaded.push(Loaded { plan, command, dir });
     }
     Ok(loaded)
 }
@@ -157,58 +154,6 @@ fn unknown_metrics(plan: &Plan, file: &str, text: &str) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// The input of another simulator as a plan of one case without expectations.
-fn load_hpcc(config: &Path, args: &RunArgs) -> Result<(Loaded, HpccInput), Error> {
-    let reader = Reader::beside(config);
-    let name = config
-        .file_name()
-        .unwrap_or(config.as_os_str())
-        .to_string_lossy();
-    let input = match hpcc::load(&name, &|file| reader.read(file)) {
-        Ok(input) => input,
-        Err(diagnostics) => return Err(reader.failed(diagnostics)),
-    };
-    if !args.quiet {
-        for note in &input.notes {
-            output::tell(&format!("note: {note}"));
-        }
-    }
-    let mut model = input.model.clone();
-    model.seed = args.seed.unwrap_or(model.seed);
-    if let Some(until) = args.until {
-        model.until = Some(SimTime::ZERO + until);
-    }
-    let stem = config
-        .file_stem()
-        .unwrap_or(config.as_os_str())
-        .to_string_lossy();
-    let plan = Plan {
-        name: stem.to_string(),
-        title: format!("HPCC simulator input {name}"),
-        cases: vec![Case {
-            labels: Vec::new(),
-            model,
-            expectations: Vec::new(),
-        }],
-        report: ReportSpec::default(),
-        agreements: Vec::new(),
-        hash: fnv1a(&reader.texts.borrow()),
-    };
-    let command = args.command(&config.to_string_lossy());
-    Ok((Loaded { plan, command }, input))
-}
-
-/// FNV-1a over names and texts, 16 hex digits.
-fn fnv1a(texts: &[(String, String)]) -> String {
-    let bytes = texts
-        .iter()
-        .flat_map(|(name, text)| name.bytes().chain(text.bytes()));
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{hash:016x}")
-}
-
 /// (plan, case) of everything to run.
 fn choose<'a>(loaded: &'a [Loaded], filters: &[String]) -> Result<Vec<(usize, &'a Case)>, Error> {
     let all = loaded.iter().enumerate();
@@ -255,30 +200,37 @@ fn simulate(
     cases: &[(usize, &Case)],
     args: &RunArgs,
     capture: Option<&Capture<'_>>,
+    places: &family::Places<'_>,
 ) -> Result<(Vec<Results>, Duration), Error> {
     if let (Some(capture), [(_, case)]) = (capture, cases) {
         let timer = CpuTimer::start();
         let results = record(capture, case, args, false)?;
-        return Ok((vec![results], timer.elapsed()));
+        let elapsed = timer.elapsed();
+        if places.traces(0) {
+            places.run(0, case, &mut |_| ())?;
+        }
+        return Ok((vec![results], elapsed));
     }
     let bar = Bar::new(cases.len(), args.quiet);
-    let one = |(_, case): &(usize, &Case)| {
+    let one = |(n, (_, case)): (usize, &(usize, &Case))| {
         let timer = CpuTimer::start();
         let mut part = bar.case();
-        let results = engine::run(&case.model, &mut |progress| part.update(&progress));
+        let results = places.run(n, case, &mut |progress| part.update(&progress))?;
         part.done();
-        (results, timer.elapsed())
+        Ok((results, timer.elapsed()))
     };
-    let done: Vec<(Results, Duration)> = if cases.len() == 1 {
-        cases.iter().map(one).collect()
+    let done: Result<Vec<(Results, Duration)>, Error> = if cases.len() == 1 {
+        cases.iter().enumerate().map(one).collect()
     } else {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(args.jobs.map_or(0, usize::from))
             .build()
             .map_err(|e| Error::Message(format!("cannot start threads: {e}")))?;
-        pool.install(|| cases.par_iter().with_max_len(1).map(one).collect())
+        let cases = || cases.par_iter().enumerate().with_max_len(1);
+        pool.install(|| cases().map(one).collect())
     };
     bar.finish();
+    let done = done?;
     let cpu = done.iter().map(|(_, cpu)| *cpu).sum();
     let results: Vec<Results> = done.into_iter().map(|(results, _)| results).collect();
     if let Some(capture) = capture {
@@ -338,27 +290,6 @@ fn assemble<'a>(
     runs
 }
 
-fn write_hpcc(
-    config: &Path,
-    input: &HpccInput,
-    results: &Results,
-    args: &RunArgs,
-) -> Result<(), Error> {
-    let files = [
-        (&input.fct_file, hpcc::fct_text(input, results)),
-        (&input.pfc_file, hpcc::pfc_text(input, results)),
-    ];
-    for (name, text) in files.iter().filter(|(name, _)| !name.is_empty()) {
-        let path = match (&args.out, Path::new(name.as_str()).file_name()) {
-            (Some(dir), Some(file)) => dir.join(file),
-            _ => config.parent().unwrap_or(Path::new("")).join(name),
-        };
-        create_dir(path.parent().unwrap_or(Path::new("")))?;
-        output::replace_file(&path, text.as_bytes())?;
-    }
-    Ok(())
-}
-
 fn create_dir(dir: &Path) -> Result<(), Error> {
     let fail = |e| Error::Message(format!("cannot create {}: {e}", dir.display()));
     if dir.as_os_str().is_empty() {
@@ -385,8 +316,7 @@ fn write_csv(dir: &Path, runs: &[ScenarioRun<'_>]) -> Result<(), Error> {
         for case in &run.cases {
             let dir = if several {
                 let label = case.label().replace(", ", ",");
-                dir.join(safe(&format!("{}{suffix}", run.plan.name)))
-                    .join(safe(&label))
+                dir.join(subdirectory(&format!("{}{suffix}", run.plan.name), &label))
             } else {
                 dir.to_owned()
             };
@@ -397,6 +327,11 @@ fn write_csv(dir: &Path, runs: &[ScenarioRun<'_>]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Where the files of one of several cases go.
+fn subdirectory(plan: &str, case: &str) -> PathBuf {
+    Path::new(&safe(plan)).join(safe(case))
 }
 
 /// A label as part of a path: it must not leave the directory.
@@ -440,6 +375,7 @@ mod tests {
         vec![Loaded {
             plan: plan().0,
             command: String::new(),
+            dir: PathBuf::new(),
         }]
     }
 

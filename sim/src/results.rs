@@ -23,6 +23,23 @@ pub struct Results {
     pub series: Vec<Sample>,
     /// What became of the model's rules, in their order.
     pub rules: Vec<RuleResult>,
+    pub queue_lengths: Vec<QueueLengths>,
+}
+
+/// How long the egress queues of switch ports were, from the start of watching on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueLengths {
+    pub at: SimTime,
+    /// In the order of nodes and ports.
+    pub ports: Vec<QueueLength>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueLength {
+    pub node: NodeId,
+    pub port: u32,
+    /// How often all queues of the port together held i kB (i × 1,000 to i × 1,000 + 999 bytes).
+    pub counts: Vec<u64>,
 }
 
 /// What became of a rule.

@@ -16,6 +16,7 @@ pub enum Purpose {
     Psn = 5,
     Route = 6,
     Rule = 7,
+    Pint = 8,
 }
 
 /// A stream of random numbers.

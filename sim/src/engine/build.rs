@@ -7,10 +7,10 @@ use super::packet::PacketPool;
 use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
 use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
-use crate::cc::Cc;
+use crate::cc::{Carrier, Cc};
 use crate::model::{
-    CcSpec, FlowId, Forwarding, Framing, Model, NicProfile, Op, PRIORITIES, PauseMode, Recovery,
-    Role, Transport,
+    CcSpec, FlowId, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES, Pacing,
+    PauseMode, Recovery, Role, Transport, Turns,
 };
 use crate::nic::{Host, NicPort};
 use crate::results::{FlowResult, FlowStatus, Stop};
@@ -78,6 +78,7 @@ impl<'m> Sim<'m> {
             pause_log: Vec::new(),
             series: Vec::new(),
             sample_base: Default::default(),
+            watch: None,
             faults_left: model.faults.len(),
             tap: None,
             wire: Wire::new(model),
@@ -101,6 +102,7 @@ impl<'m> Sim<'m> {
                     node,
                     profile,
                     cnp_next: BTreeMap::new(),
+                    slots: Vec::new(),
                 }),
                 Role::Switch(profile) => {
                     let switch = self.build_switch(node, profile);
@@ -228,7 +230,10 @@ impl<'m> Sim<'m> {
         match self.model.nodes[node].role {
             Role::Host(profile) => {
                 let nic = &self.model.nics[profile as usize];
-                self.nic_ports[port as usize].drain_bps = nic.rx_drain.map_or(0, |r| r.bps());
+                let own = &mut self.nic_ports[port as usize];
+                own.drain_bps = nic.rx_drain.map_or(0, |r| r.bps());
+                own.one_ring = nic.turns == Turns::Port;
+                own.makes_up = nic.pacing == Pacing::Due;
                 let ruled = match self.wire {
                     Some(_) => port_flag::RULED,
                     None => 0,
@@ -332,13 +337,19 @@ impl<'m> Sim<'m> {
         let pace = spec.pace.map_or(line, |p| p.min(line));
         let mut flags = 0;
         let unreliable = spec.transport != Transport::Rc;
-        let cc = Cc::new(&spec.cc, line);
+        let carrier = Carrier {
+            line: pace,
+            mtu: nic.mtu,
+            frame: model.framing.largest_frame(nic.mtu),
+            rng: Stream::new(model.seed, spec.src, qp, Purpose::Pint),
+        };
+        let cc = Cc::new(&spec.cc, carrier);
         for (condition, flag) in [
             (read, sender_flag::READ),
             (unreliable, sender_flag::UNRELIABLE),
             (spec.ecn_capable, sender_flag::ECT),
             (spec.cc != CcSpec::None || pace < line, sender_flag::PACED),
-            (cc.needs_int(), sender_flag::TELEMETRY),
+            (cc.needs_telemetry(), sender_flag::TELEMETRY),
         ] {
             flags |= if condition { flag } else { 0 };
         }
@@ -352,7 +363,7 @@ impl<'m> Sim<'m> {
             layout,
             port,
             route,
-            next: u32::MAX,
+            slot: 0,
             max_flight: nic.rc.max_outstanding.unwrap_or(1 << 23).clamp(1, 1 << 23),
             flags,
             queue: spec.data.priority,
@@ -396,6 +407,8 @@ impl<'m> Sim<'m> {
             deadline: NEVER,
             timer_at: NEVER,
             cnp_next: 0,
+            echo: far.np == NpSpec::EchoOnAck || matches!(spec.cc, CcSpec::Dctcp(_)),
+            marked: false,
             delivered: 0,
             arrived: None,
             receives: spec.receives.map_or(0, |r| r.posted),
@@ -404,6 +417,23 @@ impl<'m> Sim<'m> {
             retries: 0,
         };
         (sender, receiver, ideal)
+    }
+
+    /// Every queue pair that sends gets its place among those of its host: the earlier it starts,
+    /// the earlier its place.
+    fn build_rings(&mut self) {
+        for i in 0..self.start_order.len() {
+            let qp = self.start_order[i];
+            let sender = &mut self.senders[qp as usize];
+            let unit = self.ports[sender.port as usize].unit as usize;
+            let slots = &mut self.hosts[unit].slots;
+            sender.slot = slots.len() as u32;
+            slots.push(qp);
+        }
+        for qp in 0..self.senders.len() {
+            let sender = &self.senders[qp];
+            self.fit_ring(sender.port, sender.queue);
+        }
     }
 
     fn nic_of_node(&self, node: u32) -> &'m NicProfile {
@@ -463,6 +493,7 @@ impl<'m> Sim<'m> {
         self.start_order = (0..model.flows.len() as u32).collect();
         self.start_order
             .sort_by_key(|&qp| (model.flows[qp as usize].start, qp));
+        self.build_rings();
         if let Some(&first) = self.start_order.first() {
             self.schedule(model.flows[first as usize].start.ps(), Kind::FlowStart, 0);
         }
@@ -475,6 +506,7 @@ impl<'m> Sim<'m> {
         if let Some(every) = model.sample {
             self.schedule(every.ps(), Kind::Sample, 0);
         }
+        self.start_watch();
     }
 }
 

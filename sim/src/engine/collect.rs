@@ -14,6 +14,7 @@ use crate::units::Bytes;
 impl Sim<'_> {
     pub(super) fn into_results(mut self) -> Results {
         self.close_pauses();
+        let queue_lengths = self.finish_watch();
         self.check_conservation();
         let nodes = self.node_results();
         let ports = (0..self.ports.len() as u32)
@@ -34,6 +35,7 @@ impl Sim<'_> {
             watchdog: self.watchdog_log,
             pauses: self.pause_log,
             series: self.series,
+            queue_lengths,
             rules: self.wire.map_or_else(Vec::new, |wire| wire.results()),
         }
     }

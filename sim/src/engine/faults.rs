@@ -6,9 +6,7 @@ use super::port::port_flag;
 use crate::model::{FaultKind, NodeId, PRIORITIES, PauseMode};
 use crate::results::DropCause;
 use crate::topology::fabric::PortId;
-use crate::transport::sender_flag;
 use crate::units::{BitRate, Probability};
-use std::cmp::Reverse;
 
 impl Sim<'_> {
     pub(super) fn fault(&mut self, index: u32) {
@@ -55,6 +53,7 @@ impl Sim<'_> {
                 self.cold[port as usize].tx.forced
             };
             self.set_xoff(port, forced, true);
+            self.note_resumed(port, u8::MAX);
             self.kick(port);
         }
     }
@@ -123,6 +122,7 @@ impl Sim<'_> {
     /// Routing has converged: unfinished flows take the paths that it gives now. Flows with an
     /// explicit path, and those without any way left, keep the one they have.
     fn reroute_flows(&mut self) {
+        let mut moves = Vec::new();
         for qp in 0..self.senders.len() as u32 {
             if self.flows[qp as usize].done || self.model.flows[qp as usize].path.is_some() {
                 continue;
@@ -133,33 +133,32 @@ impl Sim<'_> {
                 node(self.receivers[qp as usize].port),
             );
             if let Some(path) = self.find_path(qp, true) {
-                let (port, route) = self.store_path(Some(&path), from);
-                // Before the move, which may send at once.
+                let s = &self.senders[qp as usize];
+                let (port, route) = self.keep_path((s.port, s.route), &path, from);
                 self.senders[qp as usize].route = route;
-                self.move_sender(qp, port);
+                if self.senders[qp as usize].port != port {
+                    moves.push((qp, port));
+                }
             }
             if let Some(path) = self.find_path(qp, false) {
-                let (port, route) = self.store_path(Some(&path), to);
+                let r = &self.receivers[qp as usize];
+                let (port, route) = self.keep_path((r.port, r.route), &path, to);
                 self.receivers[qp as usize].port = port;
                 self.receivers[qp as usize].route = route;
             }
         }
+        self.move_senders(&moves);
     }
 
-    /// Lets a sender use another port of its host.
-    fn move_sender(&mut self, qp: u32, port: PortId) {
-        let s = &mut self.senders[qp as usize];
-        let old = std::mem::replace(&mut s.port, port);
-        if old == port || !s.is(sender_flag::QUEUED) {
-            return;
+    /// Stores a path, unless it is the one that is stored at `old`.
+    fn keep_path(&mut self, old: (PortId, u32), path: &[PortId], node: NodeId) -> (PortId, u32) {
+        let rest = self.routes.get(old.1 as usize..).unwrap_or_default();
+        let same = path.first() == Some(&old.0) && rest.starts_with(&path[1..]);
+        if same {
+            old
+        } else {
+            self.store_path(Some(path), node)
         }
-        s.flags &= !sender_flag::QUEUED;
-        let queue = s.queue;
-        self.nic_ports[old as usize]
-            .paced
-            .retain(|&Reverse((_, other))| other != qp);
-        self.remove_from_ring(old, queue, qp);
-        self.activate(qp);
     }
 
     fn slow_receiver(&mut self, node: NodeId, drain: Option<BitRate>) {

@@ -105,6 +105,7 @@ pub struct Sim<'m> {
     pub(crate) pause_log: Vec<PauseLogEntry>,
     pub(crate) series: Vec<Sample>,
     pub(crate) sample_base: sample::Base,
+    pub(crate) watch: Option<Box<sample::Watch>>,
     pub(crate) faults_left: usize,
     tap: Option<tap::Tap<'m>>,
     /// Rules of the scenario; None: there are none.
@@ -184,8 +185,10 @@ impl Sim<'_> {
             Kind::Fault => self.fault(entity),
             Kind::Watchdog => self.watchdog_poll(entity),
             Kind::DeadlockScan => self.deadlock_scan(),
+            Kind::Sample if entity == sample::QUEUES => self.watch_queues(),
             Kind::Sample => self.take_sample(),
             Kind::Release => self.release_held(),
+            Kind::Notify => self.notify(entity),
         }
     }
 

@@ -1,6 +1,6 @@
 //! State of ports and queues, laid out for the packet path: what a hop touches is together.
 
-use super::packet::{Fifo, NO_PACKET, PacketId, PacketPool};
+use super::packet::{Fifo, PacketId, PacketPool};
 use crate::model::{PRIORITIES, SchedulerSpec};
 use crate::results::{CAUSES, PriorityResult};
 use crate::time::SimTime;
@@ -59,7 +59,7 @@ pub struct Port {
     pub backlog_peak: u32,
     /// Queues that hold packets.
     pub ready: u8,
-    /// Host: queues with queue pairs that want to send.
+    /// Host: queues with queue pairs that are ready to send.
     pub rings: u8,
     /// Queues that may not send.
     pub paused: u8,
@@ -85,9 +85,6 @@ impl Port {
 #[repr(align(64))]
 pub struct Queue {
     pub fifo: Fifo,
-    /// Ring of senders (host): first and last.
-    pub ring_head: u32,
-    pub ring_tail: u32,
     pub bytes: u32,
     pub peak: u32,
     /// Bytes that the queue may still send in its turn.
@@ -109,8 +106,6 @@ pub struct Queue {
 impl Queue {
     pub const EMPTY: Queue = Queue {
         fifo: Fifo::EMPTY,
-        ring_head: NO_PACKET,
-        ring_tail: NO_PACKET,
         bytes: 0,
         peak: 0,
         deficit: 0,
@@ -189,6 +184,8 @@ pub struct PortCold {
     pub lost: u64,
     /// DCQCN notification point with port scope: earliest time of the next CNP.
     pub cnp_next: u64,
+    /// HPCC-PINT.
+    pub average: crate::transport::telemetry::Averaged,
     /// Frames that rules added to what this port sent.
     pub added: u64,
     /// Packets with a wrong ICRC that were discarded here.

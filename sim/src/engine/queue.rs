@@ -47,13 +47,15 @@ pub enum Kind {
     Watchdog = 10,
     /// Look for queues that wait for each other.
     DeadlockScan = 11,
-    /// Take a sample of the time series.
+    /// Take a sample of the time series (entity 0) or of the lengths of queues (1).
     Sample = 12,
     /// A frame that a rule held back goes on.
     Release = 13,
+    /// A CNP has been generated at a host port.
+    Notify = 14,
 }
 
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 15] = [
     Kind::Arrive,
     Kind::PauseApply,
     Kind::PauseExpire,
@@ -68,6 +70,7 @@ const KINDS: [Kind; 14] = [
     Kind::DeadlockScan,
     Kind::Sample,
     Kind::Release,
+    Kind::Notify,
 ];
 
 impl Kind {
@@ -75,7 +78,7 @@ impl Kind {
     pub const fn is_timer(self) -> bool {
         !matches!(
             self,
-            Kind::Arrive | Kind::TxReady | Kind::PauseApply | Kind::RxDrain
+            Kind::Arrive | Kind::TxReady | Kind::PauseApply | Kind::RxDrain | Kind::Notify
         )
     }
 }

@@ -98,6 +98,7 @@ fn profiles(model: &mut Model, d: &mut Draw) {
             dscp: 48,
             pcp: 6,
         },
+        delay: SimDuration::from_us([0, 1, 9][(model.seed % 3) as usize]),
     };
     let s = &mut model.switches[0];
     s.forwarding = d.of(&[
@@ -150,6 +151,7 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
         pcp: 2,
     };
     let dcqcn = CcSpec::Dcqcn(DcqcnSpec {
+        variant: [Variant::Published, Variant::Ns3][(model.seed % 2) as usize],
         g_q16: 256,
         alpha_interval: SimDuration::from_us(1),
         decrease_interval: SimDuration::from_us(4),
@@ -160,6 +162,7 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
         rate_hai: BitRate::from_bps(2_000_000_000),
         rate_min: BitRate::from_gbps(1),
         clamp_target: false,
+        first_cnp_rate: (model.seed % 5 == 0).then_some(BitRate::from_gbps(7)),
         window: d.of(&[
             None,
             Some(Window {
@@ -168,6 +171,13 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
             }),
         ]),
     });
+    let dctcp = CcSpec::Dctcp(DctcpSpec {
+        g_q16: 4_096,
+        rate_ai: BitRate::from_gbps(1),
+        rate_min: BitRate::from_gbps(1),
+        window: None,
+    });
+    let marks = if model.seed % 4 == 0 { dctcp } else { dcqcn };
     for _ in 0..1 + d.below(8) {
         let src = d.below(u64::from(hosts)) as u32;
         let dst = (src + 1 + d.below(u64::from(hosts) - 1) as u32) % hosts;
@@ -203,7 +213,7 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
                 pcp: 6,
             },
         ]);
-        f.cc = d.of(&[CcSpec::None, CcSpec::None, dcqcn.clone()]);
+        f.cc = d.of(&[CcSpec::None, CcSpec::None, marks.clone()]);
         f.pace = d.of(&[
             None,
             None,

@@ -217,7 +217,7 @@ pub static METRICS: &[Metric] = &[
         "goodput.mean",
         Unit::Rate,
         Flow,
-        "mean over flows of payload delivered / time from the flow's start to its end",
+        "mean over the flows that have started of payload delivered / time from start to end",
         eval::goodput_mean,
     ),
     call(
@@ -238,7 +238,7 @@ pub static METRICS: &[Metric] = &[
         "goodput.jain",
         Unit::Ratio,
         Flow,
-        "Jain's fairness index of the flows' goodput: 1 if all are equal, 1/n if one has all",
+        "Jain's fairness index of the goodput of flows that have started: 1 if all are equal",
         eval::goodput_jain,
     ),
     call(

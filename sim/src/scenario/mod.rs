@@ -13,6 +13,7 @@ mod faults;
 mod judge;
 mod network;
 mod nics;
+mod output;
 mod profiles;
 mod quantity;
 mod raw;
@@ -33,6 +34,7 @@ use diag::{Mistake, Mistakes, Source};
 use edit::Document;
 use network::{Network, ProfileNames};
 use nics::Nic;
+pub(crate) use profiles::{default_dscp_map, default_marking};
 use quantity::{Given, OrOff};
 use raw::*;
 
@@ -189,6 +191,8 @@ fn plan(
     mistakes
         .list
         .extend(found.into_iter().map(|f| f.named(combinations.len())));
+    let nodes = cases.first().map_or(&[][..], |case| &case.model.nodes);
+    let files = output::files(&raw.simulation.hpcc, nodes, mistakes);
     let path = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
     let name = path.strip_suffix(".toml").unwrap_or(path).to_owned();
     let title = raw.title.given().unwrap_or_else(|| name.clone());
@@ -199,6 +203,7 @@ fn plan(
         report,
         agreements,
         hash: hash(source, over),
+        files,
     })
 }
 
@@ -265,6 +270,7 @@ fn model(
         network: &network,
         nics: &nics,
         seed,
+        fixed: matches!(framing, Framing::Fixed { .. }),
         read,
     };
     let flows = traffic::build(raw, &context, mistakes);
@@ -306,8 +312,9 @@ fn model(
         faults,
         rules,
         sample: simulation.sample.get_or(OrOff(None)).0,
+        queue_watch: output::queue_watch(&simulation.hpcc, mistakes),
         deadlock_scan: simulation.deadlock_scan.get_or(OrOff(scan)).0,
-        log_pauses: simulation.log_pauses.get_or(false),
+        log_pauses: simulation.log_pauses.get_or(false) || simulation.hpcc.pfc.is_some(),
     };
     validate::budgets(raw, &model, &network, mistakes);
     model

@@ -1,7 +1,7 @@
 //! Switch profiles, and the parts that switches and NICs share.
 
 use super::diag::Mistakes;
-use super::quantity::{Auto, Given, OrOff, Quanta, Sp};
+use super::quantity::{Alpha, Auto, Given, OrHpcc, OrOff, Quanta, Sp};
 use super::raw::*;
 use crate::headroom;
 use crate::model::*;
@@ -53,7 +53,7 @@ fn bits(priorities: &[super::quantity::Priority]) -> u8 {
 }
 
 /// DSCP to priority out of the box: RoCE and its congestion notifications, then class selectors.
-pub(super) fn default_dscp_map() -> [u8; 64] {
+pub(crate) fn default_dscp_map() -> [u8; 64] {
     let mut map: [u8; 64] = std::array::from_fn(|dscp| (dscp / 8) as u8);
     map[26] = 3;
     map[48] = 6;
@@ -78,7 +78,7 @@ pub(super) fn marking(raw: &RawMarking, base: Marking) -> Marking {
 }
 
 /// The marking that a priority has unless told otherwise.
-pub(super) fn default_marking(priority: u8) -> Marking {
+pub(crate) fn default_marking(priority: u8) -> Marking {
     Marking {
         priority,
         dscp: default_dscp(priority),
@@ -210,10 +210,45 @@ pub(super) fn switch(
     }
 }
 
+/// What a value of a limit means.
+trait AsLimit: Copy {
+    fn limit(self) -> Limit;
+}
+
+impl AsLimit for Alpha {
+    fn limit(self) -> Limit {
+        Limit::Dynamic {
+            num: self.num,
+            den: self.den,
+        }
+    }
+}
+
+impl AsLimit for OrHpcc<Alpha> {
+    fn limit(self) -> Limit {
+        match self {
+            OrHpcc::HpccNs3 => Limit::DynamicByRate { shift: 3 },
+            OrHpcc::Value(alpha) => alpha.limit(),
+        }
+    }
+}
+
+impl AsLimit for Bytes {
+    fn limit(self) -> Limit {
+        Limit::Static(self)
+    }
+}
+
+impl AsLimit for OrOff<Bytes> {
+    fn limit(self) -> Limit {
+        self.0.map_or(Limit::Unlimited, Limit::Static)
+    }
+}
+
 /// A limit from its two spellings.
 fn limit(
-    alpha: &Option<Sp<super::quantity::Alpha>>,
-    fixed: &Option<Sp<Bytes>>,
+    alpha: &Option<Sp<impl AsLimit>>,
+    fixed: &Option<Sp<impl AsLimit>>,
     names: [&str; 2],
     mistakes: &mut Mistakes,
 ) -> Option<Limit> {
@@ -226,16 +261,13 @@ fn limit(
             mistakes.at(fixed, message, "keep one of them");
             None
         }
-        (Some(a), None) => Some(Limit::Dynamic {
-            num: a.num,
-            den: a.den,
-        }),
-        (None, Some(fixed)) => Some(Limit::Static(fixed.value)),
+        (Some(alpha), None) => Some(alpha.value.limit()),
+        (None, Some(fixed)) => Some(fixed.value.limit()),
         (None, None) => None,
     }
 }
 
-/// Which groups are lossless: those of the priorities that send pause.
+/// Which groups are lossless: those of the priorities that send pause, unless they are stated.
 fn lossless_groups(
     raw: &RawSwitch,
     pfc: &PauseSpec,
@@ -252,6 +284,18 @@ fn lossless_groups(
     (0..PRIORITIES)
         .filter(paused)
         .for_each(|p| lossless[usize::from(map[p])] = true);
+    if let Some(stated) = &raw.buffer.lossless {
+        let groups = bits(stated);
+        if let Some(pg) = (0..PRIORITIES).find(|pg| lossless[*pg] && groups >> pg & 1 == 0) {
+            let message = format!("priority group {pg} sends pause but is not lossless");
+            mistakes.at(
+                stated,
+                message,
+                "list it, or leave it out of pfc.priorities",
+            );
+        }
+        return std::array::from_fn(|pg| groups >> pg & 1 == 1);
+    }
     for p in (0..PRIORITIES).filter(|p| !paused(p) && lossless[usize::from(map[*p])]) {
         let pg = map[p];
         let stated = raw
@@ -288,13 +332,10 @@ fn buffer(
     let names = ["alpha", "xoff"];
     let pause_limit =
         limit(&b.alpha, &b.xoff, names, mistakes).unwrap_or(Limit::Dynamic { num: 1, den: 8 });
-    let lossy_ingress =
-        b.lossy_ingress_alpha
-            .given()
-            .map_or(Limit::Unlimited, |a| Limit::Dynamic {
-                num: a.num,
-                den: a.den,
-            });
+    let lossy_ingress = b
+        .lossy_ingress_alpha
+        .given()
+        .map_or(Limit::Unlimited, AsLimit::limit);
     let mut pgs = lossless.map(|lossless| PgSpec {
         lossless,
         reserve: if lossless {
@@ -342,11 +383,12 @@ fn buffer(
     }
 }
 
-fn headroom_of(given: &Option<Sp<Auto<Bytes>>>, lossless: bool) -> Headroom {
-    match (lossless, given.get_or(Auto::Auto)) {
-        (false, _) => Headroom::Bytes(Bytes(0)),
-        (true, Auto::Auto) => Headroom::Auto,
-        (true, Auto::Value(bytes)) => Headroom::Bytes(bytes),
+fn headroom_of(given: &Option<Sp<OrHpcc<Auto<Bytes>>>>, lossless: bool) -> Headroom {
+    match given.get_or(OrHpcc::Value(Auto::Auto)) {
+        _ if !lossless => Headroom::Bytes(Bytes(0)),
+        OrHpcc::HpccNs3 => Headroom::HpccNs3,
+        OrHpcc::Value(Auto::Auto) => Headroom::Auto,
+        OrHpcc::Value(Auto::Value(bytes)) => Headroom::Bytes(bytes),
     }
 }
 

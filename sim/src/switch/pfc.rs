@@ -413,6 +413,10 @@ impl Sim<'_> {
                 first = first.min(until);
             }
         }
+        let resumed = self.ports[p].paused & !queues;
+        if resumed != 0 && self.ports[p].has(port_flag::HOST) {
+            self.note_resumed(port, resumed);
+        }
         self.ports[p].paused = queues;
         let rx = &mut self.cold[p].rx;
         if first < rx.expire_at {

@@ -245,6 +245,7 @@ impl Sim<'_> {
             }
             self.senders[qp as usize].flags |= sender_flag::STARTED;
             self.flows[qp as usize].result.start = SimTime::from_ps(self.now);
+            self.note_at_work(qp, true);
             self.post(qp);
         }
     }
@@ -259,6 +260,10 @@ impl Sim<'_> {
         cold.done = true;
         cold.posted = Default::default();
         self.flows_done += 1;
+        if self.senders[qp as usize].is(sender_flag::STARTED) {
+            self.note_at_work(qp, false);
+        }
+        let cold = &mut self.flows[qp as usize];
         let now = SimTime::from_ps(self.now);
         cold.result.status = status;
         cold.result.active_until = now;

@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 
 /// Bits of [`Sender::flags`].
 pub mod sender_flag {
-    /// In a ring or in the pacing heap of its port.
+    /// Ready in the ring, or in the pacing heap, of its port.
     pub const QUEUED: u8 = 0x01;
     /// The queue pair is in error.
     pub const FAILED: u8 = 0x02;
@@ -56,8 +56,8 @@ pub struct Sender {
     pub layout: Layout,
     pub port: PortId,
     pub route: u32,
-    /// Next in the ring.
-    pub next: u32,
+    /// Place among the queue pairs of its host.
+    pub slot: u32,
     pub max_flight: u32,
     pub flags: u8,
     pub queue: u8,
@@ -66,7 +66,7 @@ pub struct Sender {
     pub retries: u8,
     pub rnr_retries: u8,
     pub recovery: Recovery,
-    /// Pacing: no packet before this time.
+    /// Pacing: the next packet is due at this time.
     pub avail: u64,
     /// RNR wait or retransmission delay: no packet before this time.
     pub hold: u64,
@@ -87,6 +87,13 @@ impl Sender {
     #[inline]
     pub fn not_before(&self) -> u64 {
         self.avail.max(self.hold)
+    }
+
+    /// The packet that it would send next.
+    #[inline]
+    pub fn next_psn(&self) -> u32 {
+        let repeated = self.resend.as_ref().and_then(|r| r.first());
+        repeated.unwrap_or(self.nxt)
     }
 
     #[inline]
@@ -132,6 +139,10 @@ pub struct Receiver {
     pub timer_at: u64,
     /// DCQCN notification point: earliest next CNP.
     pub cnp_next: u64,
+    /// ACKs say whether what they acknowledge was marked (no CNPs).
+    pub echo: bool,
+    /// The packets since the last ACK were marked.
+    pub marked: bool,
     pub delivered: u64,
     pub arrived: Option<Box<Arrived>>,
     /// Receive buffers left, and when used ones are posted again.

@@ -39,12 +39,15 @@ impl Sim<'_> {
                 .counters
                 .rp_cnp_handled += 1;
         }
-        if s.cc.needs_rtt() || s.cc.needs_int() {
+        if s.cc.follows_acks() {
             let mtu = u64::from(s.layout.mtu);
             let info = AckInfo {
                 acked_bytes_seq: u64::from(packet.psn) * mtu,
                 sent_bytes_seq: u64::from(s.nxt) * mtu,
                 rtt: SimDuration::from_ps(self.now - packet.sent_at),
+                ce: packet.has(flag::CE_ECHO),
+                packets: packet.psn.saturating_sub(s.una),
+                utilisation: self.telemetry.utilisation(packet.telemetry),
                 hops: self.telemetry.hops(packet.telemetry),
             };
             s.cc.on_ack(now, &info);

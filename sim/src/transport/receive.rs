@@ -16,7 +16,8 @@ impl Sim<'_> {
         if self.receivers[packet.qp as usize].special && !self.is_usable(packet) {
             return;
         }
-        if packet.has(flag::CE) && self.nic_at(port).np != NpSpec::Off {
+        let r = &self.receivers[packet.qp as usize];
+        if packet.has(flag::CE) && (r.echo || self.nic_at(port).np != NpSpec::Off) {
             self.congestion_seen(port, packet.qp);
         }
         let r = &self.receivers[packet.qp as usize];
@@ -50,6 +51,10 @@ impl Sim<'_> {
             self.note_accepted(qp, packet.psn);
         }
         let r = &mut self.receivers[qp as usize];
+        if r.echo && r.marked != packet.has(flag::CE) {
+            self.marking_changes(packet);
+        }
+        let r = &mut self.receivers[qp as usize];
         r.epsn += 1;
         r.since_ack += 1;
         r.nak_sent = false;
@@ -66,6 +71,23 @@ impl Sim<'_> {
             self.close_message(qp);
         }
         self.acknowledge(packet);
+    }
+
+    /// An ACK speaks for marked packets or for others, never for both (RFC 8257, 3.2): what came
+    /// before is acknowledged now.
+    fn marking_changes(&mut self, packet: &Packet) {
+        let r = &mut self.receivers[packet.qp as usize];
+        r.marked = packet.has(flag::CE);
+        if r.since_ack == 0 || r.op == Op::Read {
+            return;
+        }
+        let before = Packet {
+            flags: packet.flags ^ flag::CE,
+            psn: r.epsn - 1,
+            telemetry: Packet::EMPTY.telemetry,
+            ..*packet
+        };
+        self.send_ack(&before);
     }
 
     /// Keeps watch over the receiver: each packet is accepted once and in its turn.

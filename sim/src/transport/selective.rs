@@ -67,6 +67,10 @@ impl Resend {
         !self.queue.is_empty()
     }
 
+    pub fn first(&self) -> Option<u32> {
+        self.queue.front().copied()
+    }
+
     pub fn next(&mut self) -> Option<u32> {
         self.queue.pop_front()
     }

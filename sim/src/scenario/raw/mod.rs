@@ -77,6 +77,32 @@ pub(super) struct RawSimulation {
     pub(super) framing: RawFraming,
     /// Log every pause and resume that a port receives. Default: false.
     pub(super) log_pauses: Option<Sp<bool>>,
+    /// Files of the HPCC ns-3 simulator that a run writes beside its report.
+    pub(super) hpcc: RawHpccFiles,
+}
+
+/// Files in the formats of the HPCC ns-3 simulator. Paths are relative to the scenario.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawHpccFiles {
+    /// Absolute time of the start, as the files count. Default: "2s".
+    pub(super) base: Option<Sp<SimDuration>>,
+    /// fct.txt: completed flows with addresses, ports, bytes, start, duration and least duration.
+    pub(super) fct: Option<Sp<String>>,
+    /// fct.txt names hosts by number instead of address, as conweave-ns3 does. Default: false.
+    pub(super) node_ids: Option<Sp<bool>>,
+    /// pfc.txt: pauses and resumes as they were received. Switches log_pauses on.
+    pub(super) pfc: Option<Sp<String>>,
+    /// qlen.txt: how often, looked at each 100 ns, the queues of each switch port held i kB.
+    pub(super) qlen: Option<Sp<String>>,
+    /// When looking at queues begins. Default: "0us".
+    pub(super) qlen_from: Option<Sp<SimDuration>>,
+    /// When it ends. Default: "100ms".
+    pub(super) qlen_until: Option<Sp<SimDuration>>,
+    /// Packet trace, for `trace_reader`: frames received and sent by `trace_nodes`.
+    pub(super) trace: Option<Sp<String>>,
+    /// Nodes of the trace, `*` standing for any characters. Default: all.
+    pub(super) trace_nodes: Option<Sp<OneOrMany<String>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

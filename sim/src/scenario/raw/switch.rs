@@ -1,6 +1,8 @@
 //! Switch profiles as written, and what switches and NICs share.
 
-use crate::scenario::quantity::{Alpha, Auto, Dscp, OneOrMany, OrOff, Priority, Quanta, Sp};
+use crate::scenario::quantity::{
+    Alpha, Auto, Dscp, OneOrMany, OrHpcc, OrOff, Priority, Quanta, Sp,
+};
 use crate::time::SimDuration;
 use crate::units::{BitRate, Bytes, Probability};
 use schemars::JsonSchema;
@@ -88,7 +90,8 @@ pub(in crate::scenario) struct RawBuffer {
     /// Allocation unit; frames are rounded up to it. Default: "1B".
     pub(in crate::scenario) cell: Option<Sp<Bytes>>,
     /// Lossless groups pause above this share of the free buffer. Default: "1/8".
-    pub(in crate::scenario) alpha: Option<Sp<Alpha>>,
+    /// "hpcc-ns3": 1/8 at the rate of the slowest host, doubled with each doubling of the port's.
+    pub(in crate::scenario) alpha: Option<Sp<OrHpcc<Alpha>>>,
     /// Lossless groups pause above this fixed size, instead of `alpha`.
     pub(in crate::scenario) xoff: Option<Sp<Bytes>>,
     /// Resume this far below the pause threshold. Default: "8KiB".
@@ -96,14 +99,18 @@ pub(in crate::scenario) struct RawBuffer {
     /// Guaranteed minimum of each lossless group of a port. Default: "0B".
     pub(in crate::scenario) reserve: Option<Sp<Bytes>>,
     /// Space of each lossless group of a port for what arrives after pausing. "auto" computes it
-    /// from rate, cable, MTU and response time. Default: "auto".
-    pub(in crate::scenario) headroom: Option<Sp<Auto<Bytes>>>,
+    /// from rate, cable, MTU and response time; "hpcc-ns3" is three times what the link holds one
+    /// way. Default: "auto".
+    pub(in crate::scenario) headroom: Option<Sp<OrHpcc<Auto<Bytes>>>>,
+    /// Lossless groups: they have headroom. Default: those of the priorities that send pause.
+    pub(in crate::scenario) lossless: Option<Sp<Vec<Priority>>>,
     /// Headroom shared by all lossless groups, instead of one each. Default: "off".
     pub(in crate::scenario) headroom_pool: Option<Sp<OrOff<Bytes>>>,
     /// Lossy egress queues drop above this share of the free buffer. Default: 1.
     pub(in crate::scenario) lossy_alpha: Option<Sp<Alpha>>,
-    /// Lossy egress queues drop above this fixed size, instead of `lossy_alpha`.
-    pub(in crate::scenario) lossy_limit: Option<Sp<Bytes>>,
+    /// Lossy egress queues drop above this fixed size, instead of `lossy_alpha`; "off": they take
+    /// whatever the buffer holds.
+    pub(in crate::scenario) lossy_limit: Option<Sp<OrOff<Bytes>>>,
     /// Lossy groups drop at ingress above this share of the free buffer. Default: no such limit.
     pub(in crate::scenario) lossy_ingress_alpha: Option<Sp<Alpha>>,
     /// Count all priorities of a port together. Default: false; always so with 802.3x.
@@ -121,7 +128,7 @@ pub(in crate::scenario) struct RawBuffer {
 #[serde(deny_unknown_fields, default)]
 pub(in crate::scenario) struct RawPg {
     /// Share of the free buffer.
-    pub(in crate::scenario) alpha: Option<Sp<Alpha>>,
+    pub(in crate::scenario) alpha: Option<Sp<OrHpcc<Alpha>>>,
     /// Fixed limit, instead of `alpha`.
     pub(in crate::scenario) xoff: Option<Sp<Bytes>>,
     /// Resume this far below the pause threshold.
@@ -129,7 +136,7 @@ pub(in crate::scenario) struct RawPg {
     /// Guaranteed minimum per port.
     pub(in crate::scenario) reserve: Option<Sp<Bytes>>,
     /// Space for what arrives after pausing.
-    pub(in crate::scenario) headroom: Option<Sp<Auto<Bytes>>>,
+    pub(in crate::scenario) headroom: Option<Sp<OrHpcc<Auto<Bytes>>>>,
 }
 
 /// One egress queue of every port.
@@ -140,8 +147,8 @@ pub(in crate::scenario) struct RawQueue {
     pub(in crate::scenario) reserve: Option<Sp<Bytes>>,
     /// Share of the free buffer for lossy packets.
     pub(in crate::scenario) alpha: Option<Sp<Alpha>>,
-    /// Fixed limit for lossy packets, instead of `alpha`.
-    pub(in crate::scenario) limit: Option<Sp<Bytes>>,
+    /// Fixed limit for lossy packets, instead of `alpha`; "off": none.
+    pub(in crate::scenario) limit: Option<Sp<OrOff<Bytes>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -187,8 +194,22 @@ pub(in crate::scenario) struct RawEts {
     pub(in crate::scenario) strict: Option<Sp<Vec<Priority>>>,
     /// Queue to maximum rate.
     pub(in crate::scenario) max: BTreeMap<String, Sp<BitRate>>,
-    /// Burst that a maximum rate lets through. Default: "16KiB".
+    /// Burst that a maximum rate lets through after the queue was held up. Less than two frames
+    /// cannot make up for the wait for the port, and the rate is missed. Default: "16KiB".
     pub(in crate::scenario) burst: Option<Sp<Bytes>>,
+}
+
+impl RawEts {
+    /// Nothing is said about scheduling.
+    pub(in crate::scenario) fn is_silent(&self) -> bool {
+        let RawEts {
+            shares,
+            strict,
+            max,
+            burst,
+        } = self;
+        shares.is_empty() && strict.is_none() && max.is_empty() && burst.is_none()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

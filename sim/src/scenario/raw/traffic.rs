@@ -14,6 +14,9 @@ pub(in crate::scenario) enum RawPattern {
     Flows,
     /// A file with columns id,src,dst,bytes,start_ps. Keys: file.
     Csv,
+    /// A connection matrix of htsim (`.cm`), whose node i is host i; start times are in
+    /// picoseconds. Keys: file.
+    Htsim,
     /// Many to one. Keys: senders, receiver, bytes, stagger.
     Incast,
     /// Every host to one other. Keys: bytes, shift.
@@ -87,7 +90,9 @@ pub(in crate::scenario) struct RawTraffic {
     /// Packets are ECN-capable: switches mark them. Default: true.
     #[serde(default)]
     pub(in crate::scenario) ecn: Option<Sp<bool>>,
-    /// Rate limit of each QP; "off": the port's rate. Default: "off".
+    /// Rate limit of each QP, in bits on the wire: frames with headers, FCS, preamble and
+    /// inter-frame gap (the last two not with fixed framing), so payload gets less. "off": the
+    /// port's rate. Default: "off".
     #[serde(default)]
     pub(in crate::scenario) pace: Option<Sp<OrOff<BitRate>>>,
     /// Marking of ACKs, NAKs and READ responses. Default: that of data.
@@ -111,7 +116,7 @@ pub(in crate::scenario) struct RawTraffic {
     /// flows: the list.
     #[serde(default)]
     pub(in crate::scenario) flow: Option<Vec<Sp<RawFlow>>>,
-    /// csv: path of the file, relative to the scenario.
+    /// csv, htsim: path of the file, relative to the scenario.
     #[serde(default)]
     pub(in crate::scenario) file: Option<Sp<String>>,
     /// incast: how many senders, or which. Default: all hosts but the receiver.
@@ -168,6 +173,24 @@ pub(in crate::scenario) struct RawFlow {
     /// UDP source port. Default: from the flow's number.
     #[serde(default)]
     pub(in crate::scenario) sport: Option<Sp<u16>>,
+    /// UDP destination port, with fixed framing. Default: 4791, that of RoCEv2.
+    #[serde(default)]
+    pub(in crate::scenario) dport: Option<Sp<u16>>,
+    /// Group under which the flow is reported. Default: that of the traffic.
+    #[serde(default)]
+    pub(in crate::scenario) group: Option<Sp<String>>,
+    /// Priority, with the DSCP and PCP that follow from it. Default: the traffic's marking.
+    #[serde(default)]
+    pub(in crate::scenario) priority: Option<Sp<Priority>>,
+    /// Marking of ACKs and NAKs. Default: the traffic's, or that of the flow's data.
+    #[serde(default)]
+    pub(in crate::scenario) ack: Option<Sp<RawMarking>>,
+    /// Bound of bytes in flight under congestion control. Default: that of the NIC.
+    #[serde(default)]
+    pub(in crate::scenario) window: Option<Sp<Bytes>>,
+    /// RTT of the empty path, under HPCC. Default: that of the NIC.
+    #[serde(default)]
+    pub(in crate::scenario) base_rtt: Option<Sp<SimDuration>>,
     /// PSN of the first packet. Default: the traffic's `first_psn`.
     #[serde(default)]
     pub(in crate::scenario) first_psn: Option<Sp<u32>>,
