@@ -5,5 +5,6 @@ mod fabric;
 mod headroom;
 mod loss;
 mod pause;
+mod pause_kinds;
 mod scheduling;
 mod transport;

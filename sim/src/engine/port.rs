@@ -151,7 +151,11 @@ pub struct PauseRx {
     pub since: [u64; PRIORITIES],
     /// Time of the pending PauseExpire event.
     pub expire_at: u64,
-    pub global_frames: u64,
+    /// 802.3x frames with time > 0, and with time = 0.
+    pub global_pauses: u64,
+    pub global_resumes: u64,
+    /// Frames that the port does not obey by its configuration.
+    pub unheeded: u64,
     /// Priorities whose pause the watchdog ignores, and those it discards.
     pub ignored: u8,
     pub discarded: u8,
@@ -166,7 +170,9 @@ pub struct PauseTx {
     pub pending: u8,
     /// Time of the pending PauseRefresh event.
     pub refresh_at: u64,
-    pub global_frames: u64,
+    /// 802.3x frames with time > 0, and with time = 0.
+    pub global_pauses: u64,
+    pub global_resumes: u64,
     /// Priorities paused by a fault (a storm), whatever the buffer holds.
     pub forced: u8,
 }

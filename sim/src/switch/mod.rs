@@ -178,6 +178,9 @@ impl Sim<'_> {
             Admission::Admitted => {}
             Admission::OverLimit => return self.tail_drop(unit, egress, id),
             Admission::HeadroomFull => return self.discard(rx, id, DropCause::HeadroomFull),
+            Admission::HeadroomPoolFull => {
+                return self.discard(rx, id, DropCause::HeadroomPoolFull);
+            }
         }
         let pause = group.pause_mask != 0 && switch.pool.should_pause(group);
         if lossless {

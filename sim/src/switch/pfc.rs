@@ -172,7 +172,10 @@ impl Sim<'_> {
     fn count_sent(&mut self, port: PortId, content: Content, mode: PauseMode) {
         let cold = &mut self.cold[port as usize];
         if mode == PauseMode::Global {
-            cold.tx.global_frames += 1;
+            let stops = content.stop != 0;
+            cold.tx.global_pauses += u64::from(stops);
+            cold.tx.global_resumes += u64::from(!stops);
+            return;
         }
         for (priority, stats) in cold.stats.iter_mut().enumerate() {
             if content.enabled & 1 << priority != 0 {
@@ -316,29 +319,40 @@ impl Sim<'_> {
     ) {
         let p = port as usize;
         let spec = *self.pause_spec(port);
-        if sent_as == PauseMode::Global {
-            self.cold[p].rx.global_frames += 1;
+        let global = sent_as == PauseMode::Global;
+        if global {
+            let stops = until_of.iter().flatten().any(|&until| until != 0);
+            self.cold[p].rx.global_pauses += u64::from(stops);
+            self.cold[p].rx.global_resumes += u64::from(!stops);
         }
         // A port obeys the kind of pause that it is configured for (802.1Q: PFC replaces 802.3x).
-        if spec.mode != sent_as {
-            return;
-        }
+        let obeyed = if spec.mode == sent_as {
+            spec.rx_mask
+        } else {
+            0
+        };
+        let mut unheeded = false;
         for (priority, until) in (0..).zip(until_of) {
             let bit = 1 << priority;
             let Some(until) = *until else {
                 continue;
             };
-            let stats = &mut self.cold[p].stats[usize::from(priority)];
             let stop = until != 0;
-            stats.rx_pause += u64::from(stop);
-            stats.rx_resume += u64::from(!stop);
+            let unobeyed = stop && obeyed & bit == 0;
+            unheeded |= unobeyed;
+            if !global {
+                let stats = &mut self.cold[p].stats[usize::from(priority)];
+                stats.rx_pause += u64::from(stop);
+                stats.rx_resume += u64::from(!stop);
+                stats.rx_pause_ignored += u64::from(unobeyed);
+            }
+            if obeyed & bit == 0 {
+                continue;
+            }
             if self.cold[p].rx.ignored & bit != 0 {
                 if stop {
                     self.note_pause_seen(port, priority);
                 }
-                continue;
-            }
-            if spec.rx_mask & bit == 0 {
                 continue;
             }
             if stop {
@@ -347,6 +361,7 @@ impl Sim<'_> {
                 self.end_pause(port, priority);
             }
         }
+        self.cold[p].rx.unheeded += u64::from(unheeded);
         self.pauses_changed(port);
     }
 
