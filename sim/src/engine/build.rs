@@ -7,6 +7,7 @@ use super::packet::PacketPool;
 use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
 use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
+use super::stall::Stall;
 use crate::cc::Cc;
 use crate::model::{
     CcSpec, FlowId, Forwarding, Framing, Model, NicProfile, Op, PRIORITIES, PauseMode, Recovery,
@@ -50,7 +51,7 @@ impl<'m> Sim<'m> {
             tables: model
                 .switches
                 .iter()
-                .map(|s| Tables::new(s, model.framing.gap()))
+                .map(|s| Tables::new(s, model.framing))
                 .collect(),
             cold: Vec::with_capacity(count),
             nic_ports: vec![NicPort::default(); count],
@@ -79,6 +80,7 @@ impl<'m> Sim<'m> {
             series: Vec::new(),
             sample_base: Default::default(),
             faults_left: model.faults.len(),
+            stall: Stall::new(model),
             tap: None,
             wire: Wire::new(model),
             foreigners: Default::default(),

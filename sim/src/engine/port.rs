@@ -148,6 +148,7 @@ pub struct PauseRx {
     pub pending: Fifo,
     /// End of the pause per priority; zero: not paused.
     pub until: [u64; PRIORITIES],
+    /// Since when it is paused; while the watchdog ignores pauses, when they would have ended.
     pub since: [u64; PRIORITIES],
     /// Time of the pending PauseExpire event.
     pub expire_at: u64,
@@ -168,6 +169,8 @@ pub struct PauseTx {
     pub xoff: u8,
     /// Priorities whose change or refresh is not sent yet.
     pub pending: u8,
+    /// A pause of given quanta for a mask of priorities that is to be sent once.
+    pub once: (u8, u16),
     /// Time of the pending PauseRefresh event.
     pub refresh_at: u64,
     /// 802.3x frames with time > 0, and with time = 0.

@@ -27,17 +27,20 @@ const QUANTUM_BITS: u64 = 512;
 pub(crate) struct Content {
     pub(crate) enabled: u8,
     pub(crate) stop: u8,
+    /// Pause time of its own; 0: that of the sender's settings.
+    pub(crate) quanta: u16,
 }
 
 impl Content {
     fn pack(self) -> u32 {
-        u32::from(self.enabled) | u32::from(self.stop) << 8
+        u32::from(self.enabled) | u32::from(self.stop) << 8 | u32::from(self.quanta) << 16
     }
 
     pub(crate) fn unpack(arg: u32) -> Self {
         Content {
             enabled: arg as u8,
             stop: (arg >> 8) as u8,
+            quanta: (arg >> 16) as u16,
         }
     }
 }
@@ -47,7 +50,7 @@ fn pause_time(spec: &PauseSpec, rate: BitRate) -> u64 {
     spec.quanta.map_or(NEVER, |q| quanta_time(q, rate))
 }
 
-fn quanta_time(quanta: u16, rate: BitRate) -> u64 {
+pub(crate) fn quanta_time(quanta: u16, rate: BitRate) -> u64 {
     let bytes = u64::from(quanta) * QUANTUM_BITS / 8;
     rate.serialize_ceil(bytes).ps()
 }
@@ -92,6 +95,11 @@ impl Sim<'_> {
         tx.xoff ^= changed;
         tx.pending |= changed;
         self.ports[port as usize].flags |= port_flag::PAUSE_PENDING;
+        self.pause_soon(port);
+    }
+
+    /// There is a pause frame to send.
+    fn pause_soon(&mut self, port: PortId) {
         if self.pause_spec(port).out_of_band {
             self.send_pause(port);
         } else {
@@ -99,18 +107,43 @@ impl Sim<'_> {
         }
     }
 
-    /// Sends the pending pause frame. In band, the port must be idle.
+    /// Sends one pause of a given time, whatever the port holds. Classes that it keeps stopped
+    /// anyway stay so.
+    pub(crate) fn pause_once(&mut self, port: PortId, mask: u8, quanta: u16) {
+        let tx = &mut self.cold[port as usize].tx;
+        tx.once = (mask & !tx.xoff, quanta);
+        if tx.once.0 != 0 {
+            self.ports[port as usize].flags |= port_flag::PAUSE_PENDING;
+            self.pause_soon(port);
+        }
+    }
+
+    /// Sends a pending pause frame. In band, the port must be idle.
     pub(crate) fn send_pause(&mut self, port: PortId) {
         let p = port as usize;
         let spec = *self.pause_spec(port);
         self.ports[p].flags &= !port_flag::PAUSE_PENDING;
         let tx = &mut self.cold[p].tx;
-        let enabled = std::mem::take(&mut tx.pending);
-        let content = Content {
-            enabled,
-            stop: enabled & tx.xoff,
+        let pending = std::mem::take(&mut tx.pending);
+        let content = if pending != 0 {
+            if tx.once.0 != 0 {
+                self.ports[p].flags |= port_flag::PAUSE_PENDING;
+            }
+            Content {
+                enabled: pending,
+                stop: pending & tx.xoff,
+                quanta: 0,
+            }
+        } else {
+            let (mask, quanta) = std::mem::take(&mut tx.once);
+            let (enabled, stop) = (mask, mask);
+            Content {
+                enabled,
+                stop,
+                quanta,
+            }
         };
-        if enabled == 0 || self.ports[p].has(port_flag::DOWN) {
+        if content.enabled == 0 || self.ports[p].has(port_flag::DOWN) {
             return;
         }
         self.count_sent(port, content, spec.mode);
@@ -221,6 +254,9 @@ impl Sim<'_> {
         }
         let tx = &mut self.cold[port as usize].tx;
         tx.refresh_at = NEVER;
+        if self.stalled() {
+            return;
+        }
         let host = self.ports[port as usize].has(port_flag::HOST);
         if host && self.guard_due(port) <= self.now {
             return self.guard_network(port);
@@ -263,11 +299,13 @@ impl Sim<'_> {
         let spec = *self.pause_spec(port);
         self.log_pause(port, content, &spec);
         let rate = self.cold[p].rate;
-        let until = self
-            .now
-            .saturating_add(pause_time(&self.sender_spec(port), rate));
+        let sender = self.sender_spec(port);
+        let until = self.now.saturating_add(match content.quanta {
+            0 => pause_time(&sender, rate),
+            quanta => quanta_time(quanta, rate),
+        });
         // A NIC that storms though pause is off there sends PFC frames.
-        let sent_as = match self.sender_spec(port).mode {
+        let sent_as = match sender.mode {
             PauseMode::Off => PauseMode::Pfc,
             mode => mode,
         };
@@ -350,9 +388,9 @@ impl Sim<'_> {
                 continue;
             }
             if self.cold[p].rx.ignored & bit != 0 {
-                if stop {
-                    self.note_pause_seen(port, priority);
-                }
+                // The watchdog keeps an eye on when the storm is over.
+                let over = if stop { until } else { self.now };
+                self.cold[p].rx.since[usize::from(priority)] = over;
                 continue;
             }
             if stop {
