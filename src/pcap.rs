@@ -173,10 +173,7 @@ pub(crate) fn most_telling(results: &[Results]) -> usize {
             .ports
             .iter()
             .any(|p| p.drops.iter().flatten().any(|&n| n > 0));
-        let paused = r
-            .ports
-            .iter()
-            .any(|p| p.priority.iter().any(|q| q.tx_pause > 0));
+        let paused = r.ports.iter().any(|p| p.pauses_sent() > 0);
         match (resent || dropped, paused) {
             (true, _) => 0,
             (false, true) => 1,

@@ -127,7 +127,8 @@ pub struct SwitchProfile {
     pub trust: Trust,
     pub dscp_to_priority: [u8; 64],
     pub pcp_to_priority: [u8; PRIORITIES],
-    /// Priority of packets without a trusted marking.
+    /// Priority of packets without a trusted marking: all of them, or where PCP is trusted those
+    /// without a VLAN tag.
     pub default_priority: u8,
     pub priority_to_pg: [u8; PRIORITIES],
     pub priority_to_queue: [u8; PRIORITIES],
@@ -303,11 +304,21 @@ pub struct EcnThresholds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WatchdogSpec {
     pub poll: SimDuration,
-    /// A queue that is paused, not empty and has sent nothing for this long is in a storm.
+    /// A queue that is paused and has sent nothing for this long is in a storm.
     pub detect: SimDuration,
+    pub empty_queue: EmptyQueue,
     /// Normal again when no pause was in force for this long.
     pub restore: SimDuration,
     pub action: WatchdogAction,
+}
+
+/// What a watchdog makes of a paused queue without packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyQueue {
+    /// It is in a storm as any other.
+    Storm,
+    /// There is no storm without packets: the time counts from the first one that waits.
+    Ignore,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -744,6 +755,15 @@ pub enum FaultKind {
     },
     PauseStormEnd {
         node: NodeId,
+    },
+    /// A NIC sends one pause of `quanta` for these priorities at once and then in each period,
+    /// `count` times. None: without end.
+    PeriodicPause {
+        node: NodeId,
+        mask: u8,
+        quanta: u16,
+        period: SimDuration,
+        count: Option<u64>,
     },
     /// Loss probability of a link from now on, in both directions.
     LinkLoss {

@@ -212,7 +212,7 @@ impl RdmaCounters {
 pub enum DropCause {
     /// Lossy queue or group above its limit.
     TailDrop = 0,
-    /// Lossless group with its headroom exhausted.
+    /// Lossless group with its own headroom exhausted.
     HeadroomFull = 1,
     /// Lost or corrupted on the link (loss model, bit errors).
     LinkError = 2,
@@ -228,14 +228,17 @@ pub enum DropCause {
     Rule = 7,
     /// Taken by no queue pair: ICRC or headers are wrong.
     Refused = 8,
+    /// Lossless group, and the headroom pool that it shares with others is exhausted.
+    HeadroomPoolFull = 9,
 }
 
 /// Causes in [`DROP_CAUSES`].
-pub const CAUSES: usize = 9;
+pub const CAUSES: usize = 10;
 
 pub const DROP_CAUSES: [(DropCause, &str); CAUSES] = [
     (DropCause::TailDrop, "tail_drop"),
     (DropCause::HeadroomFull, "headroom_full"),
+    (DropCause::HeadroomPoolFull, "headroom_pool_full"),
     (DropCause::LinkError, "link_error"),
     (DropCause::LinkDown, "link_down"),
     (DropCause::Watchdog, "pfc_watchdog"),
@@ -261,14 +264,34 @@ pub struct PortResult {
     pub priority: [PriorityResult; PRIORITIES],
     /// Frames discarded here at ingress or egress, by cause and priority.
     pub drops: [[u64; PRIORITIES]; CAUSES],
-    /// 802.3x frames.
+    /// 802.3x frames sent with time > 0, and with time = 0 (resume). No priority counts them.
     pub tx_global_pause: u64,
+    pub tx_global_resume: u64,
     pub rx_global_pause: u64,
+    pub rx_global_resume: u64,
+    /// Times that 802.3x stopped the whole port, and for how long in all.
+    pub rx_global_pause_transitions: u64,
+    pub rx_global_pause_duration: SimDuration,
+    /// Frames of either kind, with time > 0, that name something which the port does not obey by
+    /// its configuration: the other kind of pause, or another class.
+    pub rx_pause_ignored: u64,
     /// Largest egress backlog over all queues.
     pub queue_peak: Bytes,
     /// Time in which the port sent something.
     pub busy: SimDuration,
     pub up: bool,
+}
+
+impl PortResult {
+    /// Frames sent to stop the other end (time > 0): PFC per priority that they name, 802.3x once.
+    pub fn pauses_sent(&self) -> u64 {
+        self.tx_global_pause + self.priority.iter().map(|q| q.tx_pause).sum::<u64>()
+    }
+
+    /// Frames that arrived to stop the port, obeyed or not; counted likewise.
+    pub fn pauses_received(&self) -> u64 {
+        self.rx_global_pause + self.priority.iter().map(|q| q.rx_pause).sum::<u64>()
+    }
 }
 
 /// Per priority counters of a port; names after `ethtool -S` (mlx5).
@@ -279,11 +302,14 @@ pub struct PriorityResult {
     pub tx_frames: u64,
     /// Wire bytes sent, by egress priority.
     pub tx_bytes: u64,
-    /// Pause frames sent with time > 0, and with time = 0 (resume).
+    /// PFC frames sent with time > 0, and with time = 0 (resume).
     pub tx_pause: u64,
     pub tx_resume: u64,
+    /// PFC frames that arrived, obeyed or not.
     pub rx_pause: u64,
     pub rx_resume: u64,
+    /// Those with time > 0 that the port does not obey by its configuration.
+    pub rx_pause_ignored: u64,
     /// Times that the port went from sending to paused.
     pub rx_pause_transitions: u64,
     /// Time for which the port was kept from sending on this priority.

@@ -98,7 +98,8 @@ fn ports(run: &CaseRun<'_>) -> String {
     let mut csv = Csv::new(
         "port,peer,priority,lossless,tx_frames,tx_bytes,tx_pause,tx_resume,rx_pause,rx_resume,\
          rx_pause_transitions,rx_pause_ps,rx_pause_longest_ps,ecn_marked,queue_peak_bytes,\
-         ingress_peak_bytes,headroom_peak_bytes,drops_frames,port_busy_ps",
+         ingress_peak_bytes,headroom_peak_bytes,drops_frames,port_busy_ps,\
+         rx_pause_ignored,port_tx_global_pause,port_rx_global_pause,port_rx_pause_ignored",
     );
     for port in &run.results.ports {
         for p in 0..PRIORITIES {
@@ -129,6 +130,10 @@ fn ports(run: &CaseRun<'_>) -> String {
             csv.number(q.headroom_peak.0)
                 .number(drops)
                 .number(port.busy.ps())
+                .number(q.rx_pause_ignored);
+            csv.number(port.tx_global_pause + port.tx_global_resume)
+                .number(port.rx_global_pause + port.rx_global_resume)
+                .number(port.rx_pause_ignored)
                 .end();
         }
     }

@@ -256,7 +256,7 @@ impl Run<'_> {
 
     /// A host that pauses the network itself.
     fn slow_receiver(&self) -> Option<String> {
-        let sent = |p: &PortResult| p.priority.iter().map(|q| q.tx_pause).sum::<u64>();
+        let sent = PortResult::pauses_sent;
         let hosts = self
             .results
             .ports

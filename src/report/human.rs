@@ -10,8 +10,8 @@ use xoff_sim::metrics::catalogue;
 use xoff_sim::metrics::select::MetricRef;
 use xoff_sim::metrics::summary::{Summary, fct, goodput, slowdown_ppm};
 use xoff_sim::metrics::value::{Value, grouped, ppm};
-use xoff_sim::model::{Model, PRIORITIES, Role};
-use xoff_sim::results::{DROP_CAUSES, Results};
+use xoff_sim::model::{Model, Role};
+use xoff_sim::results::{DROP_CAUSES, PriorityResult, Results};
 use xoff_sim::rules::idle;
 
 /// Flows, ports and so on listed one by one at most.
@@ -281,29 +281,32 @@ fn drop_table(model: &Model, results: &Results) -> (Table, usize) {
 fn pause_table(model: &Model, results: &Results) -> (Table, usize) {
     let mut rows = Vec::new();
     for port in &results.ports {
-        // A whole-port pause stops all priorities alike: one row says it.
-        let whole = port.rx_global_pause > 0;
-        for p in 0..if whole { 1 } else { PRIORITIES } {
-            let q = &port.priority[p];
-            if q.rx_pause == 0 && q.rx_pause_duration.is_zero() {
-                continue;
-            }
+        let mut row = |class: String, frames: u64, q: &PriorityResult| {
             let time = q.rx_pause_duration;
             let cells = [
                 port_name(model, port),
                 node_name(model, port.peer).to_owned(),
-                if whole {
-                    "all".to_owned()
-                } else {
-                    p.to_string()
-                },
-                grouped(q.rx_pause),
+                class,
+                grouped(frames),
                 grouped(q.rx_pause_transitions),
                 time.to_string(),
                 q.rx_pause_longest.to_string(),
                 show(ppm(time.ps(), results.end.ps()).map(Value::Share)),
             ];
             rows.push((time.ps(), cells.to_vec()));
+        };
+        // A whole-port pause stops all priorities alike, if the port obeys it: one row says it.
+        let whole = !port.rx_global_pause_duration.is_zero();
+        if whole || port.rx_global_pause > 0 {
+            let idle = PriorityResult::default();
+            let stopped = if whole { &port.priority[0] } else { &idle };
+            row("all".to_owned(), port.rx_global_pause, stopped);
+        }
+        for (p, q) in port.priority.iter().enumerate() {
+            if q.rx_pause > 0 || (!whole && !q.rx_pause_duration.is_zero()) {
+                let idle = PriorityResult::default();
+                row(p.to_string(), q.rx_pause, if whole { &idle } else { q });
+            }
         }
     }
     let columns = [

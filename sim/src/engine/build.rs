@@ -7,6 +7,7 @@ use super::packet::PacketPool;
 use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
 use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
+use super::stall::Stall;
 use crate::cc::{Carrier, Cc, least_window};
 use crate::model::{
     CcSpec, FlowId, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES, Pacing,
@@ -51,7 +52,7 @@ impl<'m> Sim<'m> {
             tables: model
                 .switches
                 .iter()
-                .map(|s| Tables::new(s, model.framing.gap()))
+                .map(|s| Tables::new(s, model.framing))
                 .collect(),
             cold: Vec::with_capacity(count),
             nic_ports: vec![NicPort::default(); count],
@@ -81,6 +82,7 @@ impl<'m> Sim<'m> {
             sample_base: Default::default(),
             watch: None,
             faults_left: model.faults.len(),
+            stall: Stall::new(model),
             tap: None,
             wire: Wire::new(model),
             foreigners: Default::default(),

@@ -3,7 +3,7 @@
 use super::Sim;
 use super::packet::NO_PACKET;
 use super::port::port_flag;
-use crate::model::{Op, PRIORITIES, Transport};
+use crate::model::{Op, PRIORITIES, PauseMode, Transport};
 use crate::results::{
     DropCause, FlowStatus, NodeResult, Observed, PortResult, PriorityResult, RdmaCounters, Results,
 };
@@ -121,6 +121,11 @@ impl Sim<'_> {
         let tx_bytes = self.bytes_sent(port);
         let received = self.frames_received(port);
         let host = out.has(port_flag::HOST);
+        // 802.3x stops all priorities alike.
+        let whole = match self.pause_spec(port).mode {
+            PauseMode::Global => cold.stats[0],
+            PauseMode::Pfc | PauseMode::Off => PriorityResult::default(),
+        };
         PortResult {
             node: info.node,
             port: info.index,
@@ -132,8 +137,13 @@ impl Sim<'_> {
             rx_bytes: self.bytes_sent(out.peer),
             priority: std::array::from_fn(|priority| self.priority_result(port, priority)),
             drops: cold.drops,
-            tx_global_pause: cold.tx.global_frames,
-            rx_global_pause: cold.rx.global_frames,
+            tx_global_pause: cold.tx.global_pauses,
+            tx_global_resume: cold.tx.global_resumes,
+            rx_global_pause: cold.rx.global_pauses,
+            rx_global_resume: cold.rx.global_resumes,
+            rx_global_pause_transitions: whole.rx_pause_transitions,
+            rx_global_pause_duration: whole.rx_pause_duration,
+            rx_pause_ignored: cold.rx.unheeded,
             queue_peak: Bytes(u64::from(if host {
                 out.backlog_peak.max(self.nic_ports[p].rx_peak)
             } else {

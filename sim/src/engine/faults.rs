@@ -3,21 +3,54 @@
 use super::Sim;
 use super::packet::{Fifo, NO_PACKET, PacketKind};
 use super::port::port_flag;
-use crate::model::{FaultKind, NodeId, PRIORITIES, PauseMode};
+use super::queue::Kind;
+use crate::model::{Fault, FaultKind, NodeId, PRIORITIES, PauseMode};
 use crate::results::DropCause;
 use crate::topology::fabric::PortId;
 use crate::units::{BitRate, Probability};
 
 impl Sim<'_> {
     pub(super) fn fault(&mut self, index: u32) {
-        self.faults_left -= 1;
-        match self.model.faults[index as usize].kind {
+        let Fault { at, kind } = self.model.faults[index as usize];
+        // A fault that repeats does not keep the run going.
+        self.faults_left -= usize::from(self.now == at.ps());
+        match kind {
             FaultKind::LinkDown(link) => self.link_down(link),
             FaultKind::LinkUp(link) => self.link_up(link),
             FaultKind::SlowReceiver { node, drain } => self.slow_receiver(node, drain),
             FaultKind::PauseStormStart { node, mask } => self.storm(node, mask),
             FaultKind::PauseStormEnd { node } => self.storm_end(node),
             FaultKind::LinkLoss { link, loss } => self.link_loss(link, loss),
+            FaultKind::PeriodicPause {
+                node,
+                mask,
+                quanta,
+                period,
+                count,
+            } => {
+                self.pause_node(node, mask, quanta);
+                let sent = (self.now - at.ps()) / period.ps() + 1;
+                if count.is_none_or(|count| sent < count) && !self.stalled() {
+                    let next = self.now.saturating_add(period.ps());
+                    self.schedule(next, Kind::Fault, index);
+                }
+            }
+        }
+    }
+
+    /// Every port of a host sends one pause.
+    fn pause_node(&mut self, node: NodeId, mask: u8, quanta: u16) {
+        for port in self.fabric.node_ports(node) {
+            let mask = self.storm_classes(port, mask);
+            self.pause_once(port, mask, quanta);
+        }
+    }
+
+    /// Whole-port pause knows no priorities.
+    fn storm_classes(&self, port: PortId, mask: u8) -> u8 {
+        match self.pause_spec(port).mode {
+            PauseMode::Global => u8::MAX,
+            PauseMode::Pfc | PauseMode::Off => mask,
         }
     }
 
@@ -112,8 +145,13 @@ impl Sim<'_> {
         }
         self.ports[port as usize].paused = 0;
         self.ports[port as usize].flags &= !port_flag::PAUSE_PENDING;
+        let now = self.now;
+        let rx = &mut self.cold[port as usize].rx;
+        for priority in (0..PRIORITIES).filter(|p| rx.ignored >> p & 1 == 1) {
+            rx.since[priority] = rx.since[priority].min(now);
+        }
         let tx = &mut self.cold[port as usize].tx;
-        (tx.xoff, tx.pending) = (0, 0);
+        (tx.xoff, tx.pending, tx.once) = (0, 0, (0, 0));
         for group in self.groups.of_port_mut(port) {
             group.paused = false;
         }
@@ -171,9 +209,7 @@ impl Sim<'_> {
 
     fn storm(&mut self, node: NodeId, mask: u8) {
         for port in self.fabric.node_ports(node) {
-            // Whole-port pause knows no priorities.
-            let global = self.pause_spec(port).mode == PauseMode::Global;
-            let mask = if global { u8::MAX } else { mask };
+            let mask = self.storm_classes(port, mask);
             self.note_pausing(port);
             self.cold[port as usize].tx.forced |= mask;
             self.set_xoff(port, mask, true);

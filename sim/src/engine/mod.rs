@@ -15,6 +15,7 @@ pub mod queue;
 mod random_tests;
 mod rules;
 mod sample;
+mod stall;
 pub mod tap;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -107,6 +108,7 @@ pub struct Sim<'m> {
     pub(crate) sample_base: sample::Base,
     pub(crate) watch: Option<Box<sample::Watch>>,
     pub(crate) faults_left: usize,
+    stall: stall::Stall,
     tap: Option<tap::Tap<'m>>,
     /// Rules of the scenario; None: there are none.
     pub(crate) wire: Option<Box<rules::Wire<'m>>>,

@@ -143,10 +143,15 @@ pub struct PauseRx {
     pub pending: Fifo,
     /// End of the pause per priority; zero: not paused.
     pub until: [u64; PRIORITIES],
+    /// Since when it is paused; while the watchdog ignores pauses, when they would have ended.
     pub since: [u64; PRIORITIES],
     /// Time of the pending PauseExpire event.
     pub expire_at: u64,
-    pub global_frames: u64,
+    /// 802.3x frames with time > 0, and with time = 0.
+    pub global_pauses: u64,
+    pub global_resumes: u64,
+    /// Frames that the port does not obey by its configuration.
+    pub unheeded: u64,
     /// Priorities whose pause the watchdog ignores, and those it discards.
     pub ignored: u8,
     pub discarded: u8,
@@ -159,9 +164,13 @@ pub struct PauseTx {
     pub xoff: u8,
     /// Priorities whose change or refresh is not sent yet.
     pub pending: u8,
+    /// A pause of given quanta for a mask of priorities that is to be sent once.
+    pub once: (u8, u16),
     /// Time of the pending PauseRefresh event.
     pub refresh_at: u64,
-    pub global_frames: u64,
+    /// 802.3x frames with time > 0, and with time = 0.
+    pub global_pauses: u64,
+    pub global_resumes: u64,
     /// Priorities paused by a fault (a storm), whatever the buffer holds.
     pub forced: u8,
 }

@@ -220,6 +220,31 @@ impl EventQueue {
         self.current.get(last).map(|e| e.1)
     }
 
+    /// What is pending, in no useful order.
+    pub fn pending(&self) -> impl Iterator<Item = Key> + '_ {
+        let bits = |(word, set): (usize, &u64)| {
+            let set = *set;
+            (0..64)
+                .filter(move |bit| set >> bit & 1 == 1)
+                .map(move |bit| word * 64 + bit)
+        };
+        let linked = self
+            .occupied
+            .iter()
+            .enumerate()
+            .flat_map(bits)
+            .flat_map(|slot| {
+                let node = |at: u32| (at != NONE).then(|| self.nodes[at as usize]);
+                std::iter::successors(node(self.heads[slot]), move |n| node(n.next))
+            });
+        let near = self
+            .current
+            .iter()
+            .map(|e| e.1)
+            .chain(linked.map(|n| n.key));
+        near.chain(self.far.iter().map(|Reverse(e)| e.1))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.current.is_empty() && self.summary == 0 && self.far.is_empty()
     }

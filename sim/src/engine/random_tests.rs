@@ -125,6 +125,7 @@ fn profiles(model: &mut Model, d: &mut Draw) {
         s.watchdog = Some(WatchdogSpec {
             poll: SimDuration::from_us(10),
             detect: SimDuration::from_us(100),
+            empty_queue: d.of(&[EmptyQueue::Storm, EmptyQueue::Ignore]),
             restore: SimDuration::from_us(100),
             action: d.of(&[WatchdogAction::Drop, WatchdogAction::Forward]),
         });

@@ -155,7 +155,7 @@ impl Sim<'_> {
             port_paused: self.ports.iter().map(|p| p.paused).collect(),
         });
         (base.flow_bytes, base.port_bytes) = (flow_total, port_total);
-        if self.alive() && !self.events.is_empty() {
+        if self.alive() && !self.nothing_to_watch() {
             self.schedule(self.now + every.ps(), Kind::Sample, 0);
         }
     }

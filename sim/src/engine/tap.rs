@@ -232,7 +232,10 @@ impl Sim<'_> {
             global: spec.mode == PauseMode::Global,
             enabled: content.enabled,
             stop: content.stop,
-            quanta: spec.quanta.unwrap_or(u16::MAX),
+            quanta: match content.quanta {
+                0 => spec.quanta.unwrap_or(u16::MAX),
+                quanta => quanta,
+            },
         }
     }
 }

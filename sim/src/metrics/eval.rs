@@ -315,8 +315,11 @@ pub(super) fn retransmits_ratio(v: &View<'_>) -> Outcome {
 
 /// Whether a cause is a failure of buffering, and not of a link or route.
 pub fn is_congestion(cause: DropCause) -> bool {
-    use DropCause::{HeadroomFull, RxBuffer, TailDrop, Watchdog};
-    matches!(cause, TailDrop | HeadroomFull | RxBuffer | Watchdog)
+    use DropCause::{HeadroomFull, HeadroomPoolFull, RxBuffer, TailDrop, Watchdog};
+    matches!(
+        cause,
+        TailDrop | HeadroomFull | HeadroomPoolFull | RxBuffer | Watchdog
+    )
 }
 
 pub(super) fn drops_total(v: &View<'_>) -> Outcome {
@@ -350,24 +353,62 @@ fn prio_sum(v: &View<'_>, of: fn(&PriorityResult) -> u64) -> u64 {
     priorities(v).map(of).sum()
 }
 
+/// Pause frames: PFC by priority; 802.3x concerns all of them, and counts once.
+fn pauses(v: &View<'_>, pfc: fn(&PriorityResult) -> u64, global: fn(&PortResult) -> u64) -> u64 {
+    prio_sum(v, pfc) + v.ports.iter().map(|port| global(port)).sum::<u64>()
+}
+
 pub(super) fn ecn_marked(v: &View<'_>) -> Outcome {
     Ok(Value::Count(prio_sum(v, |p| p.ecn_marked)))
 }
 
 pub(super) fn pause_frames(v: &View<'_>) -> Outcome {
-    Ok(Value::Count(prio_sum(v, |p| p.rx_pause)))
+    Ok(Value::Count(pauses(
+        v,
+        |p| p.rx_pause,
+        |p| p.rx_global_pause,
+    )))
 }
 
 pub(super) fn pause_resumes(v: &View<'_>) -> Outcome {
-    Ok(Value::Count(prio_sum(v, |p| p.rx_resume)))
+    Ok(Value::Count(pauses(
+        v,
+        |p| p.rx_resume,
+        |p| p.rx_global_resume,
+    )))
 }
 
 pub(super) fn pause_sent(v: &View<'_>) -> Outcome {
-    Ok(Value::Count(prio_sum(v, |p| p.tx_pause)))
+    Ok(Value::Count(pauses(
+        v,
+        |p| p.tx_pause,
+        |p| p.tx_global_pause,
+    )))
+}
+
+pub(super) fn pause_ignored(v: &View<'_>) -> Outcome {
+    if v.priorities == u8::MAX {
+        return Ok(Value::Count(
+            v.ports.iter().map(|p| p.rx_pause_ignored).sum(),
+        ));
+    }
+    Ok(Value::Count(prio_sum(v, |p| p.rx_pause_ignored)))
 }
 
 pub(super) fn pause_time(v: &View<'_>) -> Outcome {
-    let total = priorities(v).fold(SimDuration::ZERO, |sum, p| sum + p.rx_pause_duration);
+    let stopped = |port: &PortResult| {
+        let whole = port.rx_global_pause_duration;
+        if !whole.is_zero() {
+            return whole;
+        }
+        selected(v.priorities).fold(SimDuration::ZERO, |sum, p| {
+            sum + port.priority[p].rx_pause_duration
+        })
+    };
+    let total = v
+        .ports
+        .iter()
+        .fold(SimDuration::ZERO, |sum, port| sum + stopped(port));
     Ok(Value::Duration(total))
 }
 

@@ -2,7 +2,7 @@
 
 use super::diag::Mistakes;
 use super::network::Network;
-use super::quantity::{Given, OrOff, Sp};
+use super::quantity::{Given, OrOff, Quanta, Sp};
 use super::raw::*;
 use crate::model::{Fault, FaultKind, NicProfile, NodeId, Role};
 use crate::time::{SimDuration, SimTime};
@@ -35,6 +35,8 @@ pub(super) fn build(
                         kind,
                     });
                 }
+                // It counts, and ends by itself.
+                (Some(_), None) if matches!(begin, FaultKind::PeriodicPause { .. }) => {}
                 (Some(end), None) => mistakes.at(end, "this kind of fault has no end", ""),
                 (None, _) => {}
             }
@@ -58,7 +60,10 @@ fn check_keys(fault: &Sp<RawFault>, mistakes: &mut Mistakes) {
         (
             "node",
             span_of(fault.node.as_ref().map(|v| &v.span)),
-            matches!(kind, SlowReceiver | PauseStorm | PauseStormEnd),
+            matches!(
+                kind,
+                SlowReceiver | PauseStorm | PauseStormEnd | PeriodicPause
+            ),
         ),
         (
             "drain",
@@ -69,6 +74,16 @@ fn check_keys(fault: &Sp<RawFault>, mistakes: &mut Mistakes) {
             "loss",
             span_of(fault.loss.as_ref().map(|v| &v.span)),
             kind == Loss,
+        ),
+        (
+            "period",
+            span_of(fault.period.as_ref().map(|v| &v.span)),
+            kind == PeriodicPause,
+        ),
+        (
+            "quanta",
+            span_of(fault.quanta.as_ref().map(|v| &v.span)),
+            kind == PeriodicPause,
         ),
     ];
     for (name, given, wanted) in keys {
@@ -85,13 +100,66 @@ fn check_keys(fault: &Sp<RawFault>, mistakes: &mut Mistakes) {
             _ => {}
         }
     }
-    if let Some(given) = fault.priorities.as_ref().filter(|_| kind != PauseStorm) {
-        mistakes.at(
-            given,
-            "`priorities` has no meaning for this kind of fault",
-            "",
-        );
+    let optional = [
+        (
+            "priorities",
+            span_of(fault.priorities.as_ref().map(|v| &v.span)),
+            matches!(kind, PauseStorm | PeriodicPause),
+        ),
+        (
+            "count",
+            span_of(fault.count.as_ref().map(|v| &v.span)),
+            kind == PeriodicPause,
+        ),
+    ];
+    for (name, given, _) in optional.into_iter().filter(|(.., known)| !known) {
+        if let Some(span) = given {
+            let message = format!("`{name}` has no meaning for this kind of fault");
+            mistakes.push(&span, message, "", "");
+        }
     }
+}
+
+/// A pause that is sent again and again, from `at` to `end`.
+fn periodic(
+    fault: &RawFault,
+    node: NodeId,
+    mask: u8,
+    mistakes: &mut Mistakes,
+) -> Option<FaultKind> {
+    let (period, quanta) = (fault.period.as_ref()?, fault.quanta.as_ref()?);
+    if period.is_zero() {
+        mistakes.at(period, "a period of zero", "");
+        return None;
+    }
+    let Quanta(Some(time)) = quanta.value else {
+        let help = "use 1 to 65535, or kind = \"pause-storm\"";
+        mistakes.at(quanta, "a periodic pause has an end", help);
+        return None;
+    };
+    if let Some(none) = fault.count.as_ref().filter(|c| c.value == 0) {
+        mistakes.at(none, "a count of zero", "leave out the fault");
+    }
+    let at = fault.at.get_or(SimDuration::ZERO);
+    let count = match (&fault.count, &fault.until) {
+        (Some(count), Some(_)) => {
+            let message = "both `count` and `until` say when a periodic pause ends";
+            mistakes.at(count, message, "keep one of them");
+            None
+        }
+        (Some(count), None) => Some(u64::from(count.value)),
+        (None, until) => until.given().map(|end| {
+            let span = end.ps().saturating_sub(at.ps());
+            span.div_ceil(period.ps())
+        }),
+    };
+    Some(FaultKind::PeriodicPause {
+        node,
+        mask,
+        quanta: time,
+        period: period.value,
+        count,
+    })
 }
 
 /// What happens, and what puts it right.
@@ -139,6 +207,11 @@ fn kinds(
         }
         (RawFaultKind::PauseStormEnd, Some(node)) => {
             vec![(FaultKind::PauseStormEnd { node }, None)]
+        }
+        (RawFaultKind::PeriodicPause, Some(node)) => {
+            let mask = storm_mask(fault, node, network, nics);
+            let kind = periodic(fault, node, mask, mistakes);
+            kind.into_iter().map(|kind| (kind, None)).collect()
         }
         (_, None) => Vec::new(),
     }

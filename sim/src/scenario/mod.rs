@@ -11,6 +11,7 @@ mod diag;
 mod edit;
 mod faults;
 mod judge;
+mod maps;
 mod network;
 mod nics;
 mod output;
@@ -262,7 +263,6 @@ fn model(
 ) -> Model {
     let seed = over.seed.unwrap_or(raw.seed.get_or(1));
     let framing = framing(&raw.simulation.framing, mistakes);
-    validate::trust(raw, framing, mistakes);
     let names = ProfileNames::new(raw);
     let network = network::build(raw, &names, mistakes);
     let (nics, switches) = profiles(raw, &names, &network, framing, mistakes);

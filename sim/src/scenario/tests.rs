@@ -253,7 +253,6 @@ const BAD: &[(&str, &str, usize)] = &[
         8,
     ),
     ("[switch.default.pfc]\npriorities = [8]", "priority 8", 8),
-    ("[switch.default]\ntrust = 'pcp'", "no VLAN tag", 8),
     ("[switch.default.ecn]\nkmin = '9MB'", "above kmax", 8),
     (
         "[switch.default.ets]\nshares = { '0' = 0 }",

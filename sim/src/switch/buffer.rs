@@ -125,6 +125,8 @@ pub enum Admission {
     OverLimit,
     /// A lossless group has no headroom left.
     HeadroomFull,
+    /// The headroom pool, which a lossless group shares with others, has none left.
+    HeadroomPoolFull,
 }
 
 impl Pool {
@@ -147,7 +149,10 @@ impl Pool {
         } else if !group.lossless {
             return Admission::OverLimit;
         } else if self.headroom_left(group) < bytes {
-            return Admission::HeadroomFull;
+            return match self.headroom_pool {
+                Some(_) => Admission::HeadroomPoolFull,
+                None => Admission::HeadroomFull,
+            };
         } else {
             group.headroom_used += bytes;
             self.headroom_used += bytes;

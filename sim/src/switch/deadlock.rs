@@ -47,14 +47,9 @@ impl Sim<'_> {
             }
         }
         // A deadlock that nothing but time could dissolve does not keep the run going.
-        if self.alive() && !self.only_deadlock_left() {
+        if self.alive() && !self.nothing_to_watch() {
             self.schedule(self.now + interval.ps(), Kind::DeadlockScan, 0);
         }
-    }
-
-    /// Nothing else is pending: no event can change the state any more.
-    fn only_deadlock_left(&self) -> bool {
-        self.events.is_empty()
     }
 
     /// Strongly connected sets of blocked queues, each as (priority, ports in waiting order).

@@ -24,11 +24,14 @@ pub(in crate::scenario) struct RawSwitch {
     /// The marking that decides a packet's priority. Default: "dscp".
     pub(in crate::scenario) trust: Option<Sp<RawTrust>>,
     /// DSCP, or range such as "0-7", to priority. Default: DSCP 26 to 3, 48 to 6, others to
-    /// DSCP / 8. Entries given here change only their code points.
+    /// DSCP / 8. Entries given here change only their code points, in whatever order they stand: a
+    /// single one wins over a range, a narrower range over a wider one that holds it. Ranges that
+    /// overlap otherwise are an error. The maps below are read alike.
     pub(in crate::scenario) dscp_to_priority: BTreeMap<String, Sp<Priority>>,
     /// PCP to priority. Default: the same number.
     pub(in crate::scenario) pcp_to_priority: BTreeMap<String, Sp<Priority>>,
-    /// Priority of packets without a trusted marking. Default: 0.
+    /// Priority of packets without a trusted marking: all with trust "none", and with trust "pcp"
+    /// those without a VLAN tag (`simulation.framing.vlan`). Default: 0.
     pub(in crate::scenario) default_priority: Option<Sp<Priority>>,
     /// Priority to priority group (ingress). Default: the same number.
     pub(in crate::scenario) priority_to_pg: BTreeMap<String, Sp<Priority>>,
@@ -58,8 +61,11 @@ pub(in crate::scenario) enum RawForwarding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::scenario) enum RawTrust {
+    /// The IP header's.
     Dscp,
+    /// The VLAN tag's; a frame without a tag takes `default_priority`.
     Pcp,
+    /// Nothing: every frame takes `default_priority`.
     None,
 }
 
@@ -259,17 +265,30 @@ pub(in crate::scenario) enum RawWatchdogAction {
     Forward,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawEmptyQueue {
+    /// In a storm as any other, as detectors on NVIDIA switches say.
+    Storm,
+    /// In no storm: the time of detection counts from the first packet that waits, as on Broadcom
+    /// switches.
+    Ignore,
+}
+
 /// PFC watchdog of every port.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::scenario) struct RawWatchdog {
     /// Default: "on" if any other key of this table is given, otherwise "off".
     pub(in crate::scenario) mode: Option<Sp<RawSwitched>>,
-    /// Interval of observation. Default: "100ms".
+    /// Interval of observation. Its clock runs from the start of the simulation, so detection and
+    /// restoration take up to one interval longer than they say. Default: "100ms".
     pub(in crate::scenario) poll: Option<Sp<SimDuration>>,
     /// A paused queue that sends nothing for this long is in a storm. Default: "200ms".
     pub(in crate::scenario) detect: Option<Sp<SimDuration>>,
-    /// Normal again after this long without pause. Default: "200ms".
+    /// What a paused queue without packets is. Default: "storm".
+    pub(in crate::scenario) empty_queue: Option<Sp<RawEmptyQueue>>,
+    /// Normal again when no pause was in force for this long. Default: "200ms".
     pub(in crate::scenario) restore: Option<Sp<SimDuration>>,
     /// Default: "drop".
     pub(in crate::scenario) action: Option<Sp<RawWatchdogAction>>,

@@ -1,7 +1,7 @@
 //! Traffic and faults as written.
 
 use super::{RawCc, RawMarking};
-use crate::scenario::quantity::{Dscp, Label, OneOrMany, OrOff, Priority, Sp};
+use crate::scenario::quantity::{Dscp, Label, OneOrMany, OrOff, Priority, Quanta, Sp};
 use crate::time::SimDuration;
 use crate::units::{BitRate, Bytes, Probability};
 use schemars::JsonSchema;
@@ -221,6 +221,10 @@ pub(in crate::scenario) enum RawFaultKind {
     PauseStorm,
     /// It stops. Keys: node.
     PauseStormEnd,
+    /// A NIC sends one pause of `quanta` every `period`, as a receiver that throttles its sender
+    /// does: 802.3x if that is its mode, otherwise PFC. It lets 1 - pause / period of the rate
+    /// through. Keys: node, period, quanta, priorities, count.
+    PeriodicPause,
     /// A link loses frames. Keys: link, loss.
     Loss,
 }
@@ -234,7 +238,7 @@ pub(in crate::scenario) struct RawFault {
     pub(in crate::scenario) at: Option<Sp<SimDuration>>,
     /// What. Each reads the keys that its description names.
     pub(in crate::scenario) kind: Sp<RawFaultKind>,
-    /// When it is put right again. Default: never.
+    /// When it is put right again; of a periodic pause, when no more are sent. Default: never.
     #[serde(default)]
     pub(in crate::scenario) until: Option<Sp<SimDuration>>,
     /// The link's ends as "h0:sw", or ["h0", "sw"]. "h0:sw#1" is the second of parallel links;
@@ -247,9 +251,19 @@ pub(in crate::scenario) struct RawFault {
     /// slow-receiver: the rate; "off": normal again.
     #[serde(default)]
     pub(in crate::scenario) drain: Option<Sp<OrOff<BitRate>>>,
-    /// pause-storm: the priorities. Default: those of the NIC's PFC, or all for 802.3x.
+    /// pause-storm, periodic-pause: the priorities. Default: those of the NIC's PFC, or all for
+    /// 802.3x.
     #[serde(default)]
     pub(in crate::scenario) priorities: Option<Sp<OneOrMany<Priority>>>,
+    /// periodic-pause: time from one pause to the next.
+    #[serde(default)]
+    pub(in crate::scenario) period: Option<Sp<SimDuration>>,
+    /// periodic-pause: time of each pause in units of 512 bit times, 1 to 65535.
+    #[serde(default)]
+    pub(in crate::scenario) quanta: Option<Sp<Quanta>>,
+    /// periodic-pause: how many, instead of `until`. Default: no end.
+    #[serde(default)]
+    pub(in crate::scenario) count: Option<Sp<u32>>,
     /// loss: probability of losing a frame, in each direction.
     #[serde(default)]
     pub(in crate::scenario) loss: Option<Sp<Probability>>,
