@@ -1,6 +1,7 @@
 //! The report for test runners: a suite per scenario, a test per expectation and case.
 
 use super::ScenarioRun;
+use super::chosen::Chosen;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::io::{self, Write};
 use xoff_conformance::{CheckResult, Verdict};
@@ -11,6 +12,10 @@ pub(crate) fn write(out: &mut dyn Write, runs: &[ScenarioRun<'_>]) -> io::Result
         let mut suite = TestSuite::new(run.plan.name.as_str());
         for case in &run.cases {
             let label = case.label();
+            for chosen in Chosen::all(run.plan, case) {
+                let name = named(chosen.heading, &label);
+                suite.add_property((name, chosen.text()));
+            }
             suite.add_test_cases(case.checks.iter().map(|c| test(run, &label, c)));
         }
         suite.add_test_cases(run.agreements.iter().map(|c| test(run, "", c)));
@@ -33,16 +38,21 @@ fn test(run: &ScenarioRun<'_>, label: &str, check: &CheckResult) -> TestCase {
         status.set_message(message);
         status.set_type(check.verdict.name());
     }
-    let name = match label {
-        "" => format!("{} {}", check.id, check.name),
-        label => format!("{} {} [{label}]", check.id, check.name),
-    };
+    let name = named(&format!("{} {}", check.id, check.name), label);
     let mut case = TestCase::new(name, status);
     case.set_classname(run.plan.name.as_str());
     if check.verdict == Verdict::Pass {
         case.set_system_out(check.detail.as_str());
     }
     case
+}
+
+/// A name in one of several cases.
+fn named(name: &str, label: &str) -> String {
+    match label {
+        "" => name.to_owned(),
+        label => format!("{name} [{label}]"),
+    }
 }
 
 #[cfg(test)]

@@ -133,6 +133,9 @@ impl Sim<'_> {
                 node(self.receivers[qp as usize].port),
             );
             if let Some(path) = self.find_path(qp, true) {
+                if !self.is_on(qp, &path) {
+                    self.forget_path(qp);
+                }
                 let (port, route) = self.store_path(Some(&path), from);
                 // Before the move, which may send at once.
                 self.senders[qp as usize].route = route;
