@@ -141,6 +141,9 @@ pub struct FlowResult {
     /// Time for which RNR NAKs made it wait.
     pub rnr_wait: SimDuration,
     pub counters: RdmaCounters,
+    /// Time for which ports on the way of its ACKs (of READ: its requests) were paused for them,
+    /// summed over the ports.
+    pub answers_paused: SimDuration,
     /// First and number of its hops in [`Results::along`].
     pub along: (u32, u32),
     /// Completion latency of messages in picoseconds: p50, p99, max.

@@ -12,21 +12,40 @@ impl Sim<'_> {
     pub(crate) fn watch_path(&mut self, qp: u32) {
         let first = self.along.len() as u32;
         let s = &self.senders[qp as usize];
-        let (dscp, pcp) = (s.dscp, s.pcp);
-        let (mut port, mut route, mut priority) = (s.port, s.route as usize, s.queue);
-        loop {
+        let mut at = Some((s.port, s.route as usize, s.queue));
+        let marking = (s.dscp, s.pcp);
+        while let Some(place @ (port, _, priority)) = at {
             let hop = self.reading(port, priority);
             self.along.push(hop);
-            let out = &self.ports[port as usize];
-            let next = self.routes.get(route).copied();
-            let (false, Some(next)) = (out.has(port_flag::PEER_HOST), next) else {
-                break;
-            };
-            priority = self.tables_of(out.peer_unit as usize).classify(dscp, pcp);
-            (port, route) = (next, route + 1);
+            at = self.next_hop(place, marking);
         }
         let hops = self.along.len() as u32 - first;
-        self.flows[qp as usize].result.along = (first, hops);
+        let answers = self.answers_paused(qp);
+        let result = &mut self.flows[qp as usize].result;
+        result.along = (first, hops);
+        result.answers_paused = answers;
+    }
+
+    /// The next port on a way: its number, where the route goes on, and the priority there.
+    fn next_hop(&self, at: (PortId, usize, u8), marking: (u8, u8)) -> Option<(PortId, usize, u8)> {
+        let out = &self.ports[at.0 as usize];
+        if out.has(port_flag::PEER_HOST) {
+            return None;
+        }
+        let next = self.routes.get(at.1).copied()?;
+        let tables = self.tables_of(out.peer_unit as usize);
+        Some((next, at.1 + 1, tables.classify(marking.0, marking.1)))
+    }
+
+    fn answers_paused(&self, qp: u32) -> SimDuration {
+        let r = &self.receivers[qp as usize];
+        let mut at = Some((r.port, r.route as usize, r.queue));
+        let mut paused = SimDuration::ZERO;
+        while let Some(place @ (port, _, priority)) = at {
+            paused += self.reading(port, priority).paused;
+            at = self.next_hop(place, (r.dscp, r.pcp));
+        }
+        paused
     }
 
     /// A flow ends: what is kept is the difference.
@@ -39,6 +58,10 @@ impl Sim<'_> {
             hop.paused = SimDuration::from_ps(now.paused.ps() - before.paused.ps());
             hop.sent = now.sent - before.sent;
         }
+        let before = self.flows[qp as usize].result.answers_paused.ps();
+        let now = self.answers_paused(qp).ps();
+        let result = &mut self.flows[qp as usize].result;
+        result.answers_paused = SimDuration::from_ps(now.saturating_sub(before));
         // A wait that goes on when the flow ends made nothing wait longer.
         let left = self.senders[qp as usize].hold.saturating_sub(self.now);
         let wait = &mut self.flows[qp as usize].result.rnr_wait;
@@ -55,11 +78,21 @@ impl Sim<'_> {
     }
 
     /// Whether a flow's data takes this path now.
-    pub(super) fn is_on(&self, qp: u32, path: &[PortId]) -> bool {
+    pub(super) fn sends_by(&self, qp: u32, path: &[PortId]) -> bool {
         let s = &self.senders[qp as usize];
-        let rest = self.routes.get(s.route as usize..).unwrap_or_default();
+        self.is_path(s.port, s.route, path)
+    }
+
+    /// Whether what answers a flow's data takes this path now.
+    pub(super) fn answers_by(&self, qp: u32, path: &[PortId]) -> bool {
+        let r = &self.receivers[qp as usize];
+        self.is_path(r.port, r.route, path)
+    }
+
+    fn is_path(&self, port: PortId, route: u32, path: &[PortId]) -> bool {
+        let rest = self.routes.get(route as usize..).unwrap_or_default();
         path.split_first()
-            .is_some_and(|(first, others)| *first == s.port && rest.starts_with(others))
+            .is_some_and(|(first, others)| *first == port && rest.starts_with(others))
     }
 
     /// A flow changes its path.

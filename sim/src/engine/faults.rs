@@ -133,7 +133,7 @@ impl Sim<'_> {
                 node(self.receivers[qp as usize].port),
             );
             if let Some(path) = self.find_path(qp, true) {
-                if !self.is_on(qp, &path) {
+                if !self.sends_by(qp, &path) {
                     self.forget_path(qp);
                 }
                 let (port, route) = self.store_path(Some(&path), from);
@@ -142,6 +142,9 @@ impl Sim<'_> {
                 self.move_sender(qp, port);
             }
             if let Some(path) = self.find_path(qp, false) {
+                if !self.answers_by(qp, &path) {
+                    self.forget_path(qp);
+                }
                 let (port, route) = self.store_path(Some(&path), to);
                 self.receivers[qp as usize].port = port;
                 self.receivers[qp as usize].route = route;

@@ -31,12 +31,16 @@ struct Load {
     message: u64,
     /// Rate and delay of each hop.
     hops: Vec<(BitRate, u64)>,
+    /// Some switch on the way forwards what it has not stored.
+    cuts: bool,
 }
 
 impl Load {
-    /// No less passes between the start of so many wire bytes and the ACK of the last: a round trip
-    /// and the time that the slowest link takes.
+    /// No less passes between the start of so many wire bytes and the ACK of the last.
     fn round(&self, wire: u64) -> u64 {
+        if !self.cuts {
+            return ideal_time(wire, self.packet.min(wire), self.ack, &self.hops);
+        }
         let delay: u64 = self.hops.iter().map(|h| 2 * h.1).sum();
         let slowest = self.hops.iter().map(|h| h.0).min();
         delay + slowest.map_or(0, |rate| rate.serialize_ceil(wire).ps())
@@ -50,7 +54,7 @@ impl Sim<'_> {
         let limits = [
             (OwnLimit::Pace, self.least_by_pace(qp, &load)),
             (OwnLimit::Shaper, self.least_by_shaper(qp, path, &load)),
-            (OwnLimit::Receiver, self.least_by_receiver(qp, layout)),
+            (OwnLimit::Receiver, self.least_by_receiver(qp, layout, &load)),
             (OwnLimit::Window, self.least_by_window(qp, layout, &load)),
             (OwnLimit::Depth, self.least_by_depth(qp, layout, &load)),
         ];
@@ -59,7 +63,7 @@ impl Sim<'_> {
         Alone {
             ideal: Some(ideal),
             own: own.map(|(limit, ps)| (limit, SimDuration::from_ps(ps))),
-            round: SimDuration::from_ps(ideal_time(load.packet, load.packet, load.ack, &load.hops)),
+            round: SimDuration::from_ps(load.round(load.packet)),
             packet_wire: load.packet as u32,
         }
     }
@@ -83,6 +87,9 @@ impl Sim<'_> {
                     (self.fabric.ports[p as usize].rate, port.delay)
                 })
                 .collect(),
+            cuts: path
+                .iter()
+                .any(|&p| self.ports[p as usize].has(port_flag::PEER_CUTS_THROUGH)),
         }
     }
 
@@ -115,8 +122,8 @@ impl Sim<'_> {
         least
     }
 
-    /// Everything passes the receiver's way to memory.
-    fn least_by_receiver(&self, qp: FlowId, layout: &Layout) -> u64 {
+    /// From the arrival of the first packet on everything passes the receiver's way to memory.
+    fn least_by_receiver(&self, qp: FlowId, layout: &Layout, load: &Load) -> u64 {
         let spec = &self.model.flows[qp as usize];
         let sink = if spec.op == Op::Read {
             spec.src
@@ -132,8 +139,8 @@ impl Sim<'_> {
             return 0;
         };
         let overhead = u64::from(self.model.framing.data(1_024, 0) - 1_024);
-        rate.serialize_ceil(spec.bytes + u64::from(layout.total) * overhead)
-            .ps()
+        let frames = spec.bytes + u64::from(layout.total) * overhead;
+        load.round(load.packet) + rate.serialize_ceil(frames).ps()
     }
 
     /// A packet beyond the window waits for the ACK of the one that far before it.
@@ -149,8 +156,12 @@ impl Sim<'_> {
         let window = by_cc
             .unwrap_or(u64::MAX)
             .min(by_nic.map_or(u64::MAX, u64::from));
-        let waits = u64::from(layout.total.saturating_sub(1)) / window.max(1);
-        waits.saturating_mul(load.round(load.packet))
+        let window = window.clamp(1, u64::from(layout.total.max(1)));
+        // An ACK for so many packets comes with the last of them.
+        let rare = u64::from(self.nic_of_node(spec.dst).rc.ack_every) >= window;
+        let answered = if rare { window } else { 1 };
+        let waits = u64::from(layout.total.saturating_sub(1)) / window;
+        waits.saturating_mul(load.round(load.packet * answered))
     }
 
     /// A message beyond the depth waits for the completion of the one that far before it.

@@ -35,7 +35,8 @@ impl<'a> Run<'a> {
             return None;
         }
         let waited = self.courses.iter().filter(|c| {
-            c.result.rnr_wait.is_zero() && c.beyond_own.is_some_and(|taken| taken >= VICTIM_PPM)
+            let slow = c.beyond_own.is_some_and(|taken| taken >= VICTIM_PPM);
+            slow && c.result.rnr_wait.is_zero() && !held_at_its_ends(c)
         });
         let mut victims: Vec<&Course<'_>> = waited
             .filter(|c| c.hops.iter().any(|hop| notable(c, hop)))
@@ -145,6 +146,12 @@ impl<'a> Run<'a> {
         }
         Some(roots)
     }
+}
+
+/// Its receiver's pause, or pause on the way of its ACKs, took more than a small part of its time.
+fn held_at_its_ends(c: &Course<'_>) -> bool {
+    let last = c.hops.last().map_or(SimDuration::ZERO, |hop| hop.paused);
+    last + c.result.answers_paused >= SimDuration::from_ps(c.lost().ps() / 4)
 }
 
 fn notable(c: &Course<'_>, hop: &HopResult) -> bool {

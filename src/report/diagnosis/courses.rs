@@ -4,8 +4,8 @@
 use super::Run;
 use xoff_sim::metrics::summary::goodput;
 use xoff_sim::metrics::value::{Value, ppm};
-use xoff_sim::model::{CcSpec, FlowSpec, Model, Recovery, Role, Transport};
-use xoff_sim::results::{FlowResult, FlowStatus, HopResult, PortResult, Results};
+use xoff_sim::model::{CcSpec, FlowSpec, Model, NodeId, Op, Recovery, Role, Transport};
+use xoff_sim::results::{FlowResult, FlowStatus, HopResult, OwnLimit, PortResult, Results};
 use xoff_sim::time::SimDuration;
 use xoff_sim::units::BitRate;
 
@@ -82,16 +82,37 @@ impl<'a> Course<'a> {
 
     /// Something else than links and its own limits may have slowed it down.
     pub(super) fn held_otherwise(&self) -> bool {
-        let r = self.result;
-        let c = &r.counters;
+        let c = &self.result.counters;
         let paused = self.hops.iter().any(|hop| self.share(hop.paused) > 50_000);
-        r.retransmitted_packets + c.rnr_nak_retry_err + c.local_ack_timeout_err > 0
-            || self.spec.after.is_some()
-            || paused
+        self.has_repeated() || c.rnr_nak_retry_err > 0 || self.spec.after.is_some() || paused
+    }
+
+    /// It sent something again, or waited for its timer.
+    pub(super) fn has_repeated(&self) -> bool {
+        self.result.retransmitted_packets + self.result.counters.local_ack_timeout_err > 0
+    }
+
+    /// Where its data goes.
+    pub(super) fn sink(&self) -> NodeId {
+        match self.spec.op {
+            Op::Read => self.spec.src,
+            _ => self.spec.dst,
+        }
     }
 
     pub(super) fn is_controlled(&self) -> bool {
         self.spec.cc != CcSpec::None
+    }
+
+    /// What its own settings are to blame for, where that is not all.
+    fn told_of_own(&self) -> String {
+        match (self.result.own, self.beyond_own) {
+            (Some((limit, _)), Some(beyond)) if self.has_waited() => {
+                let times = Value::Ratio(beyond);
+                format!(", {times} times as long as {} allows", named(limit))
+            }
+            _ => String::new(),
+        }
     }
 
     /// `f1 takes 2 times as long as its path allows`
@@ -99,7 +120,8 @@ impl<'a> Course<'a> {
         let (name, r) = (&self.spec.name, self.result);
         if r.status == FlowStatus::Completed {
             let times = Value::Ratio(self.taken.unwrap_or(0));
-            return format!("{name} takes {times} times as long as its path allows");
+            let own = self.told_of_own();
+            return format!("{name} takes {times} times as long as its path allows{own}");
         }
         if r.bytes_delivered == 0 {
             return format!("{name} has delivered nothing in {}", self.span);
@@ -107,6 +129,16 @@ impl<'a> Course<'a> {
         let allowed = BitRate::mean_floor(self.spec.bytes, r.ideal);
         let got = goodput(r);
         format!("{name} gets {got} where its path allows {allowed}")
+    }
+}
+
+pub(super) fn named(limit: OwnLimit) -> &'static str {
+    match limit {
+        OwnLimit::Pace => "its own pace",
+        OwnLimit::Shaper => "the shaper of its class",
+        OwnLimit::Receiver => "its receiver's way to memory",
+        OwnLimit::Window => "its own window",
+        OwnLimit::Depth => "the number of messages it may have in flight",
     }
 }
 

@@ -1,10 +1,10 @@
 //! Why flows took longer than their paths allow, as far as it is proved.
 
-use super::courses::{CALM_PPM, Course};
+use super::courses::{CALM_PPM, Course, named};
 use super::{Run, plural, share};
 use xoff_sim::metrics::value::{Value, grouped};
-use xoff_sim::model::Transport;
-use xoff_sim::results::{FlowStatus, HopResult, OwnLimit, PortResult};
+use xoff_sim::model::{FaultKind, Transport};
+use xoff_sim::results::{DropCause, FlowStatus, HopResult, OwnLimit, PortResult};
 use xoff_sim::time::SimTime;
 
 /// A link is full from this part of a flow's time on.
@@ -61,12 +61,21 @@ impl<'a> Run<'a> {
         ))
     }
 
-    /// Links that were full while a flow waited, and not by it alone.
+    /// Links that were full while a flow waited.
     fn full_links<'c>(&self, c: &'c Course<'a>) -> impl Iterator<Item = &'c HopResult> {
-        let candidate = c.has_waited();
+        let answered = c.share(c.result.answers_paused) < OTHERS_PPM;
+        let candidate = c.has_waited() && answered && !self.sink_varies(c);
         c.hops.iter().filter(move |hop| {
             let busy = |port: &PortResult| c.busy(hop, port) >= FULL_PPM;
-            candidate && c.others(hop) >= OTHERS_PPM && self.port(hop).is_some_and(busy)
+            candidate && self.port(hop).is_some_and(busy)
+        })
+    }
+
+    /// A fault changes how fast its receiver takes frames to memory: what that allows is not known.
+    fn sink_varies(&self, c: &Course<'_>) -> bool {
+        self.model.faults.iter().any(|fault| {
+            let sink = c.sink();
+            matches!(fault.kind, FaultKind::SlowReceiver { node, .. } if node == sink)
         })
     }
 
@@ -76,6 +85,9 @@ impl<'a> Run<'a> {
             .iter()
             .filter(|c| c.hops.iter().any(|hop| hop.port == port))
             .collect();
+        let here = self.results.ports.get(port as usize)?;
+        let here: u64 = here.drops[DropCause::TailDrop as usize].iter().sum();
+        let elsewhere = self.drops() - here;
         let last = |c: &Course<'_>| c.result.start + c.span;
         let mut starts: Vec<SimTime> = there.iter().map(|c| c.result.start).collect();
         let mut ends: Vec<SimTime> = there.iter().map(|c| last(c)).collect();
@@ -90,11 +102,16 @@ impl<'a> Run<'a> {
             let begun = starts.partition_point(|&at| at < last(c));
             let over = ends.partition_point(|&at| at <= c.result.start);
             let sharing = (begun - over) as u64;
-            if !explains(c, sharing) {
+            let result = self.port(hop)?;
+            // A frame or two that are on the wire are no contention.
+            let frame = result.rate.serialize_ceil(u64::from(c.result.packet_wire));
+            let waited = c.lost().ps() >= 4 * frame.ps();
+            let lossless = elsewhere == 0 || !c.has_repeated();
+            let shared = waited && lossless && sharing > 1 && takes_part(c, hop, &there);
+            if !shared || !explains(c, sharing, result) {
                 continue;
             }
             slowed += 1;
-            let result = self.port(hop)?;
             let slower = |b: &Contention<'_>| c.beyond_own > self.courses[b.flow].beyond_own;
             if best.as_ref().is_none_or(slower) {
                 best = Some(Contention {
@@ -116,13 +133,7 @@ impl<'a> Run<'a> {
         let held = self.courses.iter().filter(held);
         let known = held.clone().filter(|c| c.beyond_own.is_some());
         let slowest = known.clone().rev().max_by_key(|c| c.taken)?;
-        let what = match slowest.result.own?.0 {
-            OwnLimit::Pace => "its own pace",
-            OwnLimit::Shaper => "the shaper of its class",
-            OwnLimit::Receiver => "its receiver's way to memory",
-            OwnLimit::Window => "its own window",
-            OwnLimit::Depth => "the number of messages it may have in flight",
-        };
+        let what = named(slowest.result.own?.0);
         let more = match known.count() as u64 - 1 {
             0 => String::new(),
             n => format!(
@@ -212,6 +223,14 @@ impl<'a> Run<'a> {
             let (place, peak) = (self.place(port), port.queue_peak);
             known.push(format!("the fullest queue, {place}, held {peak} at most"));
         }
+        let buffer = self.results.nodes.get(c.sink() as usize);
+        if let Some(peak) = buffer
+            .map(|node| node.buffer_peak)
+            .filter(|peak| peak.0 > 0)
+        {
+            let sink = self.name(c.sink());
+            known.push(format!("the receive buffer of {sink} held {peak} at most"));
+        }
         let again = c.result.retransmitted_packets;
         if again > 0 {
             known.push(format!("{} were sent again", plural(again, "packet")));
@@ -262,19 +281,48 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Whether others took part in what a link carried during a flow.
+fn takes_part(c: &Course<'_>, hop: &HopResult, there: &[&Course<'_>]) -> bool {
+    if c.others(hop) >= OTHERS_PPM {
+        return true;
+    }
+    // What was delivered of flows that ran meanwhile passed there meanwhile.
+    let enough = u128::from(hop.sent) * u128::from(OTHERS_PPM) / 1_000_000;
+    let within = |other: &&&Course<'_>| {
+        let (start, end) = (c.result.start, c.result.start + c.span);
+        let ended = other.result.start + other.span;
+        other.result.flow != c.result.flow && other.result.start >= start && ended <= end
+    };
+    let mut passed = there.iter().filter(within).scan(0u128, |sum, other| {
+        *sum += u128::from(other.result.bytes_delivered);
+        Some(*sum)
+    });
+    passed.any(|sum| sum >= enough)
+}
+
 /// Whether a full link that so many flows shared is enough to explain how long a flow took. Where
-/// something else may have held it too, no more than its fair share does.
-fn explains(c: &Course<'_>, sharing: u64) -> bool {
+/// something else may have held it too, no more than its fair share does, and only if that is less
+/// than it could use.
+fn explains(c: &Course<'_>, sharing: u64, port: &PortResult) -> bool {
+    let Some(taken) = c.beyond_own else {
+        return false;
+    };
+    let usable = match c.result.own {
+        Some((OwnLimit::Window | OwnLimit::Depth, _)) => taken >= 1_250_000,
+        Some((_, own)) => {
+            let wire = c.result.data_packets * u64::from(c.result.packet_wire);
+            let fair = port.rate.serialize_ceil(wire.saturating_mul(sharing));
+            fair.ps() > own.ps() + own.ps() / 20
+        }
+        None => true,
+    };
     let fair = sharing.saturating_mul(1_250_000);
-    sharing > 1
-        && c.beyond_own.is_some_and(|taken| {
-            let bound = match (c.held_otherwise(), c.is_controlled()) {
-                (true, _) => fair,
-                (false, true) => fair.saturating_mul(2),
-                (false, false) => u64::MAX,
-            };
-            taken <= bound
-        })
+    let bound = match (c.held_otherwise(), c.is_controlled()) {
+        (true, _) => fair,
+        (false, true) => fair.saturating_mul(2),
+        (false, false) => u64::MAX,
+    };
+    usable && taken <= bound
 }
 
 impl Course<'_> {

@@ -57,7 +57,7 @@ fn a_headroom_that_is_too_small_is_told_from_a_pause_that_nobody_obeys() {
     let deaf = incast(deaf, "");
     says(&deaf, "pause is not obeyed: sw0 asked h1");
     says(&deaf, "but h1 has pause off; the same at 1 other port");
-    says(&deaf, "was full, and h1 does not obey its pause");
+    says(&deaf, "does not obey its pause; in all");
     does_not_say(&deaf, "more came after");
     // One pool for all of it.
     let text = std::fs::read_to_string(format!(

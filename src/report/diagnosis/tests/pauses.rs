@@ -38,7 +38,7 @@ fn pause_of_another_kind_is_not_obeyed() {
         );
         found(&flows(4, &rest, &BOTH))
     };
-    let mixed = with("global", "pfc");
+    let mixed = with("802.3x", "pfc");
     says(&mixed, "pause is not obeyed: h0 asked sw0");
     says(
         &mixed,
@@ -46,10 +46,10 @@ fn pause_of_another_kind_is_not_obeyed() {
     );
     does_not_say(&mixed, "slowly");
     says(
-        &with("pfc", "global"),
+        &with("pfc", "802.3x"),
         "but sw0 obeys 802.3x frames only, and these are PFC",
     );
-    for same in ["pfc", "global"] {
+    for same in ["pfc", "802.3x"] {
         let same = with(same, same);
         does_not_say(&same, "not obeyed");
         says(&same, "h0 takes frames more slowly than they come");
