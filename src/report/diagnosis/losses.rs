@@ -18,7 +18,8 @@ impl<'a> Run<'a> {
     /// Sentences about frames that did not arrive; the first also says what was sent again.
     pub(super) fn losses(&self) -> Vec<String> {
         let mut found = Vec::new();
-        found.extend(self.lossless_drops());
+        found.extend(self.lossless_drops(DropCause::HeadroomFull));
+        found.extend(self.lossless_drops(DropCause::HeadroomPoolFull));
         found.extend(self.tail_drops());
         found.extend(self.receive_buffer());
         found.extend(self.on_links());
@@ -47,20 +48,20 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn lossless_drops(&self) -> Option<String> {
-        let loss = self.loss(DropCause::HeadroomFull)?;
+    fn lossless_drops(&self, cause: DropCause) -> Option<String> {
+        let loss = self.loss(cause)?;
         let (port, peer) = (loss.port, self.name(loss.port.peer));
         let q = &port.priority[loss.priority];
-        let pool = self
-            .switch(port.node)
-            .and_then(|switch| switch.buffer.headroom_pool);
-        let full = match pool {
-            Some(pool) => format!("the headroom pool of {} ({pool})", self.name(port.node)),
-            None => format!("its headroom ({} used)", q.headroom_peak),
+        let pool = self.switch(port.node).and_then(|s| s.buffer.headroom_pool);
+        let full = match (cause, pool) {
+            (DropCause::HeadroomPoolFull, Some(pool)) => {
+                format!("the headroom pool of {} ({pool})", self.name(port.node))
+            }
+            _ => format!("its headroom ({} used)", q.headroom_peak),
         };
-        let why = if q.tx_pause == 0 {
+        let why = if Self::stopped(port, loss.priority) == 0 {
             format!("{full} was full, and {peer} was never paused")
-        } else if self.is_obeyed(port) {
+        } else if self.is_obeyed(port, loss.priority) {
             format!("more came after it had paused {peer} than {full} holds")
         } else {
             format!("{full} was full, and {peer} does not obey its pause")
@@ -93,7 +94,7 @@ impl<'a> Run<'a> {
     fn receive_buffer(&self) -> Option<String> {
         let loss = self.loss(DropCause::RxBuffer)?;
         let (host, peer) = (self.name(loss.port.node), self.name(loss.port.peer));
-        let stops = loss.port.priority[loss.priority].tx_pause;
+        let stops = Self::stopped(loss.port, loss.priority);
         let off = self
             .pause_spec(loss.port.node)
             .is_some_and(|spec| spec.mode == PauseMode::Off);
@@ -101,7 +102,7 @@ impl<'a> Run<'a> {
             "and its PFC is off".to_owned()
         } else if stops == 0 {
             format!("and it did not pause {peer} for that priority")
-        } else if self.is_obeyed(loss.port) {
+        } else if self.is_obeyed(loss.port, loss.priority) {
             format!("more came after it had paused {peer} than it had room for")
         } else {
             format!("and {peer} does not obey its pause")

@@ -9,9 +9,10 @@ use xoff_sim::time::{SimDuration, SimTime};
 /// A pause is worth a word from this part of the run on.
 const NOTABLE_PAUSE_PPM: u64 = 50_000;
 
-/// Pause frames that a port sent for its most paused priority.
+/// Pause frames that a port sent: 802.3x, or PFC for its most paused priority.
 fn stops(port: &PortResult) -> u64 {
-    port.priority.iter().map(|q| q.tx_pause).max().unwrap_or(0)
+    let pfc = port.priority.iter().map(|q| q.tx_pause).max();
+    port.tx_global_pause + pfc.unwrap_or(0)
 }
 
 fn longest(port: &PortResult) -> SimDuration {
@@ -90,39 +91,44 @@ impl Run<'_> {
         ))
     }
 
-    /// Why the far end of a link disregards the pause frames of a port; None: it obeys some.
-    fn disregarded(&self, port: &PortResult) -> Option<String> {
-        let (own, far) = (self.pause_spec(port.node)?, self.pause_spec(port.peer)?);
+    /// Why the far end of a link takes no notice of a port's pause frames, for one priority or for
+    /// any; None: it heeds all that arrived.
+    fn disregarded(&self, port: &PortResult, priority: Option<usize>) -> Option<String> {
+        let (far, spec) = (self.peer(port)?, self.pause_spec(port.peer)?);
         let peer = self.name(port.peer);
-        // A NIC that storms though pause is off there sends PFC frames.
-        let sent_as = match own.mode {
-            PauseMode::Off => PauseMode::Pfc,
-            mode => mode,
-        };
-        if far.mode != sent_as {
-            let does = match far.mode {
+        if port.tx_global_pause > 0 && far.rx_pause_ignored > 0 {
+            let does = match spec.mode {
                 PauseMode::Off => "has pause off",
-                PauseMode::Pfc => "obeys PFC frames only, and these are 802.3x",
-                PauseMode::Global => "obeys 802.3x frames only, and these are PFC",
+                _ => "obeys PFC frames only, and these are 802.3x",
             };
             return Some(format!("{peer} {does}"));
         }
-        let sent = |p: &usize| port.priority[*p].tx_pause > 0;
-        let mut priorities = (0..PRIORITIES).filter(sent);
-        let obeys = |p: usize| sent_as == PauseMode::Global || far.rx_mask & 1 << p != 0;
-        let first = priorities.clone().next()?;
-        (!priorities.any(obeys)).then(|| format!("{peer} does not obey it for priority {first}"))
+        let unheeded = |p: &usize| far.priority[*p].rx_pause_ignored > 0;
+        let mut asked = (0..PRIORITIES).filter(|p| priority.is_none_or(|only| only == *p));
+        let first = asked.find(unheeded)?;
+        Some(match spec.mode {
+            PauseMode::Off => format!("{peer} has pause off"),
+            PauseMode::Global => {
+                format!("{peer} obeys 802.3x frames only, and these are PFC")
+            }
+            PauseMode::Pfc => format!("{peer} does not obey it for priority {first}"),
+        })
     }
 
-    /// Whether pause frames of a port can stop its peer.
-    pub(super) fn is_obeyed(&self, port: &PortResult) -> bool {
-        self.disregarded(port).is_none()
+    /// Whether the far end heeds the pause frames of a port for a priority.
+    pub(super) fn is_obeyed(&self, port: &PortResult, priority: usize) -> bool {
+        self.disregarded(port, Some(priority)).is_none()
+    }
+
+    /// Pause frames with which a port stopped a priority.
+    pub(super) fn stopped(port: &PortResult, priority: usize) -> u64 {
+        port.tx_global_pause + port.priority[priority].tx_pause
     }
 
     /// Pause frames that the other end takes no notice of.
     pub(super) fn ignored_pause(&self) -> Option<String> {
         let ports = self.results.ports.iter().filter(|p| stops(p) > 0);
-        let mut ignored = ports.filter_map(|p| Some((p, self.disregarded(p)?)));
+        let mut ignored = ports.filter_map(|p| Some((p, self.disregarded(p, None)?)));
         let (port, why) = ignored.next()?;
         let more = match ignored.count() as u64 {
             0 => String::new(),
@@ -159,7 +165,7 @@ impl Run<'_> {
     pub(super) fn storms(&self) -> Option<String> {
         let hosts = self.results.ports.iter().filter(|p| self.is_host(p.node));
         let (port, at) = hosts
-            .filter(|p| stops(p) > 0 && self.is_obeyed(p))
+            .filter(|p| stops(p) > 0 && self.disregarded(p, None).is_none())
             .find_map(|p| Some((p, self.storm_of(p.node)?)))?;
         Some(format!(
             "{} storms from {at} on, by a fault of the scenario: {}",
@@ -174,7 +180,8 @@ impl Run<'_> {
             let peak = self.results.nodes.get(p.node as usize);
             let peak = peak.map_or(0, |node| node.buffer_peak.0);
             let xoff = self.nic(p.node).map_or(u64::MAX, |nic| nic.rx_xoff.0);
-            peak > xoff && stops(p) > 0 && self.is_obeyed(p) && self.storm_of(p.node).is_none()
+            let heeded = stops(p) > 0 && self.disregarded(p, None).is_none();
+            peak > xoff && heeded && self.storm_of(p.node).is_none()
         };
         let hosts = self.results.ports.iter().filter(|p| self.is_host(p.node));
         let slow: Vec<&PortResult> = hosts.filter(full).collect();

@@ -24,7 +24,15 @@ fn network() -> impl Strategy<Value = String> {
         select(vec!["off", "pfc", "pfc", "802.3x"]),
         any::<bool>(),
     );
-    let buffer = select(vec!["1MB", "4MB", "32MB"]);
+    let buffer = select(vec![
+        "size = \"1MB\"",
+        "size = \"4MB\"",
+        "size = \"32MB\"",
+        "size = \"4MB\"\nbuffer.xoff = \"60kB\"",
+        "size = \"4MB\"\nbuffer.xoff = \"60kB\"\nbuffer.headroom = \"4kB\"",
+        "size = \"4MB\"\nbuffer.xoff = \"60kB\"\nbuffer.headroom_pool = \"20kB\"",
+        "size = \"32MB\"\nets.shares = { 3 = 90, 4 = 10 }",
+    ]);
     let cc = select(vec!["none", "none", "dcqcn", "timely", "hpcc"]);
     let window = select(vec!["off", "off", "8KiB", "64KiB"]);
     let timeout = select(vec![4u8, 8, 14]);
@@ -39,7 +47,7 @@ fn network() -> impl Strategy<Value = String> {
         let (cc, window, timeout, recovery, mtu, drain) = nic;
         format!(
             "until = \"3ms\"\n[topology]\n{shape}\nrate = \"100Gbps\"\n\
-             [switch.default]\nbuffer.size = \"{buffer}\"\npfc.mode = \"{switch}\"\n\
+             [switch.default]\nbuffer.{buffer}\npfc.mode = \"{switch}\"\n\
              ecn = {{ mode = \"{ecn}\", kmin = \"50kB\", kmax = \"200kB\" }}\n\
              [nic.default]\npfc.mode = \"{host}\"\ncc = \"{cc}\"\nwindow = \"{window}\"\n\
              timeout = {timeout}\nrecovery = \"{recovery}\"\nmtu = {mtu}\ndrain = \"{drain}\"\n"
@@ -79,6 +87,8 @@ fn fault() -> impl Strategy<Value = &'static str> {
         "",
         "[[fault]]\nkind = \"pause-storm\"\nnode = \"h0\"\nat = \"30us\"\nuntil = \"400us\"\n",
         "[[fault]]\nkind = \"slow-receiver\"\nnode = \"h1\"\nat = \"30us\"\ndrain = \"10Gbps\"\n",
+        "[[rule]]\naction = \"drop\"\nclass = \"data\"\nto = \"h1\"\nevery = 40\n",
+        "[[rule]]\naction = \"drop\"\nclass = \"ack\"\nto = \"h1\"\nnth = [2, 9]\n",
     ])
 }
 
@@ -144,7 +154,6 @@ fn drops(results: &Results, cause: DropCause) -> u64 {
 fn check_losses(results: &Results, found: &[String]) -> Result<(), TestCaseError> {
     let told = [
         (DropCause::TailDrop, "tail-dropped"),
-        (DropCause::HeadroomFull, "of a lossless class lost"),
         (
             DropCause::RxBuffer,
             "lost for want of room in a receive buffer",
@@ -152,6 +161,14 @@ fn check_losses(results: &Results, found: &[String]) -> Result<(), TestCaseError
         (DropCause::LinkError, "lost or damaged on links"),
         (DropCause::LinkDown, "lost with links that went down"),
     ];
+    let lossless = [DropCause::HeadroomFull, DropCause::HeadroomPoolFull];
+    for cause in lossless
+        .into_iter()
+        .filter(|&cause| drops(results, cause) > 0)
+    {
+        let head = plural(drops(results, cause), "frame") + " of a lossless class lost";
+        prop_assert!(found.iter().any(|f| f.starts_with(&head)), "{head}");
+    }
     for (cause, what) in told {
         let said = found.iter().find(|f| f.contains(what));
         match (drops(results, cause), said) {
