@@ -115,6 +115,8 @@ impl Alone {
         alone.flows = vec![model.flows[flow].clone()];
         // Alone it may be too fast for the receives that it had to slow down for.
         alone.flows[0].receives = None;
+        // Rules would choose other frames.
+        alone.rules.clear();
         Alone {
             before: results.flows[flow].clone(),
             after: simulate(&alone).flows.remove(0),
