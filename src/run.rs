@@ -321,7 +321,7 @@ fn write_csv(dir: &Path, runs: &[ScenarioRun<'_>]) -> Result<(), Error> {
                 dir.to_owned()
             };
             create_dir(&dir)?;
-            for (name, text) in report::csv::files(case) {
+            for (name, text) in report::csv::files(run.plan, case) {
                 output::replace_file(&dir.join(name), text.as_bytes())?;
             }
         }

@@ -3,7 +3,7 @@
 use crate::model::{FlowId, NodeId, PRIORITIES};
 use crate::rules::Hit;
 use crate::time::{SimDuration, SimTime};
-use crate::units::Bytes;
+use crate::units::{BitRate, Bytes};
 
 /// Results of one simulation.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Results {
     /// What became of the model's rules, in their order.
     pub rules: Vec<RuleResult>,
     pub queue_lengths: Vec<QueueLengths>,
+    /// The ports along the paths of flows; [`Results::hops`] gives those of one.
+    pub along: Vec<HopResult>,
 }
 
 /// How long the egress queues of switch ports were, from the start of watching on.
@@ -40,6 +42,44 @@ pub struct QueueLength {
     pub port: u32,
     /// How often all queues of the port together held i kB (i × 1,000 to i × 1,000 + 999 bytes).
     pub counts: Vec<u64>,
+}
+
+impl Results {
+    /// What the ports along a flow's data path did while the flow was at it, from its data source
+    /// on. Empty if it never started, or if its path changed meanwhile.
+    pub fn hops(&self, flow: &FlowResult) -> &[HopResult] {
+        let from = flow.along.0 as usize;
+        let to = from + flow.along.1 as usize;
+        self.along.get(from..to).unwrap_or_default()
+    }
+}
+
+/// What an egress port on the path of a flow did between the flow's start and its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HopResult {
+    /// Index into [`Results::ports`].
+    pub port: u32,
+    /// Of the flow's data there.
+    pub priority: u8,
+    /// Time for which that priority was paused.
+    pub paused: SimDuration,
+    /// Wire bytes that the port sent, of all flows and kinds.
+    pub sent: u64,
+}
+
+/// What bounds a flow by itself, whoever else is in the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnLimit {
+    /// Its `pace`.
+    Pace,
+    /// The shaper of its class, at a port on its path.
+    Shaper,
+    /// The rate at which its receiver takes frames to memory.
+    Receiver,
+    /// The bytes or packets that it may have in flight.
+    Window,
+    /// The messages, READs or atomics that it may have in flight.
+    Depth,
 }
 
 /// What became of a rule.
@@ -97,6 +137,13 @@ pub struct FlowResult {
     pub active_until: SimTime,
     /// Least time that the path allows for this flow alone.
     pub ideal: SimDuration,
+    /// What of its own settings bounds it most, and the least time that this allows, if that is
+    /// more than `ideal`.
+    pub own: Option<(OwnLimit, SimDuration)>,
+    /// Least time of one packet there and its ACK back.
+    pub round: SimDuration,
+    /// Wire bytes of its largest data packet.
+    pub packet_wire: u32,
     /// Payload of completed messages.
     pub bytes_completed: u64,
     /// New payload accepted in order by the receiver.
@@ -108,7 +155,14 @@ pub struct FlowResult {
     pub data_packets: u64,
     pub retransmitted_packets: u64,
     pub retransmitted_bytes: u64,
+    /// Time for which RNR NAKs made it wait.
+    pub rnr_wait: SimDuration,
     pub counters: RdmaCounters,
+    /// Time for which ports on the way of its ACKs (of READ: its requests) were paused for them,
+    /// summed over the ports.
+    pub answers_paused: SimDuration,
+    /// First and number of its hops in [`Results::along`].
+    pub along: (u32, u32),
     /// Completion latency of messages in picoseconds: p50, p99, max.
     pub message_latency: Option<[SimDuration; 3]>,
     /// Kept by [`observe`](crate::engine::observe) only.
@@ -256,6 +310,7 @@ pub struct PortResult {
     pub port: u32,
     pub peer: NodeId,
     pub peer_port: u32,
+    pub rate: BitRate,
     pub tx_frames: u64,
     /// Wire bytes, preamble and gap included where the framing has them.
     pub tx_bytes: u64,
@@ -322,6 +377,8 @@ pub struct PriorityResult {
     /// Largest ingress occupancy (reserve + shared), and of it in headroom.
     pub ingress_peak: Bytes,
     pub headroom_peak: Bytes,
+    /// Least ingress occupancy, headroom included, at which a pause was sent. 0: none was.
+    pub pause_least: Bytes,
 }
 
 #[derive(Clone, Debug, Default)]

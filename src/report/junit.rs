@@ -1,20 +1,25 @@
 //! The report for test runners: a suite per scenario, a test per expectation and case.
 
 use super::ScenarioRun;
+use super::chosen::Chosen;
 use super::suites::{self, Suite, Test};
 use std::io::{self, Write};
 use xoff_conformance::{CheckResult, Verdict};
 
 pub(crate) fn write(out: &mut dyn Write, runs: &[ScenarioRun<'_>]) -> io::Result<()> {
     let suite = |run: &ScenarioRun<'_>| {
-        let mut tests = Vec::new();
+        let (mut tests, mut properties) = (Vec::new(), Vec::new());
         for case in &run.cases {
             let label = case.label();
+            for chosen in Chosen::all(run.plan, case) {
+                properties.push((named(chosen.heading, &label), chosen.text()));
+            }
             tests.extend(case.checks.iter().map(|c| test(run, &label, c)));
         }
         tests.extend(run.agreements.iter().map(|c| test(run, "", c)));
         Suite {
             name: run.plan.name.clone(),
+            properties,
             tests,
         }
     };
@@ -22,10 +27,7 @@ pub(crate) fn write(out: &mut dyn Write, runs: &[ScenarioRun<'_>]) -> io::Result
 }
 
 fn test(run: &ScenarioRun<'_>, label: &str, check: &CheckResult) -> Test {
-    let name = match label {
-        "" => format!("{} {}", check.id, check.name),
-        label => format!("{} {} [{label}]", check.id, check.name),
-    };
+    let name = named(&format!("{} {}", check.id, check.name), label);
     let mut test = Test::new(&run.plan.name, name, suites::status(&check.verdict));
     if check.verdict == Verdict::Pass {
         test.output.clone_from(&check.detail);
@@ -35,6 +37,14 @@ fn test(run: &ScenarioRun<'_>, label: &str, check: &CheckResult) -> Test {
         test.kind = check.verdict.name();
     }
     test
+}
+
+/// A name in one of several cases.
+fn named(name: &str, label: &str) -> String {
+    match label {
+        "" => name.to_owned(),
+        label => format!("{name} [{label}]"),
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub(crate) enum Status {
 
 pub(crate) struct Suite {
     pub(crate) name: String,
+    /// Names and values.
+    pub(crate) properties: Vec<(String, String)>,
     pub(crate) tests: Vec<Test>,
 }
 
@@ -76,12 +78,25 @@ pub(crate) fn write(out: &mut dyn Write, suites: &[Suite]) -> io::Result<()> {
             suite.count(Status::Error),
             suite.count(Status::Failure)
         )?;
+        write_properties(out, &suite.properties)?;
         for test in &suite.tests {
             write_test(out, test)?;
         }
         writeln!(out, "    </testsuite>")?;
     }
     writeln!(out, "</testsuites>")
+}
+
+fn write_properties(out: &mut dyn Write, properties: &[(String, String)]) -> io::Result<()> {
+    if properties.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "        <properties>")?;
+    for (name, value) in properties {
+        let (name, value) = (escape(name), escape(value));
+        writeln!(out, r#"            <property name="{name}" value="{value}"/>"#)?;
+    }
+    writeln!(out, "        </properties>")
 }
 
 fn write_test(out: &mut dyn Write, test: &Test) -> io::Result<()> {

@@ -3,6 +3,7 @@
 use super::Sim;
 use super::grid::Grid;
 use super::link::LinkLoss;
+use super::own::Alone;
 use super::packet::PacketPool;
 use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
 use super::queue::{EventQueue, Key, Kind};
@@ -21,7 +22,7 @@ use crate::switch::{Marking, Switch, Tables, budget};
 use crate::time::SimDuration;
 use crate::topology::fabric::{Ends, Fabric, PortId};
 use crate::transport::{
-    FlowCold, Layout, Receiver, Sender, flow_path, ideal_time, latency_histogram, sender_flag,
+    FlowCold, Layout, Receiver, Sender, flow_path, latency_histogram, sender_flag,
     stated_ports,
 };
 use crate::units::BitRate;
@@ -78,6 +79,7 @@ impl<'m> Sim<'m> {
             open_deadlocks: Vec::new(),
             watchdog_log: Vec::new(),
             pause_log: Vec::new(),
+            along: Vec::new(),
             series: Vec::new(),
             sample_base: Default::default(),
             watch: None,
@@ -280,14 +282,17 @@ impl<'m> Sim<'m> {
 
     fn build_flows(&mut self) {
         for qp in 0..self.model.flows.len() as u32 {
-            let (sender, receiver, ideal) = self.build_flow(qp);
+            let (sender, receiver, alone) = self.build_flow(qp);
             let many = sender.layout.messages > 1;
             let next_end = sender.layout.end_of(1);
             self.flows.push(FlowCold {
                 result: FlowResult {
                     flow: qp,
                     start: self.model.flows[qp as usize].start,
-                    ideal: SimDuration::from_ps(ideal.unwrap_or(0)),
+                    ideal: SimDuration::from_ps(alone.ideal.unwrap_or(0)),
+                    own: alone.own,
+                    round: alone.round,
+                    packet_wire: alone.packet_wire,
                     messages: u64::from(sender.layout.messages),
                     ..FlowResult::default()
                 },
@@ -307,7 +312,7 @@ impl<'m> Sim<'m> {
             });
             self.senders.push(sender);
             self.receivers.push(receiver);
-            if ideal.is_none() {
+            if alone.ideal.is_none() {
                 self.finish(qp, FlowStatus::Unreachable);
             }
         }
@@ -318,8 +323,8 @@ impl<'m> Sim<'m> {
         }
     }
 
-    /// Both ends of a flow, and its ideal time (None: unreachable).
-    fn build_flow(&mut self, qp: FlowId) -> (Sender, Receiver, Option<u64>) {
+    /// Both ends of a flow, and what it would take alone.
+    fn build_flow(&mut self, qp: FlowId) -> (Sender, Receiver, Alone) {
         let model = self.model;
         let spec = &model.flows[qp as usize];
         let nic = self.nic_of_node(spec.src);
@@ -329,9 +334,9 @@ impl<'m> Sim<'m> {
         let layout = Layout::new(spec, nic.mtu, pad);
         let data = self.find_path(qp, true);
         let back = self.find_path(qp, false);
-        let ideal = match (&data, &back) {
-            (Some(path), Some(_)) => Some(self.ideal_of(qp, &layout, path)),
-            _ => None,
+        let alone = match (&data, &back) {
+            (Some(path), Some(_)) => self.alone(qp, &layout, path),
+            _ => Alone::default(),
         };
         let (port, route) =
             self.store_path(data.as_deref(), if read { spec.dst } else { spec.src });
@@ -426,7 +431,7 @@ impl<'m> Sim<'m> {
             requested: 0,
             retries: 0,
         };
-        (sender, receiver, ideal)
+        (sender, receiver, alone)
     }
 
     /// Every queue pair that sends gets its place among those of its host: the earlier it starts,
@@ -448,7 +453,7 @@ impl<'m> Sim<'m> {
         }
     }
 
-    fn nic_of_node(&self, node: u32) -> &'m NicProfile {
+    pub(super) fn nic_of_node(&self, node: u32) -> &'m NicProfile {
         let model = self.model;
         match model.nodes[node as usize].role {
             Role::Host(profile) => &model.nics[profile as usize],
@@ -478,28 +483,6 @@ impl<'m> Sim<'m> {
             // Never used: a flow without a path does not start.
             _ => (self.fabric.node_ports(node).start, start),
         }
-    }
-
-    fn ideal_of(&self, qp: FlowId, layout: &Layout, path: &[PortId]) -> u64 {
-        let spec = &self.model.flows[qp as usize];
-        let framing = self.model.framing;
-        let gap = u64::from(self.gap_bytes);
-        let overhead = u64::from(framing.data(1_024, 0) - 1_024) + gap;
-        let padding = u64::from(layout.last) - spec.bytes.min(u64::from(layout.last));
-        let wire = spec.bytes + padding + u64::from(layout.total) * overhead;
-        let packet = u64::from(framing.data(layout.packet(0).0, 0)) + gap;
-        let hops: Vec<_> = path
-            .iter()
-            .map(|&p| {
-                (
-                    self.fabric.ports[p as usize].rate,
-                    self.ports[p as usize].delay,
-                )
-            })
-            .collect();
-        let latency = self.nic_of(qp).send_latency.ps();
-        let wire_time = ideal_time(wire, packet, u64::from(framing.control(4)) + gap, &hops);
-        latency.saturating_add(wire_time)
     }
 
     fn build_events(&mut self) {

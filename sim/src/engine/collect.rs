@@ -15,6 +15,7 @@ impl Sim<'_> {
     pub(super) fn into_results(mut self) -> Results {
         self.close_pauses();
         let queue_lengths = self.finish_watch();
+        self.close_paths();
         self.check_conservation();
         let nodes = self.node_results();
         let ports = (0..self.ports.len() as u32)
@@ -37,6 +38,7 @@ impl Sim<'_> {
             series: self.series,
             queue_lengths,
             rules: self.wire.map_or_else(Vec::new, |wire| wire.results()),
+            along: self.along,
         }
     }
 
@@ -131,6 +133,7 @@ impl Sim<'_> {
             port: info.index,
             peer: peer.node,
             peer_port: peer.index,
+            rate: info.rate,
             tx_frames: self.frames_sent(port) + cold.pause_frames,
             tx_bytes,
             rx_frames: received + self.cold[out.peer as usize].pause_frames,
@@ -175,6 +178,7 @@ impl Sim<'_> {
                 let group = &self.groups[(port, pg)];
                 result.ingress_peak = Bytes(u64::from(group.peak));
                 result.headroom_peak = Bytes(u64::from(group.headroom_peak));
+                result.pause_least = Bytes(u64::from(group.pause_least));
             }
         }
         result

@@ -172,7 +172,7 @@ impl Sim<'_> {
             );
             if let Some(path) = self.find_path(qp, true) {
                 let s = &self.senders[qp as usize];
-                let (port, route) = self.keep_path((s.port, s.route), &path, from);
+                let (port, route) = self.keep_path(qp, (s.port, s.route), &path, from);
                 self.senders[qp as usize].route = route;
                 if self.senders[qp as usize].port != port {
                     moves.push((qp, port));
@@ -180,7 +180,7 @@ impl Sim<'_> {
             }
             if let Some(path) = self.find_path(qp, false) {
                 let r = &self.receivers[qp as usize];
-                let (port, route) = self.keep_path((r.port, r.route), &path, to);
+                let (port, route) = self.keep_path(qp, (r.port, r.route), &path, to);
                 self.receivers[qp as usize].port = port;
                 self.receivers[qp as usize].route = route;
             }
@@ -189,14 +189,18 @@ impl Sim<'_> {
     }
 
     /// Stores a path, unless it is the one that is stored at `old`.
-    fn keep_path(&mut self, old: (PortId, u32), path: &[PortId], node: NodeId) -> (PortId, u32) {
-        let rest = self.routes.get(old.1 as usize..).unwrap_or_default();
-        let same = path.first() == Some(&old.0) && rest.starts_with(&path[1..]);
-        if same {
-            old
-        } else {
-            self.store_path(Some(path), node)
+    fn keep_path(
+        &mut self,
+        qp: u32,
+        old: (PortId, u32),
+        path: &[PortId],
+        node: NodeId,
+    ) -> (PortId, u32) {
+        if self.is_path(old.0, old.1, path) {
+            return old;
         }
+        self.forget_path(qp);
+        self.store_path(Some(path), node)
     }
 
     fn slow_receiver(&mut self, node: NodeId, drain: Option<BitRate>) {

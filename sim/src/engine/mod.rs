@@ -3,11 +3,13 @@
 //! State is dense arrays indexed by port, port × queue, switch, host and flow. The models are
 //! `impl Sim` blocks beside their subject: [`crate::switch`], [`crate::nic`], [`crate::transport`].
 
+mod along;
 mod build;
 mod collect;
 mod faults;
 pub mod grid;
 mod link;
+mod own;
 pub mod packet;
 pub mod port;
 pub mod queue;
@@ -27,7 +29,7 @@ pub use tap::{observe, run_tapped};
 
 use crate::model::Model;
 use crate::nic::{Host, NicPort};
-use crate::results::{Deadlock, PauseLogEntry, Results, Sample, Stop, WatchdogEvent};
+use crate::results::{Deadlock, HopResult, PauseLogEntry, Results, Sample, Stop, WatchdogEvent};
 use crate::rng::Stream;
 use crate::switch::buffer::Group;
 use crate::switch::{Marking, Switch, Tables};
@@ -105,6 +107,8 @@ pub struct Sim<'m> {
     pub(crate) watchdog_log: Vec<WatchdogEvent>,
     pub(crate) pause_log: Vec<PauseLogEntry>,
     pub(crate) series: Vec<Sample>,
+    /// Hops of flows that have started.
+    pub(crate) along: Vec<HopResult>,
     pub(crate) sample_base: sample::Base,
     pub(crate) watch: Option<Box<sample::Watch>>,
     pub(crate) faults_left: usize,

@@ -80,6 +80,8 @@ pub struct Group {
     pub paused: bool,
     pub peak: u32,
     pub headroom_peak: u32,
+    /// Least that it held when it paused its sender; 0: it never did.
+    pub pause_least: u32,
 }
 
 impl Group {
@@ -95,6 +97,7 @@ impl Group {
         paused: false,
         peak: 0,
         headroom_peak: 0,
+        pause_least: 0,
     };
 
     #[inline]

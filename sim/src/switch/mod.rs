@@ -104,7 +104,7 @@ impl Tables {
 
     /// Priority of a packet by its trusted marking.
     #[inline]
-    fn classify(&self, dscp: u8, pcp: u8) -> u8 {
+    pub(crate) fn classify(&self, dscp: u8, pcp: u8) -> u8 {
         self.class[usize::from(if self.by_pcp { pcp } else { dscp } & 63)]
     }
 }

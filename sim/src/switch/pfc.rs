@@ -67,7 +67,13 @@ impl Sim<'_> {
 
     /// A priority group at ingress `port` must pause its sender.
     pub(crate) fn pause_group(&mut self, port: PortId, group: u8) {
-        self.groups[(port, group)].paused = true;
+        let held = &mut self.groups[(port, group)];
+        held.paused = true;
+        let bytes = held.used + held.headroom_used;
+        held.pause_least = match held.pause_least {
+            0 => bytes,
+            least => least.min(bytes),
+        };
         self.set_xoff(port, self.groups[(port, group)].pause_mask, true);
     }
 

@@ -93,7 +93,7 @@ impl Sim<'_> {
     }
 
     /// Index of a port's scheduler: NIC profiles first, then switch profiles.
-    fn scheduler_of(&self, port: PortId) -> usize {
+    pub(crate) fn scheduler_of(&self, port: PortId) -> usize {
         let out = &self.ports[port as usize];
         if out.has(port_flag::HOST) {
             self.hosts[out.unit as usize].profile as usize

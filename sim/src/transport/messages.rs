@@ -274,6 +274,7 @@ impl Sim<'_> {
             self.senders[qp as usize].flags |= sender_flag::STARTED;
             self.flows[qp as usize].result.start = SimTime::from_ps(self.now);
             self.note_at_work(qp, true);
+            self.watch_path(qp);
             self.post(qp);
         }
     }
@@ -281,10 +282,11 @@ impl Sim<'_> {
     /// Ends a flow: complete, or in error with the rest of its work flushed.
     pub(crate) fn finish(&mut self, qp: u32, status: FlowStatus) {
         let layout = self.senders[qp as usize].layout;
-        let cold = &mut self.flows[qp as usize];
-        if cold.done {
+        if self.flows[qp as usize].done {
             return;
         }
+        self.close_path(qp);
+        let cold = &mut self.flows[qp as usize];
         cold.done = true;
         cold.posted = Default::default();
         self.flows_done += 1;

@@ -155,7 +155,10 @@ impl Sim<'_> {
                 .req_rnr_retries_exceeded += 1;
             return self.finish(qp, FlowStatus::RnrRetryExceeded);
         }
+        let held = self.senders[qp as usize].hold.max(self.now);
         self.hold_back(qp, wait);
+        let more = self.senders[qp as usize].hold.saturating_sub(held);
+        self.flows[qp as usize].result.rnr_wait += SimDuration::from_ps(more);
         self.activate(qp);
     }
 
