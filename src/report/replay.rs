@@ -62,20 +62,28 @@ fn totals(columns: &[(&str, &Figures)]) -> Table {
     row("RNR NAKs", &|f| grouped(f.rnr_naks));
     row("CE marks", &|f| grouped(f.ce_marked));
     row("CNPs", &|f| grouped(f.cnps));
-    for priority in 0..8 {
-        let any =
-            |pick: fn(&Figures) -> &[u64; 8]| columns.iter().any(|(_, f)| pick(f)[priority] > 0);
-        if any(|f| &f.hosts_paused_ns) {
-            let name = format!("hosts paused, priority {priority}");
-            row(&name, &|f| time(f.hosts_paused_ns[priority]));
-        }
-        if any(|f| &f.hosts_pausing_ns) {
-            let name = format!("hosts pausing, priority {priority}");
-            row(&name, &|f| time(f.hosts_pausing_ns[priority]));
+    let kinds: [(&str, PerPriority); 2] = [
+        ("hosts paused", |f| &f.hosts_paused_ns),
+        ("hosts pausing", |f| &f.hosts_pausing_ns),
+    ];
+    for (what, of) in kinds {
+        // 802.3x stops all alike: that is one row.
+        let alike = columns.iter().all(|(_, f)| of(f) == &[of(f)[0]; 8]);
+        for priority in 0..if alike { 1 } else { 8 } {
+            let class = match alike {
+                true => "all priorities".to_owned(),
+                false => format!("priority {priority}"),
+            };
+            if columns.iter().any(|(_, f)| of(f)[priority] > 0) {
+                row(&format!("{what}, {class}"), &|f| time(of(f)[priority]));
+            }
         }
     }
     table
 }
+
+/// Times per priority of one kind.
+type PerPriority = fn(&Figures) -> &[u64; 8];
 
 /// Flows that were sent again most, then the longest.
 fn by_flow(columns: &[(&str, &Figures)]) -> Table {

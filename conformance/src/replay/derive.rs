@@ -380,7 +380,7 @@ fn idle_pace(d: &DirectionReport) -> Option<u64> {
 /// Classes that were paused, by whom; or that LLDP says may be.
 fn find_pauses(report: &TraceReport, replay: &mut Replay) {
     for port in &report.pauses {
-        replay.global_pause |= port.global > 0;
+        replay.global_pause |= port.global() > 0;
         let paused = (0..8u8).filter(|&p| port.pause[usize::from(p)] > 0);
         replay.lossless.extend(paused);
         if let Some(slow) = slow_receiver(report, replay, port) {
@@ -410,7 +410,7 @@ fn find_pauses(report: &TraceReport, replay: &mut Replay) {
 fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Option<(usize, u64)> {
     let host = replay.hosts.iter().position(|h| h.mac == port.sender)?;
     if replay.slow.iter().any(|&(h, _)| h == host)
-        || port.pause.iter().all(|&n| n == 0) && port.global == 0
+        || port.pause.iter().all(|&n| n == 0) && port.global_pause == 0
     {
         return None;
     }
@@ -473,7 +473,8 @@ fn find_behaviour(report: &TraceReport, replay: &mut Replay) {
         let note = "IPv4 and IPv6 are mixed: all frames are replayed as IPv6";
         replay.notes.push(note.to_owned());
     }
-    let datagrams = |c: &&Connection| c.service != Service::Rc && c.service != Service::Uc;
+    let datagrams =
+        |c: &&Connection| matches!(c.service, Service::Ud | Service::Rd | Service::Xrc);
     let others = report.connections.iter().filter(datagrams).count();
     if others > 0 {
         replay.notes.push(format!(

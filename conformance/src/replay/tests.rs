@@ -188,7 +188,9 @@ fn pause(sender: u8, priority: usize) -> PausePort {
         sender: mac(sender),
         direction: Direction::In,
         frames: 5,
-        global: 0,
+        global_pause: 0,
+        global_resume: 0,
+        global_times: Default::default(),
         pause,
         resume: [0; 8],
         paused_ns: [0; 8],
@@ -212,7 +214,7 @@ fn pauses_make_classes_lossless_and_hosts_slow() {
     // 4 MiB in 1 ms.
     assert_eq!(replay.slow, [(1, 33_554_432_000)]);
     report.pauses[0].pause = [0; 8];
-    report.pauses[0].global = 1;
+    report.pauses[0].global_pause = 1;
     let replay = derived(&report);
     assert!(replay.lossless.is_empty());
     assert!(

@@ -180,7 +180,7 @@ fn common(flow: &Flow) -> String {
     let transport = match flow.service {
         Service::Uc => "uc",
         Service::Ud | Service::Rd => "ud",
-        Service::Rc | Service::Xrc => "rc",
+        Service::Rc | Service::Xrc | Service::Unknown => "rc",
     };
     let _ = writeln!(out, "op = \"{op}\"\ntransport = \"{transport}\"");
     let _ = writeln!(out, "message = \"{}B\"", flow.message.max(1));

@@ -57,7 +57,9 @@ impl CaptureSummary {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Service {
+    /// Congestion notifications alone, or reserved opcodes, do not tell.
     #[default]
+    Unknown,
     Rc,
     Uc,
     Ud,
@@ -256,11 +258,14 @@ pub struct PausePort {
     pub sender: xoff_sim::wire::Mac,
     pub direction: crate::capture::Direction,
     pub frames: u64,
-    /// 802.3x frames.
-    pub global: u64,
+    /// 802.3x frames with time > 0, and = 0; and what they did to the link by themselves.
+    pub global_pause: u64,
+    pub global_resume: u64,
+    pub global_times: PauseTimes,
     /// PFC frames per priority with time > 0, and = 0.
     pub pause: [u64; 8],
     pub resume: [u64; 8],
+    /// How long each priority was stopped, by frames of either kind.
     pub paused_ns: [u64; 8],
     pub longest_ns: [u64; 8],
     pub transitions: [u64; 8],
@@ -268,6 +273,68 @@ pub struct PausePort {
     pub rate: Option<u64>,
     pub rate_inferred: bool,
     pub first_frame: u64,
+}
+
+/// How long something was paused, the longest at a stretch, and how often it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PauseTimes {
+    pub paused_ns: u64,
+    pub longest_ns: u64,
+    pub transitions: u64,
+}
+
+/// What pause frames stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PauseClass {
+    /// The whole link: 802.3x.
+    All,
+    /// A priority, 0 to 7: PFC.
+    Priority(u8),
+}
+
+impl std::fmt::Display for PauseClass {
+    /// The subject of a sentence: "priority 3".
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PauseClass::All => f.write_str("the whole link (802.3x)"),
+            PauseClass::Priority(p) => write!(f, "priority {p}"),
+        }
+    }
+}
+
+impl PausePort {
+    /// Frames of 802.3x, of either meaning.
+    pub fn global(&self) -> u64 {
+        self.global_pause.saturating_add(self.global_resume)
+    }
+
+    /// Those that its frames named: the whole link first.
+    pub fn classes(&self) -> Vec<PauseClass> {
+        let named = |p: &u8| self.pause[usize::from(*p)] > 0 || self.resume[usize::from(*p)] > 0;
+        let priorities = (0..8).filter(named).map(PauseClass::Priority);
+        let all = (self.global() > 0).then_some(PauseClass::All);
+        all.into_iter().chain(priorities).collect()
+    }
+
+    /// Frames that stopped a class, and that let it go on.
+    pub fn counts(&self, class: PauseClass) -> [u64; 2] {
+        match class {
+            PauseClass::All => [self.global_pause, self.global_resume],
+            PauseClass::Priority(p) => [self.pause[usize::from(p)], self.resume[usize::from(p)]],
+        }
+    }
+
+    pub fn times(&self, class: PauseClass) -> PauseTimes {
+        let PauseClass::Priority(p) = class else {
+            return self.global_times;
+        };
+        let p = usize::from(p);
+        PauseTimes {
+            paused_ns: self.paused_ns[p],
+            longest_ns: self.longest_ns[p],
+            transitions: self.transitions[p],
+        }
+    }
 }
 
 /// What LLDP said on one link, and what both ends make of it.

@@ -1,11 +1,11 @@
 //! What a capture shows as tables for spreadsheets and plotting, units in the column names.
 
 use super::super::csv::Csv;
-use super::human::{Class, classes};
+use super::human::class_name;
 use super::{
     Stream, Traced, cause_name, interface_name, recovery_name, service_name, streams, verdict,
 };
-use xoff_conformance::trace::report::TraceReport;
+use xoff_conformance::trace::report::{PauseClass, Service, TraceReport};
 
 /// File names and contents. The timeline only if it was kept.
 pub(crate) fn files(traced: &Traced) -> Vec<(&'static str, String)> {
@@ -42,7 +42,11 @@ fn connections(report: &TraceReport) -> String {
     for s in streams(report) {
         let (c, tx, rx) = (s.connection, s.sent, s.received);
         ends(&mut csv, &s);
-        csv.text(service_name(c.service))
+        let service = match c.service {
+            Service::Unknown => "",
+            known => service_name(known),
+        };
+        csv.text(service)
             .text(&interface_name(report, c.interface));
         csv.number(u64::from(tx.data.dscp))
             .maybe(tx.data.pcp.map(u64::from))
@@ -118,20 +122,17 @@ fn pauses(report: &TraceReport) -> String {
          transitions,rate_bps,rate_inferred",
     );
     for port in &report.pauses {
-        for class in classes(port) {
-            let n = class.index();
-            let (name, pause, resume) = match class {
-                Class::All => ("all".to_owned(), port.global, 0),
-                Class::Priority(p) => (p.to_string(), port.pause[p], port.resume[p]),
-            };
+        for class in port.classes() {
+            let [pause, resume] = port.counts(class);
+            let times = port.times(class);
             csv.text(&interface_name(report, port.interface))
                 .text(&port.sender.to_string())
-                .text(&name);
+                .text(&class_name(class));
             csv.number(pause)
                 .number(resume)
-                .number(port.paused_ns[n])
-                .number(port.longest_ns[n])
-                .number(port.transitions[n]);
+                .number(times.paused_ns)
+                .number(times.longest_ns)
+                .number(times.transitions);
             csv.maybe(port.rate)
                 .number(u64::from(port.rate_inferred))
                 .end();
@@ -200,7 +201,11 @@ fn timeline(report: &TraceReport) -> String {
             continue;
         };
         let name = interface_name(report, port.interface);
-        let object = format!("{name} {} priority {}", port.sender, row.priority);
+        let class = match row.class {
+            PauseClass::All => "all priorities".to_owned(),
+            PauseClass::Priority(p) => format!("priority {p}"),
+        };
+        let object = format!("{name} {} {class}", port.sender);
         for (step, paused) in row.paused_ns.iter().enumerate() {
             put(at(step), &object, "paused_ns", *paused);
         }

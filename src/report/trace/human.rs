@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use xoff_conformance::finding::{Finding, Severity};
-use xoff_conformance::trace::report::{CaptureSummary, PausePort, TraceReport};
+use xoff_conformance::trace::report::{CaptureSummary, PauseClass, TraceReport};
 use xoff_sim::metrics::value::{Value, grouped, ppm};
 use xoff_sim::units::Bytes;
 
@@ -294,25 +294,22 @@ fn pauses(report: &TraceReport) -> (Table, usize) {
     let span = capture.last_ns.saturating_sub(capture.first_ns);
     let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
     for port in &report.pauses {
-        for class in classes(port) {
-            let (name, pause, resume) = match class {
-                Class::All => ("all".to_owned(), port.global, 0),
-                Class::Priority(p) => (p.to_string(), port.pause[p], port.resume[p]),
-            };
-            let p = class.index();
+        for class in port.classes() {
+            let [pause, resume] = port.counts(class);
+            let times = port.times(class);
             let rate = port.rate.map(xoff_sim::units::BitRate::from_bps);
             let guess = if port.rate_inferred { "~" } else { "" };
             rows.push((
-                port.paused_ns[p],
+                times.paused_ns,
                 vec![
                     plain(&interface_name(report, port.interface)),
                     port.sender.to_string(),
-                    name,
+                    class_name(class),
                     grouped(pause),
                     grouped(resume),
-                    duration(port.paused_ns[p]).to_string(),
-                    share(port.paused_ns[p], span),
-                    duration(port.longest_ns[p]).to_string(),
+                    duration(times.paused_ns).to_string(),
+                    share(times.paused_ns, span),
+                    duration(times.longest_ns).to_string(),
                     rate.map_or(NOTHING.to_owned(), |r| format!("{guess}{r}")),
                 ],
             ));
@@ -326,30 +323,12 @@ fn pauses(report: &TraceReport) -> (Table, usize) {
     (table, more)
 }
 
-/// What a pause frame stops.
-#[derive(Clone, Copy)]
-pub(super) enum Class {
-    /// 802.3x.
-    All,
-    Priority(usize),
-}
-
-impl Class {
-    /// Where its times are kept: a global pause stops every priority alike.
-    pub(super) fn index(self) -> usize {
-        match self {
-            Class::All => 0,
-            Class::Priority(p) => p,
-        }
+/// `all` is an 802.3x pause.
+pub(super) fn class_name(class: PauseClass) -> String {
+    match class {
+        PauseClass::All => "all".to_owned(),
+        PauseClass::Priority(p) => p.to_string(),
     }
-}
-
-/// Those that the frames of a port named.
-pub(super) fn classes(port: &PausePort) -> Vec<Class> {
-    let named = |p: &usize| port.pause[*p] > 0 || port.resume[*p] > 0;
-    let priorities = (0..8).filter(named).map(Class::Priority);
-    let all = (port.global > 0).then_some(Class::All);
-    all.into_iter().chain(priorities).collect()
 }
 
 fn findings(findings: &[Finding]) -> String {

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use xoff_conformance::capture::{Direction, LinkType};
 use xoff_conformance::finding::Finding;
 use xoff_conformance::trace::report::{
-    CaptureSummary, Connection, DirectionReport, Endpoint, Link, LinkEnd, Marking, PausePort,
+    CaptureSummary, Connection, DirectionReport, Endpoint, Link, LinkEnd, Marking, PauseClass, PausePort, Service,
     Vantage,
 };
 use xoff_sim::dcbx::{Dialect, Operational};
@@ -146,7 +146,7 @@ fn connection(c: &Connection) -> Value {
         })
         .collect();
     json!({
-        "service": service_name(c.service),
+        "service": Some(service_name(c.service)).filter(|_| c.service != Service::Unknown),
         "interface": c.interface,
         "vantage": vantage,
         "a": endpoint(&c.a),
@@ -271,19 +271,26 @@ fn answers(d: &DirectionReport) -> Map<String, Value> {
 }
 
 fn pause(p: &PausePort) -> Value {
-    let classes: Vec<Value> = (0..8)
-        .filter(|n| p.pause[*n] > 0 || p.resume[*n] > 0 || p.paused_ns[*n] > 0)
-        .map(|n| {
-            json!({
-                "priority": n,
-                "pause_frames": p.pause[n],
-                "resume_frames": p.resume[n],
-                "paused_ns": p.paused_ns[n],
-                "longest_ns": p.longest_ns[n],
-                "transitions": p.transitions[n],
-            })
-        })
-        .collect();
+    let class = |class: PauseClass| {
+        let ([pause, resume], times) = (p.counts(class), p.times(class));
+        object(json!({
+            "pause_frames": pause,
+            "resume_frames": resume,
+            "paused_ns": times.paused_ns,
+            "longest_ns": times.longest_ns,
+            "transitions": times.transitions,
+        }))
+    };
+    let named = p.classes().into_iter();
+    let priorities = named.filter_map(|named| {
+        let PauseClass::Priority(n) = named else {
+            return None;
+        };
+        let mut value = class(named);
+        value.insert("priority".to_owned(), json!(n));
+        Some(Value::Object(value))
+    });
+    let global = (p.global() > 0).then(|| Value::Object(class(PauseClass::All)));
     let direction = match p.direction {
         Direction::Unknown => None,
         Direction::In => Some("in"),
@@ -294,8 +301,10 @@ fn pause(p: &PausePort) -> Value {
         "sender_mac": p.sender.to_string(),
         "direction": direction,
         "frames": p.frames,
-        "global_pause_frames": p.global,
-        "priorities": classes,
+        "global_pause_frames": p.global_pause,
+        "global_resume_frames": p.global_resume,
+        "global": global,
+        "priorities": priorities.collect::<Vec<_>>(),
         "rate_bps": p.rate,
         "rate_inferred": p.rate_inferred,
         "first_frame": p.first_frame,

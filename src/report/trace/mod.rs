@@ -188,6 +188,7 @@ pub(super) fn duration(ns: u64) -> SimDuration {
 
 pub(super) fn service_name(service: Service) -> &'static str {
     match service {
+        Service::Unknown => "?",
         Service::Rc => "RC",
         Service::Uc => "UC",
         Service::Ud => "UD",

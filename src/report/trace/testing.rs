@@ -185,7 +185,7 @@ fn timeline() -> Timeline {
         }],
         pauses: vec![PauseRow {
             port: 0,
-            priority: 3,
+            class: PauseClass::Priority(3),
             paused_ns: (0..100).map(|n| n * 100).collect(),
         }],
     }
@@ -219,7 +219,9 @@ pub(crate) fn traced() -> Traced {
         sender: Mac([2, 0, 0, 0, 0, 9]),
         direction: Direction::In,
         frames: 45,
-        global: 0,
+        global_pause: 0,
+        global_resume: 0,
+        global_times: PauseTimes::default(),
         pause: [0, 0, 0, 30, 0, 0, 0, 0],
         resume: [0, 0, 0, 15, 0, 0, 0, 0],
         paused_ns: [0, 0, 0, 400_000, 0, 0, 0, 0],

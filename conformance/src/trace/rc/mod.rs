@@ -78,7 +78,7 @@ impl Context {
             for (seen, &frames) in paused.iter_mut().zip(&port.pause) {
                 *seen |= frames > 0;
             }
-            if port.global > 0 {
+            if port.global_pause > 0 {
                 context.global_pause.insert(port.interface);
             }
         }

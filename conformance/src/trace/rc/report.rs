@@ -121,14 +121,15 @@ fn notifiers(halves: &[Half]) -> BTreeSet<u128> {
         .collect()
 }
 
-/// A notification's own half says RC whatever the connection is.
+/// That of requests, if there are any, else that of answers: notifications tell none.
 fn service(halves: &[Half], both: [Option<usize>; 2]) -> crate::trace::report::Service {
     let of = |h: Option<usize>| h.map(|h| &halves[h]);
     let sent = |h: &&Half| h.requests.started || h.unseen.is_some();
     let [a, b] = both.map(of);
+    let told = |h: &&Half| h.service != crate::trace::report::Service::Unknown;
     a.filter(sent)
         .or(b.filter(sent))
-        .or(a)
+        .or(a.filter(told))
         .or(b)
         .map_or_else(Default::default, |h| h.service)
 }
