@@ -1,6 +1,7 @@
 //! A capture and its simulation side by side.
 
 use super::diagnosis::plural;
+use super::human::NOTHING;
 use super::table::{Align, Table};
 use super::trace::human::paragraph;
 use crate::replay::Replayed;
@@ -14,7 +15,11 @@ const ROWS: usize = 20;
 pub(super) fn text(replayed: &Replayed) -> String {
     let replay = &replayed.replay;
     let hosts = plural(replay.hosts.len() as u64, "host");
-    let flows = plural(replay.flows.len() as u64, "flow");
+    let rows = replayed.captured.flows.len();
+    let mut flows = plural(rows as u64, "flow");
+    if replay.flows.len() > rows {
+        flows += &format!(" in {}", plural(replay.flows.len() as u64, "burst"));
+    }
     let mut out = format!("\nreplay: {hosts} around one switch, {flows}\n");
     for note in &replay.notes {
         out += &paragraph(2, "- ", note);
@@ -52,7 +57,10 @@ fn totals(columns: &[(&str, &Figures)]) -> Table {
     };
     row("delivered", &|f| show(Unit::Bytes, f.delivered_bytes));
     row("first to last data", &|f| time(f.span_ns));
-    row("goodput", &|f| show(Unit::Rate, f.goodput_bps));
+    row("goodput", &|f| {
+        f.goodput_bps
+            .map_or(NOTHING.to_owned(), |rate| show(Unit::Rate, rate))
+    });
     row("data packets", &|f| grouped(f.data_packets));
     row("retransmitted packets", &|f| {
         grouped(f.retransmitted_packets)

@@ -4,7 +4,7 @@ use super::*;
 use crate::capture::Direction;
 use crate::trace::rate::ObservedRate;
 use crate::trace::report::{
-    Connection, DirectionReport, Endpoint, MessageRun, PausePort, TraceReport, Vantage,
+    Burst, Connection, DirectionReport, Endpoint, PausePort, TraceReport, Vantage,
 };
 use xoff_sim::scenario::{self, Overrides};
 
@@ -22,20 +22,25 @@ fn end(host: u8) -> Endpoint {
     }
 }
 
-fn run(operation: Operation, bytes: u64, count: u64, start_ns: u64, done_ns: u64) -> MessageRun {
-    MessageRun {
+/// Messages of one size.
+fn run(operation: Operation, bytes: u64, count: u64, start_ns: u64, done_ns: u64) -> Burst {
+    Burst {
         operation,
-        bytes,
-        count,
+        bytes: bytes * count,
+        messages: count,
+        message: bytes,
+        of_size: bytes * count,
         start_ns,
-        done_ns: Some(done_ns),
+        end_ns: done_ns,
+        done_ns,
+        merged: 0,
     }
 }
 
 /// Data from the first host to the second.
-fn connection(from: u8, to: u8, runs: Vec<MessageRun>) -> Connection {
-    let messages = runs.iter().map(|r| r.count).sum();
-    let bytes: u64 = runs.iter().map(|r| r.bytes * r.count).sum();
+fn connection(from: u8, to: u8, runs: Vec<Burst>) -> Connection {
+    let messages = runs.iter().map(|r| r.messages).sum();
+    let bytes: u64 = runs.iter().map(|r| r.bytes).sum();
     let data = Marking {
         dscp: 26,
         ecn_capable: true,
@@ -52,8 +57,8 @@ fn connection(from: u8, to: u8, runs: Vec<MessageRun>) -> Connection {
         messages,
         messages_completed: messages,
         first_data_ns: runs.first().map(|r| r.start_ns),
-        last_data_ns: runs.last().and_then(|r| r.done_ns),
-        message_runs: runs,
+        last_data_ns: runs.last().map(|r| r.end_ns),
+        bursts: runs,
         ..DirectionReport::default()
     };
     Connection {
@@ -78,7 +83,7 @@ fn report(connections: Vec<Connection>) -> TraceReport {
         connections,
         ..TraceReport::default()
     };
-    report.capture.last_ns = 10 * MS;
+    (report.capture.first_ns, report.capture.last_ns) = (Some(0), Some(10 * MS));
     report
 }
 
@@ -122,7 +127,8 @@ fn link_rates_say_where_they_come_from() {
         (replay.hosts[0].rate, replay.hosts[0].rate_source)
     };
     let inferred = RateSource::Inferred;
-    assert_eq!(rate(&report, None), (100_000_000_000, inferred));
+    let assumed = RateSource::Assumed;
+    assert_eq!(rate(&report, None), (100_000_000_000, assumed));
     report.rates.push(ObservedRate {
         interface: 0,
         mac: mac(1),
@@ -147,8 +153,7 @@ fn link_rates_say_where_they_come_from() {
 #[test]
 fn a_break_between_messages_begins_another_flow() {
     let runs = vec![
-        run(Operation::Write, 1 << 20, 2, 0, MS),
-        run(Operation::Write, 2 << 20, 2, MS + 1, 2 * MS),
+        run(Operation::Write, 2 << 20, 3, 0, 2 * MS),
         run(Operation::Write, 1 << 20, 1, 8 * MS, 9 * MS),
         run(Operation::Send, 1 << 20, 1, 9 * MS, 10 * MS),
     ];

@@ -55,6 +55,7 @@ impl Replay {
                 RateSource::Stated => "stated by the capture",
                 RateSource::Given => "given",
                 RateSource::Inferred => "inferred",
+                RateSource::Assumed => "assumed",
             };
             let _ = writeln!(
                 out,
@@ -190,7 +191,7 @@ fn common(flow: &Flow) -> String {
     if let Some(pace) = flow.pace {
         let _ = writeln!(
             out,
-            "pace = \"{}\" # the application left it idle",
+            "pace = \"{}\" # as captured",
             rate(pace)
         );
     }

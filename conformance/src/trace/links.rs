@@ -108,7 +108,7 @@ impl Follower {
 
     /// The links, and what is wrong. `capture`: names of interfaces, and its last frame's time.
     pub fn finish(self, capture: &CaptureSummary) -> Outcome {
-        let last_ns = capture.last_ns;
+        let last_ns = capture.last_ns.unwrap_or(0);
         let mut outcome = Outcome::default();
         judge::units(&self, capture, &mut outcome.findings);
         let mut groups: BTreeMap<u32, Vec<End>> = BTreeMap::new();

@@ -6,6 +6,7 @@ use super::{
     Stream, Traced, cause_name, interface_name, recovery_name, service_name, streams, verdict,
 };
 use xoff_conformance::trace::report::{PauseClass, Service, TraceReport};
+use xoff_sim::units::BitRate;
 
 /// File names and contents. The timeline only if it was kept.
 pub(crate) fn files(traced: &Traced) -> Vec<(&'static str, String)> {
@@ -16,7 +17,7 @@ pub(crate) fn files(traced: &Traced) -> Vec<(&'static str, String)> {
         ("pauses.csv", pauses(report)),
         ("findings.csv", findings(report)),
     ];
-    if report.timeline.is_some() {
+    if report.timeline.is_some() && !report.capture.timeless() {
         files.push(("timeline.csv", timeline(report)));
     }
     files
@@ -39,6 +40,7 @@ fn connections(report: &TraceReport) -> String {
          completion_mean_ns,completion_max_ns,ack_latency_min_ns,ack_latency_mean_ns,\
          ack_latency_max_ns,recovery",
     );
+    let timed = !report.capture.timeless();
     for s in streams(report) {
         let (c, tx, rx) = (s.connection, s.sent, s.received);
         ends(&mut csv, &s);
@@ -52,11 +54,11 @@ fn connections(report: &TraceReport) -> String {
             .maybe(tx.data.pcp.map(u64::from))
             .maybe(c.vlan.map(u64::from))
             .number(u64::from(c.mtu));
-        csv.maybe(tx.first_data_ns).maybe(tx.last_data_ns);
+        csv.maybe(tx.first_data_ns.filter(|_| timed)).maybe(tx.last_data_ns.filter(|_| timed));
         csv.number(tx.data_packets)
             .number(tx.new_bytes)
             .number(s.delivered())
-            .number(s.goodput().bps());
+            .maybe(s.goodput().map(BitRate::bps));
         let errors = tx
             .error_naks
             .iter()
@@ -85,7 +87,7 @@ fn connections(report: &TraceReport) -> String {
         }
         for spread in [tx.completion_ns, tx.ack_latency_ns] {
             for n in 0..3 {
-                csv.maybe(spread.map(|of| of[n]));
+                csv.maybe(spread.filter(|_| timed).map(|of| of[n]));
             }
         }
         csv.text(recovery_name(tx.recovery).unwrap_or_default())
@@ -98,17 +100,18 @@ fn episodes(report: &TraceReport) -> String {
     let mut csv = Csv::new(
         "src,src_qpn,dst,dst_qpn,cause,at_ns,frame,trigger_frame,psn,packets,bytes,delay_ns",
     );
+    let timed = !report.capture.timeless();
     for s in streams(report) {
         for e in &s.sent.episodes {
             ends(&mut csv, &s);
             csv.text(cause_name(e.cause))
-                .number(e.at_ns)
+                .maybe(Some(e.at_ns).filter(|_| timed))
                 .number(e.frame)
                 .maybe(e.trigger);
             csv.number(u64::from(e.psn))
                 .number(e.packets)
                 .number(e.bytes)
-                .number(e.delay_ns)
+                .maybe(Some(e.delay_ns).filter(|_| timed))
                 .end();
         }
     }
@@ -121,6 +124,7 @@ fn pauses(report: &TraceReport) -> String {
         "interface,sender_mac,priority,pause_frames,resume_frames,paused_ns,longest_ns,\
          transitions,rate_bps,rate_inferred",
     );
+    let timed = !report.capture.timeless();
     for port in &report.pauses {
         for class in port.classes() {
             let [pause, resume] = port.counts(class);
@@ -130,8 +134,8 @@ fn pauses(report: &TraceReport) -> String {
                 .text(&class_name(class));
             csv.number(pause)
                 .number(resume)
-                .number(times.paused_ns)
-                .number(times.longest_ns)
+                .maybe(Some(times.paused_ns).filter(|_| timed))
+                .maybe(Some(times.longest_ns).filter(|_| timed))
                 .number(times.transitions);
             csv.maybe(port.rate)
                 .number(u64::from(port.rate_inferred))

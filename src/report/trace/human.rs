@@ -37,7 +37,10 @@ fn text(traced: &Traced, pictures: bool) -> String {
     let report = &traced.report;
     let mut out = header(&traced.name, &report.capture);
     out += &capture_notes(report);
-    out += &summary(&report.findings);
+    out += &match report.capture.unreadable() {
+        true => "verdict: none, as nothing could be read\n".to_owned(),
+        false => summary(&report.findings),
+    };
     let mut rows = streams(report);
     let total = rows.len();
     let numbered = |n: usize| n.saturating_sub(LISTED);
@@ -55,7 +58,10 @@ fn text(traced: &Traced, pictures: bool) -> String {
     out += &links::text(report);
     out += &smb::text(&report.smb);
     out += &smb::iwarp(&report.iwarp);
-    if pictures && let Some(data) = &report.timeline {
+    if pictures
+        && let Some(data) = &report.timeline
+        && !report.capture.timeless()
+    {
         out += &timeline::text(report, data, timeline::columns());
     }
     out += &findings(&report.findings);
@@ -76,7 +82,10 @@ fn section(out: &mut String, title: &str, table: &Table, more: usize) {
 }
 
 fn header(name: &str, capture: &CaptureSummary) -> String {
-    let span = duration(capture.last_ns.saturating_sub(capture.first_ns));
+    let span = match capture.span_ns() {
+        _ if capture.timeless() => "no times".to_owned(),
+        span => duration(span.unwrap_or(0)).to_string(),
+    };
     let mut out = format!(
         "{}\nxoff {VERSION}: {}, {} captured, {span}, {}\n",
         plain(name),
@@ -167,8 +176,16 @@ fn no_rdma(report: &TraceReport) -> String {
         [] => "nothing to judge".to_owned(),
         what => format!("judged is only its {}", what.join(", ")),
     };
-    if report.capture.frames == 0 {
+    let capture = &report.capture;
+    if capture.frames == 0 {
         return "no frames: the capture is empty\n".to_owned();
+    }
+    if capture.unreadable() {
+        return "nothing could be read: no frame is of a link type that xoff knows\n".to_owned();
+    }
+    if capture.malformed_roce > 0 {
+        let packets = plural(capture.malformed_roce, "RoCE packet");
+        return format!("no RDMA that could be followed: {packets}, all malformed; {rest}\n");
     }
     format!("no RDMA: the capture holds neither RoCE nor iWARP; {rest}\n")
 }
@@ -212,7 +229,7 @@ fn connections(rows: &[Stream<'_>]) -> Table {
             format!("{}{mixed}", s.sent.data.dscp),
             grouped(s.sent.messages),
             Bytes(s.delivered()).to_string(),
-            s.goodput().to_string(),
+            s.goodput().map_or(NOTHING.to_owned(), |rate| rate.to_string()),
         ]);
     }
     table
@@ -291,7 +308,12 @@ fn pauses(report: &TraceReport) -> (Table, usize) {
         ("at rate", Align::Right),
     ]);
     let capture = &report.capture;
-    let span = capture.last_ns.saturating_sub(capture.first_ns);
+    let timeless = capture.timeless();
+    let span = capture.span_ns().unwrap_or(0);
+    let time = |ns: u64| match timeless {
+        true => NOTHING.to_owned(),
+        false => duration(ns).to_string(),
+    };
     let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
     for port in &report.pauses {
         for class in port.classes() {
@@ -307,9 +329,9 @@ fn pauses(report: &TraceReport) -> (Table, usize) {
                     class_name(class),
                     grouped(pause),
                     grouped(resume),
-                    duration(times.paused_ns).to_string(),
+                    time(times.paused_ns),
                     share(times.paused_ns, span),
-                    duration(times.longest_ns).to_string(),
+                    time(times.longest_ns),
                     rate.map_or(NOTHING.to_owned(), |r| format!("{guess}{r}")),
                 ],
             ));

@@ -44,7 +44,7 @@ fn list<T>(items: &[T], of: impl Fn(&T) -> Value) -> Value {
 
 fn one(traced: &Traced) -> Value {
     let report = &traced.report;
-    json!({
+    let mut value = json!({
         "file": traced.name,
         "capture": capture(&report.capture),
         "connections": list(&report.connections, connection),
@@ -54,7 +54,27 @@ fn one(traced: &Traced) -> Value {
         "iwarp": list(&report.iwarp, super::smb::iwarp_json),
         "replay": traced.replayed.as_ref().map(replay::json),
         "findings": ranked(&report.findings).into_iter().map(finding).collect::<Vec<_>>(),
-    })
+    });
+    if report.capture.timeless() {
+        without_times(&mut value);
+    }
+    value
+}
+
+/// What would be counted from times that the capture does not have is not known.
+fn without_times(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match key.ends_with("_ns") {
+                    true => *value = Value::Null,
+                    false => without_times(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_times),
+        _ => {}
+    }
 }
 
 fn finding(f: &Finding) -> Value {
@@ -96,8 +116,13 @@ fn capture(c: &CaptureSummary) -> Value {
         "captured_bytes": c.bytes,
         "first_ns": c.first_ns,
         "last_ns": c.last_ns,
+        "untimed_frames": c.untimed_frames,
+        "backwards_frames": c.backwards.frames,
+        "backwards_most_ns": c.backwards.most_ns,
         "cut_frames": c.cut_frames,
         "malformed_frames": c.malformed,
+        "malformed_roce_frames": c.malformed_roce,
+        "unread_frames": c.unread_frames,
         "malformed_examples": list(&c.malformed_examples, |(frame, why)| {
             json!({ "frame": frame, "error": why })
         }),
@@ -206,6 +231,7 @@ fn traffic(d: &DirectionReport) -> Map<String, Value> {
         "first_psn": d.first_psn,
         "first_data_ns": d.first_data_ns,
         "last_data_ns": d.last_data_ns,
+        "active_ns": d.activity.ns,
         "data_packets": d.data_packets,
         "retransmitted_packets": d.retransmitted_packets,
         "retransmitted_bytes": d.retransmitted_bytes,

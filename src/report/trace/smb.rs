@@ -5,6 +5,7 @@ use super::super::human::NOTHING;
 use super::super::table::{Align, Table};
 use super::human::paragraph;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use xoff_conformance::trace::iwarp::{IwarpConnection, IwarpDirection};
 use xoff_conformance::trace::smb::{
     Carrier, Channel, DirectConnection, DirectDirection, Rdma, SmbReport, SmbSession,
@@ -131,8 +132,8 @@ fn one_channel(c: &Channel) -> String {
     let mut text = format!(
         "{} {} to {}, {kind}, from frame {}",
         carrier_name(c.carrier),
-        c.client,
-        c.server,
+        end(c.client),
+        end(c.server),
         c.first_frame
     );
     if let Some(status) = c.status.filter(|status| *status != 0) {
@@ -142,6 +143,14 @@ fn one_channel(c: &Channel) -> String {
         text += ", reset";
     }
     text
+}
+
+/// An end of a channel: RoCE has no ports.
+fn end(end: SocketAddr) -> String {
+    match end.port() {
+        0 => end.ip().to_string(),
+        _ => end.to_string(),
+    }
 }
 
 fn one_direct(d: &DirectConnection) -> String {
@@ -260,8 +269,8 @@ fn session_json(s: &SmbSession) -> Value {
         .map(|c| {
             json!({
                 "carrier": carrier_name(c.carrier),
-                "client": c.client.to_string(),
-                "server": c.server.to_string(),
+ "client": end(c.client),
+                "server": end(c.server),
                 "first_frame": c.first_frame,
                 "binding": c.binding,
                 "binding_requests": c.binding_requests,
@@ -388,7 +397,7 @@ pub(super) fn iwarp_json(c: &IwarpConnection) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::net::{IpAddr, Ipv4Addr};
     use xoff_conformance::trace::smb::OfferedInterface;
     use xoff_sim::wire::smb2::InterfaceInfo;
 

@@ -323,7 +323,7 @@ impl IwarpStream {
             offset + bytes as u64
         };
         let packet = SendPacket {
-            ends: [self.report.initiator.ip(), self.report.responder.ip()],
+            ends: [self.report.initiator, self.report.responder],
             direction: side,
             octets: payload,
             wire_len: bytes as u32,

@@ -39,6 +39,7 @@ impl Bench {
         Frame {
             number: self.number,
             at_ns,
+            timed: true,
             interface: 0,
             direction,
             original_len: len,

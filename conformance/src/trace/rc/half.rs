@@ -92,6 +92,8 @@ pub(super) struct Half {
     pub(super) answer_marks: Marks,
     pub(super) bad_icrc: u64,
     pub(super) unverified_icrc: u64,
+    /// Wrong, where all of the sender's are.
+    pub(super) unjudged_icrc: u64,
     /// What rides on its SENDs is nobody's concern.
     pub(super) plain_sends: bool,
     /// Opcode sequence: a message is in progress.

@@ -9,6 +9,7 @@
 //!   goes back), [`receiver`] (what was accepted), [`reads`], [`messages`]
 //! - [`checks`]: single packets; [`report`]: connections; [`findings`]: what is wrong
 
+mod bursts;
 mod checks;
 mod findings;
 mod half;
@@ -42,6 +43,7 @@ use requests::{Info, Requests};
 use rustc_hash::FxHashMap;
 use stat::Stat;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use tally::{Kind, Tallies};
 use xoff_sim::wire::bth::{NakCode, Syndrome, rnr_timer_ns};
 use xoff_sim::wire::roce::Icrc;
@@ -172,14 +174,27 @@ impl Follower {
         self.interfaces[id] = Some(interface.clone());
     }
 
-    /// Takes a RoCE packet. Says if it is part of a SEND that the receiver accepts, and whose
+    /// Whether packets of a sender were taken that were not spoilt.
+    pub fn knows(&self, interface: u32, src: IpAddr) -> bool {
+        let src = key::number(src);
+        let mut halves = self.halves.iter();
+        halves.any(|h| (h.key.interface, h.key.src) == (interface, src))
+    }
+
+    /// Takes a RoCE packet; `overlook`: though its ICRC is wrong. Says if it is part of a SEND that the receiver accepts, and whose
     /// contents are not yet known to be of no concern ([`Follower::ignore_sends`]).
     #[inline]
-    pub fn packet(&mut self, f: &Frame, eth: &ethernet::Repr, p: &roce::Packet) -> Option<Send> {
+    pub fn packet(
+        &mut self,
+        f: &Frame,
+        eth: &ethernet::Repr,
+        p: &roce::Packet,
+        overlook: bool,
+    ) -> Option<Send> {
         let key = key::of(f, p);
         let i = match self.last {
             Some((k, i)) if k == key => i,
-            _ => self.find(key, f, eth, p)?,
+            _ => self.find(key, f, eth, p, overlook)?,
         };
         self.last = Some((key, i));
         let half = &mut self.halves[i as usize];
@@ -187,6 +202,7 @@ impl Follower {
         match p.icrc {
             Icrc::Valid => {}
             Icrc::Unavailable => half.unverified_icrc += 1,
+            Icrc::Invalid { .. } if overlook => half.unjudged_icrc += 1,
             Icrc::Invalid { found, computed } => {
                 half.bad_icrc += 1;
                 let example = [u64::from(found), u64::from(computed)];
@@ -215,11 +231,18 @@ impl Follower {
     }
 
     /// The half of a packet, new if need be; none for a spoilt packet of no known half.
-    fn find(&mut self, key: Key, f: &Frame, eth: &ethernet::Repr, p: &roce::Packet) -> Option<u32> {
+    fn find(
+        &mut self,
+        key: Key,
+        f: &Frame,
+        eth: &ethernet::Repr,
+        p: &roce::Packet,
+        overlook: bool,
+    ) -> Option<u32> {
         if let Some(&i) = self.index.get(&key) {
             return Some(i);
         }
-        if matches!(p.icrc, Icrc::Invalid { .. }) {
+        if matches!(p.icrc, Icrc::Invalid { .. }) && !overlook {
             self.stray.add(Kind::BadIcrc, f.number, [0; 2]);
             return None;
         }
@@ -458,6 +481,7 @@ fn new_half(
         answer_marks: Marks::default(),
         bad_icrc: 0,
         unverified_icrc: 0,
+        unjudged_icrc: 0,
         plain_sends: false,
         in_message: false,
         tallies: Tallies::default(),

@@ -79,6 +79,12 @@ pub(super) fn rows(
 pub(super) fn connections(follower: &mut Follower, views: &Views) -> Vec<Connection> {
     let notifiers = notifiers(&follower.halves);
     let halves = &mut follower.halves;
+    for half in halves.iter_mut() {
+        for r in std::iter::once(&mut half.requests).chain(half.unseen.as_deref_mut()) {
+            let counts = r.counts();
+            r.bursts.finish(&counts);
+        }
+    }
     let mut list = Vec::with_capacity(views.list.len());
     for view in &views.list {
         let Some(any) = view.any() else { continue };
@@ -233,6 +239,7 @@ fn from_requests(report: &mut DirectionReport, r: &Requests) {
     report.messages_completed = r.messages.completed;
     report.outstanding_max = u32::try_from(r.messages.outstanding_max).unwrap_or(u32::MAX);
     report.completion_ns = r.messages.completion.get();
+    report.activity = r.bursts.activity();
     report.causes = CAUSES
         .iter()
         .map(|&c| (c, r.repeats.count(c)))
@@ -256,7 +263,7 @@ fn marks(halves: &[Half], way: Way, report: &mut DirectionReport) -> Option<u128
         report.ce_marked += h.data.ce;
         report.ect_packets += h.data.ect;
         report.bad_icrc += h.bad_icrc;
-        report.unverified_icrc += h.unverified_icrc;
+        report.unverified_icrc += h.unverified_icrc + h.unjudged_icrc;
         if let Some(other) = other.map(|o| &halves[o]) {
             report.cnps += other.answers.cnps;
             report.cnp_spacing_min_ns = other.answers.cnp_spacing_ns;
@@ -328,5 +335,6 @@ fn take_lists(halves: &mut [Half], way: Way, report: &mut DirectionReport) {
     if let Some(r) = requests {
         report.episodes = std::mem::take(&mut r.repeats.episodes);
         report.message_runs = r.messages.take_runs();
+        report.bursts = r.bursts.take();
     }
 }

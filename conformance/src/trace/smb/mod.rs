@@ -91,7 +91,7 @@ pub enum Carrier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channel {
     pub carrier: Carrier,
-    /// Port 0 over RDMA.
+    /// Port 0 over RoCE.
     pub client: SocketAddr,
     pub server: SocketAddr,
     pub first_frame: u64,
@@ -253,7 +253,7 @@ impl SmbFollower {
 
     fn recognise(&mut self, key: RdmaKey, place: Place, packet: &SendPacket<'_>) -> Option<usize> {
         let direct = Direct::recognise(key, place, packet, self.transports.len())?;
-        let [a, b] = packet.ends.map(|ip| SocketAddr::new(ip, 0));
+        let [a, b] = packet.ends;
         let ends = if packet.direction == 0 {
             [a, b]
         } else {
