@@ -322,7 +322,7 @@ fn mtu(c: &Connection, d: &DirectionReport) -> u32 {
     if c.mtu > 0 {
         return c.mtu;
     }
-    let largest = d.message_runs.iter().map(|run| run.bytes).max();
+    let largest = d.bursts.iter().map(|burst| burst.message).max();
     let mean = d.new_bytes.checked_div(d.data_packets).unwrap_or(0);
     let needed = largest.unwrap_or(mean);
     let sizes = [256, 512, 1024, 2048];

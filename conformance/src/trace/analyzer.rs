@@ -20,6 +20,8 @@ use xoff_sim::units::BitRate;
 use xoff_sim::wire::dissect::{self, Body, Dissected, Link};
 use xoff_sim::wire::{WireError, ethernet, roce};
 
+/// Checks that times decide.
+const BY_TIME: [&str; 6] = ["RC-07", "RC-08", "RC-14", "RC-40", "CC-02", "P-20"];
 /// Malformed frames that the report shows.
 const EXAMPLES: usize = 5;
 
@@ -328,6 +330,12 @@ impl Analyzer {
         findings.extend(self.icrc.finding());
         findings.extend(self.malformed.findings(&report.capture));
         findings.extend(times(&report.capture));
+        if report.capture.timeless() {
+            let by_time = findings.iter_mut().filter(|f| BY_TIME.contains(&f.id));
+            for finding in by_time.filter(|f| f.inconclusive.is_none()) {
+                finding.inconclusive = Some("the capture has no times".to_owned());
+            }
+        }
         report.findings = merge(findings);
         report
     }

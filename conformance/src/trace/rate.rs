@@ -190,10 +190,10 @@ mod tests {
 
     #[test]
     fn bursts_far_apart_show_the_rate_of_each() {
-        // Eight frames at 25 Gb/s a second.
+        // Ten frames at 25 Gb/s a second.
         let mut observer = Observer::default();
         for burst in 0..5u64 {
-            for frame in 0..8 {
+            for frame in 0..10 {
                 let at = burst * 1_000_000_000 + frame * 1_344;
                 observer.frame(0, Mac([4; 6]), at, 4_176);
             }

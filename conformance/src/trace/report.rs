@@ -447,4 +447,28 @@ pub struct LinkEnd {
     pub first_frame: u64,
     pub last_ns: u64,
     pub advertised: dcbx::Advertised,
+    pub port_settings: PortSettings,
+}
+
+/// What a station says of its port besides DCBX (802.1Q annex D, 802.3 clause 79).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortSettings {
+    /// 0: the port has none.
+    pub port_vlan: Option<u16>,
+    pub vlan_names: Vec<(u16, String)>,
+    /// Port and protocol VLANs that are enabled.
+    pub protocol_vlans: Vec<u16>,
+    pub management_vlan: Option<u16>,
+    /// Bytes with header and FCS.
+    pub max_frame: Option<u16>,
+    pub aggregation: Option<Aggregation>,
+}
+
+/// Link aggregation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aggregation {
+    pub capable: bool,
+    pub aggregated: bool,
+    /// Number of the aggregated port.
+    pub port: u32,
 }

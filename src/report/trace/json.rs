@@ -370,6 +370,18 @@ fn end(e: &LinkEnd) -> Value {
             "ready": priorities(q.ready),
         })),
         "cee": a.cee.as_ref().map(cee),
+        "port_vlan": e.port_settings.port_vlan,
+        "vlan_names": list(&e.port_settings.vlan_names, |(vid, name)| {
+            json!({ "vlan": vid, "name": name })
+        }),
+        "protocol_vlans": e.port_settings.protocol_vlans,
+        "management_vlan": e.port_settings.management_vlan,
+        "max_frame_bytes": e.port_settings.max_frame,
+        "link_aggregation": e.port_settings.aggregation.map(|a| json!({
+            "capable": a.capable,
+            "aggregated": a.aggregated,
+            "port": a.port,
+        })),
     })
 }
 

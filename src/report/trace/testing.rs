@@ -148,6 +148,17 @@ fn link() -> Link {
         first_frame: 1,
         last_ns: 9,
         advertised: advertised.clone(),
+        port_settings: PortSettings {
+            port_vlan: Some(10),
+            vlan_names: vec![(10, "storage\u{7}".to_owned())],
+            max_frame: Some(9_216),
+            aggregation: Some(Aggregation {
+                capable: true,
+                aggregated: true,
+                port: 3,
+            }),
+            ..PortSettings::default()
+        },
     };
     let operational = Operational {
         dialect: Dialect::Ieee,

@@ -77,6 +77,8 @@ pub(super) struct Half {
     pub(super) v1: bool,
     pub(super) vlan: Option<u16>,
     pub(super) sport: Option<u16>,
+    /// So far only notifications were seen.
+    pub(super) port_of_cnp: bool,
     pub(super) migreq: bool,
     pub(super) first_ns: u64,
     pub(super) last_ns: u64,

@@ -226,9 +226,8 @@ impl Messages {
             if first.end > end {
                 return;
             }
-            let span = at_ns.saturating_sub(first.start_ns);
             if first.count == 1 {
-                self.completion.add(span);
+                self.completion.between(first.start_ns, at_ns);
             }
             let extra = (end - first.end).checked_div(first.packets).unwrap_or(0);
             let done = (extra + 1).min(first.count);

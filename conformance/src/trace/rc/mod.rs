@@ -429,7 +429,7 @@ impl Follower {
 impl Spacing {
     fn note(&mut self, at_ns: u64) {
         if self.count > 0 {
-            self.span.add(at_ns.saturating_sub(self.last_ns));
+            self.span.between(self.last_ns, at_ns);
         }
         self.last_ns = at_ns;
         self.count += 1;
@@ -440,8 +440,7 @@ impl Answers {
     fn cnp(&mut self, at_ns: u64) {
         self.cnps += 1;
         self.first_ns.get_or_insert(at_ns);
-        if let Some(last) = self.cnp_last_ns {
-            let span = at_ns.saturating_sub(last);
+        if let Some(span) = self.cnp_last_ns.and_then(|last| at_ns.checked_sub(last)) {
             self.cnp_spacing_ns = Some(self.cnp_spacing_ns.map_or(span, |s| s.min(span)));
         }
         self.cnp_last_ns = Some(at_ns);
@@ -469,6 +468,7 @@ fn new_half(
         v1: p.sport.is_none(),
         vlan: eth.inner.or(eth.outer).map(|t| t.vid),
         sport: p.sport,
+        port_of_cnp: op::of(p.bth.opcode).role == Role::Cnp,
         migreq: p.bth.migreq,
         first_ns: f.at_ns,
         last_ns: f.at_ns,

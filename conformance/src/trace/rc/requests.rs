@@ -593,7 +593,7 @@ impl Requests {
             && nak.wait_ns.is_none()
             && self.last_nak != Some(nak.psn)
         {
-            self.nak_delay.add(nak.at_ns.saturating_sub(gap));
+            self.nak_delay.between(gap, nak.at_ns);
         }
         let same_kind = |n: Nak| n.wait_ns.is_some() == nak.wait_ns.is_some();
         if self.last_nak == Some(nak.psn) && self.repeats.pending().is_some_and(same_kind) {
