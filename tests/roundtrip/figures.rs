@@ -214,7 +214,7 @@ impl Wrong {
         let each = |of: fn(&PausePort) -> [u64; 8]| found.map_or([0; 8], of);
         let (pause, resume) = (each(|p| p.pause), each(|p| p.resume));
         let (paused_ns, transitions) = (each(|p| p.paused_ns), each(|p| p.transitions));
-        let global = found.map_or(0, |p| p.global);
+        let global = found.map_or(0, PausePort::global);
         let at = format!("{case}: {}", frames.port_name(port));
         let received = result.rx_global_pause + result.rx_global_resume;
         self.equal(&at, "rx_global_pause", global, received);

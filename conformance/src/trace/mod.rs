@@ -7,7 +7,9 @@
 
 pub mod analyzer;
 pub mod buckets;
+mod icrc;
 pub mod iwarp;
+mod malformed;
 pub mod links;
 pub mod pause;
 pub mod rate;

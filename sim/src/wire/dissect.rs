@@ -213,7 +213,8 @@ fn internet(ethertype: u16, network: Network, packet: &[u8], header_len: usize) 
                 Err(error) => Body::Malformed(error),
             },
             Ok((src, dst)) => Body::Other(Other {
-                port: Some(src.min(dst)),
+                // What goes to this port is RoCE: this only comes from it.
+                port: Some(if src == roce::UDP_PORT { src } else { src.min(dst) }),
                 ..other
             }),
             Err(error) => Body::Malformed(error.shifted(header_len)),
@@ -313,6 +314,7 @@ fn port_name(port: u16) -> Option<&'static str> {
         3702 => "WS-Discovery",
         3784 | 4784 => "BFD",
         4789 => "VXLAN",
+        roce::UDP_PORT => "UDP from port 4791 (the other direction of what goes there, no RoCE)",
         5353 => "mDNS",
         5355 => "LLMNR",
         6081 => "Geneve",

@@ -72,8 +72,8 @@ impl Follower {
             }
         }
         for (a, b) in [(i, j), (j, i)] {
-            if let Some(unseen) = self.halves[a as usize].unseen.take() {
-                self.halves[b as usize].requests.take_in(&unseen);
+            if let Some(mut unseen) = self.halves[a as usize].unseen.take() {
+                self.halves[b as usize].requests.take_in(&mut unseen);
             }
         }
     }
@@ -167,7 +167,9 @@ fn complement(a: &Half, b: &Half) -> bool {
 
 impl Requests {
     /// Adds what was seen of these requests before it was known whose they are.
-    pub(super) fn take_in(&mut self, unseen: &Requests) {
+    pub(super) fn take_in(&mut self, unseen: &mut Requests) {
+        let bursts = std::mem::take(&mut unseen.bursts);
+        self.bursts.take_in(bursts, &unseen.counts());
         self.data_packets += unseen.data_packets;
         self.retransmitted_packets += unseen.retransmitted_packets;
         self.retransmitted_bytes += unseen.retransmitted_bytes;

@@ -327,7 +327,7 @@ fn a_session_over_smb_direct() {
             net.frame += 1;
             let place = net.place();
             let packet = SendPacket {
-                ends: [at(2, 0).ip(), at(1, 0).ip()],
+                ends: [at(2, 0), at(1, 0)],
                 direction,
                 octets: chunk,
                 wire_len: chunk.len() as u32,

@@ -25,6 +25,7 @@ fn follow(snaplen: usize, keep: impl Fn(u64) -> bool) -> Results {
         let frame = Frame {
             number,
             at_ns: packet.timestamp().as_nanos() as u64,
+            timed: true,
             interface: 0,
             direction: crate::capture::Direction::Unknown,
             original_len: packet.orig_len(),
@@ -141,6 +142,7 @@ fn on_host(host: u32, follower: &mut TcpFollower, src: u16, seq: u32, flags: u8,
     let frame = Frame {
         number: 1,
         at_ns: 0,
+        timed: true,
         interface: 0,
         direction: crate::capture::Direction::Unknown,
         original_len: 0,
