@@ -483,6 +483,27 @@ impl CcSpec {
         }
     }
 
+    /// The window of a flow that may send at `line`. None: packets in flight have no bound.
+    pub fn window_at(&self, line: BitRate) -> Option<Window> {
+        match self {
+            CcSpec::Hpcc(spec) => spec.window.at(line, spec.base_rtt),
+            CcSpec::HpccPint(spec) => spec.window.at(line, spec.base_rtt),
+            _ => self.window(),
+        }
+    }
+
+    /// What the rate does not fall below.
+    pub fn rate_min(&self) -> Option<BitRate> {
+        match self {
+            CcSpec::None => None,
+            CcSpec::Dcqcn(spec) => Some(spec.rate_min),
+            CcSpec::Timely(spec) => Some(spec.rate_min),
+            CcSpec::Dctcp(spec) => Some(spec.rate_min),
+            CcSpec::Hpcc(spec) => Some(spec.rate_min),
+            CcSpec::HpccPint(spec) => Some(spec.rate_min),
+        }
+    }
+
     /// False: without congestion control there is no window.
     pub fn set_window(&mut self, window: Window) -> bool {
         match self {

@@ -171,6 +171,7 @@ mod tests {
         ];
         let suite = Suite {
             name: "a<b".to_owned(),
+            properties: vec![("a\"b".to_owned(), "<1>".to_owned())],
             tests,
         };
         let mut out = Vec::new();
@@ -178,6 +179,9 @@ mod tests {
         let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="xoff" tests="4" skipped="1" failures="1" errors="1">
     <testsuite name="a&lt;b" tests="4" skipped="1" errors="1" failures="1">
+        <properties>
+            <property name="a&quot;b" value="&lt;1&gt;"/>
+        </properties>
         <testcase name="name" classname="class">
             <failure message="was &apos;a&apos;&#10;&#9;&lt; &quot;b&quot; &amp; c" type="fail"/>
             <system-out>�[31mred��0m ]]&gt;&#13;&#10;😀</system-out>

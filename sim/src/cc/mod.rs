@@ -176,13 +176,8 @@ impl Cc {
 
 /// The least that a window may come to, in bytes. None: it keeps its size, or there is none.
 pub(crate) fn least_window(spec: &CcSpec, line: BitRate) -> Option<u64> {
-    let (window, rate_min) = match spec {
-        CcSpec::None => return None,
-        CcSpec::Dcqcn(s) => (s.window, s.rate_min),
-        CcSpec::Timely(s) => (s.window, s.rate_min),
-        CcSpec::Hpcc(s) => (s.window, s.rate_min),
-    };
-    let window = window.filter(|w| w.variable);
+    let rate_min = spec.rate_min()?;
+    let window = spec.window_at(line).filter(|w| w.variable);
     scaled_window(window, rate_min.min(line).bps(), line.bps())
 }
 

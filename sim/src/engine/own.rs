@@ -151,8 +151,9 @@ impl Sim<'_> {
             return 0;
         }
         let line = load.hops.first().map_or(BitRate::default(), |hop| hop.0);
-        let by_cc = crate::cc::Cc::new(&spec.cc, line).window();
-        let by_cc = by_cc.map(|bytes| bytes.div_ceil(u64::from(layout.mtu).max(1)));
+        let line = spec.pace.map_or(line, |pace| pace.min(line));
+        let by_cc = spec.cc.window_at(line);
+        let by_cc = by_cc.map(|w| w.bytes.max(1).div_ceil(u64::from(layout.mtu).max(1)));
         let by_nic = self.nic_of_node(spec.src).rc.max_outstanding;
         let window = by_cc
             .unwrap_or(u64::MAX)

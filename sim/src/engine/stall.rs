@@ -115,7 +115,7 @@ impl Sim<'_> {
     fn may_move(&self, key: Key) -> bool {
         let entity = key.entity() as usize;
         match key.kind() {
-            Kind::Arrive | Kind::RxDrain | Kind::FlowStart | Kind::Release => true,
+            Kind::Arrive | Kind::RxDrain | Kind::FlowStart | Kind::Release | Kind::Notify => true,
             Kind::PauseApply => self.resumes(key.entity()),
             Kind::TxReady => {
                 self.ports[entity].eligible() != 0 || !self.nic_ports[entity].paced.is_empty()

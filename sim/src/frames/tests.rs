@@ -106,6 +106,7 @@ fn every_kind_of_packet_has_the_marking_of_its_direction() {
         model.nics[0].np = NpSpec::Cnp {
             interval: SimDuration::from_us(5),
             scope: CnpScope::Qp,
+            delay: SimDuration::ZERO,
             marking: own(6),
         };
         for queue in [2, 5] {

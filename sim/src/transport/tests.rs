@@ -20,6 +20,7 @@ fn shrinking(cc: &CcSpec, ack_every: u32) -> Model {
     model.nics[0].np = NpSpec::Cnp {
         interval: SimDuration::from_us(4),
         scope: CnpScope::Qp,
+        delay: SimDuration::ZERO,
         marking: Marking {
             priority: 6,
             dscp: 48,
@@ -50,6 +51,8 @@ fn a_window_that_shrinks_leaves_nobody_waiting() {
     });
     let gbps = BitRate::from_gbps;
     let dcqcn = CcSpec::Dcqcn(DcqcnSpec {
+        variant: Variant::Published,
+        first_cnp_rate: None,
         g_q16: 4_096,
         alpha_interval: SimDuration::from_us(5),
         decrease_interval: SimDuration::from_us(4),

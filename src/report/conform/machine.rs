@@ -90,6 +90,7 @@ pub(super) fn mutants(out: &mut dyn Write, outcomes: &[MutantOutcome]) -> io::Re
 pub(crate) fn junit(out: &mut dyn Write, sets: &[Conformed]) -> io::Result<()> {
     let suites = sets.iter().map(|set| Suite {
         name: set.title().to_string(),
+        properties: Vec::new(),
         tests: set.outcomes.iter().map(|o| test(set, o)).collect(),
     });
     suites::write(out, &suites.collect::<Vec<_>>())

@@ -7,8 +7,8 @@ use xoff_sim::results::PortResult;
 /// Whether a congestion control slows down for marks.
 fn reacts(cc: &CcSpec) -> bool {
     match cc {
-        CcSpec::Dcqcn(_) => true,
-        CcSpec::None | CcSpec::Timely(_) | CcSpec::Hpcc(_) => false,
+        CcSpec::Dcqcn(_) | CcSpec::Dctcp(_) => true,
+        CcSpec::None | CcSpec::Timely(_) | CcSpec::Hpcc(_) | CcSpec::HpccPint(_) => false,
     }
 }
 
@@ -39,10 +39,15 @@ impl Run<'_> {
         }
         let told = self.courses.iter().filter(|c| reacts(&c.spec.cc));
         let told: u64 = told.map(|c| c.result.counters.rp_cnp_handled).sum();
+        let dctcp = |c: &CcSpec| matches!(c, CcSpec::Dctcp(_));
+        let mut flows = self.courses.iter().map(|c| &c.spec.cc);
+        let cnps = flows.any(|cc| reacts(cc) && !dctcp(cc));
         let mut nics = self.model.nics.iter();
-        let what = match nics.any(|nic| nic.np == NpSpec::EchoOnAck) {
-            true => "echoed mark",
-            false => "CNP",
+        let echoes = nics.any(|nic| nic.np == NpSpec::EchoOnAck);
+        let what = match (cnps, echoes || self.courses.iter().any(|c| dctcp(&c.spec.cc))) {
+            (true, false) => "CNP",
+            (true, true) if !echoes => "CNP or echoed mark",
+            _ => "echoed mark",
         };
         match told {
             0 => format!("no {what} has told a sender to slow down"),

@@ -17,6 +17,7 @@ pub(crate) fn write(
         test.message.clone_from(message);
         suites.push(Suite {
             name: name.clone(),
+            properties: Vec::new(),
             tests: vec![test],
         });
     }
@@ -33,6 +34,7 @@ fn suite(traced: &Traced) -> Suite {
     let findings = findings.into_iter().map(|f| test(&traced.name, f));
     Suite {
         name: traced.name.clone(),
+        properties: Vec::new(),
         tests: std::iter::once(readable).chain(findings).collect(),
     }
 }

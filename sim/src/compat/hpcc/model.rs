@@ -310,6 +310,7 @@ impl Inputs<'_> {
                 Some(interval) => NpSpec::Cnp {
                     interval,
                     scope: CnpScope::Qp,
+                    delay: SimDuration::ZERO,
                     // Before all data, and never paused.
                     marking: default_marking(0),
                 },
