@@ -1,10 +1,9 @@
 //! Real interfaces at the wire, and the wire as a switch.
 
-use super::{Lab, XOFF, text};
+use super::{Lab, PINGPONG, XOFF, text};
 use crate::cli::{Scratch, xoff_in};
-use crate::support::skip;
+use crate::support::{has_program, skip};
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output};
 
 /// A host in a network namespace of its own asks another through the wire: one port is a TAP
@@ -138,11 +137,15 @@ fn kernels_meet_a_switch() {
     let Some(lab) = Lab::new("switch") else {
         return;
     };
-    if !Path::new("/usr/bin/ibv_rc_pingpong").exists() {
+    if !has_program("switch", PINGPONG) {
         return;
     }
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/topologies/lab/switch.toml");
-    fs::copy(example, lab.dir.join("lab.toml")).unwrap();
+    // The longest pause there is, 336 ms: however slow this machine is, a message comes into it.
+    let scenario = fs::read_to_string(example).unwrap();
+    let long = scenario.replace("quanta = 1000\n", "quanta = 65535\n");
+    assert_ne!(long, scenario);
+    fs::write(lab.dir.join("lab.toml"), long).unwrap();
     let pingpong = "ibv_rc_pingpong -e -d $XOFF_DEVICE -g 1 -n 20 -s 65536";
     let server = format!("h0={pingpong}");
     let client = format!("h1=sleep 1; {pingpong} $XOFF_PEER");
@@ -155,14 +158,13 @@ fn kernels_meet_a_switch() {
     let to_h0 = &report["wire"]["switch"][0];
     assert_eq!(to_h0["name"], "h0");
     let count = |name: &str| to_h0[name].as_u64().unwrap();
-    assert!(
-        count("sent") > 1300 && count("peak_queue") > 10_000,
-        "{to_h0}"
-    );
-    assert!(
-        count("pauses_received") > 0 && count("paused_us") > 0,
-        "{to_h0}"
-    );
+    // 20 messages of 64 packets, each of which is answered with an acknowledgement at least.
+    assert!(count("sent") >= 20 * 64 + 20, "{to_h0}");
+    // One more frame than the largest was there at once.
+    assert!(count("peak_queue") > 1_200, "{to_h0}");
+    // Every fifth acknowledgement of 20 or more.
+    assert!(count("pauses_received") >= 4, "{to_h0}");
+    assert!(count("paused_us") > 0, "{to_h0}");
     // 2 x 20 messages of 64 KiB at 200 Mb/s.
     let ran = report["guests"][0]["ran_ms"].as_u64();
     assert!(ran > Some(2 * 20 * 65_536 * 8 / 200_000), "{ran:?}");
