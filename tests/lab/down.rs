@@ -212,7 +212,7 @@ fn a_sweep_goes_on_after_a_guest_that_hangs() {
         "--device",
         "rxe",
         "--timeout",
-        "5s",
+        "20s",
         "--format",
         "json",
         "--on",

@@ -185,7 +185,7 @@ fn statuses_of_commands_are_the_labs() {
 #[test]
 fn a_guest_that_hangs_or_dies_is_named() {
     let Some(lab) = Lab::new("hang") else { return };
-    let hung = lab.run(&["--timeout", "3s", "--on", "h1=sleep 60"]);
+    let hung = lab.run(&["--timeout", "20s", "--on", "h1=sleep 60"]);
     assert_eq!(hung.status.code(), Some(2));
     assert!(
         text(&hung.stderr).contains("guest h1: did not end"),

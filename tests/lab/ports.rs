@@ -13,7 +13,7 @@ set -e
 ip link set lo up
 ip link add p1 type veth peer name p2
 ip link set p1 up
-unshare -n sleep 20 &
+unshare -n sleep 300 &
 other=$!
 network() { readlink /proc/$1/ns/net; }
 until [ "$(network $other)" != "$(network $$)" ]; do sleep 0.01; done
@@ -21,13 +21,14 @@ ip link set p2 netns $other
 in_other() { nsenter -t $other -n "$@"; }
 in_other ip addr add 10.0.0.2/24 dev p2
 in_other ip link set p2 up
-"$1" lab wire wire.toml --port h0=tap:x0 --port h1=packet:p1 --for 6s \
+"$1" lab wire wire.toml --port h0=tap:x0 --port h1=packet:p1 --for 300s \
     --pcap a.pcapng --format json > report.json 2> up &
 wire=$!
-for i in $(seq 100); do grep -q 'is up' up && break; sleep 0.1; done
+for i in $(seq 600); do grep -q 'is up' up && break; sleep 0.1; done
 ip addr add 10.0.0.1/24 dev x0
 # Nobody listens there, but the refusal comes from the other side.
-timeout 5 bash -c 'echo > /dev/tcp/10.0.0.2/9' 2>&1 | grep -q refused && echo reached
+timeout 60 bash -c 'echo > /dev/tcp/10.0.0.2/9' 2>&1 | grep -q refused && echo reached
+kill $wire
 wait $wire
 ip link show x0 > /dev/null 2>&1 || echo gone
 kill $other
@@ -60,9 +61,9 @@ const REMOVED: &str = r#"
 ip link add p1 type veth peer name p2
 ip link set p1 up
 ip link set p2 up
-"$1" lab wire lab.toml --port h0=tap:x0 --port h1=packet:p1 --for 30s 2> up &
+"$1" lab wire lab.toml --port h0=tap:x0 --port h1=packet:p1 --for 300s 2> up &
 wire=$!
-for i in $(seq 100); do grep -q 'is up' up && break; sleep 0.1; done
+for i in $(seq 600); do grep -q 'is up' up && break; sleep 0.1; done
 ip -d link show p1 | grep -o 'promiscuity 1'
 ip link set p1 down
 ip link set p1 up
