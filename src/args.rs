@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use xoff_sim::time::SimDuration;
-use xoff_sim::units::{BitRate, Length};
+use xoff_sim::units::{BitRate, Bytes, Length};
 
 /// A lab for lossless Ethernet: simulate, check and explain RDMA over Ethernet.
 ///
@@ -26,6 +26,7 @@ pub(crate) enum Verb {
     /// Print the page of a check that findings name, such as RC-07, or of a known deviation
     Explain(ExplainArgs),
     /// Calculate the PFC headroom of a port and show every term
+    #[command(after_long_help = crate::headroom::MANUAL)]
     Headroom(HeadroomArgs),
     /// Make the checks of the catalogue on a stack: the simulator, a capture, real kernels, real NICs
     Conform(ConformArgs),
@@ -49,7 +50,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "CONFIG", conflicts_with_all = ["scenarios", "cases"])]
     pub(crate) hpcc: Option<PathBuf>,
 
-    /// Override a parameter of the scenario, such as switch.default.pfc.mode=off
+    /// Override a parameter of the scenario, such as switch.default.pfc.mode=off. A table is merged
+    /// with the one that is there; a list replaces it
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
     pub(crate) sets: Vec<(String, String)>,
 
@@ -279,29 +281,57 @@ pub(crate) struct HeadroomArgs {
     #[arg(long, value_name = "LENGTH")]
     pub(crate) cable: Length,
 
-    /// xoff: RoCE path MTU, payload bytes per packet. mlx5, sonic: the MTU of their formulas, as is
-    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_000))]
-    pub(crate) mtu: u32,
-
-    /// Largest frame of any class of the port with its FCS [default: that of the lossless class]
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) port_mtu: Option<u32>,
-
-    /// One-way latency of PHY, FEC and MAC of both ends
-    #[arg(long, value_name = "TIME", default_value = "0ns")]
-    pub(crate) phy_delay: SimDuration,
-
-    /// Time that the sender takes to obey a pause [default: by rate, as IEEE 802.3 allows]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) response: Option<SimDuration>,
-
-    /// Allocation unit of the switch buffer
-    #[arg(long, value_name = "BYTES", default_value_t = 1)]
-    pub(crate) cell: u32,
-
     /// Whose rule: the simulator's exact worst case, the Linux mlx5 driver's, or SONiC's
     #[arg(long, value_enum, default_value_t = HeadroomProfile::Xoff)]
     pub(crate) profile: HeadroomProfile,
+
+    /// xoff: RoCE path MTU, payload bytes per packet [default: 4096]. mlx5: MTU of the interface
+    /// [default: 4096]. sonic: MTU of lossless packets [default: 1024]
+    #[arg(long, value_name = "BYTES",
+          value_parser = clap::value_parser!(u32).range(1..=65_000))]
+    pub(crate) mtu: Option<u32>,
+
+    /// xoff: largest frame of any class of the port with its FCS [default: that of the lossless
+    /// class]. sonic: MTU of the port [default: 9100]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) port_mtu: Option<u32>,
+
+    /// xoff: smallest frame of the lossless class with its FCS; it counts in cells [default: 64]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) min_frame: Option<u32>,
+
+    /// xoff: one-way latency of PHY, FEC and MAC of both ends [default: 0ns]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) phy_delay: Option<SimDuration>,
+
+    /// xoff, sonic: time that the sender takes to obey a pause [default: by rate, as IEEE 802.3
+    /// allows]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) response: Option<SimDuration>,
+
+    /// xoff, sonic: allocation unit of the switch buffer [default: xoff 1, sonic 144]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) cell: Option<u32>,
+
+    /// sonic: percentage of packets that are small and so fill cells badly [default: 100]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) small_packets: Option<u32>,
+
+    /// sonic: what MAC and PHY hold when the pause is made, such as 819B [default: 819B]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) mac_phy_delay: Option<Bytes>,
+
+    /// sonic: latency of a gearbox [default: 0ns]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) gearbox_delay: Option<SimDuration>,
+
+    /// sonic: what arrives between XON and the first packet; the XON threshold [default: 18KiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) pipeline_latency: Option<Bytes>,
+
+    /// sonic: lanes of the port; 8 have almost twice the pipeline latency [default: 4]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) lanes: Option<u32>,
 
     #[arg(long, value_enum, default_value_t = TableFormat::Human)]
     pub(crate) format: TableFormat,

@@ -231,7 +231,15 @@ fn faults(model: &mut Model, d: &mut Draw, hosts: u32) {
         let end = start + SimDuration::from_ns(1 + d.below(200_000));
         let node = d.below(u64::from(hosts)) as u32;
         let link = d.below(model.links.len() as u64) as u32;
-        let (from, to) = match d.below(4) {
+        let pauses = |count, quanta| FaultKind::PeriodicPause {
+            node,
+            mask: 1 << 3,
+            quanta,
+            period: SimDuration::from_us(5),
+            count: Some(count),
+        };
+        let (from, to) = match d.below(5) {
+            4 => (pauses(20, 700), pauses(3, 3_000)),
             0 => (FaultKind::LinkDown(link), FaultKind::LinkUp(link)),
             1 => (
                 FaultKind::SlowReceiver {

@@ -1,9 +1,9 @@
 //! Port counters under the names that `ethtool -S` gives them on an mlx5 NIC.
 //!
 //! `rx_prioN_pause` and `tx_prioN_pause` count frames with time > 0 and resumes alike, since both
-//! are pause frames on the wire, and so do `rx_global_pause` and `tx_global_pause` of 802.3x frames,
-//! which no priority counts. Durations are whole microseconds. `tx_prioN_pause_duration` is
-//! how long the link partner was stopped. Names without a counterpart there (`tx_prioN_marked`,
+//! are pause frames on the wire; so do `rx_global_pause` and `tx_global_pause` of 802.3x frames,
+//! which no priority counts. Durations are whole microseconds. `tx_prioN_pause_duration` is how
+//! long the link partner was stopped. Names without a counterpart there (`tx_prioN_marked`,
 //! `rx_prioN_pause_ignored`, `rx_pause_ignored`, `drops_*`) are xoff's own.
 
 use crate::model::PRIORITIES;

@@ -6,6 +6,7 @@ use super::quantity::{Given, OrOff, Quanta, Sp};
 use super::raw::*;
 use crate::model::{Fault, FaultKind, NicProfile, NodeId, Role};
 use crate::time::{SimDuration, SimTime};
+use std::ops::Range;
 
 /// The faults by time.
 pub(super) fn build(
@@ -49,73 +50,36 @@ pub(super) fn build(
 /// Reports keys that the fault's kind does not read, and keys that it lacks.
 fn check_keys(fault: &Sp<RawFault>, mistakes: &mut Mistakes) {
     use RawFaultKind::*;
+    fn place<T>(key: &Option<Sp<T>>) -> Option<Range<usize>> {
+        key.as_ref().map(|v| v.span.clone())
+    }
     let kind = fault.kind.value;
-    let span_of = |s: Option<&std::ops::Range<usize>>| s.cloned();
+    let periodic = kind == PeriodicPause;
+    let storms = matches!(kind, PauseStorm | PeriodicPause);
+    let of_node = storms || matches!(kind, SlowReceiver | PauseStormEnd);
+    let of_link = matches!(kind, LinkDown | LinkUp | Loss);
+    // Name, place, whether the kind reads it, and whether it can do without.
     let keys = [
-        (
-            "link",
-            span_of(fault.link.as_ref().map(|v| &v.span)),
-            matches!(kind, LinkDown | LinkUp | Loss),
-        ),
-        (
-            "node",
-            span_of(fault.node.as_ref().map(|v| &v.span)),
-            matches!(
-                kind,
-                SlowReceiver | PauseStorm | PauseStormEnd | PeriodicPause
-            ),
-        ),
-        (
-            "drain",
-            span_of(fault.drain.as_ref().map(|v| &v.span)),
-            kind == SlowReceiver,
-        ),
-        (
-            "loss",
-            span_of(fault.loss.as_ref().map(|v| &v.span)),
-            kind == Loss,
-        ),
-        (
-            "period",
-            span_of(fault.period.as_ref().map(|v| &v.span)),
-            kind == PeriodicPause,
-        ),
-        (
-            "quanta",
-            span_of(fault.quanta.as_ref().map(|v| &v.span)),
-            kind == PeriodicPause,
-        ),
+        ("link", place(&fault.link), of_link, false),
+        ("node", place(&fault.node), of_node, false),
+        ("drain", place(&fault.drain), kind == SlowReceiver, false),
+        ("loss", place(&fault.loss), kind == Loss, false),
+        ("period", place(&fault.period), periodic, false),
+        ("quanta", place(&fault.quanta), periodic, false),
+        ("priorities", place(&fault.priorities), storms, true),
+        ("count", place(&fault.count), periodic, true),
     ];
-    for (name, given, wanted) in keys {
-        match (given, wanted) {
-            (Some(span), false) => {
+    for (name, given, read, optional) in keys {
+        match given {
+            Some(span) if !read => {
                 let message = format!("`{name}` has no meaning for this kind of fault");
                 mistakes.push(&span, message, "", "");
             }
-            (None, true) => mistakes.at(
-                &fault.kind,
-                format!("this kind of fault needs `{name}`"),
-                "",
-            ),
+            None if read && !optional => {
+                let message = format!("this kind of fault needs `{name}`");
+                mistakes.at(&fault.kind, message, "");
+            }
             _ => {}
-        }
-    }
-    let optional = [
-        (
-            "priorities",
-            span_of(fault.priorities.as_ref().map(|v| &v.span)),
-            matches!(kind, PauseStorm | PeriodicPause),
-        ),
-        (
-            "count",
-            span_of(fault.count.as_ref().map(|v| &v.span)),
-            kind == PeriodicPause,
-        ),
-    ];
-    for (name, given, _) in optional.into_iter().filter(|(.., known)| !known) {
-        if let Some(span) = given {
-            let message = format!("`{name}` has no meaning for this kind of fault");
-            mistakes.push(&span, message, "", "");
         }
     }
 }

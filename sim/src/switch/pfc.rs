@@ -142,6 +142,8 @@ impl Sim<'_> {
             }
         } else {
             let (mask, quanta) = std::mem::take(&mut tx.once);
+            // What has been stopped for longer in the meantime must not be cut short.
+            let mask = mask & !tx.xoff;
             let (enabled, stop) = (mask, mask);
             Content {
                 enabled,
