@@ -180,58 +180,18 @@ impl<'a> Matrix<'a> {
         if c.demand.src == c.demand.dst {
             return Err(first.error("source and destination are the same node"));
         }
-        let (mut started, mut id) = (false, None);
+        let mut given = Given::default();
         let mut words = rest.iter();
         while let Some(word) = words.next() {
-            let mut value = || {
-                let missing = || word.error(format!("`{}` lacks its value", word.text));
-                words.next().copied().ok_or_else(missing)
-            };
-            match word.text {
-                "start" => {
-                    let value = value()?;
-                    c.demand.start = start(value)?;
-                    started = true;
-                }
-                "size" => {
-                    let value = value()?;
-                    c.demand.bytes = value.number("a size in bytes")?;
-                    if c.demand.bytes == 0 || c.demand.bytes > u64::MAX / 2 {
-                        return Err(value.error("a connection without end is not supported"));
-                    }
-                }
-                "id" => {
-                    let value = value()?;
-                    id = Some(value.number("a connection's number")?).filter(|id| *id > 0);
-                    if id.is_none() {
-                        return Err(value.error("the number of a connection is above zero"));
-                    }
-                }
-                "trigger" => {
-                    let value = value()?;
-                    c.trigger = Some((value.number("a trigger's number")?, value));
-                }
-                "recv_done_trigger" => c.done = Some(value()?.number("a trigger's number")?),
-                "send_done_trigger" => {
-                    return Err(word.error(
-                        "`send_done_trigger` is not supported: flows wait for what has arrived \
-                         (recv_done_trigger)",
-                    ));
-                }
-                "prio" | "addon" => {
-                    let message = format!("`{}` is not supported", word.text);
-                    return Err(word.error(message));
-                }
-                other => return Err(word.error(format!("unknown word `{other}`"))),
-            }
+            given.attribute(&mut c, word, &mut words)?;
         }
         if c.demand.bytes == 0 {
             return Err(first.error("a connection without `size` has no end: not supported"));
         }
-        if started == c.trigger.is_some() {
+        if given.start == c.trigger.is_some() {
             return Err(first.error("a connection has either a `start` or a `trigger`"));
         }
-        if let Some(id) = id
+        if let Some(id) = given.id
             && self.ids.insert(id, self.connections.len()).is_some()
         {
             return Err(first.error(format!("two connections have id {id}")));
@@ -299,6 +259,66 @@ impl<'a> Matrix<'a> {
             demands.push(demand);
         }
         Ok(demands)
+    }
+}
+
+/// What a connection states once.
+#[derive(Default)]
+struct Given {
+    start: bool,
+    id: Option<u64>,
+}
+
+impl Given {
+    /// Reads a word of a connection, and its value.
+    fn attribute<'a>(
+        &mut self,
+        c: &mut Connection<'a>,
+        word: &Word<'a>,
+        words: &mut std::slice::Iter<'_, Word<'a>>,
+    ) -> Result<(), CsvError> {
+        let mut value = || {
+            let missing = || word.error(format!("`{}` lacks its value", word.text));
+            words.next().copied().ok_or_else(missing)
+        };
+        match word.text {
+            "start" => {
+                let value = value()?;
+                c.demand.start = start(value)?;
+                self.start = true;
+            }
+            "size" => {
+                let value = value()?;
+                c.demand.bytes = value.number("a size in bytes")?;
+                if c.demand.bytes == 0 || c.demand.bytes > u64::MAX / 2 {
+                    return Err(value.error("a connection without end is not supported"));
+                }
+            }
+            "id" => {
+                let value = value()?;
+                self.id = Some(value.number("a connection's number")?).filter(|id| *id > 0);
+                if self.id.is_none() {
+                    return Err(value.error("the number of a connection is above zero"));
+                }
+            }
+            "trigger" => {
+                let value = value()?;
+                c.trigger = Some((value.number("a trigger's number")?, value));
+            }
+            "recv_done_trigger" => c.done = Some(value()?.number("a trigger's number")?),
+            "send_done_trigger" => {
+                return Err(word.error(
+                    "`send_done_trigger` is not supported: flows wait for what has arrived \
+                     (recv_done_trigger)",
+                ));
+            }
+            "prio" | "addon" => {
+                let message = format!("`{}` is not supported", word.text);
+                return Err(word.error(message));
+            }
+            other => return Err(word.error(format!("unknown word `{other}`"))),
+        }
+        Ok(())
     }
 }
 

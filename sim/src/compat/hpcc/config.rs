@@ -119,6 +119,20 @@ pub(super) struct QueueMonitor {
     pub(super) end: SimTime,
 }
 
+/// What only ns3-rdma has.
+#[derive(Clone, Debug)]
+pub(super) struct Older {
+    /// Real CNPs, at most one per this time, instead of a flag on ACKs.
+    pub(super) cnp_interval: SimDuration,
+    pub(super) byte_counter: Option<u64>,
+    /// Absolute times from and to which the applications of hosts are there.
+    pub(super) apps: (SimTime, SimTime),
+    /// Flows are spread over paths.
+    pub(super) ecmp: bool,
+    pub(super) ecmp_span: std::ops::Range<usize>,
+    pub(super) tcp_flow_file: Option<String>,
+}
+
 /// The values of a configuration, with the reference's defaults for absent keys.
 #[derive(Clone, Debug)]
 pub(super) struct Config {
@@ -143,15 +157,7 @@ pub(super) struct Config {
     pub(super) nak_interval: SimDuration,
     /// Packets per ACK.
     pub(super) ack_every: u32,
-    /// Real CNPs, at most one per this time, instead of a flag on ACKs.
-    pub(super) cnp_interval: Option<SimDuration>,
-    pub(super) byte_counter: Option<u64>,
-    /// Absolute times from and to which hosts of ns3-rdma are there.
-    pub(super) apps: Option<(SimTime, SimTime)>,
-    /// Flows are spread over paths.
-    pub(super) ecmp: bool,
-    pub(super) ecmp_span: std::ops::Range<usize>,
-    pub(super) tcp_flow_file: Option<String>,
+    pub(super) older: Option<Older>,
     pub(super) cc: CcMode,
     pub(super) alpha_interval: SimDuration,
     pub(super) decrease_interval: SimDuration,
@@ -265,16 +271,7 @@ impl<'a> Values<'a> {
             irn: self.flag("ENABLE_IRN", false),
             nak_interval: self.interval("ns3::RdmaHw::NACKGenerationInterval", Some("500")),
             ack_every,
-            cnp_interval: older.then(|| self.interval("CNP_INTERVAL", Some("50"))),
-            byte_counter: self.words.contains_key("BYTE_COUNTER").then(|| {
-                self.parsed("BYTE_COUNTER", None, "a number of bytes above zero", |t| {
-                    t.parse().ok().filter(|n| *n > 0)
-                })
-            }),
-            apps: older.then(|| self.apps()),
-            ecmp: !older || self.flag("FLOW_LEVEL_ECMP", false),
-            ecmp_span: self.span("FLOW_LEVEL_ECMP"),
-            tcp_flow_file: self.text("TCP_FLOW_FILE").map(str::to_owned),
+            older: older.then(|| self.older()),
             cc,
             alpha_interval: self.interval("ALPHA_RESUME_INTERVAL", Some("55")),
             decrease_interval: self.interval("RATE_DECREASE_INTERVAL", Some("4")),
@@ -413,10 +410,23 @@ impl<'a> Values<'a> {
             .map(str::to_owned)
     }
 
-    fn apps(&mut self) -> (SimTime, SimTime) {
+    fn older(&mut self) -> Older {
         let never = SimTime::from_ps(u64::MAX / 2);
         let start = self.seconds("APP_START_TIME", "1.0").unwrap_or(never);
-        (start, self.seconds("APP_STOP_TIME", "9.0").unwrap_or(never))
+        let end = self.seconds("APP_STOP_TIME", "9.0").unwrap_or(never);
+        let counts = self.words.contains_key("BYTE_COUNTER");
+        Older {
+            cnp_interval: self.interval("CNP_INTERVAL", Some("50")),
+            byte_counter: counts.then(|| {
+                self.parsed("BYTE_COUNTER", None, "a number of bytes above zero", |t| {
+                    t.parse().ok().filter(|n| *n > 0)
+                })
+            }),
+            apps: (start, end),
+            ecmp: self.flag("FLOW_LEVEL_ECMP", false),
+            ecmp_span: self.span("FLOW_LEVEL_ECMP"),
+            tcp_flow_file: self.text("TCP_FLOW_FILE").map(str::to_owned),
+        }
     }
 
     fn back_to_zero(&mut self) -> bool {

@@ -132,7 +132,8 @@ fn introduce(dialect: Dialect, clue: Option<Clue>, notes: &mut Vec<String>) {
 
 /// ns3-rdma can send TCP flows beside the others.
 fn no_tcp_flows(config: &Config, open: Open<'_>) -> Result<(), Vec<Diagnostic>> {
-    let Some(name) = &config.tcp_flow_file else {
+    let older = config.older.as_ref();
+    let Some(name) = older.and_then(|o| o.tcp_flow_file.as_ref()) else {
         return Ok(());
     };
     let (file, text) = open(name)?;

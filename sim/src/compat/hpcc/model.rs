@@ -304,15 +304,16 @@ impl Inputs<'_> {
                 max_outstanding: config.irn.then_some(irn_window),
                 max_rd_atomic: 1,
             },
-            np: match config.cnp_interval {
+            np: match &config.older {
                 _ if !echo => NpSpec::Off,
                 None => NpSpec::EchoOnAck,
-                Some(interval) => NpSpec::Cnp {
-                    interval,
+                Some(older) => NpSpec::Cnp {
+                    interval: older.cnp_interval,
                     scope: CnpScope::Qp,
                     delay: SimDuration::ZERO,
                     // Before all data, and never paused.
                     marking: default_marking(0),
+                    delay: SimDuration::ZERO,
                 },
             },
             storm_guard: None,
@@ -639,9 +640,10 @@ impl Inputs<'_> {
 
     /// What ns3-rdma has and xoff does not.
     fn check_older(&self, errors: &mut Vec<Diagnostic>) {
-        let Some((from, to)) = self.config.apps else {
+        let Some(older) = &self.config.older else {
             return;
         };
+        let (from, to) = older.apps;
         for row in self.flows {
             let ends = row.stop.map_or(to, |stop| stop.min(to));
             let message = if row.start < from {
@@ -656,10 +658,10 @@ impl Inputs<'_> {
             errors.push(self.flow_source.error(span, message, label, None));
         }
         let switches = self.topology.kinds.iter();
-        if !self.config.ecmp && switches.filter(|k| **k != NodeKind::Host).count() > 2 {
+        if !older.ecmp && switches.filter(|k| **k != NodeKind::Host).count() > 2 {
             let message = "FLOW_LEVEL_ECMP 0 is not supported: flows are spread by ECMP";
             let help = "set FLOW_LEVEL_ECMP 1 (it is 0 where it is not given)";
-            let span = self.config.ecmp_span.clone();
+            let span = older.ecmp_span.clone();
             let error = self.config_source;
             errors.push(error.error(span, message, "no ECMP", Some(help.to_owned())));
         }
@@ -709,12 +711,16 @@ impl Inputs<'_> {
 
 fn dcqcn(config: &Config, window: Option<Window>) -> DcqcnSpec {
     DcqcnSpec {
-        variant: Variant::Ns3,
+        // The ancestor cuts when a CNP comes.
+        variant: match &config.older {
+            Some(_) => Variant::Published,
+            None => Variant::Ns3,
+        },
         g_q16: config.g_q16,
         alpha_interval: config.alpha_interval,
         decrease_interval: config.decrease_interval,
         increase_timer: config.rp_timer,
-        byte_counter: config.byte_counter,
+        byte_counter: config.older.as_ref().and_then(|o| o.byte_counter),
         fast_recovery: config.fast_recovery,
         rate_ai: config.rate_ai,
         rate_hai: config.rate_hai,

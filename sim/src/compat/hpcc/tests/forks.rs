@@ -276,53 +276,67 @@ fn normal(model: &Model) -> String {
     format!("{m:#?}")
 }
 
+const SEVERAL: &str = "4\n0 2 3 100 1001 2.000000000\n0 1 4 7 5000000000 2.000000577\n\
+                   0 2 0 100 1000 2.5\n3 1 3 100 77 2.5\n";
+const PARALLEL: &str = "5 2 5\n3 4\n0 3 100Gbps 1us 0\n1 4 100Gbps 1us 0\n3 4 100Gbps 1us 0.001\n\
+                    2 4 400Gbps 0.5us 0\n4 3 400Gbps 1us 0\n";
+/// Lines of a configuration, topology and flows.
+const EXPORTED: [(&str, &str, &str); 14] = [
+    ("", TOPOLOGY, FLOWS),
+    (
+        "CC_MODE 3\nHAS_WIN 1\nVAR_WIN 1\nGLOBAL_T 0\nMI_THRESH 0\n",
+        TOPOLOGY,
+        SEVERAL,
+    ),
+    ("CC_MODE 7\nMIN_RATE 1000Mb/s\n", TOPOLOGY, SEVERAL),
+    (
+        "CC_MODE 8\nHAS_WIN 1\nGLOBAL_T 0\nMAX_RATE 40Gb/s\n",
+        TOPOLOGY,
+        SEVERAL,
+    ),
+    (
+        "CC_MODE 10\nPINT_LOG_BASE 1.01\nPINT_PROB 0.3\nHAS_WIN 1\n",
+        TOPOLOGY,
+        SEVERAL,
+    ),
+    (
+        "CC_MODE 3\nSAMPLE_FEEDBACK 1\nFIXED_WIN 18000\nHAS_WIN 1\n",
+        TOPOLOGY,
+        SEVERAL,
+    ),
+    ("RATE_BOUND 0\nHAS_WIN 1\nGLOBAL_T 0\n", TOPOLOGY, SEVERAL),
+    ("ENABLE_QCN 0\nPAUSE_TIME 0\n", TOPOLOGY, FLOWS),
+    (
+        "ENABLE_QCN 0\nENABLE_PFC 0\nENABLE_IRN 1\n",
+        TOPOLOGY,
+        SEVERAL,
+    ),
+    (
+        "L2_BACK_TO_ZERO 1\nACK_HIGH_PRIO 1\nLINK_DOWN 300 6 4\n",
+        TOPOLOGY,
+        SEVERAL,
+    ),
+    ("LINK_DOWN 300 4 3\n", PARALLEL, "1\n0 2 3 100 1000 2\n"),
+    (
+        "QLEN_MON_FILE qlen.txt\nQLEN_MON_START 2000000000\n",
+        TOPOLOGY,
+        "1\n0 1 3 100 5 0.5\n",
+    ),
+    (
+        "RANDOM_SEED 5\nSIMULATOR_STOP_TIME 4e13\n",
+        TOPOLOGY,
+        "1\n0 1 3 9 2\n",
+    ),
+    (
+        "PMAX_MAP 2 100000000000 0.123456789123 400000000000 1\n",
+        GPUS,
+        FLOWS_OF_GPUS,
+    ),
+];
+
 #[test]
 fn an_exported_scenario_is_the_same_model() {
-    let several = "4\n0 2 3 100 1001 2.000000000\n0 1 4 7 5000000000 2.000000577\n\
-                   0 2 0 100 1000 2.5\n3 1 3 100 77 2.5\n";
-    let parallel = "5 2 5\n3 4\n0 3 100Gbps 1us 0\n1 4 100Gbps 1us 0\n3 4 100Gbps 1us 0.001\n\
-                    2 4 400Gbps 0.5us 0\n4 3 400Gbps 1us 0\n";
-    let cases = [
-        ("", TOPOLOGY, FLOWS),
-        (
-            "CC_MODE 3\nHAS_WIN 1\nVAR_WIN 1\nGLOBAL_T 0\nMI_THRESH 0\n",
-            TOPOLOGY,
-            several,
-        ),
-        ("CC_MODE 7\nMIN_RATE 1000Mb/s\n", TOPOLOGY, several),
-        ("CC_MODE 8\nHAS_WIN 1\nGLOBAL_T 0\nMAX_RATE 40Gb/s\n", TOPOLOGY, several),
-        ("CC_MODE 10\nPINT_LOG_BASE 1.01\nPINT_PROB 0.3\nHAS_WIN 1\n", TOPOLOGY, several),
-        ("CC_MODE 3\nSAMPLE_FEEDBACK 1\nFIXED_WIN 18000\nHAS_WIN 1\n", TOPOLOGY, several),
-        ("RATE_BOUND 0\nHAS_WIN 1\nGLOBAL_T 0\n", TOPOLOGY, several),
-        ("ENABLE_QCN 0\nPAUSE_TIME 0\n", TOPOLOGY, FLOWS),
-        (
-            "ENABLE_QCN 0\nENABLE_PFC 0\nENABLE_IRN 1\n",
-            TOPOLOGY,
-            several,
-        ),
-        (
-            "L2_BACK_TO_ZERO 1\nACK_HIGH_PRIO 1\nLINK_DOWN 300 6 4\n",
-            TOPOLOGY,
-            several,
-        ),
-        ("LINK_DOWN 300 4 3\n", parallel, "1\n0 2 3 100 1000 2\n"),
-        (
-            "QLEN_MON_FILE qlen.txt\nQLEN_MON_START 2000000000\n",
-            TOPOLOGY,
-            "1\n0 1 3 100 5 0.5\n",
-        ),
-        (
-            "RANDOM_SEED 5\nSIMULATOR_STOP_TIME 4e13\n",
-            TOPOLOGY,
-            "1\n0 1 3 9 2\n",
-        ),
-        (
-            "PMAX_MAP 2 100000000000 0.123456789123 400000000000 1\n",
-            GPUS,
-            FLOWS_OF_GPUS,
-        ),
-    ];
-    for (lines, topology, flows) in cases {
+    for (lines, topology, flows) in EXPORTED {
         let (input, plan) = exported(&format!("{CONFIG}{lines}"), topology, flows);
         assert_eq!(
             normal(&input.model),
