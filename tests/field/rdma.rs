@@ -52,7 +52,7 @@ fn a_clean_capture_with_silence_replays_clean() {
     // Nine gaps of 7 us in each of ten bursts; nine of ten packets lie behind the first.
     assert_eq!(direction["active_ns"], 10 * 9 * 7_000);
     assert_eq!(direction["messages"], 100);
-    t.says("102.4kB 1.17Gbps");
+    t.says("100 102.4kB 1.17");
     let r = replay(&t);
     is_clean(&r["captured"]);
     is_clean(&r["simulated"]);
@@ -73,7 +73,7 @@ fn a_clean_capture_with_silence_replays_clean() {
 fn a_packet_now_and_then_is_no_slow_flow() {
     // A message every 70 ms: 117 kb/s in the mean, at which a packet takes as long as a timeout.
     let t = trace("sparse", &bursts(64, 1, 70 * MS));
-    t.says("RC 26 64 65.536kB –");
+    t.says("RC 26 64 65.536kB -");
     let direction = &t.json["connections"][0]["directions"][0];
     assert_eq!(direction["active_ns"], 0);
     assert!(t.csv("connections").lines().nth(1).unwrap().contains(",65536,65536,,"));
@@ -86,7 +86,7 @@ fn a_packet_now_and_then_is_no_slow_flow() {
 #[test]
 fn one_message_of_one_packet_has_no_rate() {
     let t = trace("single", &bursts(1, 1, 0));
-    t.says("1 1.024kB –");
+    t.says("1 1024B -");
     t.never_says("0bps");
     let r = replay(&t);
     is_clean(&r["simulated"]);
@@ -133,7 +133,8 @@ fn notifications_alone_tell_no_service() {
     let t = trace("cnps", &file);
     assert_eq!(t.json["connections"][0]["service"], Value::Null);
     t.never_says("XRC");
-    t.says("? 0x22");
+    t.says("10.0.0.1 ? ? 0 0 0B -");
+    t.never_says("a column is 0ps");
     assert!(t.csv("connections").lines().nth(1).unwrap().contains(",,#0,"));
 }
 

@@ -141,7 +141,7 @@ fn markers_by_a_rule_of_the_senders_own_are_followed() {
             let bytes: usize = (0..20).map(|n| 900 + 37 * n).sum();
             assert_eq!(d["operations"][0]["bytes"], bytes as u64, "{name}");
             assert_eq!(d["followed_to_frame"], serde_json::Value::Null, "{name}");
-            t.says("20 Write");
+            t.says("20 RDMA Write");
             let odd = rule != MarkerRule::default();
             assert_eq!(t.findings("W-24").len(), usize::from(odd), "{name}");
             let place = "the octets of CRCs are not counted between markers";

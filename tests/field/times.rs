@@ -25,7 +25,7 @@ fn without_times_nothing_is_known_of_time() {
     for words in ["1970", "0ps", "0bps", "timeline"] {
         t.never_says(words);
     }
-    t.says("all 2 1 – – –");
+    t.says("all 2 1 - - -");
     let capture = &t.json["capture"];
     assert_eq!((&capture["first_ns"], &capture["last_ns"]), (&Value::Null, &Value::Null));
     assert_eq!(capture["untimed_frames"], 15);

@@ -341,13 +341,15 @@ fn bursts(base: u64, link: u64, d: &DirectionReport, model: &Flow) -> Vec<Flow> 
     let flows = seen.map(|burst| {
         // A capture may begin in the middle of a message.
         let message = burst.message.clamp(1, burst.bytes);
+        let pace = pace(d, burst, link);
         Flow {
             operation: burst.operation,
             bytes: burst.bytes,
             message,
-            depth: depth(message),
+            // A pace says all: waiting for completions as well would slow it down.
+            depth: depth(message).filter(|_| pace.is_none()),
             start_ns: burst.start_ns.saturating_sub(base),
-            pace: pace(d, burst, link),
+            pace,
             ..model.clone()
         }
     });

@@ -155,7 +155,8 @@ impl Analyzer {
             summary.unread_frames += 1;
             return self.other(name);
         };
-        let dissected = dissect::dissect(link, f.data, f.original_len);
+        let mut dissected = Dissected::default();
+        dissect::dissect_into(link, f.data, f.original_len, &mut dissected);
         if f.timed {
             self.rates
                 .frame(f.interface, dissected.ethernet.src, f.at_ns, f.original_len);
@@ -212,8 +213,9 @@ impl Analyzer {
     /// A packet while there are ICRCs of which nobody knows what they say.
     #[cold]
     fn doubtful(&mut self, f: &Frame<'_>, eth: &ethernet::Repr, packet: &roce::Packet<'_>) {
-        let trusted = self.rc.knows(f.interface, packet.network.src);
-        if self.icrc.wait(f, packet, trusted) {
+        let asked = self.icrc.asks(f, packet);
+        let trusted = asked && self.rc.knows(f.interface, packet.network.src);
+        if self.icrc.wait(f, packet, trusted, !self.rc.is_empty()) {
             return self.release();
         }
         let overlook = self.icrc.overlooks(f, packet);
@@ -292,7 +294,7 @@ impl Analyzer {
 
     /// Everything that was found. `partial`: why reading stopped before the end.
     pub fn finish(mut self, stats: &[InterfaceStats], partial: Option<String>) -> TraceReport {
-        self.icrc.decide();
+        self.icrc.decide(!self.rc.is_empty());
         self.release();
         self.summary.partial = partial;
         self.summary.malformed_roce = self.malformed.roce;

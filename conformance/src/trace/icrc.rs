@@ -95,8 +95,21 @@ impl Judge {
         self.open == 0 && self.hopeless == 0 && !matches!(packet.icrc, Icrc::Invalid { .. })
     }
 
-    /// Notes a packet; `trusted`: right ones of its sender were seen before. True if it has to wait.
-    pub(super) fn wait(&mut self, f: &Frame<'_>, packet: &Packet<'_>, trusted: bool) -> bool {
+    /// Whether it matters if right packets of the sender were seen before.
+    pub(super) fn asks(&self, f: &Frame<'_>, packet: &Packet<'_>) -> bool {
+        let source = (f.interface, packet.network.src);
+        matches!(packet.icrc, Icrc::Invalid { .. }) && !self.sources.contains_key(&source)
+    }
+
+    /// Notes a packet; `trusted`: right ones of its sender were seen before, `others`: of anyone.
+    /// True if it has to wait.
+    pub(super) fn wait(
+        &mut self,
+        f: &Frame<'_>,
+        packet: &Packet<'_>,
+        trusted: bool,
+        others: bool,
+    ) -> bool {
         let source = (f.interface, packet.network.src);
         match packet.icrc {
             Icrc::Valid => self.settle(source, State::Judged),
@@ -111,7 +124,7 @@ impl Judge {
         self.bytes += f.data.len();
         self.held.push_back(Held::of(f));
         if self.held.len() >= HELD || self.bytes >= HELD_BYTES {
-            self.decide();
+            self.decide(others);
         }
         true
     }
@@ -159,9 +172,10 @@ impl Judge {
     }
 
     /// Settles what is open by what is known now. A single wrong packet is damage, if another
-    /// sender's are right.
-    pub(super) fn decide(&mut self) {
-        let right = self.sources.values().any(|k| k.state == State::Judged);
+    /// sender's are right; `others`: packets were taken before any was in doubt.
+    pub(super) fn decide(&mut self, others: bool) {
+        let judged = self.sources.values().any(|k| k.state == State::Judged);
+        let right = judged || others && self.hopeless == 0;
         let open: Vec<(Source, u64)> = self
             .sources
             .iter()

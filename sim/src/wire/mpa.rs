@@ -292,6 +292,11 @@ impl Deframer {
         }
     }
 
+    /// Length and octets so far of the ULPDU that is being taken, once its length is known.
+    pub fn current(&self) -> Option<(u16, &[u8])> {
+        (self.taken >= 2 && !self.holes).then(|| (u16::from_be_bytes(self.length), &self.head[..]))
+    }
+
     /// Whether the next octet is the first of an FPDU.
     pub fn at_boundary(&self) -> bool {
         self.taken == 0

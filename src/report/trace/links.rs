@@ -303,3 +303,24 @@ fn apps(apps: &[qaz::App]) -> String {
         .collect();
     list.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn priorities_of_classes_that_do_not_exist_are_shown() {
+        let mut ets = qaz::Ets {
+            bandwidth: [60, 40, 0, 0, 0, 0, 0, 0],
+            tsa: [2; 8],
+            priority: [0, 0, 0, 1, 0, 0, 0, 0],
+            ..qaz::Ets::default()
+        };
+        let shown = "classes 0 60% for priorities 0, 1, 2, 4, 5, 6, 7, 1 40% for priority 3";
+        assert_eq!(shares(&ets), shown);
+        ets.priority = [0, 0, 0, 1, 8, 15, 0, 0];
+        let shown = "classes 0 60% for priorities 0, 1, 2, 6, 7, 1 40% for priority 3, no class \
+                     that exists for priorities 4, 5";
+        assert_eq!(shares(&ets), shown);
+    }
+}

@@ -460,6 +460,12 @@ mod tests {
     }
 
     #[test]
+    fn only_ends_with_ports_show_one() {
+        let at = |port| SocketAddr::from(([10, 0, 0, 1], port));
+        assert_eq!([end(at(0)), end(at(445))], ["10.0.0.1", "10.0.0.1:445"]);
+    }
+
+    #[test]
     fn sessions_and_connections() {
         let address = |n| IpAddr::V4(Ipv4Addr::new(10, 0, 0, n));
         let session = SmbSession {

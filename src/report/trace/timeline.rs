@@ -22,7 +22,7 @@ pub(super) fn columns() -> usize {
 
 pub(super) fn text(report: &TraceReport, data: &Timeline, width: usize) -> String {
     let scale = Scale::new(data, width.saturating_sub(GUTTER));
-    if scale.columns == 0 {
+    if scale.columns == 0 || data.step_ns == 0 {
         return String::new();
     }
     let step = duration(scale.column_ns());

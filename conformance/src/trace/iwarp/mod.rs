@@ -75,6 +75,8 @@ pub struct Operation {
     pub bytes: u64,
 }
 
+/// The longest DDP header, octets.
+const HEADER_MAX: usize = 18;
 /// Octets of each ULPDU that are looked at.
 const KEEP: usize = 8 << 10;
 
@@ -170,6 +172,9 @@ impl IwarpStream {
         segment_start: bool,
         smb: &mut SmbFollower,
     ) {
+        if segment_start && self.strayed(side, octets) {
+            self.lose(side, smb);
+        }
         if self.sides[side].stopped
             || self.sides[side].lost && !self.resume(side, octets, segment_start)
         {
@@ -194,6 +199,21 @@ impl IwarpStream {
             }
             Err(_) => self.lose(side, smb),
         }
+    }
+
+    /// Whether what is being taken for an FPDU has a header that cannot be, while one begins here.
+    fn strayed(&mut self, side: usize, octets: &[u8]) -> bool {
+        let state = &mut self.sides[side];
+        if state.lost || state.stopped {
+            return false;
+        }
+        let Some(framing) = state.framing.as_mut().filter(|f| !f.in_doubt()) else {
+            return false;
+        };
+        let deframer = framing.deframer();
+        let field = deframer.before_field().and_then(|at| octets.get(at..));
+        let begun = deframer.current().filter(|(_, head)| head.len() >= HEADER_MAX);
+        begun.is_some_and(|(len, head)| !is_sound(len, head)) && field.is_some_and(plausible)
     }
 
     /// Looks for an FPDU at the start of a segment, where senders like to begin one.
@@ -491,10 +511,13 @@ fn sound(header: &ddp::Repr, control: &Control) -> bool {
 }
 
 fn has_sound_header(fpdu: &Fpdu) -> bool {
-    let header = ddp::Repr::parse(&fpdu.head).ok();
-    header.is_some_and(|(h, size)| {
-        usize::from(fpdu.ulpdu_len) >= size && sound(&h, &Control::of(&h))
-    })
+    is_sound(fpdu.ulpdu_len, &fpdu.head)
+}
+
+/// Whether a ULPDU of a length may begin with these octets.
+fn is_sound(len: u16, head: &[u8]) -> bool {
+    let header = ddp::Repr::parse(head).ok();
+    header.is_some_and(|(h, size)| usize::from(len) >= size && sound(&h, &Control::of(&h)))
 }
 
 /// Whether an FPDU without markers may begin here.
@@ -502,8 +525,7 @@ fn plausible(octets: &[u8]) -> bool {
     let len = octets
         .first_chunk::<2>()
         .map_or(0, |l| u16::from_be_bytes(*l));
-    let header = octets.get(2..).and_then(|o| ddp::Repr::parse(o).ok());
-    header.is_some_and(|(h, size)| usize::from(len) >= size && sound(&h, &Control::of(&h)))
+    octets.get(2..).is_some_and(|head| is_sound(len, head))
 }
 
 /// What is wrong with a connection: W-23 to W-25.

@@ -77,6 +77,8 @@ pub(super) struct Half {
     pub(super) v1: bool,
     pub(super) vlan: Option<u16>,
     pub(super) sport: Option<u16>,
+    /// The step of sequence numbers that its requests are listed under, while it has no peer.
+    pub(super) listed: Option<u8>,
     /// So far only notifications were seen.
     pub(super) port_of_cnp: bool,
     pub(super) migreq: bool,

@@ -142,8 +142,8 @@ pub struct Follower {
     index: FxHashMap<Key, u32>,
     last: Option<(Key, u32)>,
     halves: Vec<Half>,
-    /// Halves without a peer, by their addresses.
-    single: FxHashMap<Hosts, Vec<u32>>,
+    /// Halves with requests and without a peer, by their addresses and how far the numbers are.
+    open: FxHashMap<(Hosts, u8), Vec<u32>>,
     /// CNPs by interface and source, and also by destination.
     cnp_ports: FxHashMap<(u32, u128), Spacing>,
     cnp_pairs: FxHashMap<(u32, u128, u128), Spacing>,
@@ -172,6 +172,11 @@ impl Follower {
             self.interfaces.resize(id + 1, None);
         }
         self.interfaces[id] = Some(interface.clone());
+    }
+
+    /// Whether nothing was taken so far.
+    pub fn is_empty(&self) -> bool {
+        self.halves.is_empty()
     }
 
     /// Whether packets of a sender were taken that were not spoilt.
@@ -251,7 +256,6 @@ impl Follower {
         let place = key::place(f, eth, interface.and_then(Option::as_ref));
         self.halves.push(new_half(key, place, f, eth, p));
         self.index.insert(key, i);
-        self.single.entry(Hosts::of(&key)).or_default().push(i);
         self.start_ns.get_or_insert(f.at_ns);
         Some(i)
     }
@@ -305,6 +309,10 @@ impl Follower {
         }
         let next = half.requests.started.then_some(half.requests.highest);
         half.requests.request(&part, &info);
+        if half.peer.is_none() {
+            self.list(i);
+        }
+        let half = &mut self.halves[i as usize];
         let wanted = op.operation == Operation::Send && !half.plain_sends;
         if !wanted || half.requests.highest != part.psn + 1 || next > Some(part.psn) {
             return None;
@@ -331,6 +339,9 @@ impl Follower {
         half.requests.read_request(part, len, &info);
         if half.requests.read_restarts > before {
             half.tallies.add(Kind::ReadRestart, f.number, [0; 2]);
+        }
+        if half.peer.is_none() {
+            self.list(i);
         }
     }
 
@@ -468,6 +479,7 @@ fn new_half(
         v1: p.sport.is_none(),
         vlan: eth.inner.or(eth.outer).map(|t| t.vid),
         sport: p.sport,
+        listed: None,
         port_of_cnp: op::of(p.bth.opcode).role == Role::Cnp,
         migreq: p.bth.migreq,
         first_ns: f.at_ns,
