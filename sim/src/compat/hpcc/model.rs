@@ -310,7 +310,6 @@ impl Inputs<'_> {
                 Some(older) => NpSpec::Cnp {
                     interval: older.cnp_interval,
                     scope: CnpScope::Qp,
-                    delay: SimDuration::ZERO,
                     // Before all data, and never paused.
                     marking: default_marking(0),
                     delay: SimDuration::ZERO,
