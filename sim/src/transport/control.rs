@@ -196,7 +196,9 @@ impl Sim<'_> {
             return self.send_reply(qp, nak);
         }
         let s = &self.senders[qp as usize];
+        // It goes the way of the responses, as one of them.
         (nak.psn, nak.route) = (s.limit, s.route);
+        (nak.dscp, nak.pcp, nak.priority, nak.queue) = (s.dscp, s.pcp, s.queue, s.queue);
         let (port, queue) = (s.port, nak.queue);
         let id = self.packets.insert(nak);
         self.send_control(port, queue, id);
