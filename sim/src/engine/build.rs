@@ -379,7 +379,7 @@ impl<'m> Sim<'m> {
             route,
             slot: 0,
             max_flight: nic.rc.max_outstanding.unwrap_or(1 << 23).clamp(1, 1 << 23),
-            ask_every: ask_every(&spec.cc, line, nic.mtu, far.rc.ack_every),
+            ask_every: ask_every(&spec.cc, pace, nic.mtu, far.rc.ack_every),
             flags,
             queue: sent.priority,
             dscp: sent.dscp,

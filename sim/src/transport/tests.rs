@@ -26,6 +26,7 @@ fn shrinking(cc: &CcSpec, ack_every: u32) -> Model {
             dscp: 48,
             pcp: 6,
         },
+        delay: SimDuration::ZERO,
     };
     model.switches[0].ecn[3] = Some(EcnSpec {
         by_rate: vec![EcnThresholds {
@@ -52,7 +53,6 @@ fn a_window_that_shrinks_leaves_nobody_waiting() {
     let gbps = BitRate::from_gbps;
     let dcqcn = CcSpec::Dcqcn(DcqcnSpec {
         variant: Variant::Published,
-        first_cnp_rate: None,
         g_q16: 4_096,
         alpha_interval: SimDuration::from_us(5),
         decrease_interval: SimDuration::from_us(4),
@@ -63,6 +63,13 @@ fn a_window_that_shrinks_leaves_nobody_waiting() {
         rate_hai: BitRate::from_bps(400_000_000),
         rate_min: gbps(1),
         clamp_target: false,
+        first_cnp_rate: None,
+        window,
+    });
+    let dctcp = CcSpec::Dctcp(DctcpSpec {
+        g_q16: 4_096,
+        rate_ai: BitRate::from_bps(615_000_000),
+        rate_min: gbps(1),
         window,
     });
     let timely = CcSpec::Timely(TimelySpec {
@@ -76,7 +83,7 @@ fn a_window_that_shrinks_leaves_nobody_waiting() {
         rate_min: gbps(1),
         window,
     });
-    for cc in [dcqcn, timely] {
+    for cc in [dcqcn, timely, dctcp] {
         for ack_every in [1, 4, 16, 64] {
             let results = simulate(&shrinking(&cc, ack_every));
             for f in &results.flows {

@@ -46,8 +46,8 @@ pub(in crate::scenario) struct RawNic {
     pub(in crate::scenario) recovery: Option<Sp<RawRecovery>>,
     /// Packets per ACK. Those that ask for one (BTH AckReq) are acknowledged at once: the last of a
     /// message, the last that a window lets go, and, if the window follows the rate, as many that
-    /// the sender never waits for an ACK that is not due. Default: 4,
-    /// or 1 if `cc` lives on ACKs (timely, hpcc, hpcc-pint, dctcp).
+    /// the sender never waits for an ACK that is not due. Default: 4, or 1 if
+    /// `cc` lives on ACKs (timely, hpcc, hpcc-pint, dctcp).
     pub(in crate::scenario) ack_every: Option<Sp<u32>>,
     /// Local ACK timeout: code n for 4.096 us x 2^n (0: never), or a time. Default: 14 (67 ms).
     pub(in crate::scenario) timeout: Option<Sp<TimerCode>>,
