@@ -330,6 +330,9 @@ pub struct NicProfile {
     pub control_first: bool,
     pub turns: Turns,
     pub pacing: Pacing,
+    /// From the posting of a message until its first packet may leave: doorbell, work request,
+    /// first data.
+    pub send_latency: SimDuration,
     /// Receive buffer per port; a frame that does not fit is dropped.
     pub rx_buffer: Bytes,
     /// Pause is sent above this occupancy and withdrawn below `rx_xon`.
@@ -365,7 +368,7 @@ pub enum Pacing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RcSpec {
     pub recovery: Recovery,
-    /// Packets per ACK; the last packet of a message is always acknowledged.
+    /// Packets per ACK; those that ask for one are acknowledged at once.
     pub ack_every: u32,
     /// Local ACK timeout, 4.096 µs × 2^n. Zero: never.
     pub timeout: SimDuration,
@@ -669,8 +672,9 @@ pub struct FlowSpec {
     pub depth: Option<u32>,
     pub op: Op,
     pub transport: Transport,
+    /// Marking of requests: SEND, WRITE, READ requests, atomics.
     pub data: Marking,
-    /// Marking of ACKs, NAKs and READ responses.
+    /// Marking of what answers them: ACKs, NAKs, atomic ACKs, READ responses.
     pub ack: Marking,
     /// ECT(0) is set: switches mark instead of ignoring.
     pub ecn_capable: bool,

@@ -178,7 +178,9 @@ fn is_fair(cc: &str, mtu: u32, senders: u32) {
         share >= 0.80,
         "{cc}, {senders} flows, MTU {mtu}: {share} of the link"
     );
-    assert!(late_queue(&r) < 500_000, "{cc}: {}", late_queue(&r));
+    // DCTCP marks from 100 kB on, and its eight flows grow by 0.6 Gb/s per round trip all the same.
+    let longest = if cc == "dctcp" { 1_000_000 } else { 500_000 };
+    assert!(late_queue(&r) < longest, "{cc}: {}", late_queue(&r));
     assert_eq!(r.get("drops.total"), 0);
 }
 

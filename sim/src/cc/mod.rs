@@ -174,6 +174,20 @@ impl Cc {
     }
 }
 
+/// The least that a window may come to, in bytes. None: it keeps its size, or there is none.
+pub(crate) fn least_window(spec: &CcSpec, line: BitRate) -> Option<u64> {
+    let (window, rate_min) = match spec {
+        CcSpec::None => return None,
+        CcSpec::Dcqcn(s) => (s.window, s.rate_min),
+        CcSpec::Timely(s) => (s.window, s.rate_min),
+        CcSpec::Hpcc(s) => (s.window.at(line, s.base_rtt), s.rate_min),
+        CcSpec::HpccPint(s) => (s.window.at(line, s.base_rtt), s.rate_min),
+        CcSpec::Dctcp(s) => (s.window, s.rate_min),
+    };
+    let window = window.filter(|w| w.variable);
+    scaled_window(window, rate_min.min(line).bps(), line.bps())
+}
+
 /// A rate after the line's has changed from `old` to `new`: who had all of it has all of it again.
 fn at_new_line(rate: u64, old: u64, new: u64) -> u64 {
     if rate >= old { new } else { rate.min(new) }

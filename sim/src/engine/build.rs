@@ -7,7 +7,7 @@ use super::packet::PacketPool;
 use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
 use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
-use crate::cc::{Carrier, Cc};
+use crate::cc::{Carrier, Cc, least_window};
 use crate::model::{
     CcSpec, FlowId, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES, Pacing,
     PauseMode, Recovery, Role, Transport, Turns,
@@ -23,6 +23,7 @@ use crate::transport::{
     FlowCold, Layout, Receiver, Sender, flow_path, ideal_time, latency_histogram, sender_flag,
     stated_ports,
 };
+use crate::units::BitRate;
 use std::collections::{BTreeMap, VecDeque};
 
 impl<'m> Sim<'m> {
@@ -102,7 +103,6 @@ impl<'m> Sim<'m> {
                     node,
                     profile,
                     cnp_next: BTreeMap::new(),
-                    slots: Vec::new(),
                 }),
                 Role::Switch(profile) => {
                     let switch = self.build_switch(node, profile);
@@ -232,6 +232,7 @@ impl<'m> Sim<'m> {
                 let nic = &self.model.nics[profile as usize];
                 let own = &mut self.nic_ports[port as usize];
                 own.drain_bps = nic.rx_drain.map_or(0, |r| r.bps());
+                own.control_first = nic.control_first;
                 own.one_ring = nic.turns == Turns::Port;
                 own.makes_up = nic.pacing == Pacing::Due;
                 let ruled = match self.wire {
@@ -293,6 +294,7 @@ impl<'m> Sim<'m> {
                 completed: 0,
                 released: self.model.flows[qp as usize].free_messages,
                 posted_count: 0,
+                posting: VecDeque::new(),
                 next_end,
                 releases: Vec::new(),
                 done: false,
@@ -354,6 +356,11 @@ impl<'m> Sim<'m> {
             flags |= if condition { flag } else { 0 };
         }
         let selective = nic.rc.recovery == Recovery::Selective && !read;
+        // A READ's data are responses to its requests.
+        let (sent, answer) = match read {
+            true => (spec.ack, spec.data),
+            false => (spec.data, spec.ack),
+        };
         let sender = Sender {
             una: 0,
             nxt: 0,
@@ -365,10 +372,11 @@ impl<'m> Sim<'m> {
             route,
             slot: 0,
             max_flight: nic.rc.max_outstanding.unwrap_or(1 << 23).clamp(1, 1 << 23),
+            ask_every: ask_every(&spec.cc, pace, nic.mtu, far.rc.ack_every),
             flags,
-            queue: spec.data.priority,
-            dscp: spec.data.dscp,
-            pcp: spec.data.pcp,
+            queue: sent.priority,
+            dscp: sent.dscp,
+            pcp: sent.pcp,
             retries: 0,
             rnr_retries: 0,
             recovery: nic.rc.recovery,
@@ -399,9 +407,9 @@ impl<'m> Sim<'m> {
             transport: spec.transport,
             op: spec.op,
             recovery: nic.rc.recovery,
-            dscp: spec.ack.dscp,
-            pcp: spec.ack.pcp,
-            queue: spec.ack.priority,
+            dscp: answer.dscp,
+            pcp: answer.pcp,
+            queue: answer.priority,
             nak_at: 0,
             nak_for: 0,
             deadline: NEVER,
@@ -425,10 +433,12 @@ impl<'m> Sim<'m> {
         for i in 0..self.start_order.len() {
             let qp = self.start_order[i];
             let sender = &mut self.senders[qp as usize];
-            let unit = self.ports[sender.port as usize].unit as usize;
-            let slots = &mut self.hosts[unit].slots;
-            sender.slot = slots.len() as u32;
-            slots.push(qp);
+            let node = self.fabric.ports[sender.port as usize].node;
+            for port in self.fabric.node_ports(node) {
+                let slots = &mut self.nic_ports[port as usize].slots;
+                sender.slot = slots.len() as u32;
+                slots.push(qp);
+            }
         }
         for qp in 0..self.senders.len() {
             let sender = &self.senders[qp];
@@ -485,7 +495,9 @@ impl<'m> Sim<'m> {
                 )
             })
             .collect();
-        ideal_time(wire, packet, u64::from(framing.control(4)) + gap, &hops)
+        let latency = self.nic_of(qp).send_latency.ps();
+        let wire_time = ideal_time(wire, packet, u64::from(framing.control(4)) + gap, &hops);
+        latency.saturating_add(wire_time)
     }
 
     fn build_events(&mut self) {
@@ -507,6 +519,16 @@ impl<'m> Sim<'m> {
             self.schedule(every.ps(), Kind::Sample, 0);
         }
         self.start_watch();
+    }
+}
+
+/// How often a sender asks for an ACK, so that a window that shrinks cannot leave it waiting for an
+/// answer which the receiver, that counts to `ack_every`, does not give yet.
+fn ask_every(cc: &CcSpec, line: BitRate, mtu: u32, ack_every: u32) -> u32 {
+    let least = least_window(cc, line).map(|bytes| bytes.div_ceil(u64::from(mtu)));
+    match least {
+        Some(packets) if packets < u64::from(ack_every) => packets.max(1) as u32,
+        _ => u32::MAX,
     }
 }
 

@@ -67,6 +67,7 @@ pub(crate) fn nic(pfc: PauseMode) -> NicProfile {
         control_first: false,
         turns: Turns::Class,
         pacing: Pacing::Due,
+        send_latency: SimDuration::ZERO,
         rx_buffer: Bytes(1 << 20),
         rx_xoff: Bytes(1 << 19),
         rx_xon: Bytes(1 << 18),

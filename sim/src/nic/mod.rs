@@ -21,17 +21,19 @@ pub struct Host {
     pub profile: u32,
     /// DCQCN notification point with destination scope: earliest next CNP per peer.
     pub cnp_next: BTreeMap<u32, u64>,
-    /// The queue pairs that send from here, in the order in which they were made.
-    pub slots: Vec<u32>,
 }
 
 /// The NIC side of a host port.
 #[derive(Clone, Debug)]
 pub struct NicPort {
-    /// Per class, the slots of queue pairs that are ready to send. None: no class has any.
+    /// The queue pairs that send from this host, in the order in which they were made.
+    pub slots: Vec<u32>,
+    /// Per class, the slots of queue pairs that are ready to send. Empty: no class has any.
     rings: Vec<Ring>,
     /// Per class, the slot that sent last.
     last: [u32; PRIORITIES],
+    /// Control packets precede data of every class.
+    pub control_first: bool,
     /// Turns go round the queue pairs of all classes; `last[0]` is the last of all.
     pub one_ring: bool,
     /// Paced senders make up for the time that they waited for the port.
@@ -62,8 +64,10 @@ impl Default for NicPort {
     fn default() -> Self {
         NicPort {
             cnps: Fifo::default(),
+            slots: Vec::new(),
             rings: Vec::new(),
             last: [NOBODY; PRIORITIES],
+            control_first: false,
             one_ring: false,
             makes_up: false,
             round_bytes: 0,
@@ -128,12 +132,9 @@ impl Sim<'_> {
 
     /// Gives a class of a port a ring in which all queue pairs of the host have their places.
     pub(crate) fn fit_ring(&mut self, port: PortId, queue: u8) {
-        let slots = self.hosts[self.ports[port as usize].unit as usize]
-            .slots
-            .len();
-        let rings = &mut self.nic_ports[port as usize].rings;
-        rings.resize_with(PRIORITIES, Ring::default);
-        rings[usize::from(queue)].fit(slots);
+        let nic = &mut self.nic_ports[port as usize];
+        nic.rings.resize_with(PRIORITIES, Ring::default);
+        nic.rings[usize::from(queue)].fit(nic.slots.len());
     }
 
     fn join_ring(&mut self, port: PortId, qp: u32) {
@@ -142,12 +143,9 @@ impl Sim<'_> {
         self.ports[port as usize].rings |= 1 << sender.queue;
     }
 
-    /// Takes a sender out of the ring that it stands in, if it does.
-    fn leave_ring(&mut self, port: PortId, qp: u32) {
-        let (queue, slot) = (
-            self.senders[qp as usize].queue,
-            self.senders[qp as usize].slot,
-        );
+    /// Takes a slot out of the ring of a class, if it is there.
+    #[inline]
+    fn leave_ring(&mut self, port: PortId, queue: u8, slot: u32) {
         let ring = &mut self.nic_ports[port as usize].rings[usize::from(queue)];
         ring.remove(slot);
         if ring.is_empty() {
@@ -156,12 +154,12 @@ impl Sim<'_> {
         }
     }
 
-    /// The queue pair whose turn it is in a class; its ring must not be empty.
+    /// The slot whose turn it is in a class, and its queue pair; the ring must not be empty.
     #[inline]
-    fn whose_turn(&self, port: PortId, queue: u8) -> u32 {
-        let slot = self.nic_ports[port as usize].next_slot(queue);
-        let unit = self.ports[port as usize].unit as usize;
-        self.hosts[unit].slots[slot as usize]
+    fn whose_turn(&self, port: PortId, queue: u8) -> (u32, u32) {
+        let nic = &self.nic_ports[port as usize];
+        let slot = nic.next_slot(queue);
+        (slot, nic.slots[slot as usize])
     }
 
     /// A queue that has nothing to send keeps no credit (DWRR).
@@ -174,7 +172,8 @@ impl Sim<'_> {
 
     /// Frame bytes of what a class would send next (its ring must not be empty).
     pub(crate) fn next_data_frame(&self, port: PortId, queue: u8) -> u32 {
-        let sender = &self.senders[self.whose_turn(port, queue) as usize];
+        let (_, qp) = self.whose_turn(port, queue);
+        let sender = &self.senders[qp as usize];
         u32::from(self.data_frame(sender, sender.next_psn()).0)
     }
 
@@ -261,8 +260,7 @@ impl Sim<'_> {
                 return;
             }
             let control = out.ready & !out.paused;
-            let first = self.hosts[out.unit as usize].profile as usize;
-            let queue = if control != 0 && self.model.nics[first].control_first {
+            let queue = if control != 0 && self.nic_ports[port as usize].control_first {
                 7 - control.leading_zeros() as u8
             } else {
                 match self.choose_class(port, eligible) {
@@ -273,13 +271,13 @@ impl Sim<'_> {
             if self.ports[port as usize].ready & (1 << queue) != 0 {
                 return self.send_queued_control(port, queue);
             }
-            let qp = self.whose_turn(port, queue);
+            let (slot, qp) = self.whose_turn(port, queue);
             if self.is_due(qp) {
                 let nic = &mut self.nic_ports[port as usize];
                 let turn = nic.turn(queue);
-                nic.last[turn] = self.senders[qp as usize].slot;
-                self.send_data(port, qp);
-                return self.after_turn(port, qp);
+                nic.last[turn] = slot;
+                let more = self.send_data(port, qp);
+                return self.after_turn(port, qp, more);
             }
             self.sit_out(port, qp);
         }
@@ -317,7 +315,7 @@ impl Sim<'_> {
         let data = eligible & !self.ports[port as usize].ready;
         for queue in (0..PRIORITIES as u8).filter(|q| data & (1 << q) != 0) {
             while self.ports[port as usize].rings & (1 << queue) != 0 {
-                let qp = self.whose_turn(port, queue);
+                let (_, qp) = self.whose_turn(port, queue);
                 if self.is_due(qp) {
                     break;
                 }
@@ -351,16 +349,18 @@ impl Sim<'_> {
         self.send(port, queue, id);
     }
 
-    /// A sender has sent. It stays in the ring if its next packet is due when the port is free.
+    /// A sender has sent. It stays in the ring if it may send `more` when the port is free.
     #[inline]
-    fn after_turn(&mut self, port: PortId, qp: u32) {
-        let free = self.ports[port as usize].busy_until.max(self.now);
-        let at = self.senders[qp as usize].not_before();
-        if !self.can_send(qp) {
-            self.leave_ring(port, qp);
-            self.senders[qp as usize].flags &= !sender_flag::QUEUED;
-        } else if at > free {
-            self.leave_ring(port, qp);
+    fn after_turn(&mut self, port: PortId, qp: u32, more: bool) {
+        let sender = &mut self.senders[qp as usize];
+        let (queue, slot) = (sender.queue, sender.slot);
+        if !more {
+            sender.flags &= !sender_flag::QUEUED;
+            return self.leave_ring(port, queue, slot);
+        }
+        let at = sender.not_before();
+        if at > self.ports[port as usize].busy_until.max(self.now) {
+            self.leave_ring(port, queue, slot);
             self.nic_ports[port as usize].paced.push(Reverse((at, qp)));
         }
     }
@@ -368,8 +368,9 @@ impl Sim<'_> {
     /// A sender whose turn it is cannot send: its window closed, or it failed, or must wait, since
     /// it joined the ring.
     fn sit_out(&mut self, port: PortId, qp: u32) {
-        self.leave_ring(port, qp);
-        let at = self.senders[qp as usize].not_before();
+        let sender = &self.senders[qp as usize];
+        let (queue, slot, at) = (sender.queue, sender.slot, sender.not_before());
+        self.leave_ring(port, queue, slot);
         if self.can_send(qp) {
             self.nic_ports[port as usize].paced.push(Reverse((at, qp)));
         } else {
@@ -381,14 +382,12 @@ impl Sim<'_> {
     pub(crate) fn move_senders(&mut self, moves: &[(u32, PortId)]) {
         let mut left: Vec<PortId> = Vec::new();
         for &(qp, port) in moves {
-            let (old, queue) = (
-                self.senders[qp as usize].port,
-                self.senders[qp as usize].queue,
-            );
+            let sender = &self.senders[qp as usize];
+            let (old, queue, slot) = (sender.port, sender.queue, sender.slot);
             if self.senders[qp as usize].is(sender_flag::STARTED) {
                 self.note_at_work(qp, false);
             }
-            self.leave_ring(old, qp);
+            self.leave_ring(old, queue, slot);
             self.senders[qp as usize].flags &= !sender_flag::QUEUED;
             self.use_port(qp, port);
             self.fit_ring(port, queue);

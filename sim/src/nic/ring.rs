@@ -51,6 +51,13 @@ impl Ring {
 
     #[inline]
     pub(crate) fn insert(&mut self, slot: u32) {
+        match self.depth {
+            0 => self.top |= 1 << (slot & 63),
+            _ => self.insert_deep(slot),
+        }
+    }
+
+    fn insert_deep(&mut self, slot: u32) {
         let mut at = slot;
         for &base in &self.base[..self.depth as usize] {
             let word = &mut self.words[(base + at / 64) as usize];
@@ -67,6 +74,13 @@ impl Ring {
     /// Takes a slot out, if it is there.
     #[inline]
     pub(crate) fn remove(&mut self, slot: u32) {
+        match self.depth {
+            0 => self.top &= !(1 << (slot & 63)),
+            _ => self.remove_deep(slot),
+        }
+    }
+
+    fn remove_deep(&mut self, slot: u32) {
         let mut at = slot;
         for &base in &self.base[..self.depth as usize] {
             let word = &mut self.words[(base + at / 64) as usize];

@@ -84,6 +84,7 @@ pub(super) fn nic(
             RawPacing::Due => Pacing::Due,
             RawPacing::Sent => Pacing::Sent,
         },
+        send_latency: raw.send_latency.get_or(SimDuration::ZERO),
         rx_buffer,
         rx_xoff,
         rx_xon,
@@ -128,12 +129,12 @@ fn mtu(raw: &RawNic, framing: Framing, mistakes: &mut Mistakes) -> u32 {
     let roce = matches!(framing, Framing::RoceV2 { .. });
     let good = match roce {
         true => [256, 512, 1024, 2048, 4096].contains(&mtu),
-        false => (1..=65_536).contains(&mtu),
+        false => (1..=65_535).contains(&mtu),
     };
     if let (false, Some(given)) = (good, &raw.mtu) {
         let help = match roce {
             true => "RoCE has path MTUs of 256, 512, 1024, 2048 and 4096 bytes",
-            false => "use 1 to 65536 bytes",
+            false => "use 1 to 65535 bytes",
         };
         mistakes.at(given, format!("{mtu} is no MTU"), help);
         return 4096;

@@ -135,7 +135,10 @@ impl Sim<'_> {
     pub(crate) fn notify(&mut self, port: u32) {
         while let Some(id) = self.nic_ports[port as usize].cnps.pop(&self.packets) {
             let (qp, queue) = (self.packets[id].qp, self.packets[id].queue);
-            let leaves_by = self.receivers[qp as usize].port;
+            // The way back may have changed meanwhile.
+            let r = &self.receivers[qp as usize];
+            let leaves_by = r.port;
+            self.packets[id].route = r.route;
             self.send_control(leaves_by, queue, id);
             let next = self.nic_ports[port as usize].cnps.head;
             if next == NO_PACKET {
@@ -193,7 +196,9 @@ impl Sim<'_> {
             return self.send_reply(qp, nak);
         }
         let s = &self.senders[qp as usize];
+        // It goes the way of the responses, as one of them.
         (nak.psn, nak.route) = (s.limit, s.route);
+        (nak.dscp, nak.pcp, nak.priority, nak.queue) = (s.dscp, s.pcp, s.queue, s.queue);
         let (port, queue) = (s.port, nak.queue);
         let id = self.packets.insert(nak);
         self.send_control(port, queue, id);

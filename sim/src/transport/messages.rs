@@ -163,7 +163,7 @@ impl Sim<'_> {
         }
     }
 
-    /// Hands newly posted messages to the transport.
+    /// Posts messages that may be by now.
     pub(crate) fn post(&mut self, qp: u32) {
         if self.flows[qp as usize].done {
             return;
@@ -178,6 +178,34 @@ impl Sim<'_> {
             }
         }
         let end = layout.end_of(postable);
+        let latency = self.nic_of(qp).send_latency.ps();
+        if latency == 0 {
+            return self.hand_over(qp, end);
+        }
+        let posting = &mut self.flows[qp as usize].posting;
+        if posting.back().is_none_or(|&(_, last)| last < end) {
+            let at = self.now.saturating_add(latency);
+            posting.push_back((at, end));
+            self.arm_sender(qp, at);
+        }
+    }
+
+    /// What was posted has reached the transport, as far as it is time. When the next will.
+    pub(crate) fn hand_over_due(&mut self, qp: u32) -> u64 {
+        loop {
+            match self.flows[qp as usize].posting.front() {
+                None => return NEVER,
+                Some(&(at, _)) if at > self.now => return at,
+                Some(&(_, end)) => {
+                    self.flows[qp as usize].posting.pop_front();
+                    self.hand_over(qp, end);
+                }
+            }
+        }
+    }
+
+    /// Packets up to `end` are the transport's to send, or to ask for.
+    fn hand_over(&mut self, qp: u32, end: u32) {
         if self.senders[qp as usize].is(sender_flag::READ) {
             self.request_reads(qp, end);
         } else {

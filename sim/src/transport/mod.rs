@@ -12,6 +12,8 @@ mod receive;
 mod selective;
 mod send;
 pub mod telemetry;
+#[cfg(test)]
+mod tests;
 
 use crate::cc::Cc;
 use crate::model::{FlowSpec, Op, Recovery, Transport};
@@ -59,6 +61,8 @@ pub struct Sender {
     /// Place among the queue pairs of its host.
     pub slot: u32,
     pub max_flight: u32,
+    /// At least one of so many packets asks for an ACK.
+    pub ask_every: u32,
     pub flags: u8,
     pub queue: u8,
     pub dscp: u8,
@@ -164,6 +168,9 @@ pub struct FlowCold {
     pub released: u32,
     /// Messages whose time of posting is recorded.
     pub posted_count: u32,
+    /// What was posted and is still on its way to the transport: when it gets there, and the end
+    /// of its packets.
+    pub posting: VecDeque<(u64, u32)>,
     /// Packet at which the next message completes.
     pub next_end: u32,
     /// Flows that a message delivered here releases.

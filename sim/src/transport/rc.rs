@@ -143,6 +143,9 @@ impl Sim<'_> {
             return;
         }
         s.nxt = packet.psn;
+        if let Some(resend) = &mut s.resend {
+            resend.restart(packet.psn);
+        }
         s.rto_at = NEVER;
         s.rnr_retries = s.rnr_retries.saturating_add(1);
         if rc.rnr_retry.is_some_and(|limit| s.rnr_retries > limit) {
@@ -214,8 +217,9 @@ impl Sim<'_> {
         if s.rto_at <= self.now {
             self.ack_timeout(qp);
         }
+        let next = self.hand_over_due(qp);
         let s = &self.senders[qp as usize];
-        let at = s.rto_at.min(s.cc.deadline().ps());
+        let at = s.rto_at.min(s.cc.deadline().ps()).min(next);
         if at != NEVER && !self.flows[qp as usize].done {
             self.arm_sender(qp, at.max(self.now + 1));
         }
@@ -236,7 +240,8 @@ impl Sim<'_> {
             Recovery::GoBack0 => (s.una, s.nxt) = (floor, floor),
             Recovery::Selective => {
                 if let Some(resend) = &mut s.resend {
-                    resend.timeout(s.max);
+                    let certain = self.model.flows[qp as usize].receives.is_none();
+                    resend.timeout(s.nxt, certain);
                 }
             }
         }

@@ -149,7 +149,8 @@ impl Sim<'_> {
     }
 
     /// Sends the next data packet of a queue pair; the port is idle and the sender may send.
-    pub(crate) fn send_data(&mut self, port: PortId, qp: u32) {
+    /// Returns whether it may send another.
+    pub(crate) fn send_data(&mut self, port: PortId, qp: u32) -> bool {
         let s = &mut self.senders[qp as usize];
         let psn = match s.resend.as_mut().and_then(|r| r.next()) {
             Some(psn) => psn,
@@ -180,8 +181,8 @@ impl Sim<'_> {
         }
         let (queue, telemetry) = (s.queue, s.is(sender_flag::TELEMETRY));
         self.after_data(qp, psn, frame);
-        // The receiver must answer when nothing else will come to make it answer.
-        if last || !self.can_send(qp) {
+        let more = self.can_send(qp);
+        if last || !more || self.asks(qp, psn) {
             flags |= flag::ACK_REQUEST;
         }
         packet.flags = flags;
@@ -206,7 +207,18 @@ impl Sim<'_> {
             // Nobody will answer: a message is complete for its sender once it is sent.
             let sent = s.nxt;
             self.complete_up_to(qp, sent);
+            return self.can_send(qp);
         }
+        more
+    }
+
+    /// Whether a packet asks for an ACK by its number. As any does behind which nothing can be sent,
+    /// since nothing else will make the receiver answer, so do as many that what is not asked for
+    /// keeps within a window that has shrunk meanwhile.
+    #[inline]
+    fn asks(&self, qp: u32, psn: u32) -> bool {
+        let every = self.senders[qp as usize].ask_every;
+        every != u32::MAX && (psn + 1).is_multiple_of(every)
     }
 
     /// Pacing, ack timeout and congestion control after a packet.

@@ -282,6 +282,7 @@ impl Inputs<'_> {
             control_first: true,
             turns: Turns::Port,
             pacing: Pacing::Sent,
+            send_latency: SimDuration::ZERO,
             rx_buffer: endless,
             rx_xoff: endless,
             rx_xon: endless,

@@ -585,7 +585,8 @@ fn results_are_written_in_the_format_of_the_reference() {
 #[test]
 fn queue_pairs_take_turns_as_in_the_reference() {
     let config = "TOPOLOGY_FILE topology.txt\nFLOW_FILE flow.txt\nCC_MODE 1\nHAS_WIN 0\n\
-        L2_ACK_INTERVAL 1\nENABLE_TRACE 0\nBUFFER_SIZE 64\nMIN_RATE 1000Mb/s\n\
+        L2_ACK_INTERVAL 1\nENABLE_TRACE 0\nBUFFER_SIZE 64\nRATE_AI 2Mb/s\nRATE_HAI 20Mb/s\n\
+        RP_TIMER 55\nEWMA_GAIN 0.00390625\n\
         KMIN_MAP 1 10000000000 1000\nKMAX_MAP 1 10000000000 1000\nPMAX_MAP 1 10000000000 0.2\n";
     let topology = "4 1 3\n3\n0 3 10Gbps 1000ns 0\n1 3 10Gbps 1000ns 0\n2 3 10Gbps 1000ns 0\n";
     let flows = "2\n0 1 3 100 55000 2.000000000\n0 2 3 100 5000 2.000007007\n";

@@ -26,6 +26,10 @@ pub(in crate::scenario) struct RawNic {
     pub(in crate::scenario) turns: Option<Sp<RawTurns>>,
     /// From when the time to the next packet of a paced queue pair counts. Default: "due".
     pub(in crate::scenario) pacing: Option<Sp<RawPacing>>,
+    /// Time from the posting of a message (a READ, an atomic) until its first packet may leave:
+    /// doorbell, fetch of the work request, DMA of the first data. Default: "0us", as vendors
+    /// publish none.
+    pub(in crate::scenario) send_latency: Option<Sp<SimDuration>>,
     /// Receive buffer per port; what does not fit is dropped. Default: "512KiB".
     pub(in crate::scenario) rx_buffer: Option<Sp<Bytes>>,
     /// Pause is sent above this occupancy. Default: half of the receive buffer.
@@ -40,7 +44,9 @@ pub(in crate::scenario) struct RawNic {
     pub(in crate::scenario) storm_guard: Option<Sp<OrOff<SimDuration>>>,
     /// Recovery from loss. Default: "go-back-n".
     pub(in crate::scenario) recovery: Option<Sp<RawRecovery>>,
-    /// Packets per ACK; the last packet of a message is always acknowledged. Default: 4, or 1 if
+    /// Packets per ACK. Those that ask for one (BTH AckReq) are acknowledged at once: the last of a
+    /// message, the last that a window lets go, and, if the window follows the rate, as many that
+    /// the sender never waits for an ACK that is not due. Default: 4, or 1 if
     /// `cc` lives on ACKs (timely, hpcc, hpcc-pint, dctcp).
     pub(in crate::scenario) ack_every: Option<Sp<u32>>,
     /// Local ACK timeout: code n for 4.096 us x 2^n (0: never), or a time. Default: 14 (67 ms).

@@ -59,7 +59,7 @@ pub(in crate::scenario) struct RawTraffic {
     /// Group under which these flows are reported. Default: the kind, numbered if it repeats.
     #[serde(default)]
     pub(in crate::scenario) name: Option<Sp<String>>,
-    /// Priority at the sending host. Default: 3.
+    /// Priority of requests (SEND, WRITE, READ requests, atomics) at the sending host. Default: 3.
     #[serde(default)]
     pub(in crate::scenario) priority: Option<Sp<Priority>>,
     /// Default: 26 for priority 3, 48 for 6, otherwise 8 x priority.
@@ -95,7 +95,8 @@ pub(in crate::scenario) struct RawTraffic {
     /// port's rate. Default: "off".
     #[serde(default)]
     pub(in crate::scenario) pace: Option<Sp<OrOff<BitRate>>>,
-    /// Marking of ACKs, NAKs and READ responses. Default: that of data.
+    /// Marking of what answers requests: ACKs, NAKs, atomic ACKs and READ responses. Default: that
+    /// of requests.
     #[serde(default)]
     pub(in crate::scenario) ack: RawMarking,
     /// op "send": receive buffers at the destination. Default: never short.
