@@ -36,7 +36,7 @@ impl<'a> Run<'a> {
         }
         let waited = self.courses.iter().filter(|c| {
             let slow = c.beyond_own.is_some_and(|taken| taken >= VICTIM_PPM);
-            slow && c.result.rnr_wait.is_zero() && !held_at_its_ends(c)
+            slow && c.result.rnr_wait.is_zero() && !self.held_at_its_ends(c)
         });
         let mut victims: Vec<&Course<'_>> = waited
             .filter(|c| c.hops.iter().any(|hop| notable(c, hop)))
@@ -52,6 +52,12 @@ impl<'a> Run<'a> {
             stopped.map(|told| format!("pause stops a bystander: {}; {told}", c.told()))
         };
         victims.iter().find_map(told)
+    }
+
+    /// Its receiver's pause, or pause of its ACKs, took more than a small part of its time.
+    fn held_at_its_ends(&self, c: &Course<'_>) -> bool {
+        let last = c.hops.last().map_or(SimDuration::ZERO, |hop| hop.paused);
+        last + self.answers_late(c) >= SimDuration::from_ps(c.lost().ps() / 4)
     }
 
     fn onward(&self) -> Onward {
@@ -146,12 +152,6 @@ impl<'a> Run<'a> {
         }
         Some(roots)
     }
-}
-
-/// Its receiver's pause, or pause on the way of its ACKs, took more than a small part of its time.
-fn held_at_its_ends(c: &Course<'_>) -> bool {
-    let last = c.hops.last().map_or(SimDuration::ZERO, |hop| hop.paused);
-    last + c.result.answers_paused >= SimDuration::from_ps(c.lost().ps() / 4)
 }
 
 fn notable(c: &Course<'_>, hop: &HopResult) -> bool {
