@@ -6,6 +6,7 @@
 //! are paused, must not be on the flow's own path: else it is a part of what stops it.
 
 use super::courses::Course;
+use super::pauses::longest_paused;
 use super::{Run, share};
 use std::collections::BTreeSet;
 use xoff_sim::model::{PRIORITIES, PauseMode, SwitchProfile};
@@ -54,10 +55,14 @@ impl<'a> Run<'a> {
         victims.iter().find_map(told)
     }
 
-    /// Its receiver's pause, or pause of its ACKs, took more than a small part of its time.
+    /// Pause by its receiver, or of its ACKs by its own host, took more than a small part of its
+    /// time: that goes on whoever else is there.
     fn held_at_its_ends(&self, c: &Course<'_>) -> bool {
         let last = c.hops.last().map_or(SimDuration::ZERO, |hop| hop.paused);
-        last + self.answers_late(c) >= SimDuration::from_ps(c.lost().ps() / 4)
+        let source = c.hops.first().and_then(|hop| self.peer(self.port(hop)?));
+        let by_source = source.map_or(SimDuration::ZERO, longest_paused);
+        let answers = self.answers_late(c).min(by_source);
+        last + answers >= SimDuration::from_ps(c.lost().ps() / 4)
     }
 
     fn onward(&self) -> Onward {
