@@ -33,11 +33,23 @@ struct Load {
     hops: Vec<(BitRate, u64)>,
     /// Some switch on the way forwards what it has not stored.
     cuts: bool,
+    /// Rate of the receiver's way to memory if that is known, and the gap around frames.
+    drain: Option<(BitRate, u64)>,
 }
 
 impl Load {
     /// No less passes between the start of so many wire bytes and the ACK of the last.
     fn round(&self, wire: u64) -> u64 {
+        let Some((drain, gap)) = self.drain else {
+            return self.on_path(wire);
+        };
+        // From the arrival of the first packet on everything passes the receiver's way to memory.
+        let frames = wire - wire.div_ceil(self.packet.max(1)) * gap;
+        let drained = self.on_path(self.packet.min(wire)) + drain.serialize_ceil(frames).ps();
+        self.on_path(wire).max(drained)
+    }
+
+    fn on_path(&self, wire: u64) -> u64 {
         if !self.cuts {
             return ideal_time(wire, self.packet.min(wire), self.ack, &self.hops);
         }
@@ -55,7 +67,7 @@ impl Sim<'_> {
         let limits = [
             (OwnLimit::Pace, self.least_by_pace(qp, &load)),
             (OwnLimit::Shaper, self.least_by_shaper(qp, path, &load)),
-            (OwnLimit::Receiver, self.least_by_receiver(qp, layout, &load)),
+            (OwnLimit::Receiver, load.round(load.wire)),
             (OwnLimit::Window, self.least_by_window(qp, layout, &load)),
             (OwnLimit::Depth, self.least_by_depth(qp, layout, &load)),
         ];
@@ -64,7 +76,7 @@ impl Sim<'_> {
         Alone {
             ideal: Some(ideal),
             own: own.map(|(limit, ps)| (limit, SimDuration::from_ps(ps))),
-            round: SimDuration::from_ps(load.round(load.packet)),
+            round: SimDuration::from_ps(load.on_path(load.packet)),
             packet_wire: load.packet as u32,
         }
     }
@@ -88,6 +100,7 @@ impl Sim<'_> {
                     (self.fabric.ports[p as usize].rate, port.delay)
                 })
                 .collect(),
+            drain: self.drain_of(qp).map(|rate| (rate, gap)),
             cuts: path
                 .iter()
                 .any(|&p| self.ports[p as usize].has(port_flag::PEER_CUTS_THROUGH)),
@@ -123,25 +136,19 @@ impl Sim<'_> {
         least
     }
 
-    /// From the arrival of the first packet on everything passes the receiver's way to memory.
-    fn least_by_receiver(&self, qp: FlowId, layout: &Layout, load: &Load) -> u64 {
+    fn drain_of(&self, qp: FlowId) -> Option<BitRate> {
         let spec = &self.model.flows[qp as usize];
         let sink = if spec.op == Op::Read {
             spec.src
         } else {
             spec.dst
         };
-        let varies = self.model.faults.iter().any(
+        let mut faults = self.model.faults.iter();
+        let varies = faults.any(
             |fault| matches!(fault.kind, FaultKind::SlowReceiver { node, .. } if node == sink),
         );
         let drain = self.nic_of_node(sink).rx_drain;
-        let unanswered = spec.transport != Transport::Rc;
-        let Some(rate) = drain.filter(|_| !varies && !unanswered) else {
-            return 0;
-        };
-        let overhead = u64::from(self.model.framing.data(1_024, 0) - 1_024);
-        let frames = spec.bytes + u64::from(layout.total) * overhead;
-        load.round(load.packet) + rate.serialize_ceil(frames).ps()
+        drain.filter(|_| !varies && spec.transport == Transport::Rc)
     }
 
     /// A packet beyond the window waits for the ACK of the one that far before it.

@@ -6,6 +6,7 @@
 //! are paused, must not be on the flow's own path: else it is a part of what stops it.
 
 use super::courses::Course;
+use super::pauses::longest_paused;
 use super::{Run, share};
 use std::collections::BTreeSet;
 use xoff_sim::model::{PRIORITIES, PauseMode, SwitchProfile};
@@ -36,7 +37,7 @@ impl<'a> Run<'a> {
         }
         let waited = self.courses.iter().filter(|c| {
             let slow = c.beyond_own.is_some_and(|taken| taken >= VICTIM_PPM);
-            slow && c.result.rnr_wait.is_zero() && !held_at_its_ends(c)
+            slow && c.result.rnr_wait.is_zero() && !self.held_at_its_ends(c)
         });
         let mut victims: Vec<&Course<'_>> = waited
             .filter(|c| c.hops.iter().any(|hop| notable(c, hop)))
@@ -52,6 +53,16 @@ impl<'a> Run<'a> {
             stopped.map(|told| format!("pause stops a bystander: {}; {told}", c.told()))
         };
         victims.iter().find_map(told)
+    }
+
+    /// Pause by its receiver, or of its ACKs by its own host, took more than a small part of its
+    /// time: that goes on whoever else is there.
+    fn held_at_its_ends(&self, c: &Course<'_>) -> bool {
+        let last = c.hops.last().map_or(SimDuration::ZERO, |hop| hop.paused);
+        let source = c.hops.first().and_then(|hop| self.peer(self.port(hop)?));
+        let by_source = source.map_or(SimDuration::ZERO, longest_paused);
+        let answers = self.answers_late(c).min(by_source);
+        last + answers >= SimDuration::from_ps(c.lost().ps() / 4)
     }
 
     fn onward(&self) -> Onward {
@@ -146,12 +157,6 @@ impl<'a> Run<'a> {
         }
         Some(roots)
     }
-}
-
-/// Its receiver's pause, or pause on the way of its ACKs, took more than a small part of its time.
-fn held_at_its_ends(c: &Course<'_>) -> bool {
-    let last = c.hops.last().map_or(SimDuration::ZERO, |hop| hop.paused);
-    last + c.result.answers_paused >= SimDuration::from_ps(c.lost().ps() / 4)
 }
 
 fn notable(c: &Course<'_>, hop: &HopResult) -> bool {

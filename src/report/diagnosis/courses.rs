@@ -4,7 +4,7 @@
 use super::Run;
 use xoff_sim::metrics::summary::goodput;
 use xoff_sim::metrics::value::{Value, ppm};
-use xoff_sim::model::{CcSpec, FlowSpec, Model, NodeId, Op, Recovery, Role, Transport};
+use xoff_sim::model::{CcSpec, FlowSpec, Model, NicProfile, NodeId, Op, Recovery, Role, Transport};
 use xoff_sim::results::{FlowResult, FlowStatus, HopResult, OwnLimit, PortResult, Results};
 use xoff_sim::time::SimDuration;
 use xoff_sim::units::BitRate;
@@ -92,6 +92,13 @@ impl<'a> Course<'a> {
         self.result.retransmitted_packets + self.result.counters.local_ack_timeout_err > 0
     }
 
+    /// Whether more than its last ACK matters to it: it waits for answers on the way.
+    fn awaits_answers(&self, nic: Option<&NicProfile>) -> bool {
+        let bounded = nic.is_none_or(|nic| nic.rc.max_outstanding.is_some());
+        let by_message = matches!(self.spec.op, Op::Read | Op::Atomic);
+        bounded || by_message || self.spec.depth.is_some() || self.is_controlled()
+    }
+
     /// Where its data goes.
     pub(super) fn sink(&self) -> NodeId {
         match self.spec.op {
@@ -174,6 +181,17 @@ fn counts_packets(model: &Model, spec: &FlowSpec) -> bool {
 }
 
 impl<'a> Run<'a> {
+    /// No more of a flow's time went by because its ACKs were paused. Who sends without waiting for
+    /// them feels the last one only.
+    pub(super) fn answers_late(&self, c: &Course<'_>) -> SimDuration {
+        let paused = c.result.answers_paused;
+        if c.awaits_answers(self.nic(c.spec.src)) || c.has_repeated() {
+            return paused;
+        }
+        let once = self.longest_pause.ps().saturating_mul(c.hops.len() as u64);
+        paused.min(SimDuration::from_ps(once))
+    }
+
     pub(super) fn port(&self, hop: &HopResult) -> Option<&'a PortResult> {
         self.results.ports.get(hop.port as usize)
     }

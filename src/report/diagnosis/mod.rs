@@ -48,14 +48,19 @@ struct Run<'a> {
     model: &'a Model,
     results: &'a Results,
     courses: Vec<Course<'a>>,
+    /// Of any port and priority.
+    longest_pause: SimDuration,
 }
 
 impl<'a> Run<'a> {
     fn new(model: &'a Model, results: &'a Results) -> Self {
         let flows = model.flows.iter().zip(&results.flows);
+        let priorities = results.ports.iter().flat_map(|p| &p.priority);
+        let longest = priorities.map(|q| q.rx_pause_longest).max();
         Run {
             model,
             results,
+            longest_pause: longest.unwrap_or(SimDuration::ZERO),
             courses: flows
                 .map(|(spec, result)| Course::new(model, results, spec, result))
                 .collect(),

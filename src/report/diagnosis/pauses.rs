@@ -15,7 +15,8 @@ fn stops(port: &PortResult) -> u64 {
     port.tx_global_pause + pfc.unwrap_or(0)
 }
 
-fn longest(port: &PortResult) -> SimDuration {
+/// How long its most paused priority was.
+pub(super) fn longest_paused(port: &PortResult) -> SimDuration {
     let all = port.priority.iter().map(|q| q.rx_pause_duration);
     all.max().unwrap_or(SimDuration::ZERO)
 }
@@ -153,7 +154,7 @@ impl Run<'_> {
 
     /// `it paused sw0 165 times, for 40% of the run`
     fn paused_its_peer(&self, port: &PortResult) -> String {
-        let stopped = self.peer(port).map_or(SimDuration::ZERO, longest);
+        let stopped = self.peer(port).map_or(SimDuration::ZERO, longest_paused);
         format!(
             "it paused {} {}, for {} of the run",
             self.name(port.peer),
@@ -202,9 +203,9 @@ impl Run<'_> {
     /// The host that was paused longest.
     pub(super) fn paused(&self) -> Option<String> {
         let hosts = self.results.ports.iter().filter(|p| self.is_host(p.node));
-        let notable = |p: &&PortResult| self.share_of_run(longest(p)) >= NOTABLE_PAUSE_PPM;
+        let notable = |p: &&PortResult| self.share_of_run(longest_paused(p)) >= NOTABLE_PAUSE_PPM;
         let paused: Vec<&PortResult> = hosts.filter(notable).collect();
-        let most = paused.iter().rev().max_by_key(|p| longest(p))?;
+        let most = paused.iter().rev().max_by_key(|p| longest_paused(p))?;
         let others = match paused.len() - 1 {
             0 => String::new(),
             n => format!(
@@ -216,7 +217,7 @@ impl Run<'_> {
             "{} paused {} for {} of the run{others}",
             self.name(most.peer),
             self.name(most.node),
-            share(self.share_of_run(longest(most))),
+            share(self.share_of_run(longest_paused(most))),
         ))
     }
 }

@@ -63,7 +63,7 @@ impl<'a> Run<'a> {
 
     /// Links that were full while a flow waited.
     fn full_links<'c>(&self, c: &'c Course<'a>) -> impl Iterator<Item = &'c HopResult> {
-        let answered = c.share(c.result.answers_paused) < OTHERS_PPM;
+        let answered = c.share(self.answers_late(c)) < OTHERS_PPM;
         let candidate = c.has_waited() && answered && !self.sink_varies(c);
         c.hops.iter().filter(move |hop| {
             let busy = |port: &PortResult| c.busy(hop, port) >= FULL_PPM;

@@ -175,6 +175,30 @@ fn a_bystander_waits_for_frames_that_go_elsewhere() {
 }
 
 #[test]
+fn the_bystanders_of_shipped_scenarios_are_told() {
+    says(
+        &shipped("victim-flow", "incast, one class"),
+        "bystander: victim-0 takes 3.105 times",
+    );
+    does_not_say(&shipped("victim-flow", "victim in class 4"), "bystander");
+    let tree = |senders: &str| {
+        let path = format!("{}/topologies/pause-tree.toml", env!("CARGO_MANIFEST_DIR"));
+        let plan = load(&std::fs::read_to_string(path).unwrap());
+        let labels = [senders, "none"];
+        let of =
+            |case: &&xoff_sim::plan::Case| case.labels.iter().map(|(_, label)| label).eq(&labels);
+        found_of(&plan.cases.iter().find(of).unwrap().model)
+    };
+    let whole = tree("9");
+    says(
+        &whole,
+        "pause stops a bystander: bystanders-2 takes 4.213 times",
+    );
+    says(&whole, "; the pauses go back to leaf0>h0");
+    does_not_say(&tree("1"), "bystander");
+}
+
+#[test]
 fn flows_of_a_deadlock_are_no_bystanders() {
     let stuck = shipped("pfc-deadlock", "none");
     says(
