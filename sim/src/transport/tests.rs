@@ -20,7 +20,6 @@ fn shrinking(cc: &CcSpec, ack_every: u32) -> Model {
     model.nics[0].np = NpSpec::Cnp {
         interval: SimDuration::from_us(4),
         scope: CnpScope::Qp,
-        delay: SimDuration::ZERO,
         marking: Marking {
             priority: 6,
             dscp: 48,
