@@ -6,6 +6,7 @@
 mod build;
 mod collect;
 mod faults;
+pub mod footprint;
 pub mod grid;
 mod link;
 pub mod packet;
@@ -117,7 +118,9 @@ pub struct Sim<'m> {
 
 impl Sim<'_> {
     fn run(&mut self, progress: &mut dyn FnMut(Progress)) {
-        let until = self.model.until.unwrap_or(SimTime::NEVER).ps();
+        // What lies beyond the end of the clock never happens.
+        let until = self.model.until.unwrap_or(SimTime::LAST);
+        let until = until.min(SimTime::LAST).ps();
         while let Some((at, key)) = self.events.pop() {
             // Timers left over from finished work neither lengthen the run nor change what is left
             // of it: a deadlock that outlived its flows stands.
@@ -126,7 +129,9 @@ impl Sim<'_> {
             }
             if at.ps() > until {
                 self.now = until;
-                self.stop = Stop::Until;
+                if self.model.until.is_some() {
+                    self.stop = Stop::Until;
+                }
                 break;
             }
             self.now = at.ps();

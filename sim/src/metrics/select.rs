@@ -55,7 +55,9 @@ impl fmt::Display for Pattern {
     }
 }
 
-fn glob(pattern: &str, name: &str) -> bool {
+/// True if `name` has the form of `pattern`, in which `*` stands for any characters. In linear time:
+/// the first place where a part fits is as good as any later one.
+pub fn glob(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     // `split` yields at least one part.
     let first = parts.next().unwrap_or_default();

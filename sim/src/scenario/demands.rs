@@ -1,7 +1,7 @@
 //! Patterns of traffic: who sends how much to whom.
 
 use super::diag::Mistakes;
-use super::network::{NAME_HELP, matches, valid_name};
+use super::network::{NAME_HELP, valid_name};
 use super::quantity::{Given, Label, Sp};
 use super::raw::*;
 use super::traffic::{Context, MAX_FLOWS, at, first_psn, kind_name};
@@ -50,13 +50,13 @@ pub(super) fn demands(
     context: &Context<'_>,
     mistakes: &mut Mistakes,
 ) -> Vec<Wanted> {
-    let before = mistakes.list.len();
+    let before = mistakes.count();
     check_keys(t, mistakes);
     if t.kind.value == RawPattern::Flows {
         return listed(t, context, mistakes);
     }
     let hosts = hosts(t, context, mistakes);
-    if mistakes.list.len() > before {
+    if mistakes.count() > before {
         return Vec::new();
     }
     let bytes = t.bytes.given().map_or(0, |b| b.0);
@@ -92,7 +92,7 @@ pub(super) fn demands(
         RawPattern::Poisson => poisson(t, &hosts, room, &mut rng, context, mistakes),
         RawPattern::RingAllreduce => workload::ring_all_reduce(&hosts, bytes),
     };
-    if list.is_empty() && mistakes.list.len() == before && t.kind.value != RawPattern::Poisson {
+    if list.is_empty() && mistakes.count() == before && t.kind.value != RawPattern::Poisson {
         mistakes.at(
             &t.kind,
             "this traffic has no flows",
@@ -168,17 +168,17 @@ fn hosts(t: &RawTraffic, context: &Context<'_>, mistakes: &mut Mistakes) -> Vec<
     let Some(patterns) = &t.hosts else {
         return context.network.hosts.clone();
     };
-    let name = |id: &NodeId| context.network.name(*id);
     let mut chosen: Vec<NodeId> = Vec::new();
     for pattern in patterns.iter() {
-        let matching = context
-            .network
-            .hosts
-            .iter()
-            .filter(|h| matches(pattern, name(h)));
-        let found: Vec<NodeId> = matching.copied().collect();
+        let Some(found) = context.network.matching(pattern, true, &context.work) else {
+            mistakes.at(patterns, "too many patterns with `*`", "name the hosts");
+            return chosen;
+        };
         if found.is_empty() {
-            let help = context.network.suggest(pattern);
+            let help = match mistakes.is_full() {
+                true => String::new(),
+                false => context.network.suggest(pattern),
+            };
             mistakes.at(patterns, format!("no host matches `{pattern}`"), &help);
         }
         chosen.extend(found);
@@ -244,9 +244,8 @@ fn port(
     mistakes: &mut Mistakes,
 ) -> Option<u32> {
     let given = given.as_ref()?;
-    let links = &context.network.links;
-    let ports = links.iter().filter(|l| l.a == host || l.b == host).count();
-    if given.value as usize >= ports {
+    let ports = context.network.degree(host);
+    if given.value >= ports {
         let message = format!("`{name}` has {ports} ports, counted from 0");
         mistakes.at(given, message, "");
     }

@@ -149,6 +149,14 @@ fn reliability(raw: &RawNic, mistakes: &mut Mistakes) -> RcSpec {
             "use 0 to 7, or \"off\" for no limit",
         );
     }
+    if let Some(given) = raw.max_rd_atomic.as_ref().filter(|v| v.value > 255) {
+        let message = format!("{} outstanding READs or atomics", **given);
+        mistakes.at(
+            given,
+            message,
+            "use 1 to 255: the connection request has 8 bits",
+        );
+    }
     for zero in [&raw.ack_every, &raw.max_rd_atomic]
         .into_iter()
         .flatten()

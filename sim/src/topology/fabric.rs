@@ -1,7 +1,7 @@
 //! The network as ports and links, and shortest-path routing with ECMP.
 
 use crate::compat::hpcc;
-use crate::model::{EcmpHash, Model, NodeId, Role};
+use crate::model::{EcmpHash, Model, NodeId, NodeSpec, Role};
 use crate::rng::mix;
 use crate::time::SimDuration;
 use crate::units::BitRate;
@@ -63,9 +63,28 @@ pub struct Fabric {
     is_switch: Vec<bool>,
     hash: EcmpHash,
     seed: u64,
-    /// Hops to a destination, or to one port of it, from every node: computed when first asked for.
-    distance: BTreeMap<(NodeId, Option<PortId>), Vec<u16>>,
+    /// Ports of each link.
+    ends: Vec<[PortId; 2]>,
+    /// Number of each switch among the switches.
+    switch_number: Vec<u32>,
+    switches: usize,
+    /// Hops from every switch to a destination, by where it is attached: computed when first asked
+    /// for. Hosts at the same switches are equally far from everywhere, so they share the answer.
+    distance: BTreeMap<Attachment, Vec<u16>>,
 }
+
+/// The switches that reach a node by a link of its own, and the node itself if it is a switch, which
+/// others may pass.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Attachment {
+    switches: Vec<NodeId>,
+    own: Option<NodeId>,
+}
+
+/// Bytes of distances that are kept.
+const KEPT: usize = 64 << 20;
+/// Longest path: the hops that the TTL of IPv4 or the hop limit of IPv6 allow.
+pub const MAX_HOPS: u16 = 255;
 
 impl Fabric {
     pub fn new(model: &Model) -> Self {
@@ -92,6 +111,7 @@ impl Fabric {
         };
         let mut ports = vec![blank; total as usize];
         let mut used = vec![0u32; degree.len()];
+        let mut ends = vec![[0; 2]; model.links.len()];
         for (number, link) in model.links.iter().enumerate() {
             let mut take = |node: NodeId| {
                 let index = used[node as usize];
@@ -101,6 +121,7 @@ impl Fabric {
             let (index_a, a) = take(link.a);
             let (index_b, b) = take(link.b);
             for (node, index, own, peer) in [(link.a, index_a, a, b), (link.b, index_b, b, a)] {
+                ends[number][usize::from(own != a)] = own;
                 ports[own as usize] = PortInfo {
                     node,
                     index,
@@ -112,14 +133,20 @@ impl Fabric {
                 };
             }
         }
+        let is_switch = |n: &NodeSpec| matches!(n.role, Role::Switch(_));
+        let is_switch: Vec<bool> = model.nodes.iter().map(is_switch).collect();
+        let mut switches = 0;
+        let number = |&is_switch: &bool| {
+            switches += u32::from(is_switch);
+            switches.saturating_sub(1)
+        };
         Fabric {
             ports,
             first_port,
-            is_switch: model
-                .nodes
-                .iter()
-                .map(|n| matches!(n.role, Role::Switch(_)))
-                .collect(),
+            ends,
+            switch_number: is_switch.iter().map(number).collect(),
+            switches: switches as usize,
+            is_switch,
             hash: model.ecmp,
             seed: model.seed,
             distance: BTreeMap::new(),
@@ -139,55 +166,75 @@ impl Fabric {
         self.ports[self.ports[port as usize].peer as usize].node
     }
 
-    /// Both ports of a link.
-    pub fn link_ports(&self, link: u32) -> impl Iterator<Item = PortId> + '_ {
-        (0..self.ports.len() as u32).filter(move |&p| self.ports[p as usize].link == link)
+    /// Both ports of a link, the lower one first.
+    pub fn link_ports(&self, link: u32) -> impl Iterator<Item = PortId> + use<> {
+        let [a, b] = self.ends[link as usize];
+        [a.min(b), a.max(b)].into_iter()
     }
 
     /// Takes a link down or up; paths found later avoid or use it.
     pub fn set_link(&mut self, link: u32, up: bool) {
-        for port in &mut self.ports {
-            if port.link == link {
-                port.up = up;
-            }
+        for port in self.link_ports(link) {
+            self.ports[port as usize].up = up;
         }
         self.distance.clear();
     }
 
-    /// Breadth-first distances to `dst`, by any port or by `last` only. Hosts do not forward.
-    fn measure(&mut self, dst: NodeId, last: Option<PortId>) {
-        if self.distance.contains_key(&(dst, last)) {
+    /// How `dst` is reached now, by any port or by `last` only.
+    fn attachment(&self, dst: NodeId, last: Option<PortId>) -> Attachment {
+        let usable = |&p: &PortId| self.ports[p as usize].up && last.is_none_or(|last| last == p);
+        let peers = self
+            .node_ports(dst)
+            .filter(usable)
+            .map(|p| self.neighbour(p));
+        let mut switches: Vec<NodeId> = peers.filter(|&peer| self.is_switch(peer)).collect();
+        switches.sort_unstable();
+        switches.dedup();
+        let own = Some(dst).filter(|&dst| self.is_switch(dst));
+        Attachment { switches, own }
+    }
+
+    /// Breadth-first distances of all switches. Hosts do not forward.
+    fn measure(&mut self, to: &Attachment) {
+        if self.distance.contains_key(to) {
             return;
         }
-        let mut dist = vec![UNREACHED; self.is_switch.len()];
-        dist[dst as usize] = 0;
-        let mut frontier = vec![dst];
+        let mut dist = vec![UNREACHED; self.switches];
+        let number = |node: NodeId| self.switch_number[node as usize] as usize;
+        if let Some(own) = to.own {
+            dist[number(own)] = 0;
+        }
+        let mut frontier = Vec::new();
+        for &node in &to.switches {
+            if dist[number(node)] == UNREACHED {
+                dist[number(node)] = 1;
+                frontier.push(node);
+            }
+        }
         let mut next = Vec::new();
-        let mut d = 0;
-        while !frontier.is_empty() {
-            d += 1;
+        for d in 2..=MAX_HOPS {
             for node in frontier.drain(..) {
-                for port in self.node_ports(node) {
+                for port in self.node_ports(node).filter(|&p| self.ports[p as usize].up) {
                     let peer = self.neighbour(port);
-                    let usable = self.ports[port as usize].up
-                        && (node != dst || last.is_none_or(|last| last == port));
-                    if usable && dist[peer as usize] == UNREACHED {
-                        dist[peer as usize] = d;
-                        if self.is_switch(peer) {
-                            next.push(peer);
-                        }
+                    if self.is_switch(peer) && dist[number(peer)] == UNREACHED {
+                        dist[number(peer)] = d;
+                        next.push(peer);
                     }
                 }
             }
             std::mem::swap(&mut frontier, &mut next);
         }
-        self.distance.insert((dst, last), dist);
+        if (self.distance.len() + 1) * self.switches * size_of::<u16>() > KEPT {
+            self.distance.clear();
+        }
+        self.distance.insert(to.clone(), dist);
     }
 
     /// Egress ports from `from` to `key.dst`, starting with one of `from`; None if unreachable.
     pub fn path(&mut self, from: NodeId, key: PathKey, ends: Ends) -> Option<Vec<PortId>> {
-        self.measure(key.dst, ends.last);
-        let dist = self.distance.get(&(key.dst, ends.last))?;
+        let to = self.attachment(key.dst, ends.last);
+        self.measure(&to);
+        let dist = self.distance.get(&to)?;
         let mut path = Vec::with_capacity(8);
         let mut at = from;
         if let Some(port) = ends.first {
@@ -201,14 +248,31 @@ impl Fabric {
             at = peer;
         }
         while at != key.dst {
-            if dist[at as usize] == UNREACHED {
-                return None;
-            }
             let port = self.choose(at, dist, key, ends.last)?;
             path.push(port);
             at = self.neighbour(port);
         }
         Some(path)
+    }
+
+    /// Hops from the far end of a port to `dst`, if frames may go there; None if not.
+    fn hops_behind(
+        &self,
+        port: PortId,
+        dist: &[u16],
+        dst: NodeId,
+        last: Option<PortId>,
+    ) -> Option<u16> {
+        let info = &self.ports[port as usize];
+        let peer = self.neighbour(port);
+        let hops = if peer == dst {
+            last.is_none_or(|last| last == info.peer).then_some(0)
+        } else if self.is_switch(peer) {
+            Some(dist[self.switch_number[peer as usize] as usize])
+        } else {
+            None
+        };
+        hops.filter(|&hops| info.up && hops != UNREACHED)
     }
 
     /// The egress port of `node` among those on a shortest path.
@@ -219,15 +283,9 @@ impl Fabric {
         key: PathKey,
         last: Option<PortId>,
     ) -> Option<PortId> {
-        let nearer = |&port: &PortId| {
-            let peer = self.neighbour(port) as usize;
-            let info = &self.ports[port as usize];
-            info.up
-                && (dist[peer] != 0 || last.is_none_or(|last| last == info.peer))
-                && dist[peer] != UNREACHED
-                && dist[peer] + 1 == dist[node as usize]
-                && (self.is_switch[peer] || dist[peer] == 0)
-        };
+        let behind = |port: PortId| self.hops_behind(port, dist, key.dst, last);
+        let least = self.node_ports(node).filter_map(behind).min()?;
+        let nearer = |&port: &PortId| behind(port) == Some(least);
         let count = self.node_ports(node).filter(nearer).count() as u64;
         if count <= 1 {
             return self.node_ports(node).find(nearer);

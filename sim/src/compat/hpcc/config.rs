@@ -399,8 +399,8 @@ impl<'a> Values<'a> {
     fn interval(&mut self, key: &str, default: Option<&str>) -> SimDuration {
         self.parsed(key, default, "a time in microseconds above zero", |t| {
             decimal(t, 1_000_000)
-                .filter(|ps| *ps >= 1_000)
                 .map(SimDuration::from_ps)
+                .filter(|t| (SimDuration::from_ns(1)..=SimDuration::LONGEST).contains(t))
         })
     }
 

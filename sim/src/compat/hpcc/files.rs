@@ -28,6 +28,12 @@ pub(super) struct Link {
     pub(super) rate_span: Range<usize>,
 }
 
+/// Seconds without a unit.
+fn seconds(text: &str) -> Option<SimDuration> {
+    let time = decimal(text, 1_000_000_000_000).map(SimDuration::from_ps);
+    time.filter(|t| *t <= SimDuration::LONGEST)
+}
+
 /// A row of `flow.txt`.
 #[derive(Clone, Debug)]
 pub(super) struct FlowRow {
@@ -225,9 +231,8 @@ fn flow<'a, I: Iterator<Item = Word<'a>>>(
     let (pg, pg_word) = reader.with(&row("the priority group (0 to 7)"), small(7))?;
     let (dport, _) = reader.number(&row("the destination port (0 to 65535)"))?;
     let (bytes, bytes_word) = reader.number(&row("the size in bytes"))?;
-    let seconds = |t: &str| decimal(t, 1_000_000_000_000);
     let (start, last) = reader.with(&row("the start in seconds"), seconds)?;
-    let start = SimTime::from_ps(start);
+    let start = SimTime::ZERO + start;
     let span = src_word.at..last.span().end;
     let row = FlowRow {
         src,

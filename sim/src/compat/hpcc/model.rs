@@ -8,6 +8,7 @@ use crate::model::*;
 use crate::plan::Diagnostic;
 use crate::switch::budget;
 use crate::time::{SimDuration, SimTime};
+use crate::transport::Extent;
 use crate::units::{BitRate, Bytes, Length};
 use std::collections::BTreeMap;
 
@@ -381,7 +382,17 @@ impl Inputs<'_> {
             let next = ports.entry((row.src, row.dst)).or_insert(FIRST_PORT);
             let sport = std::mem::replace(next, next.wrapping_add(1));
             standalone.push(standalone_ns(row.bytes, self.config.payload, path));
-            flows.push(self.flow(row, sport, base, self.congestion_control(path, largest)));
+            let flow = self.flow(row, sport, base, self.congestion_control(path, largest));
+            let packets = Extent::new(&flow, self.config.payload).packets;
+            if packets > Extent::MOST_PACKETS {
+                let message = format!("a flow of {packets} packets");
+                let label = format!("at most {} packets", Extent::MOST_PACKETS);
+                errors.push(
+                    self.flow_source
+                        .error(row.span.clone(), message, &label, None),
+                );
+            }
+            flows.push(flow);
         }
         (flows, standalone)
     }
