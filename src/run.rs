@@ -1,13 +1,14 @@
 //! `xoff run`: load, simulate, report, judge.
 
-use crate::args::{Format, RunArgs};
+use crate::args::{Format, RunArgs, Until};
+use crate::input;
+use crate::memory;
 use crate::output::{self, Error};
 use crate::pcap::{self, Capture};
 use crate::progress::{Bar, CpuTimer};
 use crate::report::{self, CaseRun, ScenarioRun};
 use rayon::prelude::*;
 use std::cell::RefCell;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xoff_conformance::{judge_agreements, judge_expectations};
@@ -22,33 +23,37 @@ use xoff_sim::time::SimTime;
 
 /// Runs what the arguments name. False: an expectation failed.
 pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
-    let (loaded, hpcc) = match &args.hpcc {
+    let (mut loaded, hpcc) = match &args.hpcc {
         Some(config) => {
             let (loaded, input) = load_hpcc(config, args)?;
             (vec![loaded], Some((config.as_path(), input)))
         }
         None => (load_all(args)?, None),
     };
-    let chosen = choose(&loaded, &args.cases)?;
+    refuse_unmatched(&loaded, &args.cases)?;
+    loaded.retain(|l| !l.plan.cases.is_empty());
+    let chosen = all_cases(&loaded);
     let capture = Capture::wanted(args, &chosen)?;
+    let outputs = match &hpcc {
+        Some((config, input)) => hpcc_outputs(config, input, args)?,
+        None => Vec::new(),
+    };
+    let taken = || outputs.iter().chain(&args.pcap).map(PathBuf::as_path);
+    output::check_places(taken())?;
     let (results, cpu) = simulate(&chosen, args, capture.as_ref())?;
-    if let (Some((config, input)), Some(results)) = (&hpcc, results.first()) {
-        write_hpcc(config, input, results, args)?;
+    if let (Some((_, input)), Some(results)) = (&hpcc, results.first()) {
+        write_hpcc(&outputs, input, results)?;
     }
     let runs = assemble(&loaded, &chosen, results);
+    tell_cut_series(&runs);
     if let Some(dir) = &args.csv {
         write_csv(dir, &runs)?;
     }
-    let report = |out: &mut dyn std::io::Write| match args.format {
+    output::print_beside(taken(), |out| match args.format {
         Format::Human => report::human::write(out, &runs),
         Format::Json => report::json::write(out, &runs),
         Format::Junit => report::junit::write(out, &runs),
-    };
-    if capture.is_some_and(|capture| capture.takes_stdout()) {
-        output::print_aside(report)?;
-    } else {
-        output::print(report)?;
-    }
+    })?;
     if !args.quiet {
         output::tell(&speed(&runs, cpu));
     }
@@ -59,12 +64,6 @@ pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
 struct Loaded {
     plan: Plan,
     command: String,
-}
-
-/// A file's text, for messages with its name.
-fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-    String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", path.display()))
 }
 
 /// Reads files relative to a directory and remembers their texts for messages.
@@ -83,7 +82,7 @@ impl Reader {
     }
 
     fn read(&self, name: &str) -> Result<String, String> {
-        let text = read_text(&self.dir.join(name))?;
+        let text = input::text(&self.dir.join(name), input::TEXT_MAX)?;
         self.texts
             .borrow_mut()
             .push((name.to_owned(), text.clone()));
@@ -99,8 +98,11 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
     let overrides = Overrides {
         sets: args.sets.clone(),
         seed: args.seed,
-        until: args.until,
+        until: args.until.map(Until::time),
+        cases: args.cases.clone(),
+        memory: memory::available(),
     };
+    input::refuse_twice(args.scenarios.iter().map(PathBuf::as_path))?;
     let mut loaded = Vec::new();
     for path in &args.scenarios {
         let plan = load_file(path, &overrides)?;
@@ -113,14 +115,15 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
 
 /// Reads a scenario; `-` is standard input.
 pub(crate) fn load_file(path: &Path, overrides: &Overrides) -> Result<Plan, Error> {
-    let name = path.to_string_lossy();
-    let text = if name == "-" {
-        let mut text = String::new();
-        let read = std::io::stdin().lock().read_to_string(&mut text);
-        read.map_err(|e| Error::Message(format!("cannot read standard input: {e}")))?;
-        text
-    } else {
-        read_text(path).map_err(Error::Message)?
+    let standard = path == Path::new("-");
+    let name = match standard {
+        true => "standard input".into(),
+        false => path.to_string_lossy(),
+    };
+    let text = match standard {
+        true => input::standard_text(input::SCENARIO_MAX)?,
+        false => input::text(path, input::SCENARIO_MAX)
+            .map_err(|e| Error::Message(format!("cannot read {name}: {e}")))?,
     };
     let reader = Reader::beside(path);
     reader
@@ -143,7 +146,9 @@ pub(crate) fn load_file(path: &Path, overrides: &Overrides) -> Result<Plan, Erro
 fn unknown_metrics(plan: &Plan, file: &str, text: &str) -> Vec<Diagnostic> {
     let metrics = plan.report.metrics.iter().map(|text| column(text).0);
     let wrong = metrics.filter_map(|name| Some((name, MetricRef::parse(name).err()?)));
+    // Nobody reads more.
     wrong
+        .take(20)
         .map(|(name, error)| {
             let at = text.find(name);
             Diagnostic {
@@ -176,7 +181,7 @@ fn load_hpcc(config: &Path, args: &RunArgs) -> Result<(Loaded, HpccInput), Error
     let mut model = input.model.clone();
     model.seed = args.seed.unwrap_or(model.seed);
     if let Some(until) = args.until {
-        model.until = Some(SimTime::ZERO + until);
+        model.until = until.time().map(|until| SimTime::ZERO + until);
     }
     let stem = config
         .file_stem()
@@ -190,6 +195,8 @@ fn load_hpcc(config: &Path, args: &RunArgs) -> Result<(Loaded, HpccInput), Error
             model,
             expectations: Vec::new(),
         }],
+        labels: Vec::new(),
+        unmatched: Vec::new(),
         report: ReportSpec::default(),
         agreements: Vec::new(),
         hash: fnv1a(&reader.texts.borrow()),
@@ -209,45 +216,39 @@ fn fnv1a(texts: &[(String, String)]) -> String {
     format!("{hash:016x}")
 }
 
-/// (plan, case) of everything to run.
-fn choose<'a>(loaded: &'a [Loaded], filters: &[String]) -> Result<Vec<(usize, &'a Case)>, Error> {
-    let all = loaded.iter().enumerate();
-    let all: Vec<(usize, &Case)> = all
-        .flat_map(|(n, l)| l.plan.cases.iter().map(move |case| (n, case)))
-        .collect();
-    let chosen: Vec<(usize, &Case)> = all
-        .iter()
-        .filter(|(_, case)| filters.is_empty() || filters.iter().any(|f| matches(case, f)))
-        .copied()
-        .collect();
-    if chosen.is_empty() {
-        return Err(Error::Message(no_case(&all)));
-    }
-    Ok(chosen)
-}
-
-fn matches(case: &Case, filter: &str) -> bool {
-    filter.split(',').all(|term| match term.split_once('=') {
-        Some((axis, label)) => case
-            .labels
-            .iter()
-            .any(|(a, l)| a == axis.trim() && l == label.trim()),
-        None => case.labels.iter().any(|(_, l)| l == term.trim()),
-    })
-}
-
-fn no_case(all: &[(usize, &Case)]) -> String {
+/// Each `--case` must choose something.
+fn refuse_unmatched(loaded: &[Loaded], filters: &[String]) -> Result<(), Error> {
+    let nowhere = |filter: &&String| loaded.iter().all(|l| l.plan.unmatched.contains(filter));
+    let Some(filter) = filters.iter().find(nowhere) else {
+        return Ok(());
+    };
     let mut known: Vec<String> = Vec::new();
-    for (axis, label) in all.iter().flat_map(|(_, case)| &case.labels) {
-        let text = format!("{axis}={label}");
-        if !known.contains(&text) {
-            known.push(text);
-        }
+    for (axis, labels) in loaded.iter().flat_map(|l| &l.plan.labels) {
+        known.extend(labels.iter().map(|label| format!("{axis}={label}")));
     }
-    match known.as_slice() {
-        [] => "no case matches --case: the scenario has no axis".to_owned(),
-        known => format!("no case matches --case; labels are {}", known.join(", ")),
-    }
+    known.sort_unstable();
+    known.dedup();
+    let labels = match known.len() {
+        0 => "the scenario has no axis".to_owned(),
+        1..=LABELS => format!("labels are {}", known.join(", ")),
+        n => format!(
+            "labels are {}, and {} more",
+            known[..LABELS].join(", "),
+            n - LABELS
+        ),
+    };
+    let text = format!("no case matches --case {filter}; {labels}");
+    Err(Error::Message(text))
+}
+
+/// Labels that a message lists.
+const LABELS: usize = 40;
+
+/// (plan, case) of everything to run.
+fn all_cases(loaded: &[Loaded]) -> Vec<(usize, &Case)> {
+    let all = loaded.iter().enumerate();
+    all.flat_map(|(n, l)| l.plan.cases.iter().map(move |case| (n, case)))
+        .collect()
 }
 
 /// Results in the order of `cases` whatever the number of threads, and the CPU time they took.
@@ -257,10 +258,13 @@ fn simulate(
     capture: Option<&Capture<'_>>,
 ) -> Result<(Vec<Results>, Duration), Error> {
     if let (Some(capture), [(_, case)]) = (capture, cases) {
+        memory::fitting(cases, 1)?;
         let timer = CpuTimer::start();
         let results = record(capture, case, args, false)?;
         return Ok((vec![results], timer.elapsed()));
     }
+    let wanted = args.jobs.map_or_else(cpus, usize::from).min(cases.len());
+    let threads = memory::fitting(cases, wanted)?;
     let bar = Bar::new(cases.len(), args.quiet);
     let one = |(_, case): &(usize, &Case)| {
         let timer = CpuTimer::start();
@@ -269,11 +273,11 @@ fn simulate(
         part.done();
         (results, timer.elapsed())
     };
-    let done: Vec<(Results, Duration)> = if cases.len() == 1 {
+    let done: Vec<(Results, Duration)> = if threads == 1 {
         cases.iter().map(one).collect()
     } else {
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(args.jobs.map_or(0, usize::from))
+            .num_threads(threads)
             .build()
             .map_err(|e| Error::Message(format!("cannot start threads: {e}")))?;
         pool.install(|| cases.par_iter().with_max_len(1).map(one).collect())
@@ -286,6 +290,10 @@ fn simulate(
         record(capture, case, args, true)?;
     }
     Ok((results, cpu))
+}
+
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Simulates a case, once more if it is one of several, and captures its traffic.
@@ -338,34 +346,45 @@ fn assemble<'a>(
     runs
 }
 
-fn write_hpcc(
-    config: &Path,
-    input: &HpccInput,
-    results: &Results,
-    args: &RunArgs,
-) -> Result<(), Error> {
-    let files = [
-        (&input.fct_file, hpcc::fct_text(input, results)),
-        (&input.pfc_file, hpcc::pfc_text(input, results)),
-    ];
-    for (name, text) in files.iter().filter(|(name, _)| !name.is_empty()) {
-        let path = match (&args.out, Path::new(name.as_str()).file_name()) {
-            (Some(dir), Some(file)) => dir.join(file),
-            _ => config.parent().unwrap_or(Path::new("")).join(name),
-        };
-        create_dir(path.parent().unwrap_or(Path::new("")))?;
-        output::replace_file(&path, text.as_bytes())?;
+/// Where the results of HPCC's input go: completions, then pauses. An empty name: nowhere.
+fn hpcc_outputs(config: &Path, input: &HpccInput, args: &RunArgs) -> Result<Vec<PathBuf>, Error> {
+    let place = |name: &String| match (&args.out, Path::new(name).file_name()) {
+        _ if name.is_empty() => PathBuf::new(),
+        (Some(dir), Some(file)) => dir.join(file),
+        // A dash is a file like any other here.
+        _ => config
+            .parent()
+            .unwrap_or(Path::new("."))
+            .join(".")
+            .join(name),
+    };
+    if let Some(dir) = &args.out {
+        output::refuse_stdout_as_directory(dir)?;
     }
-    Ok(())
+    let places = [place(&input.fct_file), place(&input.pfc_file)];
+    let is_file = std::fs::metadata(&places[0]).map_or(true, |m| m.is_file());
+    if places[0] == places[1] && !input.fct_file.is_empty() && is_file {
+        let name = places[0].display();
+        let text = format!("FCT_OUTPUT_FILE and PFC_OUTPUT_FILE are both {name}");
+        return Err(Error::Message(text));
+    }
+    Ok(places.into())
 }
 
-fn create_dir(dir: &Path) -> Result<(), Error> {
-    let fail = |e| Error::Message(format!("cannot create {}: {e}", dir.display()));
-    if dir.as_os_str().is_empty() {
-        Ok(())
-    } else {
-        std::fs::create_dir_all(dir).map_err(fail)
+fn write_hpcc(places: &[PathBuf], input: &HpccInput, results: &Results) -> Result<(), Error> {
+    let texts = [
+        hpcc::fct_text(input, results),
+        hpcc::pfc_text(input, results),
+    ];
+    let named = places
+        .iter()
+        .zip(texts)
+        .filter(|(path, _)| !path.as_os_str().is_empty());
+    for (path, text) in named {
+        output::create_dir(path.parent().unwrap_or(Path::new("")))?;
+        output::replace_file(path, text.as_bytes())?;
     }
+    Ok(())
 }
 
 /// One case goes into the directory itself, several into directories named after them.
@@ -390,7 +409,7 @@ fn write_csv(dir: &Path, runs: &[ScenarioRun<'_>]) -> Result<(), Error> {
             } else {
                 dir.to_owned()
             };
-            create_dir(&dir)?;
+            output::create_dir(&dir)?;
             for (name, text) in report::csv::files(case) {
                 output::replace_file(&dir.join(name), text.as_bytes())?;
             }
@@ -413,6 +432,22 @@ fn safe(label: &str) -> String {
         format!("_{text}")
     } else {
         text
+    }
+}
+
+fn tell_cut_series(runs: &[ScenarioRun<'_>]) {
+    for case in runs.iter().flat_map(|run| &run.cases) {
+        let Some(at) = case.results.series_cut else {
+            continue;
+        };
+        let label = match case.label() {
+            label if label.is_empty() => String::new(),
+            label => format!(" of {label}"),
+        };
+        output::tell(&format!(
+            "warning: the time series{label} ends at {at}: more samples would not fit \
+             (simulation.sample)"
+        ));
     }
 }
 
@@ -444,20 +479,18 @@ mod tests {
     }
 
     #[test]
-    fn cases_are_chosen_by_label() {
-        let loaded = loaded();
-        let chosen = |filters: &[&str]| {
-            let filters: Vec<String> = filters.iter().map(|f| (*f).to_owned()).collect();
-            choose(&loaded, &filters).map(|cases| cases.len())
-        };
-        assert_eq!(chosen(&[]).unwrap(), 2);
-        assert_eq!(chosen(&["on"]).unwrap(), 1);
-        assert_eq!(chosen(&["pfc=on", "pfc=off"]).unwrap(), 2);
-        assert!(chosen(&["pfc=on,off"]).is_err());
-        let Err(Error::Message(text)) = chosen(&["n=1"]) else {
+    fn each_case_that_is_asked_for_must_be_there() {
+        let mut loaded = loaded();
+        assert!(refuse_unmatched(&loaded, &["on".to_owned()]).is_ok());
+        loaded[0].plan.unmatched = vec!["n=1".to_owned()];
+        let filters = ["on", "n=1"].map(str::to_owned);
+        let Err(Error::Message(text)) = refuse_unmatched(&loaded, &filters) else {
             panic!("matched")
         };
-        assert_eq!(text, "no case matches --case; labels are pfc=on, pfc=off");
+        assert_eq!(
+            text,
+            "no case matches --case n=1; labels are pfc=off, pfc=on"
+        );
     }
 
     #[test]
@@ -484,7 +517,7 @@ mod tests {
     #[test]
     fn results_are_judged_in_the_order_of_the_plan() {
         let loaded = loaded();
-        let chosen = choose(&loaded, &[]).unwrap();
+        let chosen = all_cases(&loaded);
         let runs = assemble(&loaded, &chosen, plan().1);
         let verdicts: Vec<&str> = runs[0]
             .report()

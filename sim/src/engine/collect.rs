@@ -34,6 +34,7 @@ impl Sim<'_> {
             watchdog: self.watchdog_log,
             pauses: self.pause_log,
             series: self.series,
+            series_cut: self.series_cut,
             rules: self.wire.map_or_else(Vec::new, |wire| wire.results()),
         }
     }

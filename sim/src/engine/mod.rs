@@ -101,11 +101,15 @@ pub struct Sim<'m> {
     pub(crate) hops: u64,
     pub(crate) stop: Stop,
     pub(crate) deadlocks: Vec<Deadlock>,
+    /// Events up to the last scan for them.
+    pub(crate) events_at_scan: u64,
     pub(crate) open_deadlocks: Vec<usize>,
     pub(crate) watchdog_log: Vec<WatchdogEvent>,
     pub(crate) pause_log: Vec<PauseLogEntry>,
     pub(crate) series: Vec<Sample>,
     pub(crate) sample_base: sample::Base,
+    /// When there was no more room for samples.
+    pub(crate) series_cut: Option<SimTime>,
     pub(crate) faults_left: usize,
     tap: Option<tap::Tap<'m>>,
     /// Rules of the scenario; None: there are none.

@@ -37,7 +37,7 @@ use edit::Document;
 use judge::Expected;
 use network::{Network, ProfileNames};
 use nics::Nic;
-use quantity::{Given, OrOff};
+use quantity::{Given, OrOff, Scalar};
 use raw::*;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -56,6 +56,22 @@ pub struct Overrides {
     pub cases: Vec<String>,
     /// Bytes of memory that the cases may take. None: as many as they need.
     pub memory: Option<u64>,
+}
+
+/// A rate as scenarios state it: never zero.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn rate(text: &str) -> Result<BitRate, String> {
+    BitRate::from_text(text)
+}
+
+/// A time as scenarios state it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn time(text: &str) -> Result<SimDuration, String> {
+    SimDuration::from_text(text)
 }
 
 /// Reads a file that a scenario refers to, by its path relative to the scenario.
@@ -403,13 +419,18 @@ fn model(
         .until
         .unwrap_or(raw.until.get_or(OrOff(Some(DEFAULT_UNTIL))).0);
     let scan = can_pause.then_some(SimDuration::from_ms(1));
-    for given in [&simulation.sample, &simulation.deadlock_scan]
-        .into_iter()
-        .flatten()
+    if let Some(zero) = simulation
+        .sample
+        .as_ref()
+        .filter(|s| s.0 == Some(SimDuration::ZERO))
     {
-        if given.0.is_some_and(SimDuration::is_zero) {
-            mistakes.at(given, "an interval of zero", "use \"off\" for none");
-        }
+        mistakes.at(zero, "an interval of zero", "use \"off\" for none");
+    }
+    let shortest = SimDuration::from_us(1);
+    let scans = simulation.deadlock_scan.as_ref();
+    if let Some(given) = scans.filter(|s| s.0.is_some_and(|every| every < shortest)) {
+        let help = "use at least 1us, or \"off\" for none: each scan looks at all queues";
+        mistakes.at(given, "too short an interval", help);
     }
     let model = Model {
         seed,

@@ -8,6 +8,7 @@ use crate::metrics::select::glob;
 use crate::model::{LinkSpec, NodeId, NodeSpec, Role};
 use crate::time::SimDuration;
 use crate::topology::build::{self, Layout, LinkTier};
+use crate::topology::fabric::MAX_HOPS;
 use crate::units::{BitRate, Bytes, Length, Probability};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -396,6 +397,12 @@ fn layout(t: &Sp<RawTopology>, memory: Option<u64>, mistakes: &mut Mistakes) -> 
         let message = format!("{hosts} hosts and {links} links");
         let help = format!("xoff takes at most {MAX_HOSTS} hosts and {MAX_LINKS} links");
         mistakes.at(&t.kind, message, &help);
+        return None;
+    }
+    if t.kind.value == RawTopologyKind::Ring && n(0) > 2 * u64::from(MAX_HOPS) {
+        let help = format!("no packet passes more than {MAX_HOPS} hops: its TTL has 8 bits");
+        let wide = t.switches.as_ref().map_or(&t.kind.span, |s| &s.span);
+        mistakes.push(wide, format!("a ring of {} switches", n(0)), "", &help);
         return None;
     }
     let need = footprint::of_network(hosts, links);

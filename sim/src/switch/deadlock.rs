@@ -47,14 +47,18 @@ impl Sim<'_> {
             }
         }
         // A deadlock that nothing but time could dissolve does not keep the run going.
-        if self.alive() && !self.only_deadlock_left() {
-            self.schedule(self.now + interval.ps(), Kind::DeadlockScan, 0);
+        if let (true, Some(change)) = (self.alive(), self.events.next_time()) {
+            let step = interval.ps();
+            // Nothing has happened since the last scan, so until the next event each would find what
+            // this one did.
+            let quiet = self.event_count == self.events_at_scan + 1;
+            let steps = match quiet {
+                true => change.saturating_sub(self.now) / step,
+                false => 1,
+            };
+            self.events_at_scan = self.event_count;
+            self.schedule(self.now + step * steps.max(1), Kind::DeadlockScan, 0);
         }
-    }
-
-    /// Nothing else is pending: no event can change the state any more.
-    fn only_deadlock_left(&self) -> bool {
-        self.events.is_empty()
     }
 
     /// Strongly connected sets of blocked queues, each as (priority, ports in waiting order).

@@ -28,9 +28,9 @@ pub struct Layout {
 
 /// How many messages and packets a flow has, before anything is made of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
-    pub messages: u64,
-    pub packets: u64,
+pub(crate) struct Extent {
+    pub(crate) messages: u64,
+    pub(crate) packets: u64,
     /// Payload of every message but the last.
     message: u64,
     per_message: u64,
@@ -40,9 +40,9 @@ pub struct Extent {
 
 impl Extent {
     /// Most packets of a flow: what [`Layout`] counts, and far more than a run gets to.
-    pub const MOST_PACKETS: u64 = 4_000_000_000;
+    pub(crate) const MOST_PACKETS: u64 = 4_000_000_000;
 
-    pub fn new(spec: &FlowSpec, mtu: u32) -> Extent {
+    pub(crate) fn new(spec: &FlowSpec, mtu: u32) -> Extent {
         let message = match (spec.op, spec.transport) {
             (Op::Atomic, _) => 8,
             (_, Transport::Ud) => spec.message_bytes.min(u64::from(mtu)),
