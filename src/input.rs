@@ -1,5 +1,6 @@
 //! Files that are read: no more of them than there is use for, and never what was written since.
 
+use crate::memory;
 use crate::output::Error;
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,8 +14,23 @@ use xoff_sim::units::Bytes;
 
 /// Largest text that is read: lists of flows, topologies.
 pub(crate) const TEXT_MAX: u64 = 128 << 20;
-/// Largest scenario: a document takes some forty times its size.
-pub(crate) const SCENARIO_MAX: u64 = 8 << 20;
+/// Largest scenario.
+pub(crate) const SCENARIO_MAX: u64 = 4 << 20;
+/// Memory that a scenario takes while it is read, as a multiple of its text.
+const DOCUMENT: u64 = 100;
+
+/// Refuses a scenario that there is no memory to read.
+pub(crate) fn refuse_long(name: &str, text: &str) -> Result<(), Error> {
+    let need = text.len() as u64 * DOCUMENT;
+    match memory::available().filter(|room| need > *room) {
+        None => Ok(()),
+        Some(room) => {
+            let (need, room) = (Bytes(need), Bytes(room));
+            let text = format!("{name} takes about {need} of memory, and {room} may be used");
+            Err(Error::Message(text))
+        }
+    }
+}
 
 /// A file's text; an error without its name.
 pub(crate) fn text(path: &Path, most: u64) -> Result<String, String> {

@@ -72,6 +72,9 @@ struct Reader {
     texts: RefCell<Vec<(String, String)>>,
 }
 
+/// Longer texts are not shown with mistakes in them.
+const REMEMBERED: usize = 16 << 20;
+
 impl Reader {
     fn beside(file: &Path) -> Reader {
         let dir = file.parent().unwrap_or(Path::new("")).to_owned();
@@ -83,9 +86,11 @@ impl Reader {
 
     fn read(&self, name: &str) -> Result<String, String> {
         let text = input::text(&self.dir.join(name), input::TEXT_MAX)?;
-        self.texts
-            .borrow_mut()
-            .push((name.to_owned(), text.clone()));
+        let kept = match text.len() <= REMEMBERED {
+            true => text.clone(),
+            false => String::new(),
+        };
+        self.texts.borrow_mut().push((name.to_owned(), kept));
         Ok(text)
     }
 
@@ -125,6 +130,7 @@ pub(crate) fn load_file(path: &Path, overrides: &Overrides) -> Result<Plan, Erro
         false => input::text(path, input::SCENARIO_MAX)
             .map_err(|e| Error::Message(format!("cannot read {name}: {e}")))?,
     };
+    input::refuse_long(&name, &text)?;
     let reader = Reader::beside(path);
     reader
         .texts

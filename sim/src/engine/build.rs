@@ -9,8 +9,8 @@ use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
 use crate::cc::Cc;
 use crate::model::{
-    CcSpec, FlowId, Forwarding, Framing, Model, NicProfile, Op, PRIORITIES, PauseMode, Recovery,
-    Role, Transport,
+    CcSpec, FlowId, FlowSpec, Forwarding, Framing, Model, NicProfile, Op, PRIORITIES, PauseMode,
+    Recovery, Role, Transport,
 };
 use crate::nic::{Host, NicPort};
 use crate::results::{FlowResult, FlowStatus, Stop};
@@ -20,8 +20,8 @@ use crate::switch::{Marking, Switch, Tables, budget};
 use crate::time::SimDuration;
 use crate::topology::fabric::{Ends, Fabric, PortId};
 use crate::transport::{
-    FlowCold, Layout, Receiver, Sender, flow_path, ideal_time, latency_histogram, sender_flag,
-    stated_ports,
+    Extent, FlowCold, Layout, Receiver, Sender, flow_path, ideal_time, latency_histogram,
+    sender_flag, stated_ports,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -41,7 +41,7 @@ impl<'m> Sim<'m> {
             model,
             now: 0,
             events: EventQueue::new(),
-            packets: PacketPool::default(),
+            packets: PacketPool::new(packets(model).saturating_mul(2).max(1_024)),
             telemetry: Default::default(),
             ports: Vec::with_capacity(count),
             queues: Grid::new(count, Queue::EMPTY),
@@ -478,6 +478,13 @@ impl<'m> Sim<'m> {
             self.schedule(every.ps(), Kind::Sample, 0);
         }
     }
+}
+
+/// Data packets of all flows.
+fn packets(model: &Model) -> u64 {
+    let least = model.nics.iter().map(|nic| nic.mtu).min();
+    let of_flow = |flow: &FlowSpec| Extent::new(flow, least.unwrap_or(1)).packets;
+    model.flows.iter().map(of_flow).fold(0, u64::saturating_add)
 }
 
 fn schedulers(model: &Model) -> Vec<Scheduler> {

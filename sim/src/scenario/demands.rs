@@ -4,7 +4,7 @@ use super::diag::Mistakes;
 use super::network::{NAME_HELP, valid_name};
 use super::quantity::{Given, Label, Sp};
 use super::raw::*;
-use super::traffic::{Context, MAX_FLOWS, at, first_psn, kind_name};
+use super::traffic::{Context, at, first_psn, kind_name};
 use crate::model::NodeId;
 use crate::rng::{Purpose, Stream};
 use crate::time::SimDuration;
@@ -68,7 +68,7 @@ pub(super) fn demands(
     let count = hosts.len() as u64;
     let list = match t.kind.value {
         RawPattern::Flows => Vec::new(),
-        RawPattern::Csv => csv(t, context, mistakes),
+        RawPattern::Csv => csv(t, room, context, mistakes),
         RawPattern::Incast => incast(t, &hosts, bytes, context, mistakes),
         RawPattern::Permutation => match &t.shift {
             None => workload::permutation(&hosts, bytes, &mut rng),
@@ -81,11 +81,7 @@ pub(super) fn demands(
             }
         },
         RawPattern::AllToAll if count.saturating_mul(count.saturating_sub(1)) > room => {
-            mistakes.at(
-                &t.kind,
-                format!("more than {MAX_FLOWS} flows"),
-                "use fewer hosts",
-            );
+            context.too_many(&t.kind, mistakes);
             Vec::new()
         }
         RawPattern::AllToAll => workload::all_to_all(&hosts, bytes),
@@ -326,7 +322,7 @@ fn read(file: &Sp<String>, context: &Context<'_>, mistakes: &mut Mistakes) -> Op
     }
 }
 
-fn csv(t: &RawTraffic, context: &Context<'_>, mistakes: &mut Mistakes) -> Vec<Demand> {
+fn csv(t: &RawTraffic, room: u64, context: &Context<'_>, mistakes: &mut Mistakes) -> Vec<Demand> {
     let Some((file, text)) = t
         .file
         .as_ref()
@@ -334,6 +330,10 @@ fn csv(t: &RawTraffic, context: &Context<'_>, mistakes: &mut Mistakes) -> Vec<De
     else {
         return Vec::new();
     };
+    if text.lines().count() as u64 > room + 1 {
+        context.too_many(file, mistakes);
+        return Vec::new();
+    }
     let network = context.network;
     let resolve = |name: &str| {
         let named = network.id(name).filter(|id| network.is_host(*id));
@@ -453,11 +453,7 @@ fn poisson(
         aggregate: t.receiver.is_some(),
     };
     if spec.expected_flows() > room {
-        let message = format!(
-            "about {} flows, more than {MAX_FLOWS}",
-            spec.expected_flows()
-        );
-        mistakes.at(&t.kind, message, "use a shorter duration or fewer hosts");
+        context.too_many(&t.kind, mistakes);
         return Vec::new();
     }
     workload::poisson(&spec, rng)

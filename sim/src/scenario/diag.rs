@@ -132,6 +132,9 @@ pub(super) fn from_toml(error: &toml::de::Error, text_len: usize) -> Mistake {
             None,
         );
     }
+    if text.contains("recursion") || text.contains("recurse") {
+        return plain("nested too deeply".to_owned(), "", None);
+    }
     if let Some(rest) = text.strip_prefix("missing field ") {
         return plain(format!("missing key {rest}"), "in this table", None);
     }

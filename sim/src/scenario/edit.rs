@@ -352,7 +352,7 @@ pub(super) fn size(value: &DeValue<'_>) -> usize {
 }
 
 /// Keys that profiles may inherit in all; more is no configuration.
-const MAX_INHERITED: usize = 2_000_000;
+const MAX_INHERITED: usize = 500_000;
 
 /// Completes every profile with what it inherits.
 pub(super) fn inherit(document: &mut Document<'_>, mistakes: &mut Mistakes) {

@@ -212,6 +212,7 @@ fn plan(
         axes: &axes,
         expected: &expected,
         document: &document,
+        raw: &raw,
     };
     let cases = maker.cases(&chosen, mistakes);
     let path = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -240,8 +241,9 @@ struct Maker<'m, 'a> {
     read: ReadFile<'m>,
     axes: &'m [Axis<'a>],
     expected: &'m [Expected],
-    /// What all cases begin with.
+    /// What all cases begin with, and what it means.
     document: &'m Document<'a>,
+    raw: &'m RawScenario,
 }
 
 impl Maker<'_, '_> {
@@ -257,12 +259,22 @@ impl Maker<'_, '_> {
                 .map(|(axis, case)| (axis.name.clone(), case.label.clone()))
                 .collect();
             let mut own = Mistakes::default();
-            let mut document = self.document.clone();
-            for set in picked.flat_map(|(_, case)| &case.sets) {
-                edit::assign(&mut document, set, &mut own);
-            }
-            if let Some(raw) = typed(&document, self.source, &mut own) {
-                let model = model(&raw, self.over, self.read, &mut own);
+            let mut sets = picked.flat_map(|(_, case)| &case.sets).peekable();
+            let changed = match sets.peek() {
+                // Large scenarios have one case: no copy of them is made.
+                None => None,
+                Some(_) => {
+                    let mut document = self.document.clone();
+                    sets.for_each(|set| edit::assign(&mut document, set, &mut own));
+                    Some(typed(&document, self.source, &mut own))
+                }
+            };
+            let raw = match &changed {
+                None => Some(self.raw),
+                Some(raw) => raw.as_ref(),
+            };
+            if let Some(raw) = raw {
+                let model = model(raw, self.over, self.read, &mut own);
                 let expectations = judge::for_case(self.expected, &labels);
                 room.take(&model, &expectations, &mut own);
                 cases.push(Case {

@@ -19,7 +19,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Flows of one scenario; more would not fit into memory.
-pub(super) const MAX_FLOWS: u64 = 5_000_000;
+const MAX_FLOWS: u64 = 5_000_000;
 /// Messages of one scenario: more are no workload, and each costs a packet.
 const MAX_MESSAGES: u64 = 1 << 26;
 /// Largest RDMA message (IBTA).
@@ -41,6 +41,21 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Flows that there is room for.
+    fn most_flows(&self) -> u64 {
+        let memory = self.memory.unwrap_or(u64::MAX);
+        MAX_FLOWS.min(memory / footprint::FLOW)
+    }
+
+    pub(super) fn too_many<T>(&self, at: &Sp<T>, mistakes: &mut Mistakes) {
+        let most = self.most_flows();
+        let message = match most {
+            MAX_FLOWS => format!("more than {most} flows"),
+            _ => format!("more than {most} flows, for which there is memory"),
+        };
+        mistakes.at(at, message, "use fewer hosts, QPs, or a shorter duration");
+    }
+
     fn nic_of(&self, node: NodeId) -> &Nic {
         match self.network.nodes.get(node as usize).map(|n| n.role) {
             Some(Role::Host(i)) => &self.nics[i as usize],
@@ -73,34 +88,16 @@ pub(super) fn build(
     let groups = groups(raw, mistakes);
     for (index, (traffic, group)) in raw.traffic.iter().zip(groups).enumerate() {
         let common = common(traffic, group, mistakes);
-        let room = MAX_FLOWS - flows.len() as u64;
+        let room = context.most_flows().saturating_sub(flows.len() as u64);
         let wanted = demands(traffic, index as u32, room, context, mistakes);
         check_wanted(traffic, &wanted, context.network, &reach, mistakes);
         let qps = qps(traffic, mistakes);
         if (wanted.len() as u64).saturating_mul(qps.into()) > room {
-            let message = format!("more than {MAX_FLOWS} flows");
-            mistakes.at(
-                &traffic.kind,
-                message,
-                "use fewer hosts, QPs, or a shorter duration",
-            );
-            continue;
-        }
-        let count = wanted.len() as u64 * u64::from(qps);
-        if context
-            .memory
-            .is_some_and(|memory| count * footprint::FLOW > memory)
-        {
-            let message = format!("{count} flows need more memory than there is");
-            mistakes.at(
-                &traffic.kind,
-                message,
-                "use fewer hosts, QPs, or a shorter duration",
-            );
+            context.too_many(&traffic.kind, mistakes);
             continue;
         }
         let base = flows.len();
-        flows.reserve(count as usize);
+        flows.reserve(wanted.len() * qps as usize);
         for round in 0..qps {
             for (i, one) in wanted.iter().enumerate() {
                 let number = i + round as usize * wanted.len();

@@ -65,6 +65,10 @@ pub struct Fabric {
     seed: u64,
     /// Ports of each link.
     ends: Vec<[PortId; 2]>,
+    /// Ports that lead to switches, node by node, and where those of each node begin: a switch may
+    /// have thousands that do not.
+    inner: Vec<PortId>,
+    first_inner: Vec<u32>,
     /// Number of each switch among the switches.
     switch_number: Vec<u32>,
     switches: usize,
@@ -140,10 +144,22 @@ impl Fabric {
             switches += u32::from(is_switch);
             switches.saturating_sub(1)
         };
+        let mut inner = Vec::new();
+        let mut first_inner = vec![0];
+        for own in first_port.windows(2) {
+            let to_switch = |p: &PortId| {
+                let peer = ports[ports[*p as usize].peer as usize].node;
+                is_switch[peer as usize]
+            };
+            inner.extend((own[0]..own[1]).filter(to_switch));
+            first_inner.push(inner.len() as u32);
+        }
         Fabric {
             ports,
             first_port,
             ends,
+            inner,
+            first_inner,
             switch_number: is_switch.iter().map(number).collect(),
             switches: switches as usize,
             is_switch,
@@ -164,6 +180,27 @@ impl Fabric {
     /// The node at the other end of a port's link.
     pub fn neighbour(&self, port: PortId) -> NodeId {
         self.ports[self.ports[port as usize].peer as usize].node
+    }
+
+    /// Ports of a node that lead to switches.
+    fn inner_ports(&self, node: NodeId) -> &[PortId] {
+        let [from, to] = [0, 1].map(|i| self.first_inner[node as usize + i] as usize);
+        &self.inner[from..to]
+    }
+
+    /// Ports of `from` whose other end is a port of `to`, in order.
+    fn ports_between(&self, from: NodeId, to: NodeId) -> Vec<PortId> {
+        let peer = |p: PortId| self.ports[p as usize].peer;
+        if self.node_ports(from).len() <= self.node_ports(to).len() {
+            let joined = |&p: &PortId| self.neighbour(p) == to;
+            return self.node_ports(from).filter(joined).collect();
+        }
+        let of_other = self.node_ports(to).map(peer);
+        let mut ports: Vec<PortId> = of_other
+            .filter(|&p| self.ports[p as usize].node == from)
+            .collect();
+        ports.sort_unstable();
+        ports
     }
 
     /// Both ports of a link, the lower one first.
@@ -214,9 +251,10 @@ impl Fabric {
         let mut next = Vec::new();
         for d in 2..=MAX_HOPS {
             for node in frontier.drain(..) {
-                for port in self.node_ports(node).filter(|&p| self.ports[p as usize].up) {
+                let inner = self.inner_ports(node).iter();
+                for &port in inner.filter(|&&p| self.ports[p as usize].up) {
                     let peer = self.neighbour(port);
-                    if self.is_switch(peer) && dist[number(peer)] == UNREACHED {
+                    if dist[number(peer)] == UNREACHED {
                         dist[number(peer)] = d;
                         next.push(peer);
                     }
@@ -255,24 +293,34 @@ impl Fabric {
         Some(path)
     }
 
-    /// Hops from the far end of a port to `dst`, if frames may go there; None if not.
-    fn hops_behind(
+    /// The ports of `node` on a shortest path, in order.
+    fn nearest(
         &self,
-        port: PortId,
+        node: NodeId,
         dist: &[u16],
         dst: NodeId,
         last: Option<PortId>,
-    ) -> Option<u16> {
-        let info = &self.ports[port as usize];
-        let peer = self.neighbour(port);
-        let hops = if peer == dst {
-            last.is_none_or(|last| last == info.peer).then_some(0)
-        } else if self.is_switch(peer) {
-            Some(dist[self.switch_number[peer as usize] as usize])
-        } else {
-            None
+    ) -> Vec<PortId> {
+        let mut direct = self.ports_between(node, dst);
+        direct.retain(|&p| {
+            let info = &self.ports[p as usize];
+            info.up && last.is_none_or(|last| last == info.peer)
+        });
+        if !direct.is_empty() {
+            return direct;
+        }
+        let hops = |p: PortId| {
+            let peer = self.neighbour(p);
+            let hops = dist[self.switch_number[peer as usize] as usize];
+            // A destination that is a switch is entered as above.
+            let usable = self.ports[p as usize].up && hops != UNREACHED && peer != dst;
+            usable.then_some(hops)
         };
-        hops.filter(|&hops| info.up && hops != UNREACHED)
+        let inner = self.inner_ports(node).iter().copied();
+        let Some(least) = inner.clone().filter_map(hops).min() else {
+            return Vec::new();
+        };
+        inner.filter(|&p| hops(p) == Some(least)).collect()
     }
 
     /// The egress port of `node` among those on a shortest path.
@@ -283,12 +331,10 @@ impl Fabric {
         key: PathKey,
         last: Option<PortId>,
     ) -> Option<PortId> {
-        let behind = |port: PortId| self.hops_behind(port, dist, key.dst, last);
-        let least = self.node_ports(node).filter_map(behind).min()?;
-        let nearer = |&port: &PortId| behind(port) == Some(least);
-        let count = self.node_ports(node).filter(nearer).count() as u64;
+        let mut ports = self.nearest(node, dist, key.dst, last);
+        let count = ports.len() as u64;
         if count <= 1 {
-            return self.node_ports(node).find(nearer);
+            return ports.first().copied();
         }
         let pick = match self.hash {
             EcmpHash::Mixed => {
@@ -305,7 +351,6 @@ impl Fabric {
         };
         // That simulator lists next hops in the order of node numbers, which for its generated
         // topologies is also the order of links.
-        let mut ports: Vec<PortId> = self.node_ports(node).filter(nearer).collect();
         if self.hash == EcmpHash::HpccNs3 {
             ports.sort_by_key(|&p| self.neighbour(p));
         }
@@ -319,8 +364,8 @@ impl Fabric {
         let mut at = key.src;
         for &next in via.iter().chain(std::iter::once(&key.dst)) {
             let links: Vec<PortId> = self
-                .node_ports(at)
-                .filter(|&p| self.neighbour(p) == next)
+                .ports_between(at, next)
+                .into_iter()
                 .filter(|&p| at != key.src || ends.first.is_none_or(|first| first == p))
                 .filter(|&p| {
                     let arrival = self.ports[p as usize].peer;
