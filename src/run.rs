@@ -72,9 +72,6 @@ struct Reader {
     texts: RefCell<Vec<(String, String)>>,
 }
 
-/// Longer texts are not shown with mistakes in them.
-const REMEMBERED: usize = 16 << 20;
-
 impl Reader {
     fn beside(file: &Path) -> Reader {
         let dir = file.parent().unwrap_or(Path::new("")).to_owned();
@@ -86,11 +83,9 @@ impl Reader {
 
     fn read(&self, name: &str) -> Result<String, String> {
         let text = input::text(&self.dir.join(name), input::TEXT_MAX)?;
-        let kept = match text.len() <= REMEMBERED {
-            true => text.clone(),
-            false => String::new(),
-        };
-        self.texts.borrow_mut().push((name.to_owned(), kept));
+        self.texts
+            .borrow_mut()
+            .push((name.to_owned(), text.clone()));
         Ok(text)
     }
 
