@@ -3,6 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
+use xoff_sim::scenario;
 use xoff_sim::time::SimDuration;
 use xoff_sim::units::{BitRate, Bytes, Length};
 
@@ -59,9 +61,9 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) seed: Option<u64>,
 
-    /// Stop at this simulated time, such as 10ms
+    /// Stop at this simulated time, such as 10ms; off: when nothing is left to do
     #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<SimDuration>,
+    pub(crate) until: Option<Until>,
 
     /// Only cases with these labels: AXIS=LABEL or LABEL; commas mean and, repetition means or
     #[arg(long = "case", value_name = "LABELS")]
@@ -103,6 +105,33 @@ pub(crate) struct RunArgs {
     /// No progress and no speed on standard error
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+/// When a run stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    Off,
+    Time(SimDuration),
+}
+
+impl Until {
+    pub(crate) fn time(self) -> Option<SimDuration> {
+        match self {
+            Until::Off => None,
+            Until::Time(time) => Some(time),
+        }
+    }
+}
+
+impl FromStr for Until {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Until, String> {
+        match text {
+            "off" => Ok(Until::Off),
+            _ => scenario::time(text).map(Until::Time),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -231,14 +260,14 @@ pub(crate) struct TraceArgs {
     pub(crate) csv: Option<PathBuf>,
 
     /// Rate of the links, to turn pause quanta into time [default: as captured, else a guess]
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = scenario::rate)]
     pub(crate) link_rate: Option<BitRate>,
 
     /// Derive a scenario from the capture, simulate it, and compare
     #[arg(long)]
     pub(crate) replay: bool,
 
-    /// Write the derived scenario to this file
+    /// Write the derived scenario to this file; `-` is standard output
     #[arg(long, value_name = "FILE", requires = "replay")]
     pub(crate) out: Option<PathBuf>,
 
@@ -422,7 +451,7 @@ pub(crate) struct LabSweepArgs {
     pub(crate) timeout: SimDuration,
 
     /// A command for one host, by name or number
-    #[arg(long = "on", value_name = "HOST=COMMAND", value_parser = parse_set)]
+    #[arg(long = "on", value_name = "HOST=COMMAND", value_parser = parse_on)]
     pub(crate) on: Vec<(String, String)>,
 
     /// Override a parameter of the scenario
@@ -500,7 +529,7 @@ pub(crate) struct LabRunArgs {
     pub(crate) timeout: SimDuration,
 
     /// A command for one host, by name or number; others run COMMAND, or nothing
-    #[arg(long = "on", value_name = "HOST=COMMAND", value_parser = parse_set)]
+    #[arg(long = "on", value_name = "HOST=COMMAND", value_parser = parse_on)]
     pub(crate) on: Vec<(String, String)>,
 
     #[arg(long, value_enum, default_value_t = TableFormat::Human)]
@@ -532,7 +561,7 @@ pub(crate) struct LabWireArgs {
 
     /// A host's port: HOST=tap:NAME makes a TAP interface, HOST=packet:INTERFACE uses one that
     /// there is (AF_PACKET; it should have no address)
-    #[arg(long = "port", value_name = "HOST=PORT", value_parser = parse_set, required = true)]
+    #[arg(long = "port", value_name = "HOST=PORT", value_parser = parse_port, required = true)]
     pub(crate) ports: Vec<(String, String)>,
 
     /// End after this time
@@ -587,13 +616,26 @@ pub(crate) struct LabBuildArgs {
     pub(crate) jobs: Option<u16>,
 }
 
-fn parse_set(text: &str) -> Result<(String, String), String> {
+/// A pair of words of this form.
+fn parse_pair(text: &str, form: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((path, value)) if !path.trim().is_empty() => {
             Ok((path.trim().to_owned(), value.trim().to_owned()))
         }
-        _ => Err("expected PATH=VALUE".to_owned()),
+        _ => Err(format!("expected {form}")),
     }
+}
+
+fn parse_set(text: &str) -> Result<(String, String), String> {
+    parse_pair(text, "PATH=VALUE")
+}
+
+fn parse_on(text: &str) -> Result<(String, String), String> {
+    parse_pair(text, "HOST=COMMAND")
+}
+
+fn parse_port(text: &str) -> Result<(String, String), String> {
+    parse_pair(text, "HOST=PORT")
 }
 
 impl RunArgs {
@@ -611,7 +653,10 @@ impl RunArgs {
             words.extend(["--seed".to_owned(), seed.to_string()]);
         }
         if let Some(until) = self.until {
-            words.extend(["--until".to_owned(), exact(until)]);
+            words.extend([
+                "--until".to_owned(),
+                until.time().map_or("off".to_owned(), exact),
+            ]);
         }
         for case in &self.cases {
             words.extend(["--case".to_owned(), quoted(case)]);
@@ -674,6 +719,29 @@ mod tests {
     }
 
     #[test]
+    fn pairs_are_asked_for_by_their_names() {
+        for (line, form) in [
+            ("xoff run a.toml --set novalue", "PATH=VALUE"),
+            ("xoff lab run a.toml --on h0", "HOST=COMMAND"),
+            ("xoff lab wire a.toml --port h0", "HOST=PORT"),
+        ] {
+            let error = Cli::try_parse_from(line.split_whitespace()).unwrap_err();
+            let told = error.to_string();
+            assert!(told.contains(&format!("expected {form}")), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_run_may_have_no_end() {
+        let line = "xoff run a.toml --until off";
+        let Verb::Run(args) = Cli::try_parse_from(line.split_whitespace()).unwrap().verb else {
+            panic!("not a run")
+        };
+        assert_eq!(args.until, Some(Until::Off));
+        assert_eq!(args.command("a.toml"), line);
+    }
+
+    #[test]
     fn contradictions_are_usage_errors() {
         for line in [
             "xoff run",
@@ -688,6 +756,9 @@ mod tests {
             "xoff headroom --rate 100 --cable 7m",
             "xoff trace",
             "xoff trace a.pcap --link-rate 100",
+            "xoff trace a.pcap --link-rate 0Gbps",
+            "xoff run a.toml --until on",
+            "xoff run a.toml --until 9999999s",
             "xoff trace a.pcap --format xml",
         ] {
             assert!(

@@ -1,11 +1,12 @@
 //! `xoff conform`: the checks of the catalogue, made on a stack.
 
 use crate::args::{ConformArgs, ConformArm, ConformFormat};
+use crate::input;
 use crate::lab;
 use crate::output::{self, Error};
 use crate::report::conform::{self as report, Conformed, Kept};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use xoff_conformance::agent::{Choice, Script};
@@ -23,6 +24,7 @@ use xoff_conformance::conform::profile::{PROFILES, Profile};
 use xoff_conformance::conform::run::{self, Lie, Outcome, Plan, Stage, StageError};
 use xoff_conformance::conform::suite::{self, Case, Means};
 use xoff_conformance::conform::{Arm, Judged, mutants, snapshot};
+use xoff_sim::metrics::select::glob;
 use xoff_sim::model::Model;
 
 /// For each experiment or script on real devices.
@@ -38,6 +40,15 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
     let arm = arm(args.arm);
     let profile = profile(args, arm)?;
     let cases = chosen(&args.checks)?;
+    input::refuse_twice(args.captures.iter().map(PathBuf::as_path))?;
+    let written = || {
+        args.snapshot
+            .iter()
+            .filter(|_| args.update)
+            .map(PathBuf::as_path)
+    };
+    output::check_places(written())?;
+    output::refuse_stdout_as_directory(&args.keep)?;
     refuse_idle_options(args, arm, profile)?;
     refuse_unknown_rules(args, arm, profile, &cases)?;
     let begun = Instant::now();
@@ -91,7 +102,7 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
             begun.elapsed().as_secs_f64()
         ));
     }
-    output::print(|out| match args.format {
+    output::print_beside(written(), |out| match args.format {
         ConformFormat::Human => report::human(out, &sets),
         ConformFormat::Json => report::json(out, &sets),
         ConformFormat::Junit => report::junit(out, &sets),
@@ -157,22 +168,7 @@ fn chosen(patterns: &[String]) -> Result<Vec<&'static Case>, Error> {
 
 /// A pattern in which `*` stands for anything, whatever the case.
 fn fits(pattern: &str, id: &str) -> bool {
-    let (pattern, id) = (pattern.to_ascii_uppercase(), id.to_ascii_uppercase());
-    let Some((start, rest)) = pattern.split_once('*') else {
-        return pattern == id;
-    };
-    let Some(mut left) = id.strip_prefix(start) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let end = parts.pop().unwrap_or_default();
-    for part in parts {
-        match left.find(part) {
-            Some(at) => left = &left[at + part.len()..],
-            None => return false,
-        }
-    }
-    left.ends_with(end)
+    glob(&pattern.to_ascii_uppercase(), &id.to_ascii_uppercase())
 }
 
 fn refuse_idle_options(args: &ConformArgs, arm: Arm, profile: &Profile) -> Result<(), Error> {
@@ -332,9 +328,9 @@ struct Captured(Evidence);
 impl Captured {
     fn read(path: &Path) -> Result<Captured, Error> {
         let name = path.display().to_string();
-        let failed = |e: &dyn std::fmt::Display| Error::Message(format!("{name}: {e}"));
-        let file = File::open(path).map_err(|e| failed(&e))?;
-        let reader = Reader::new(Box::new(file), &name);
+        let opened = input::Capture::open(path);
+        let capture = opened.map_err(|e| Error::Message(format!("{name}: {e}")))?;
+        let reader = Reader::new(capture.source, &name);
         let evidence = reader.and_then(trace::read);
         let evidence = evidence.map_err(|e| Error::Message(e.to_string()))?;
         if let Some(why) = &evidence.missing.end {
@@ -483,7 +479,7 @@ fn compare(args: &ConformArgs, sets: &[Conformed]) -> Result<bool, Error> {
         output::replace_file(path, table.as_bytes())?;
         return Ok(true);
     }
-    let expected = fs::read_to_string(path).map_err(|e| {
+    let expected = input::text(path, input::TEXT_MAX).map_err(|e| {
         let hint = "--update writes it";
         Error::Message(format!("cannot read {}: {e}; {hint}", path.display()))
     })?;

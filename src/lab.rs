@@ -4,6 +4,7 @@ use crate::args::{
     LabArgs, LabBuildArgs, LabGuests, LabRunArgs, LabShellArgs, LabVerb, LabWire, LabWireArgs,
     TableFormat, quoted,
 };
+use crate::memory;
 use crate::output::{self, Error};
 use crate::report::lab as report;
 use crate::run::load_file;
@@ -207,7 +208,8 @@ fn model(wire: &LabWire) -> Result<Model, Error> {
     let overrides = Overrides {
         sets: wire.sets.clone(),
         seed: wire.seed,
-        until: None,
+        memory: memory::available(),
+        ..Overrides::default()
     };
     let plan = load_file(&wire.scenario, &overrides)?;
     let count = plan.cases.len();

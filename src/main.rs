@@ -10,7 +10,9 @@ mod args;
 mod conform;
 mod explain;
 mod headroom;
+mod input;
 mod lab;
+mod memory;
 mod output;
 mod pcap;
 mod progress;
@@ -23,15 +25,24 @@ mod trace;
 
 use clap::Parser;
 use output::Error;
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = match args::Cli::try_parse() {
         Ok(cli) => cli,
-        Err(e) => {
+        Err(e) if e.use_stderr() => {
             // Nobody is left to tell if this fails.
             let _ = e.print();
-            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+            return ExitCode::from(2);
+        }
+        Err(asked) => {
+            let shown = asked.print().and_then(|()| std::io::stdout().flush());
+            let shown = shown.or_else(|e| match e.kind() {
+                std::io::ErrorKind::BrokenPipe => Ok(()),
+                _ => Err(e),
+            });
+            return ended(shown.map(|()| true).map_err(Error::from));
         }
     };
     let outcome = match &cli.verb {
@@ -44,6 +55,10 @@ fn main() -> ExitCode {
         args::Verb::Agent => agent::run().map(|()| true),
         args::Verb::Schema(args) => schema::run(args).map(|()| true),
     };
+    ended(outcome)
+}
+
+fn ended(outcome: Result<bool, Error>) -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),

@@ -5,6 +5,7 @@ use annotate_snippets::{AnnotationKind, Level, Message, Renderer, Snippet};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::ops::Range;
 use std::path::Path;
+use xoff_conformance::output as file;
 use xoff_sim::plan::Diagnostic;
 
 /// Why a verb could not do its work: exit status 2.
@@ -18,7 +19,7 @@ pub(crate) enum Error {
 /// Writes data to standard output. A reader that went away is not an error.
 pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     let mut out = BufWriter::new(io::stdout().lock());
-    let done = write(&mut out).and_then(|()| out.flush());
+    let done = write(&mut Plain::new(&mut out)).and_then(|()| out.flush());
     // What could not be written must not be tried again when the buffer is dropped.
     let _ = out.into_parts();
     match done {
@@ -32,31 +33,132 @@ pub(crate) fn print_aside(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Error> {
     let mut out = BufWriter::new(io::stderr().lock());
-    Ok(write(&mut out).and_then(|()| out.flush())?)
+    Ok(write(&mut Plain::new(&mut out)).and_then(|()| out.flush())?)
+}
+
+/// Writes data to standard error if an output of this run, one of `taken`, is standard output.
+pub(crate) fn print_beside<'a>(
+    mut taken: impl Iterator<Item = &'a Path>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Error> {
+    match taken.any(file::is_stdout) {
+        true => print_aside(write),
+        false => print(write),
+    }
 }
 
 /// Writes a line to standard error. There is nowhere to report a failure of that to.
 pub(crate) fn tell(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let mut line = Vec::new();
+    let _ = writeln!(Plain::new(&mut line), "{text}");
+    let _ = io::stderr().lock().write_all(&line);
 }
 
-/// Replaces a file at once: readers see the old or the new content, never a part.
-pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let fail = |e: io::Error| Error::Message(format!("cannot write {}: {e}", path.display()));
-    let name = path
-        .file_name()
-        .ok_or_else(|| fail(ErrorKind::InvalidInput.into()))?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(temporary);
-    let written =
-        std::fs::write(&temporary, content).and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        // The error that matters is the first one.
-        let _ = std::fs::remove_file(&temporary);
+/// Passes text on without characters that do more to a terminal than to be seen: names and titles
+/// come from files and captures.
+struct Plain<W> {
+    inner: W,
+    /// The beginning of a character that may be one of those.
+    held: Option<u8>,
+}
+
+/// Shown in place of what is not.
+const UNSEEN: &[u8] = "\u{fffd}".as_bytes();
+
+impl<W: Write> Plain<W> {
+    fn new(inner: W) -> Plain<W> {
+        Plain { inner, held: None }
     }
-    written.map_err(fail)
+
+    fn byte(&mut self, byte: u8) -> io::Result<()> {
+        match (self.held.take(), byte) {
+            // The C1 controls are U+0080 to U+009F.
+            (Some(0xc2), 0x80..=0x9f) => return self.inner.write_all(UNSEEN),
+            (Some(0xc2), _) => self.inner.write_all(&[0xc2])?,
+            (Some(b'\r'), b'\n') => return self.inner.write_all(b"\n"),
+            (Some(_), _) => self.inner.write_all(UNSEEN)?,
+            (None, _) => {}
+        }
+        match byte {
+            0xc2 | b'\r' => self.held = Some(byte),
+            b'\n' | b'\t' => self.inner.write_all(&[byte])?,
+            0..=0x1f | 0x7f => self.inner.write_all(UNSEEN)?,
+            _ => self.inner.write_all(&[byte])?,
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Plain<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let harmless = |byte: &u8| matches!(byte, b'\n' | b'\t' | b' '..=0x7e | 0xc3..);
+        let mut rest = data;
+        while let Some(&first) = rest.first() {
+            if self.held.is_none() {
+                let len = rest.iter().take_while(|byte| harmless(byte)).count();
+                if len > 0 {
+                    self.inner.write_all(&rest[..len])?;
+                    rest = &rest[len..];
+                    continue;
+                }
+            }
+            self.byte(first)?;
+            rest = &rest[1..];
+        }
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Replaces a file at once: readers see the old or the new content, never a part. `-` is standard
+/// output; what is no file is written to.
+pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<(), Error> {
+    match file::write(path, content) {
+        // A reader of standard output that went away has seen enough.
+        Err(e) if e.kind() == ErrorKind::BrokenPipe && file::is_stdout(path) => Ok(()),
+        done => done.map_err(|e| cannot_write(path, &e)),
+    }
+}
+
+pub(crate) use xoff_conformance::output::is_stdout;
+
+pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Error {
+    let name = if path == Path::new("-") {
+        "standard output".into()
+    } else {
+        path.to_string_lossy()
+    };
+    Error::Message(format!("cannot write {name}: {error}"))
+}
+
+/// Refuses outputs that cannot be written, or would take the place of an input, before there is
+/// anything to write.
+pub(crate) fn check_places<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<(), Error> {
+    for path in paths {
+        file::check(path).map_err(|e| cannot_write(path, &e))?;
+    }
+    Ok(())
+}
+
+/// Makes the directory of some files.
+pub(crate) fn create_dir(dir: &Path) -> Result<(), Error> {
+    let fail = |e: io::Error| Error::Message(format!("cannot create {}: {e}", dir.display()));
+    refuse_stdout_as_directory(dir)?;
+    match dir.as_os_str().is_empty() {
+        true => Ok(()),
+        false => std::fs::create_dir_all(dir).map_err(fail),
+    }
+}
+
+pub(crate) fn refuse_stdout_as_directory(dir: &Path) -> Result<(), Error> {
+    if dir != Path::new("-") {
+        return Ok(());
+    }
+    let text = "standard output (-) is no directory: write ./- for one of that name";
+    Err(Error::Message(text.to_owned()))
 }
 
 /// Explains an error on standard error.
@@ -196,20 +298,43 @@ mod tests {
         );
     }
 
+    fn plain(parts: &[&[u8]]) -> String {
+        let mut out = Vec::new();
+        let mut plain = Plain::new(&mut out);
+        for part in parts {
+            plain.write_all(part).unwrap();
+        }
+        String::from_utf8(out).unwrap()
+    }
+
     #[test]
-    fn files_are_replaced_whole() {
-        let dir = std::env::temp_dir().join(format!("xoff-output-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let path = dir.join("fct.txt");
-        replace_file(&path, b"old").unwrap();
-        replace_file(&path, b"new").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"new");
-        assert_eq!(
-            std::fs::read_dir(&dir).unwrap().count(),
-            1,
-            "no temporary file is left"
-        );
-        assert!(replace_file(&dir.join("none/fct.txt"), b"").is_err());
-        std::fs::remove_dir_all(&dir).unwrap();
+    fn nothing_moves_the_cursor() {
+        for (parts, seen) in [
+            (&[&b"a\tb\n"[..]][..], "a\tb\n"),
+            (&[b"\x1b[31mred\x07\x7f"], "\u{fffd}[31mred\u{fffd}\u{fffd}"),
+            // CSI as one character, whole and in pieces, and others that begin like it.
+            (&["\u{9b}31m\u{a9}é€".as_bytes()], "\u{fffd}31m\u{a9}é€"),
+            (&[b"\xc2", b"\x9b31m"], "\u{fffd}31m"),
+            (&[b"\xc2", b"\xa9"], "\u{a9}"),
+            // A line that ends as others do, and one that is written over.
+            (&[b"a\r", b"\nb\r\nover\rx"], "a\nb\nover\u{fffd}x"),
+        ] {
+            assert_eq!(plain(parts), seen);
+        }
+    }
+
+    #[test]
+    fn mistakes_move_no_cursor_either() {
+        let text = shown(0..3, "\x1b[2J = 1\n");
+        assert!(!text.contains('\x1b'), "{text:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_named() {
+        let error = cannot_write(Path::new("-"), &ErrorKind::StorageFull.into());
+        assert!(matches!(error, Error::Message(text) if text.contains("standard output")));
+        let error = create_dir(Path::new("-")).unwrap_err();
+        assert!(matches!(error, Error::Message(text) if text.contains("no directory")));
+        assert!(replace_file(Path::new("/none/fct.txt"), b"").is_err());
     }
 }

@@ -56,7 +56,7 @@ impl<'a> Capture<'a> {
 
     /// Whether the report must leave standard output to the capture.
     pub(crate) fn takes_stdout(&self) -> bool {
-        self.path == Path::new("-")
+        output::is_stdout(self.path)
     }
 
     /// The ports to tap, in the order of nodes.

@@ -39,6 +39,7 @@ pub(crate) fn replay(
     name: &str,
     options: &Options<'_>,
 ) -> Result<Replayed, Error> {
+    output::check_places(options.out.into_iter())?;
     let derived = derive(report, name, options.link_rate);
     let mut replay = derived.map_err(|e| Error::Message(format!("{name}: {e}")))?;
     let captured = Figures::of_capture(report, &replay);

@@ -2,14 +2,15 @@
 
 mod family;
 
-use crate::args::{Format, RunArgs};
+use crate::args::{Format, RunArgs, Until};
+use crate::input;
+use crate::memory;
 use crate::output::{self, Error};
 use crate::pcap::{self, Capture};
 use crate::progress::{Bar, CpuTimer};
 use crate::report::{self, CaseRun, ScenarioRun};
 use rayon::prelude::*;
 use std::cell::RefCell;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xoff_conformance::{judge_agreements, judge_expectations};
@@ -21,29 +22,30 @@ use xoff_sim::scenario::{self, Overrides};
 
 /// Runs what the arguments name. False: an expectation failed.
 pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
-    let loaded = match &args.hpcc {
+    let mut loaded = match &args.hpcc {
         Some(config) => vec![family::load(config, args)?],
         None => load_all(args)?,
     };
-    let chosen = choose(&loaded, &args.cases)?;
+    refuse_unmatched(&loaded, &args.cases)?;
+    loaded.retain(|l| !l.plan.cases.is_empty());
+    let chosen = all_cases(&loaded);
     let capture = Capture::wanted(args, &chosen)?;
     let places = family::Places::of(&loaded, &chosen, args)?;
+    let outputs = places.paths();
+    let taken = || outputs.iter().chain(&args.pcap).map(PathBuf::as_path);
+    output::check_places(taken())?;
     let (results, cpu) = simulate(&chosen, args, capture.as_ref(), &places)?;
     places.write(&chosen, &results)?;
     let runs = assemble(&loaded, &chosen, results);
+    tell_cut_series(&runs);
     if let Some(dir) = &args.csv {
         write_csv(dir, &runs)?;
     }
-    let report = |out: &mut dyn std::io::Write| match args.format {
+    output::print_beside(taken(), |out| match args.format {
         Format::Human => report::human::write(out, &runs),
         Format::Json => report::json::write(out, &runs),
         Format::Junit => report::junit::write(out, &runs),
-    };
-    if capture.is_some_and(|capture| capture.takes_stdout()) {
-        output::print_aside(report)?;
-    } else {
-        output::print(report)?;
-    }
+    })?;
     if !args.quiet {
         output::tell(&speed(&runs, cpu));
     }
@@ -55,12 +57,6 @@ struct Loaded {
     plan: Plan,
     command: String,
     dir: PathBuf,
-}
-
-/// A file's text, for messages with its name.
-fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-    String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", path.display()))
 }
 
 /// Reads files relative to a directory and remembers their texts for messages.
@@ -79,7 +75,7 @@ impl Reader {
     }
 
     fn read(&self, name: &str) -> Result<String, String> {
-        let text = read_text(&self.dir.join(name))?;
+        let text = input::text(&self.dir.join(name), input::TEXT_MAX)?;
         self.texts
             .borrow_mut()
             .push((name.to_owned(), text.clone()));
@@ -95,8 +91,11 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
     let overrides = Overrides {
         sets: args.sets.clone(),
         seed: args.seed,
-        until: args.until,
+        until: args.until.map(Until::time),
+        cases: args.cases.clone(),
+        memory: memory::available(),
     };
+    input::refuse_twice(args.scenarios.iter().map(PathBuf::as_path))?;
     let mut loaded = Vec::new();
     for path in &args.scenarios {
         let plan = load_file(path, &overrides)?;
@@ -110,15 +109,17 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
 
 /// Reads a scenario; `-` is standard input.
 pub(crate) fn load_file(path: &Path, overrides: &Overrides) -> Result<Plan, Error> {
-    let name = path.to_string_lossy();
-    let text = if name == "-" {
-        let mut text = String::new();
-        let read = std::io::stdin().lock().read_to_string(&mut text);
-        read.map_err(|e| Error::Message(format!("cannot read standard input: {e}")))?;
-        text
-    } else {
-        read_text(path).map_err(Error::Message)?
+    let standard = path == Path::new("-");
+    let name = match standard {
+        true => "standard input".into(),
+        false => path.to_string_lossy(),
     };
+    let text = match standard {
+        true => input::standard_text(input::SCENARIO_MAX)?,
+        false => input::text(path, input::SCENARIO_MAX)
+            .map_err(|e| Error::Message(format!("cannot read {name}: {e}")))?,
+    };
+    input::refuse_long(&name, &text)?;
     let reader = Reader::beside(path);
     reader
         .texts
@@ -140,7 +141,9 @@ pub(crate) fn load_file(path: &Path, overrides: &Overrides) -> Result<Plan, Erro
 fn unknown_metrics(plan: &Plan, file: &str, text: &str) -> Vec<Diagnostic> {
     let metrics = plan.report.metrics.iter().map(|text| column(text).0);
     let wrong = metrics.filter_map(|name| Some((name, MetricRef::parse(name).err()?)));
+    // Nobody reads more.
     wrong
+        .take(20)
         .map(|(name, error)| {
             let at = text.find(name);
             Diagnostic {
@@ -154,45 +157,39 @@ fn unknown_metrics(plan: &Plan, file: &str, text: &str) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// (plan, case) of everything to run.
-fn choose<'a>(loaded: &'a [Loaded], filters: &[String]) -> Result<Vec<(usize, &'a Case)>, Error> {
-    let all = loaded.iter().enumerate();
-    let all: Vec<(usize, &Case)> = all
-        .flat_map(|(n, l)| l.plan.cases.iter().map(move |case| (n, case)))
-        .collect();
-    let chosen: Vec<(usize, &Case)> = all
-        .iter()
-        .filter(|(_, case)| filters.is_empty() || filters.iter().any(|f| matches(case, f)))
-        .copied()
-        .collect();
-    if chosen.is_empty() {
-        return Err(Error::Message(no_case(&all)));
-    }
-    Ok(chosen)
-}
-
-fn matches(case: &Case, filter: &str) -> bool {
-    filter.split(',').all(|term| match term.split_once('=') {
-        Some((axis, label)) => case
-            .labels
-            .iter()
-            .any(|(a, l)| a == axis.trim() && l == label.trim()),
-        None => case.labels.iter().any(|(_, l)| l == term.trim()),
-    })
-}
-
-fn no_case(all: &[(usize, &Case)]) -> String {
+/// Each `--case` must choose something.
+fn refuse_unmatched(loaded: &[Loaded], filters: &[String]) -> Result<(), Error> {
+    let nowhere = |filter: &&String| loaded.iter().all(|l| l.plan.unmatched.contains(filter));
+    let Some(filter) = filters.iter().find(nowhere) else {
+        return Ok(());
+    };
     let mut known: Vec<String> = Vec::new();
-    for (axis, label) in all.iter().flat_map(|(_, case)| &case.labels) {
-        let text = format!("{axis}={label}");
-        if !known.contains(&text) {
-            known.push(text);
-        }
+    for (axis, labels) in loaded.iter().flat_map(|l| &l.plan.labels) {
+        known.extend(labels.iter().map(|label| format!("{axis}={label}")));
     }
-    match known.as_slice() {
-        [] => "no case matches --case: the scenario has no axis".to_owned(),
-        known => format!("no case matches --case; labels are {}", known.join(", ")),
-    }
+    known.sort_unstable();
+    known.dedup();
+    let labels = match known.len() {
+        0 => "the scenario has no axis".to_owned(),
+        1..=LABELS => format!("labels are {}", known.join(", ")),
+        n => format!(
+            "labels are {}, and {} more",
+            known[..LABELS].join(", "),
+            n - LABELS
+        ),
+    };
+    let text = format!("no case matches --case {filter}; {labels}");
+    Err(Error::Message(text))
+}
+
+/// Labels that a message lists.
+const LABELS: usize = 40;
+
+/// (plan, case) of everything to run.
+fn all_cases(loaded: &[Loaded]) -> Vec<(usize, &Case)> {
+    let all = loaded.iter().enumerate();
+    all.flat_map(|(n, l)| l.plan.cases.iter().map(move |case| (n, case)))
+        .collect()
 }
 
 /// Results in the order of `cases` whatever the number of threads, and the CPU time they took.
@@ -203,6 +200,7 @@ fn simulate(
     places: &family::Places<'_>,
 ) -> Result<(Vec<Results>, Duration), Error> {
     if let (Some(capture), [(_, case)]) = (capture, cases) {
+        memory::fitting(cases, 1)?;
         let timer = CpuTimer::start();
         let results = record(capture, case, args, false)?;
         let elapsed = timer.elapsed();
@@ -211,6 +209,8 @@ fn simulate(
         }
         return Ok((vec![results], elapsed));
     }
+    let wanted = args.jobs.map_or_else(cpus, usize::from).min(cases.len());
+    let threads = memory::fitting(cases, wanted)?;
     let bar = Bar::new(cases.len(), args.quiet);
     let one = |(n, (_, case)): (usize, &(usize, &Case))| {
         let timer = CpuTimer::start();
@@ -219,11 +219,11 @@ fn simulate(
         part.done();
         Ok((results, timer.elapsed()))
     };
-    let done: Result<Vec<(Results, Duration)>, Error> = if cases.len() == 1 {
+    let done: Result<Vec<(Results, Duration)>, Error> = if threads == 1 {
         cases.iter().enumerate().map(one).collect()
     } else {
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(args.jobs.map_or(0, usize::from))
+            .num_threads(threads)
             .build()
             .map_err(|e| Error::Message(format!("cannot start threads: {e}")))?;
         let cases = || cases.par_iter().enumerate().with_max_len(1);
@@ -238,6 +238,10 @@ fn simulate(
         record(capture, case, args, true)?;
     }
     Ok((results, cpu))
+}
+
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Simulates a case, once more if it is one of several, and captures its traffic.
@@ -290,15 +294,6 @@ fn assemble<'a>(
     runs
 }
 
-fn create_dir(dir: &Path) -> Result<(), Error> {
-    let fail = |e| Error::Message(format!("cannot create {}: {e}", dir.display()));
-    if dir.as_os_str().is_empty() {
-        Ok(())
-    } else {
-        std::fs::create_dir_all(dir).map_err(fail)
-    }
-}
-
 /// One case goes into the directory itself, several into directories named after them.
 fn write_csv(dir: &Path, runs: &[ScenarioRun<'_>]) -> Result<(), Error> {
     let several = runs.iter().map(|run| run.cases.len()).sum::<usize>() > 1;
@@ -320,7 +315,7 @@ fn write_csv(dir: &Path, runs: &[ScenarioRun<'_>]) -> Result<(), Error> {
             } else {
                 dir.to_owned()
             };
-            create_dir(&dir)?;
+            output::create_dir(&dir)?;
             for (name, text) in report::csv::files(run.plan, case) {
                 output::replace_file(&dir.join(name), text.as_bytes())?;
             }
@@ -348,6 +343,22 @@ fn safe(label: &str) -> String {
         format!("_{text}")
     } else {
         text
+    }
+}
+
+fn tell_cut_series(runs: &[ScenarioRun<'_>]) {
+    for case in runs.iter().flat_map(|run| &run.cases) {
+        let Some(at) = case.results.series_cut else {
+            continue;
+        };
+        let label = match case.label() {
+            label if label.is_empty() => String::new(),
+            label => format!(" of {label}"),
+        };
+        output::tell(&format!(
+            "warning: the time series{label} ends at {at}: more samples would not fit \
+             (simulation.sample)"
+        ));
     }
 }
 
@@ -380,20 +391,18 @@ mod tests {
     }
 
     #[test]
-    fn cases_are_chosen_by_label() {
-        let loaded = loaded();
-        let chosen = |filters: &[&str]| {
-            let filters: Vec<String> = filters.iter().map(|f| (*f).to_owned()).collect();
-            choose(&loaded, &filters).map(|cases| cases.len())
-        };
-        assert_eq!(chosen(&[]).unwrap(), 2);
-        assert_eq!(chosen(&["on"]).unwrap(), 1);
-        assert_eq!(chosen(&["pfc=on", "pfc=off"]).unwrap(), 2);
-        assert!(chosen(&["pfc=on,off"]).is_err());
-        let Err(Error::Message(text)) = chosen(&["n=1"]) else {
+    fn each_case_that_is_asked_for_must_be_there() {
+        let mut loaded = loaded();
+        assert!(refuse_unmatched(&loaded, &["on".to_owned()]).is_ok());
+        loaded[0].plan.unmatched = vec!["n=1".to_owned()];
+        let filters = ["on", "n=1"].map(str::to_owned);
+        let Err(Error::Message(text)) = refuse_unmatched(&loaded, &filters) else {
             panic!("matched")
         };
-        assert_eq!(text, "no case matches --case; labels are pfc=on, pfc=off");
+        assert_eq!(
+            text,
+            "no case matches --case n=1; labels are pfc=off, pfc=on"
+        );
     }
 
     #[test]
@@ -420,7 +429,7 @@ mod tests {
     #[test]
     fn results_are_judged_in_the_order_of_the_plan() {
         let loaded = loaded();
-        let chosen = choose(&loaded, &[]).unwrap();
+        let chosen = all_cases(&loaded);
         let runs = assemble(&loaded, &chosen, plan().1);
         let verdicts: Vec<&str> = runs[0]
             .report()

@@ -39,6 +39,7 @@ type Planned<'a> = (&'a Case, Vec<String>);
 pub(crate) fn run(args: &LabSweepArgs) -> Result<bool, Error> {
     let overrides = Overrides {
         sets: args.sets.clone(),
+        memory: crate::memory::available(),
         ..Overrides::default()
     };
     let plan = load_file(&args.scenario, &overrides)?;

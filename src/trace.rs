@@ -1,6 +1,7 @@
 //! `xoff trace`: explains captures.
 
 use crate::args::{TraceArgs, TraceFormat};
+use crate::input;
 use crate::output::{self, Error};
 use crate::progress::CpuTimer;
 use crate::replay;
@@ -8,8 +9,6 @@ use crate::report::diagnosis::plural;
 use crate::report::trace::{self, Traced};
 use crate::report::{github, sarif};
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xoff_conformance::capture::read::Reader;
@@ -21,6 +20,11 @@ use xoff_sim::units::BitRate;
 
 pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
     let options = replay_options(args)?;
+    let captures = || args.captures.iter().map(PathBuf::as_path);
+    input::refuse_twice(captures())?;
+    if let Some(dir) = &args.csv {
+        output::refuse_stdout_as_directory(dir)?;
+    }
     let mut traced = Vec::new();
     let mut failures = Vec::new();
     let mut refused = Vec::new();
@@ -57,7 +61,8 @@ pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
     if let Some(dir) = &args.csv {
         write_csv(dir, &traced)?;
     }
-    output::print(|out| match args.format {
+    let taken = args.out.iter().map(PathBuf::as_path);
+    output::print_beside(taken, |out| match args.format {
         TraceFormat::Human => trace::human::write(out, &traced, args.timeline),
         TraceFormat::Json => trace::json::write(out, &traced, &failures),
         TraceFormat::Junit => trace::junit::write(out, &traced, &failures),
@@ -108,19 +113,24 @@ fn file_name(path: &Path) -> String {
 fn analyze(path: &Path, args: &TraceArgs) -> Result<TraceReport, (String, String)> {
     let name = path.to_string_lossy();
     let failed = |message: String| (name.to_string(), message);
-    let source: Box<dyn Read + Send> = if name == "-" {
-        Box::new(std::io::stdin())
-    } else {
-        let file = File::open(path).map_err(|e| failed(format!("{name}: cannot open: {e}")))?;
-        Box::new(file)
-    };
+    let opened = input::Capture::open(path);
+    let input::Capture {
+        source,
+        interrupted,
+    } = opened.map_err(|e| failed(format!("{name}: cannot open: {e}")))?;
     let shown = if name == "-" { "standard input" } else { &name };
     let reader = Reader::new(source, shown).map_err(|e| failed(e.to_string()))?;
     let options = Options {
         timeline: args.timeline || args.csv.is_some(),
         link_rate: args.link_rate,
     };
-    analyzer::analyze(reader, options).map_err(|e| failed(e.to_string()))
+    let report = analyzer::analyze(reader, options).map_err(|e| failed(e.to_string()));
+    if input::was_interrupted(interrupted.as_ref()) {
+        output::tell(&format!(
+            "{shown}: interrupted; what came before is reported"
+        ));
+    }
+    report
 }
 
 /// A capture of which nothing could be read: what it holds instead.
@@ -157,8 +167,7 @@ fn speed(report: &TraceReport, path: &Path, cpu: &CpuTimer) -> String {
 /// The tables of one capture in `dir` itself, of several in directories named after them.
 fn write_csv(dir: &Path, traced: &[Traced]) -> Result<(), Error> {
     for (capture, to) in traced.iter().zip(directories(dir, traced)) {
-        std::fs::create_dir_all(&to)
-            .map_err(|e| Error::Message(format!("cannot create {}: {e}", to.display())))?;
+        output::create_dir(&to)?;
         for (name, text) in trace::csv::files(capture) {
             output::replace_file(&to.join(name), text.as_bytes())?;
         }

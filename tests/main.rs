@@ -12,6 +12,7 @@ mod lab;
 mod numbers;
 mod oracle;
 mod random;
+mod robust;
 mod roundtrip;
 mod scenarios;
 mod stacks;

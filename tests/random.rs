@@ -298,7 +298,7 @@ proptest! {
         edits in prop::collection::vec((0.0..1.0f64, any::<u8>(), "[-\\[\\]={}\"'a-z0-9. é]{0,6}"), 1..4),
     ) {
         let text = damaged(&text, &edits);
-        let over = Overrides { until: Some(SimDuration::from_us(100)), ..Overrides::default() };
+        let over = Overrides { until: Some(Some(SimDuration::from_us(100))), ..Overrides::default() };
         let read = |name: &str| Err(format!("{name}: not there"));
         match scenario::load("test.toml", &text, &over, &read) {
             Err(found) => explained(&found, &text)?,

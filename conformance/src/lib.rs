@@ -14,6 +14,7 @@ pub mod finding;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod lab;
+pub mod output;
 pub mod replay;
 mod run;
 pub mod trace;

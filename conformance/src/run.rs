@@ -23,7 +23,11 @@ pub fn judge_expectations(case: &Case, summary: &Summary<'_>) -> Vec<CheckResult
             detail: judgement.detail,
         }
     };
-    let mut checks: Vec<_> = case.expectations.iter().map(judge).collect();
+    let mut checks: Vec<_> = case
+        .expectations
+        .iter()
+        .map(|located| judge(located))
+        .collect();
     if !checks.is_empty() {
         checks.extend(summary.results().rules.iter().filter_map(idle));
     }

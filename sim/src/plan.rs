@@ -4,6 +4,7 @@ use crate::compat::hpcc::Files;
 use crate::metrics::expect::Expectation;
 use crate::model::Model;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A scenario file, resolved.
 #[derive(Clone, Debug)]
@@ -11,8 +12,13 @@ pub struct Plan {
     /// File name without directory and extension.
     pub name: String,
     pub title: String,
-    /// Every combination of the scenario's axes, first axis slowest. One case if there is no axis.
+    /// Every combination of the scenario's axes that was asked for, first axis slowest. One case if
+    /// there is no axis.
     pub cases: Vec<Case>,
+    /// What cases can be asked for by: the labels of each axis.
+    pub labels: Vec<(String, Vec<String>)>,
+    /// What was asked for that no case of this plan fits.
+    pub unmatched: Vec<String>,
     pub report: ReportSpec,
     /// Conditions that compare cases with each other.
     pub agreements: Vec<Agreement>,
@@ -28,7 +34,8 @@ pub struct Case {
     /// (axis, label) in the order of the axes.
     pub labels: Vec<(String, String)>,
     pub model: Model,
-    pub expectations: Vec<Located<Expectation>>,
+    /// Cases share those that hold for all of them.
+    pub expectations: Vec<Arc<Located<Expectation>>>,
 }
 
 /// A value and where the scenario file states it.

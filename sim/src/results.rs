@@ -21,6 +21,8 @@ pub struct Results {
     pub watchdog: Vec<WatchdogEvent>,
     pub pauses: Vec<PauseLogEntry>,
     pub series: Vec<Sample>,
+    /// From here on there was no room for samples.
+    pub series_cut: Option<SimTime>,
     /// What became of the model's rules, in their order.
     pub rules: Vec<RuleResult>,
     pub queue_lengths: Vec<QueueLengths>,

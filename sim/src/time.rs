@@ -18,6 +18,9 @@ impl SimTime {
     pub const ZERO: SimTime = SimTime(0);
     /// Later than every event: "never".
     pub const NEVER: SimTime = SimTime(u64::MAX);
+    /// Where the clock ends: 106 days. A run goes no further, so that a few spans that
+    /// [`SimDuration::LONGEST`] bounds can be added to any time of it.
+    pub const LAST: SimTime = SimTime(1 << 63);
 
     pub const fn from_ps(ps: u64) -> Self {
         SimTime(ps)
@@ -45,6 +48,8 @@ impl SimTime {
 impl SimDuration {
     pub const ZERO: SimDuration = SimDuration(0);
     pub const MAX: SimDuration = SimDuration(u64::MAX);
+    /// The longest span that an input may state: 11.6 days.
+    pub const LONGEST: SimDuration = SimDuration(1_000_000_000_000_000_000);
 
     pub const fn from_ps(ps: u64) -> Self {
         SimDuration(ps)

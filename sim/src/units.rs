@@ -22,6 +22,11 @@ pub struct Length(pub u64);
 
 const PS_BITS: u64 = 8_000_000_000_000;
 
+/// What does not fit is the largest that does.
+fn narrow(value: u128) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
+
 impl BitRate {
     pub const fn from_bps(bps: u64) -> Self {
         BitRate(bps)
@@ -38,12 +43,12 @@ impl BitRate {
     /// Time to put `bytes` on the wire, rounded up to a picosecond. The rate must not be zero.
     pub fn serialize_ceil(self, bytes: u64) -> SimDuration {
         let bits_ps = u128::from(bytes) * u128::from(PS_BITS);
-        SimDuration::from_ps(bits_ps.div_ceil(u128::from(self.0)) as u64)
+        SimDuration::from_ps(narrow(bits_ps.div_ceil(u128::from(self.0))))
     }
 
     /// Whole bytes that fit into `span`, rounded down.
     pub fn bytes_in_floor(self, span: SimDuration) -> u64 {
-        (u128::from(self.0) * u128::from(span.ps()) / u128::from(PS_BITS)) as u64
+        narrow(u128::from(self.0) * u128::from(span.ps()) / u128::from(PS_BITS))
     }
 
     /// The mean rate of `bytes` over `span`, rounded down; zero for an empty span.
@@ -51,7 +56,8 @@ impl BitRate {
         if span.is_zero() {
             return BitRate(0);
         }
-        BitRate((u128::from(bytes) * u128::from(PS_BITS) / u128::from(span.ps())) as u64)
+        let bits_ps = u128::from(bytes) * u128::from(PS_BITS);
+        BitRate(narrow(bits_ps / u128::from(span.ps())))
     }
 }
 
@@ -104,8 +110,8 @@ pub enum QuantityError {
     UnknownUnit(String, &'static str),
     #[error("not a number: `{0}`")]
     NotANumber(String),
-    #[error("too large: `{0}`")]
-    TooLarge(String),
+    #[error("too large: `{0}`: expected at most {1}")]
+    TooLarge(String, String),
 }
 
 const RATE_UNITS: &str = "a rate such as \"100Gbps\" or \"50Mbps\"";
@@ -137,7 +143,13 @@ fn parse_scaled(
         .ok_or_else(|| QuantityError::UnknownUnit(unit.to_owned(), expected))?;
     let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
     let bad = || QuantityError::NotANumber(text.to_owned());
-    let large = || QuantityError::TooLarge(text.to_owned());
+    // Half the range is left free so that sums of times and sizes cannot overflow.
+    const LARGEST: u64 = u64::MAX / 2;
+    let large = || {
+        let unit = units.iter().max_by_key(|(_, scale)| *scale);
+        let (name, scale) = unit.copied().unwrap_or(("", 1));
+        QuantityError::TooLarge(text.to_owned(), format!("{}{name}", LARGEST / scale))
+    };
     if fraction.contains('.') || whole.is_empty() && fraction.is_empty() {
         return Err(bad());
     }
@@ -158,10 +170,9 @@ fn parse_scaled(
         .ok_or_else(large)?
         .checked_add(part * u128::from(scale) / ten)
         .ok_or_else(large)?;
-    // Half the range is left free so that sums of times and sizes cannot overflow.
     u64::try_from(value)
         .ok()
-        .filter(|v| *v <= u64::MAX / 2)
+        .filter(|v| *v <= LARGEST)
         .ok_or_else(large)
 }
 
@@ -343,7 +354,7 @@ mod tests {
         ));
         assert!(matches!(
             "99999999TB".parse::<Bytes>(),
-            Err(QuantityError::TooLarge(_))
+            Err(QuantityError::TooLarge(_, most)) if most == "8388607TiB"
         ));
     }
 

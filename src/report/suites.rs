@@ -94,7 +94,10 @@ fn write_properties(out: &mut dyn Write, properties: &[(String, String)]) -> io:
     writeln!(out, "        <properties>")?;
     for (name, value) in properties {
         let (name, value) = (escape(name), escape(value));
-        writeln!(out, r#"            <property name="{name}" value="{value}"/>"#)?;
+        writeln!(
+            out,
+            r#"            <property name="{name}" value="{value}"/>"#
+        )?;
     }
     writeln!(out, "        </properties>")
 }

@@ -1,5 +1,6 @@
 //! A small hand-made scenario: three senders to h0 through sw0, and a victim; with PFC and without.
 
+use std::sync::Arc;
 use xoff_conformance::judge_expectations;
 use xoff_sim::metrics::expect::Expectation;
 use xoff_sim::metrics::summary::Summary;
@@ -159,10 +160,12 @@ pub(crate) fn plan() -> (Plan, Vec<Results>) {
     without.ports[1].priority[3] = PriorityResult::default();
     without.flows[0].bytes_delivered = 500_000;
     let expectations = ["drops.lossless == 0", "goodput.max >= \"70Gbps\""];
-    let located = |(n, text): (usize, &&str)| Located {
-        value: Expectation::parse(text).unwrap(),
-        text: (*text).to_owned(),
-        line: 20 + n,
+    let located = |(n, text): (usize, &&str)| {
+        Arc::new(Located {
+            value: Expectation::parse(text).unwrap(),
+            text: (*text).to_owned(),
+            line: 20 + n,
+        })
     };
     let case = |pfc: &str| Case {
         labels: vec![("pfc".to_owned(), pfc.to_owned())],
@@ -170,6 +173,8 @@ pub(crate) fn plan() -> (Plan, Vec<Results>) {
         expectations: expectations.iter().enumerate().map(located).collect(),
     };
     let plan = Plan {
+        labels: vec![("pfc".to_owned(), vec!["on".to_owned(), "off".to_owned()])],
+        unmatched: Vec::new(),
         name: "incast".to_owned(),
         title: "Incast with a victim".to_owned(),
         cases: vec![case("on"), case("off")],

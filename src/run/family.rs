@@ -1,8 +1,9 @@
 //! `xoff run --hpcc`: inputs of the HPCC ns-3 simulator and its family, and the files in its formats
 //! that a run writes.
 
-use super::{Loaded, Reader, create_dir, subdirectory};
+use super::{Loaded, Reader, subdirectory};
 use crate::args::RunArgs;
+use crate::memory;
 use crate::output::{self, Error};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,22 +34,23 @@ pub(super) fn load(config: &Path, args: &RunArgs) -> Result<Loaded, Error> {
     let model = &mut input.model;
     model.seed = args.seed.unwrap_or(model.seed);
     if let Some(until) = args.until {
-        model.until = Some(SimTime::ZERO + until);
+        model.until = until.time().map(|until| SimTime::ZERO + until);
     }
     let title = format!("{} input {name}", input.dialect.name());
     if let Some(file) = &args.export {
         let text = exported(&input, &title)?;
-        create_dir(file.parent().unwrap_or(Path::new("")))?;
+        output::create_dir(file.parent().unwrap_or(Path::new("")))?;
         output::replace_file(file, text.as_bytes())?;
     }
     let hash = fnv1a(&reader.texts.borrow());
     let plan = match args.sets.is_empty() {
-        true => plan(config, input, title, hash),
+        true => plan(config, input, title, hash, args),
         // A change is one of the scenario that does the same.
         false => {
             let text = exported(&input, &title)?;
             let over = Overrides {
                 sets: args.sets.clone(),
+                memory: memory::available(),
                 ..Overrides::default()
             };
             let nothing = |file: &str| Err(format!("{file} is not part of the input"));
@@ -68,7 +70,7 @@ fn exported(input: &HpccInput, title: &str) -> Result<String, Error> {
         .map_err(|why| Error::Message(format!("the input cannot be written as a scenario: {why}")))
 }
 
-fn plan(config: &Path, input: HpccInput, title: String, hash: String) -> Plan {
+fn plan(config: &Path, input: HpccInput, title: String, hash: String, args: &RunArgs) -> Plan {
     let stem = config.file_stem().unwrap_or(config.as_os_str());
     Plan {
         name: stem.to_string_lossy().into_owned(),
@@ -78,6 +80,8 @@ fn plan(config: &Path, input: HpccInput, title: String, hash: String) -> Plan {
             model: input.model,
             expectations: Vec::new(),
         }],
+        labels: Vec::new(),
+        unmatched: args.cases.clone(),
         report: ReportSpec::default(),
         agreements: Vec::new(),
         hash,
@@ -143,7 +147,18 @@ impl<'a> Places<'a> {
                 "--out: nothing is written there; a scenario's [simulation.hpcc] names files";
             return Err(Error::Message(text.to_owned()));
         }
+        if let Some(dir) = &args.out {
+            output::refuse_stdout_as_directory(dir)?;
+        }
         Ok(Places { cases })
+    }
+
+    /// Of all files.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        let places = self.cases.iter().flatten();
+        places
+            .flat_map(|place| place.files.names().map(|name| place.path(name)))
+            .collect()
     }
 
     /// Whether a case has a packet trace.
@@ -167,7 +182,7 @@ impl<'a> Places<'a> {
         let Some((place, file, nodes)) = self.trace(n) else {
             return Ok(engine::run(&case.model, progress));
         };
-        let path = place.path(file)?;
+        let path = place.ready(file)?;
         let fail = |e: io::Error| Error::Message(format!("cannot write {}: {e}", path.display()));
         let out = Output::create(&path).map_err(fail)?;
         let mut writer = TraceWriter::new(&case.model, place.files, out).map_err(fail)?;
@@ -194,7 +209,7 @@ impl<'a> Places<'a> {
         for ((place, (_, case)), results) in self.cases.iter().zip(cases).zip(results) {
             let Some(place) = place else { continue };
             for (name, text) in place.files.texts(&case.model, results) {
-                output::replace_file(&place.path(name)?, text.as_bytes())?;
+                output::replace_file(&place.ready(name)?, text.as_bytes())?;
             }
         }
         Ok(())
@@ -203,7 +218,14 @@ impl<'a> Places<'a> {
 
 impl Place<'_> {
     /// Where a file goes; its directory is there.
-    fn path(&self, name: &str) -> Result<PathBuf, Error> {
+    fn ready(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.path(name);
+        output::create_dir(path.parent().unwrap_or(Path::new("")))?;
+        Ok(path)
+    }
+
+    /// Where a file goes. A dash is a name like any other.
+    fn path(&self, name: &str) -> PathBuf {
         let name = Path::new(name);
         let bare = name.file_name().map_or(name, Path::new);
         let relative = if self.bare || self.is_own_directory(name) {
@@ -211,9 +233,14 @@ impl Place<'_> {
         } else {
             name
         };
-        let path = self.dir.join(&self.sub).join(relative);
-        create_dir(path.parent().unwrap_or(Path::new("")))?;
-        Ok(path)
+        self.directory().join(&self.sub).join(relative)
+    }
+
+    fn directory(&self) -> &Path {
+        match self.dir.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => self.dir,
+        }
     }
 
     /// The simulator's own configurations name files from one directory up (`mix/fct.txt` in
@@ -222,11 +249,8 @@ impl Place<'_> {
         let parent = name
             .parent()
             .filter(|p| name.is_relative() && !p.as_os_str().is_empty());
-        let dir = if self.dir.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            self.dir
-        };
-        parent.is_some_and(|p| std::fs::canonicalize(dir).is_ok_and(|dir| dir.ends_with(p)))
+        parent.is_some_and(|p| {
+            std::fs::canonicalize(self.directory()).is_ok_and(|dir| dir.ends_with(p))
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 use xoff_sim::wire::Mac;
 
+pub mod live;
 pub mod read;
 pub mod write;
 

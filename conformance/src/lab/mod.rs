@@ -23,6 +23,7 @@ pub mod smb;
 pub mod wire;
 
 pub use guest::become_kernel;
+pub(crate) use signals::catch_signals;
 
 use std::io;
 use std::path::Path;

@@ -6,6 +6,7 @@
 use super::LabError;
 use super::guest::Event;
 use super::rundir;
+use crate::output;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -51,10 +52,7 @@ impl Interrupts {
     /// # Errors
     /// Signals cannot be caught, or one has been: [`LabError::Interrupted`].
     pub(super) fn listen(to: &Sender<Event>) -> Result<Interrupts, LabError> {
-        // The default action does not come back once a signal was asked for: it is asked for once.
-        static CAUGHT: OnceLock<Result<(), String>> = OnceLock::new();
-        let catching = CAUGHT.get_or_init(|| catch().map_err(|e| e.to_string()));
-        if let Err(e) = catching {
+        if let Err(e) = catch_signals() {
             return Err(LabError::Message(format!("cannot catch signals: {e}")));
         }
         let mut listeners = listeners();
@@ -84,12 +82,20 @@ impl Drop for Interrupts {
     }
 }
 
+/// Begins to catch signals, once: the default action does not come back after that.
+pub(crate) fn catch_signals() -> Result<(), &'static str> {
+    static CAUGHT: OnceLock<Result<(), String>> = OnceLock::new();
+    let catching = CAUGHT.get_or_init(|| catch().map_err(|e| e.to_string()));
+    catching.as_ref().map(|()| ()).map_err(String::as_str)
+}
+
 fn catch() -> std::io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let attend = move || {
         for signal in signals.forever() {
             if !listeners().tell() {
                 rundir::remove_all();
+                output::remove_unfinished();
                 let _ = emulate_default_handler(signal);
             }
         }

@@ -11,8 +11,8 @@ use super::rules::Wire;
 use super::stall::Stall;
 use crate::cc::{Carrier, Cc, least_window};
 use crate::model::{
-    CcSpec, FlowId, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES, Pacing,
-    PauseMode, Recovery, Role, Transport, Turns,
+    CcSpec, FlowId, FlowSpec, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES,
+    Pacing, PauseMode, Recovery, Role, Transport, Turns,
 };
 use crate::nic::{Host, NicPort};
 use crate::results::{FlowResult, FlowStatus, Stop};
@@ -22,7 +22,7 @@ use crate::switch::{Marking, Switch, Tables, budget};
 use crate::time::SimDuration;
 use crate::topology::fabric::{Ends, Fabric, PortId};
 use crate::transport::{
-    FlowCold, Layout, Receiver, Sender, flow_path, latency_histogram, sender_flag,
+    Extent, FlowCold, Layout, Receiver, Sender, flow_path, latency_histogram, sender_flag,
     stated_ports,
 };
 use crate::units::BitRate;
@@ -44,7 +44,7 @@ impl<'m> Sim<'m> {
             model,
             now: 0,
             events: EventQueue::new(),
-            packets: PacketPool::default(),
+            packets: PacketPool::new(packets(model).saturating_mul(2).max(1_024)),
             telemetry: Default::default(),
             ports: Vec::with_capacity(count),
             queues: Grid::new(count, Queue::EMPTY),
@@ -76,6 +76,7 @@ impl<'m> Sim<'m> {
             hops: 0,
             stop: Stop::Idle,
             deadlocks: Vec::new(),
+            events_at_scan: 0,
             open_deadlocks: Vec::new(),
             watchdog_log: Vec::new(),
             pause_log: Vec::new(),
@@ -83,6 +84,7 @@ impl<'m> Sim<'m> {
             series: Vec::new(),
             sample_base: Default::default(),
             watch: None,
+            series_cut: None,
             faults_left: model.faults.len(),
             stall: Stall::new(model),
             tap: None,
@@ -515,6 +517,13 @@ fn ask_every(cc: &CcSpec, line: BitRate, mtu: u32, ack_every: u32) -> u32 {
         Some(packets) if packets < u64::from(ack_every) => packets.max(1) as u32,
         _ => u32::MAX,
     }
+}
+
+/// Data packets of all flows.
+fn packets(model: &Model) -> u64 {
+    let least = model.nics.iter().map(|nic| nic.mtu).min();
+    let of_flow = |flow: &FlowSpec| Extent::new(flow, least.unwrap_or(1)).packets;
+    model.flows.iter().map(of_flow).fold(0, u64::saturating_add)
 }
 
 fn schedulers(model: &Model) -> Vec<Scheduler> {

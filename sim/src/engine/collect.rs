@@ -37,6 +37,7 @@ impl Sim<'_> {
             pauses: self.pause_log,
             series: self.series,
             queue_lengths,
+            series_cut: self.series_cut,
             rules: self.wire.map_or_else(Vec::new, |wire| wire.results()),
             along: self.along,
         }

@@ -7,6 +7,7 @@ mod along;
 mod build;
 mod collect;
 mod faults;
+pub mod footprint;
 pub mod grid;
 mod link;
 mod own;
@@ -103,6 +104,8 @@ pub struct Sim<'m> {
     pub(crate) hops: u64,
     pub(crate) stop: Stop,
     pub(crate) deadlocks: Vec<Deadlock>,
+    /// Events up to the last scan for them.
+    pub(crate) events_at_scan: u64,
     pub(crate) open_deadlocks: Vec<usize>,
     pub(crate) watchdog_log: Vec<WatchdogEvent>,
     pub(crate) pause_log: Vec<PauseLogEntry>,
@@ -111,6 +114,8 @@ pub struct Sim<'m> {
     pub(crate) along: Vec<HopResult>,
     pub(crate) sample_base: sample::Base,
     pub(crate) watch: Option<Box<sample::Watch>>,
+    /// When there was no more room for samples.
+    pub(crate) series_cut: Option<SimTime>,
     pub(crate) faults_left: usize,
     stall: stall::Stall,
     tap: Option<tap::Tap<'m>>,
@@ -124,7 +129,9 @@ pub struct Sim<'m> {
 
 impl Sim<'_> {
     fn run(&mut self, progress: &mut dyn FnMut(Progress)) {
-        let until = self.model.until.unwrap_or(SimTime::NEVER).ps();
+        // What lies beyond the end of the clock never happens.
+        let until = self.model.until.unwrap_or(SimTime::LAST);
+        let until = until.min(SimTime::LAST).ps();
         while let Some((at, key)) = self.events.pop() {
             // Timers left over from finished work neither lengthen the run nor change what is left
             // of it: a deadlock that outlived its flows stands.
@@ -133,7 +140,9 @@ impl Sim<'_> {
             }
             if at.ps() > until {
                 self.now = until;
-                self.stop = Stop::Until;
+                if self.model.until.is_some() {
+                    self.stop = Stop::Until;
+                }
                 break;
             }
             self.now = at.ps();

@@ -108,7 +108,7 @@ impl Packet {
 
 /// Slots that a pool sets aside at first. Memory is taken page by page as they are used; what
 /// counts is that growing, which copies all packets, is rare.
-const SLOTS: usize = 1 << 21;
+const SLOTS: u64 = 1 << 21;
 
 /// All packets of a simulation. Freed slots are reused, last freed first.
 pub struct PacketPool {
@@ -116,16 +116,17 @@ pub struct PacketPool {
     free: Vec<PacketId>,
 }
 
-impl Default for PacketPool {
-    fn default() -> Self {
+impl PacketPool {
+    /// For a run of so many packets, or more. Where there is not so much room it grows as needed.
+    pub fn new(packets: u64) -> Self {
+        let mut slots = Vec::new();
+        let _ = slots.try_reserve_exact(packets.min(SLOTS) as usize);
         PacketPool {
-            slots: Vec::with_capacity(SLOTS),
+            slots,
             free: Vec::new(),
         }
     }
-}
 
-impl PacketPool {
     #[inline]
     pub fn insert(&mut self, packet: Packet) -> PacketId {
         if let Some(id) = self.free.pop() {
@@ -225,7 +226,7 @@ mod tests {
 
     #[test]
     fn fifo_keeps_order_and_the_pool_reuses_slots() {
-        let mut pool = PacketPool::default();
+        let mut pool = PacketPool::new(4);
         let mut fifo = Fifo::EMPTY;
         let ids: Vec<_> = (0..3).map(|_| pool.insert(Packet::EMPTY)).collect();
         ids.iter().for_each(|&id| fifo.push(&mut pool, id));

@@ -249,6 +249,22 @@ impl EventQueue {
         self.current.is_empty() && self.summary == 0 && self.far.is_empty()
     }
 
+    /// When the next event is, in ps; None: there is none.
+    pub fn next_time(&self) -> Option<u64> {
+        if let Some(&(time, _)) = self.current.last() {
+            return Some(time);
+        }
+        let mut least = self.far.peek().map(|&Reverse((time, _))| time);
+        let near = self.next_occupied();
+        let mut at = near.map_or(NONE, |bucket| self.heads[bucket as usize % BUCKETS]);
+        while at != NONE {
+            let node = self.nodes[at as usize];
+            least = Some(least.map_or(node.time, |least| least.min(node.time)));
+            at = node.next;
+        }
+        least
+    }
+
     /// Moves to the next bucket that holds an event; false if there is none.
     fn advance(&mut self) -> bool {
         if self.pops >= REVIEW {
@@ -412,6 +428,7 @@ mod tests {
             let mut model = BTreeSet::new();
             let mut now = 0;
             for (delta, entity) in ops {
+                prop_assert_eq!(q.next_time(), model.first().map(|e: &(SimTime, Key)| e.0.ps()));
                 if entity < 20 && !model.is_empty() {
                     let got = q.pop().unwrap();
                     prop_assert_eq!(Some(got), model.pop_first());

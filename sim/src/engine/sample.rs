@@ -123,7 +123,12 @@ impl Sim<'_> {
 pub(crate) struct Base {
     flow_bytes: Vec<u64>,
     port_bytes: Vec<u64>,
+    /// Bytes of all samples.
+    taken: usize,
 }
+
+/// Bytes that the samples of a run may take: there are none beyond.
+const ROOM: usize = 64 << 20;
 
 impl Sim<'_> {
     pub(super) fn take_sample(&mut self) {
@@ -133,7 +138,16 @@ impl Sim<'_> {
         let flow_total: Vec<u64> = self.receivers.iter().map(|r| r.delivered).collect();
         let ports = 0..self.ports.len() as u32;
         let port_total: Vec<u64> = ports.map(|port| self.bytes_sent(port)).collect();
+        // Per flow and port what is pushed below, and the lists that hold it.
+        let size = 16 * flow_total.len() + 17 * port_total.len() + size_of::<Sample>() + 6 * 16;
         let base = &mut self.sample_base;
+        match base.taken.checked_add(size).filter(|taken| *taken <= ROOM) {
+            Some(taken) => base.taken = taken,
+            None => {
+                self.series_cut = Some(SimTime::from_ps(self.now));
+                return;
+            }
+        }
         base.flow_bytes.resize(flow_total.len(), 0);
         base.port_bytes.resize(port_total.len(), 0);
         let difference = |now: &[u64], before: &[u64]| -> Vec<u64> {

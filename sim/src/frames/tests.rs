@@ -108,7 +108,6 @@ fn every_kind_of_packet_has_the_marking_of_its_direction() {
             scope: CnpScope::Qp,
             delay: SimDuration::ZERO,
             marking: own(6),
-            delay: SimDuration::ZERO,
         };
         for queue in [2, 5] {
             model.switches[0].ecn[queue] = Some(EcnSpec {

@@ -247,10 +247,9 @@ pub(super) fn efficiency(v: &View<'_>) -> Outcome {
         .links
         .iter()
         .flat_map(|l| [(l.a, l.rate), (l.b, l.rate)]);
-    let capacity: u64 = ends
+    let capacity = ends
         .filter(|(node, _)| receivers.contains(node))
-        .map(|(_, rate)| rate.bps())
-        .sum();
+        .fold(0u64, |sum, (_, rate)| sum.saturating_add(rate.bps()));
     match ppm(total_goodput(v).bps(), capacity) {
         Some(share) => Ok(Value::Share(share)),
         None => no("the receivers have no link"),

@@ -3,7 +3,7 @@
 use super::diag::Mistakes;
 use super::edit::{Assignment, Document, segments};
 use super::raw::{RawAxis, RawScenario};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -77,15 +77,24 @@ pub(super) fn read<'a>(
             cases,
         });
     }
-    let count = axes
-        .iter()
-        .try_fold(1usize, |n, a| n.checked_mul(a.cases.len().max(1)));
-    if count.is_none_or(|n| n > MAX_CASES) {
-        let message = format!("the axes have more than {MAX_CASES} combinations");
-        let span = raw.axis.first().map_or(0..0, |a| a.span.clone());
-        mistakes.push(&span, message, "", "");
-    }
     axes
+}
+
+/// Whether the cases that the axes give can be made; if not, that is a mistake.
+pub(super) fn are_few(axes: &[Axis<'_>], raw: &RawScenario, mistakes: &mut Mistakes) -> bool {
+    let sizes = axes.iter().map(|a| a.cases.len().max(1) as u128);
+    let count = sizes.fold(1u128, u128::saturating_mul);
+    if count <= MAX_CASES as u128 {
+        return true;
+    }
+    let message = match count {
+        u128::MAX => "the axes have more combinations than can be counted".to_owned(),
+        count => format!("the axes have {count} combinations"),
+    };
+    let span = raw.axis.first().map_or(0..0, |a| a.span.clone());
+    let help = format!("a scenario has at most {MAX_CASES} cases: use fewer axes, or fewer cases");
+    mistakes.push(&span, message, "", &help);
+    false
 }
 
 fn listed_cases<'a>(axis: &RawAxis, table: &DeTable<'a>) -> Vec<AxisCase<'a>> {
@@ -157,47 +166,51 @@ fn short_cases<'a>(axis: &RawAxis, table: &DeTable<'a>) -> Vec<AxisCase<'a>> {
     cases.collect()
 }
 
-/// An option for a parameter that an axis varies would have no effect.
+/// An option for a parameter that an axis varies would have no effect. `chosen` says which cases of
+/// which axis are to be run.
 pub(super) fn without_rivals(
     axes: &[Axis<'_>],
+    chosen: &dyn Fn(usize, usize) -> bool,
     options: &[Assignment<'_>],
     mistakes: &mut Mistakes,
 ) {
-    for option in options {
-        let path = segments(&option.path);
-        let same = |set: &Assignment<'_>| path.is_some() && segments(&set.path) == path;
-        let rival = axes
-            .iter()
-            .find(|a| a.cases.iter().flat_map(|c| &c.sets).any(same));
-        if let Some(axis) = rival {
-            let message = format!("axis `{}` sets the same parameter", axis.name);
-            let help = format!("change the axis: `axis.{}...`", axis.name);
-            mistakes.push(&option.span, message, "", &help);
+    if options.is_empty() {
+        return;
+    }
+    // Of several axes that set it, the first.
+    let mut set_by = BTreeMap::new();
+    for (number, axis) in axes.iter().enumerate() {
+        let cases = axis.cases.iter().enumerate();
+        let cases = cases.filter(|(case, _)| chosen(number, *case));
+        for set in cases.flat_map(|(_, case)| &case.sets) {
+            if let Some(path) = segments(&set.path) {
+                set_by.entry(path).or_insert(axis);
+            }
         }
+    }
+    for option in options {
+        let Some(axis) = segments(&option.path).and_then(|path| set_by.get(&path)) else {
+            continue;
+        };
+        let message = format!("axis `{}` sets the same parameter", axis.name);
+        let help = format!(
+            "change the axis: `axis.{}...`, or choose cases that do not set it: --case",
+            axis.name
+        );
+        mistakes.push(&option.span, message, "", &help);
     }
 }
 
 /// Names of axes with the labels of their cases.
-pub(super) type Labels = Vec<(String, Vec<String>)>;
+pub(super) type Labels = BTreeMap<String, BTreeSet<String>>;
 
 /// The labels that conditions may name: those of the axes, and those that the file states where an
 /// option has changed an axis. Conditions on the latter hold for no case.
 pub(super) fn labels(axes: &[Axis<'_>], stated: &[Axis<'_>]) -> Labels {
     let mut all = Labels::new();
     for axis in axes.iter().chain(stated) {
-        let index = all
-            .iter()
-            .position(|(name, _)| *name == axis.name)
-            .unwrap_or_else(|| {
-                all.push((axis.name.clone(), Vec::new()));
-                all.len() - 1
-            });
-        let labels = &mut all[index].1;
-        for case in &axis.cases {
-            if !labels.contains(&case.label) {
-                labels.push(case.label.clone());
-            }
-        }
+        let labels = all.entry(axis.name.clone()).or_default();
+        labels.extend(axis.cases.iter().map(|case| case.label.clone()));
     }
     all
 }
@@ -211,4 +224,54 @@ pub(super) fn combinations(axes: &[Axis<'_>]) -> Vec<Vec<usize>> {
         };
         done.iter().flat_map(extend).collect()
     })
+}
+
+/// The combinations that filters choose, and the filters that choose none. No filter: all.
+///
+/// A filter is `AXIS=LABEL` or `LABEL`; commas mean and. Any one filter is enough.
+pub(super) fn choose(
+    axes: &[Axis<'_>],
+    all: Vec<Vec<usize>>,
+    filters: &[String],
+) -> (Vec<Vec<usize>>, Vec<String>) {
+    if filters.is_empty() {
+        return (all, Vec::new());
+    }
+    let parsed: Vec<Vec<Vec<(usize, usize)>>> = filters.iter().map(|f| terms(axes, f)).collect();
+    let mut used = vec![false; filters.len()];
+    let mut wanted = |picked: &Vec<usize>| {
+        let mut any = false;
+        for (filter, used) in parsed.iter().zip(&mut used) {
+            let term = |places: &Vec<(usize, usize)>| {
+                places.iter().any(|&(axis, case)| picked[axis] == case)
+            };
+            let fits = filter.iter().all(term);
+            *used |= fits;
+            any |= fits;
+        }
+        any
+    };
+    let chosen = all.into_iter().filter(&mut wanted).collect();
+    let unused = filters.iter().zip(&used).filter(|(_, used)| !**used);
+    (chosen, unused.map(|(filter, _)| filter.clone()).collect())
+}
+
+/// Where each term of a filter is fulfilled: axis, and case on it.
+fn terms(axes: &[Axis<'_>], filter: &str) -> Vec<Vec<(usize, usize)>> {
+    let places = |term: &str| {
+        let (name, label) = match term.split_once('=') {
+            Some((name, label)) => (Some(name.trim()), label.trim()),
+            None => (None, term.trim()),
+        };
+        let mut places = Vec::new();
+        for (number, axis) in axes.iter().enumerate() {
+            if name.is_none_or(|name| name == axis.name) {
+                let cases = axis.cases.iter().enumerate();
+                let fitting = cases.filter(|(_, case)| case.label == label);
+                places.extend(fitting.map(|(case, _)| (number, case)));
+            }
+        }
+        places
+    };
+    filter.split(',').map(places).collect()
 }

@@ -1,10 +1,10 @@
 //! Patterns of traffic: who sends how much to whom.
 
 use super::diag::Mistakes;
-use super::network::{NAME_HELP, matches, valid_name};
+use super::network::{NAME_HELP, valid_name};
 use super::quantity::{Given, Label, Sp};
 use super::raw::*;
-use super::traffic::{Context, MAX_FLOWS, at, first_psn, kind_name};
+use super::traffic::{Context, at, first_psn, kind_name};
 use crate::model::NodeId;
 use crate::rng::{Purpose, Stream};
 use crate::time::SimDuration;
@@ -53,13 +53,13 @@ pub(super) fn demands(
     context: &Context<'_>,
     mistakes: &mut Mistakes,
 ) -> Vec<Wanted> {
-    let before = mistakes.list.len();
+    let before = mistakes.count();
     check_keys(t, mistakes);
     if t.kind.value == RawPattern::Flows {
         return listed(t, context, mistakes);
     }
     let hosts = hosts(t, context, mistakes);
-    if mistakes.list.len() > before {
+    if mistakes.count() > before {
         return Vec::new();
     }
     let bytes = t.bytes.given().map_or(0, |b| b.0);
@@ -71,7 +71,7 @@ pub(super) fn demands(
     let count = hosts.len() as u64;
     let list = match t.kind.value {
         RawPattern::Flows => Vec::new(),
-        RawPattern::Csv | RawPattern::Htsim => from_file(t, context, mistakes),
+        RawPattern::Csv | RawPattern::Htsim => from_file(t, room, context, mistakes),
         RawPattern::Incast => incast(t, &hosts, bytes, context, mistakes),
         RawPattern::Permutation => match &t.shift {
             None => workload::permutation(&hosts, bytes, &mut rng),
@@ -84,18 +84,14 @@ pub(super) fn demands(
             }
         },
         RawPattern::AllToAll if count.saturating_mul(count.saturating_sub(1)) > room => {
-            mistakes.at(
-                &t.kind,
-                format!("more than {MAX_FLOWS} flows"),
-                "use fewer hosts",
-            );
+            context.too_many(&t.kind, mistakes);
             Vec::new()
         }
         RawPattern::AllToAll => workload::all_to_all(&hosts, bytes),
         RawPattern::Poisson => poisson(t, &hosts, room, &mut rng, context, mistakes),
         RawPattern::RingAllreduce => workload::ring_all_reduce(&hosts, bytes),
     };
-    if list.is_empty() && mistakes.list.len() == before && t.kind.value != RawPattern::Poisson {
+    if list.is_empty() && mistakes.count() == before && t.kind.value != RawPattern::Poisson {
         mistakes.at(
             &t.kind,
             "this traffic has no flows",
@@ -181,17 +177,17 @@ fn hosts(t: &RawTraffic, context: &Context<'_>, mistakes: &mut Mistakes) -> Vec<
     let Some(patterns) = &t.hosts else {
         return context.network.hosts.clone();
     };
-    let name = |id: &NodeId| context.network.name(*id);
     let mut chosen: Vec<NodeId> = Vec::new();
     for pattern in patterns.iter() {
-        let matching = context
-            .network
-            .hosts
-            .iter()
-            .filter(|h| matches(pattern, name(h)));
-        let found: Vec<NodeId> = matching.copied().collect();
+        let Some(found) = context.network.matching(pattern, true, &context.work) else {
+            mistakes.at(patterns, "too many patterns with `*`", "name the hosts");
+            return chosen;
+        };
         if found.is_empty() {
-            let help = context.network.suggest(pattern);
+            let help = match mistakes.is_full() {
+                true => String::new(),
+                false => context.network.suggest(pattern),
+            };
             mistakes.at(patterns, format!("no host matches `{pattern}`"), &help);
         }
         chosen.extend(found);
@@ -258,9 +254,8 @@ fn port(
     mistakes: &mut Mistakes,
 ) -> Option<u32> {
     let given = given.as_ref()?;
-    let links = &context.network.links;
-    let ports = links.iter().filter(|l| l.a == host || l.b == host).count();
-    if given.value as usize >= ports {
+    let ports = context.network.degree(host);
+    if given.value >= ports {
         let message = format!("`{name}` has {ports} ports, counted from 0");
         mistakes.at(given, message, "");
     }
@@ -341,7 +336,12 @@ fn read(file: &Sp<String>, context: &Context<'_>, mistakes: &mut Mistakes) -> Op
     }
 }
 
-fn from_file(t: &RawTraffic, context: &Context<'_>, mistakes: &mut Mistakes) -> Vec<Demand> {
+fn from_file(
+    t: &RawTraffic,
+    room: u64,
+    context: &Context<'_>,
+    mistakes: &mut Mistakes,
+) -> Vec<Demand> {
     let Some((file, text)) = t
         .file
         .as_ref()
@@ -349,6 +349,10 @@ fn from_file(t: &RawTraffic, context: &Context<'_>, mistakes: &mut Mistakes) -> 
     else {
         return Vec::new();
     };
+    if text.lines().count() as u64 > room + 1 {
+        context.too_many(file, mistakes);
+        return Vec::new();
+    }
     let network = context.network;
     let resolve = |name: &str| {
         let named = network.id(name).filter(|id| network.is_host(*id));
@@ -472,11 +476,7 @@ fn poisson(
         aggregate: t.receiver.is_some(),
     };
     if spec.expected_flows() > room {
-        let message = format!(
-            "about {} flows, more than {MAX_FLOWS}",
-            spec.expected_flows()
-        );
-        mistakes.at(&t.kind, message, "use a shorter duration or fewer hosts");
+        context.too_many(&t.kind, mistakes);
         return Vec::new();
     }
     workload::poisson(&spec, rng)

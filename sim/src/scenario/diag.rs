@@ -15,15 +15,37 @@ pub(super) struct Mistake {
     pub(super) file: Option<String>,
 }
 
+/// Mistakes that are kept: nobody reads more, and a generated file may hold thousands.
+const KEPT: usize = 50;
+
 /// The mistakes found so far.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes {
+    /// The first ones.
     pub(super) list: Vec<Mistake>,
+    count: usize,
 }
 
 impl Mistakes {
+    pub(super) fn add(&mut self, mistake: Mistake) {
+        self.count += 1;
+        if self.list.len() < KEPT {
+            self.list.push(mistake);
+        }
+    }
+
+    /// How many were found, kept or not.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Further ones are not kept: what only explains them is not worth its time.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= KEPT
+    }
+
     pub(super) fn push(&mut self, span: &Range<usize>, message: String, label: &str, help: &str) {
-        self.list.push(Mistake {
+        self.add(Mistake {
             span: span.clone(),
             message,
             label: label.to_owned(),
@@ -38,7 +60,7 @@ impl Mistakes {
     }
 
     pub(super) fn in_file(&mut self, file: &str, span: Range<usize>, message: String) {
-        self.list.push(Mistake {
+        self.add(Mistake {
             span,
             message,
             label: "here".to_owned(),
@@ -49,6 +71,29 @@ impl Mistakes {
 
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+}
+
+/// What a file may say in place of a table. The library names the type that reads it.
+fn as_the_language_says(wanted: &str) -> String {
+    match wanted.split_once(' ') {
+        Some(("struct" | "enum" | "tuple", _)) => "a table".to_owned(),
+        _ => match wanted {
+            "a sequence" => "a list".to_owned(),
+            "a map" => "a table".to_owned(),
+            "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
+            "bool" => "a boolean".to_owned(),
+            other => other.to_owned(),
+        },
+    }
+}
+
+/// What was found, in words of TOML.
+fn as_toml_says(found: &str) -> String {
+    let named = [("map", "a table"), ("sequence", "a list")];
+    match named.iter().find(|(name, _)| *name == found) {
+        Some((_, said)) => (*said).to_owned(),
+        None => found.to_owned(),
     }
 }
 
@@ -80,11 +125,15 @@ pub(super) fn from_toml(error: &toml::de::Error, text_len: usize) -> Mistake {
         let (found, wanted) = rest
             .split_once(", expected ")
             .unwrap_or((rest, "another type"));
+        let (wanted, found) = (as_the_language_says(wanted), as_toml_says(found));
         return plain(
             format!("expected {wanted}, found {found}"),
             "wrong type",
             None,
         );
+    }
+    if text.contains("recursion") || text.contains("recurse") {
+        return plain("nested too deeply".to_owned(), "", None);
     }
     if let Some(rest) = text.strip_prefix("missing field ") {
         return plain(format!("missing key {rest}"), "in this table", None);
@@ -95,8 +144,13 @@ pub(super) fn from_toml(error: &toml::de::Error, text_len: usize) -> Mistake {
     }
 }
 
+/// Most words that a wrong one is compared with.
+const COMPARED: usize = 1_000;
+
 /// The closest allowed word, or the list of them.
 pub fn suggest(wrong: &str, allowed: &[&str]) -> Option<String> {
+    // Of thousands of numbered names the first show how they are formed.
+    let allowed = &allowed[..allowed.len().min(COMPARED)];
     let best = allowed.iter().map(|a| (distance(wrong, a), *a)).min();
     match best {
         Some((d, word)) if d <= wrong.len().max(3) / 3 => Some(format!("did you mean `{word}`?")),
@@ -135,22 +189,32 @@ pub(super) struct Source<'a> {
     pub(super) file: &'a str,
     pub(super) text: &'a str,
     pub(super) sets: &'a [(String, String)],
+    /// Where the values of the options begin in the common numbering.
+    pub(super) set_bases: Vec<usize>,
+    /// Where the lines of the text end.
+    line_ends: Vec<usize>,
 }
 
-impl Source<'_> {
-    /// Where the value of option `index` begins in the common numbering.
-    pub(super) fn set_base(&self, index: usize) -> usize {
-        let before: usize = self.sets[..index].iter().map(|(_, v)| v.len() + 1).sum();
-        self.text.len() + 1 + before
+impl<'a> Source<'a> {
+    pub(super) fn new(file: &'a str, text: &'a str, sets: &'a [(String, String)]) -> Source<'a> {
+        let mut base = text.len() + 1;
+        let bases = sets.iter().map(|(_, value)| {
+            let begins = base;
+            base += value.len() + 1;
+            begins
+        });
+        Source {
+            file,
+            text,
+            sets,
+            set_bases: bases.collect(),
+            line_ends: text.match_indices('\n').map(|(at, _)| at).collect(),
+        }
     }
 
     /// Line of a byte, from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
-        let end = offset.min(self.text.len());
-        1 + self.text.as_bytes()[..end]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
+        1 + self.line_ends.partition_point(|end| *end < offset)
     }
 
     pub(super) fn diagnostic(&self, m: Mistake) -> Diagnostic {
@@ -171,10 +235,8 @@ impl Source<'_> {
             };
         }
         let file = self.file.to_owned();
-        let option = (0..self.sets.len())
-            .rev()
-            .find(|i| self.set_base(*i) <= span.start);
-        match option {
+        let begun = self.set_bases.partition_point(|base| *base <= span.start);
+        match begun.checked_sub(1) {
             Some(i) => {
                 let (path, value) = &self.sets[i];
                 let message = format!("--set {path}={value}: {message}");

@@ -4,6 +4,7 @@ use super::diag::{Mistake, Mistakes, Source, from_toml, suggest};
 use super::raw::RawScenario;
 use serde::Deserialize as _;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
@@ -40,20 +41,45 @@ pub(super) fn parse<'a>(source: &Source<'a>, mistakes: &mut Mistakes) -> Option<
         return Some(document);
     }
     // One stray quote makes many follow-up errors.
-    let found = errors
-        .iter()
-        .take(3)
-        .map(|e| from_toml(e, source.text.len()));
-    mistakes.list.extend(found);
+    for error in errors.iter().take(3) {
+        mistakes.add(from_toml(error, source.text.len()));
+    }
     None
+}
+
+/// Most profiles of a kind.
+const MAX_PROFILES: usize = 10_000;
+
+/// Whether there are no more profiles than can be told apart; if not, that is a mistake.
+pub(super) fn is_bounded(document: &Document<'_>, mistakes: &mut Mistakes) -> bool {
+    for kind in PROFILES {
+        let profiles = document.get_ref().get(kind).map(Spanned::get_ref);
+        let Some(DeValue::Table(profiles)) = profiles else {
+            continue;
+        };
+        if let Some((name, _)) = profiles.iter().nth(MAX_PROFILES) {
+            let message = format!("{} {kind} profiles", profiles.len());
+            let help = format!("a scenario has at most {MAX_PROFILES}: hosts may share them");
+            mistakes.push(&name.span(), message, "", &help);
+            return false;
+        }
+    }
+    true
+}
+
+/// Takes out what is the same for all cases and was read before: a copy of the rest is made for
+/// each.
+pub(super) fn forget_cases(document: &mut Document<'_>) {
+    for key in ["axis", "expect", "agree", "report"] {
+        document.get_mut().remove(key);
+    }
 }
 
 /// The `--set` options as assignments. A value that is no TOML is a string.
 pub(super) fn options<'a>(source: &Source<'a>) -> Vec<Assignment<'a>> {
-    let options = source.sets.iter().enumerate();
+    let options = source.sets.iter().zip(&source.set_bases);
     options
-        .map(|(i, (path, text))| {
-            let base = source.set_base(i);
+        .map(|((path, text), &base)| {
             let span = base..base + text.len();
             let value = match DeValue::parse(text) {
                 Ok(value) => shifted(value, base),
@@ -118,7 +144,7 @@ pub(super) fn assign<'a>(
             existing_profile(document.get_ref(), &path, &assignment.span)?;
             put(document.get_mut(), &path, assignment)
         });
-    mistakes.list.extend(done.err());
+    done.err().into_iter().for_each(|m| mistakes.add(m));
 }
 
 /// Splits a path at its dots, honouring quoted keys.
@@ -297,102 +323,158 @@ fn rivals(key: &str) -> impl Iterator<Item = &'static str> {
     })
 }
 
-/// Adds to `table` what only `base` has, level by level.
-fn fill<'a>(table: &mut DeTable<'a>, base: &DeTable<'a>) {
+/// Adds to `table` what only `base` has, level by level. Returns how many values that are.
+fn fill<'a>(table: &mut DeTable<'a>, base: &DeTable<'a>) -> usize {
+    let mut added = 0;
     for (key, value) in base {
         let name = key.get_ref().as_ref();
         match (table.get_mut(name).map(Spanned::get_mut), value.get_ref()) {
-            (Some(DeValue::Table(inner)), DeValue::Table(base)) => fill(inner, base),
+            (Some(DeValue::Table(inner)), DeValue::Table(base)) => added += fill(inner, base),
             (Some(_), _) => {}
             (None, _) => {
                 if !rivals(name).any(|r| table.contains_key(r)) {
                     table.insert(key.clone(), value.clone());
+                    added += size(value.get_ref());
                 }
+            }
+        }
+    }
+    added
+}
+
+/// Values in a value, itself included.
+pub(super) fn size(value: &DeValue<'_>) -> usize {
+    match value {
+        DeValue::Array(items) => items.iter().map(|v| size(v.get_ref())).sum::<usize>() + 1,
+        DeValue::Table(table) => table.values().map(|v| size(v.get_ref())).sum::<usize>() + 1,
+        _ => 1,
+    }
+}
+
+/// Keys that profiles may inherit in all; more is no configuration.
+const MAX_INHERITED: usize = 500_000;
+
+/// Completes every profile with what it inherits.
+pub(super) fn inherit(document: &mut Document<'_>, mistakes: &mut Mistakes) {
+    let mut room = MAX_INHERITED;
+    for kind in PROFILES {
+        let profiles = document.get_mut().get_mut(kind).map(Spanned::get_mut);
+        let Some(DeValue::Table(profiles)) = profiles else {
+            continue;
+        };
+        for (name, parent) in in_order(profiles, mistakes) {
+            let Some(base) = profiles.get(parent.as_str()) else {
+                continue;
+            };
+            let Some(mut base) = base.get_ref().as_table().cloned() else {
+                continue;
+            };
+            base.remove("inherits");
+            let Some(child) = profiles.get_mut(name.as_str()) else {
+                continue;
+            };
+            let span = child.span();
+            if let DeValue::Table(table) = child.get_mut() {
+                let added = fill(table, &base);
+                if added > room {
+                    let message = "the profiles inherit too many keys".to_owned();
+                    return mistakes.push(&span, message, "", "");
+                }
+                room -= added;
             }
         }
     }
 }
 
-/// Completes every profile with what it inherits.
-pub(super) fn inherit(document: &mut Document<'_>, mistakes: &mut Mistakes) {
-    for kind in PROFILES {
-        let Some(DeValue::Table(profiles)) = document.get_mut().get_mut(kind).map(Spanned::get_mut)
-        else {
-            continue;
-        };
-        let stated = profiles.clone();
-        for (name, value) in profiles.iter_mut() {
-            let DeValue::Table(table) = value.get_mut() else {
-                continue;
-            };
-            match ancestors(&stated, name.get_ref()) {
-                Ok(chain) => {
-                    for ancestor in chain {
-                        let mut base = ancestor.clone();
-                        base.remove("inherits");
-                        fill(table, &base);
-                    }
+/// The profiles that start from another one, with its name: each after the one it starts from, which
+/// is complete by then. Those whose parent is not to be found are left out.
+fn in_order(profiles: &DeTable<'_>, mistakes: &mut Mistakes) -> Vec<(String, String)> {
+    let mut order = Vec::new();
+    let mut known: BTreeSet<&str> = BTreeSet::new();
+    for start in profiles.keys() {
+        let mut chain: Vec<(&str, &str)> = Vec::new();
+        let mut in_chain: BTreeSet<&str> = BTreeSet::new();
+        let mut at: &str = start.get_ref();
+        while known.insert(at) {
+            in_chain.insert(at);
+            match parent(profiles, at) {
+                Ok(Some(parent)) => {
+                    chain.push((at, parent));
+                    at = parent;
                 }
-                Err((span, message)) => mistakes.push(&span, message, "", ""),
+                Ok(None) => break,
+                Err((span, message)) => {
+                    mistakes.push(&span, message, "", "");
+                    break;
+                }
+            }
+            if in_chain.contains(at) {
+                let span = inherits(profiles, at).map_or(0..0, Spanned::span);
+                let message = format!("profile `{at}` inherits from itself");
+                mistakes.push(&span, message, "", "");
+                chain.clear();
             }
         }
+        let reversed = chain.iter().rev();
+        order.extend(reversed.map(|(name, parent)| ((*name).to_owned(), (*parent).to_owned())));
     }
+    order
+}
+
+fn inherits<'t, 'a>(profiles: &'t DeTable<'a>, name: &str) -> Option<&'t Value<'a>> {
+    let table = profiles.get(name).and_then(|p| p.get_ref().as_table());
+    table.and_then(|t| t.get("inherits"))
 }
 
 type Misplaced = (Range<usize>, String);
 
-/// The profiles that `name` starts from, nearest first.
-fn ancestors<'t, 'a>(
-    profiles: &'t DeTable<'a>,
-    name: &str,
-) -> Result<Vec<&'t DeTable<'a>>, Misplaced> {
-    let table = |name: &str| profiles.get(name).and_then(|p| p.get_ref().as_table());
-    let mut chain = Vec::new();
-    let mut at = name;
-    loop {
-        let inherits = table(at).and_then(|t| t.get("inherits"));
-        let (parent, span) = match inherits {
-            Some(v) => match v.get_ref().as_str() {
-                Some(parent) => (parent, v.span()),
-                None => return Ok(chain), // reported as a wrong type
-            },
-            None if at == "default" => return Ok(chain),
-            None => ("default", 0..0),
-        };
-        if at == "default" || chain.len() > profiles.len() {
-            return Err((span, format!("profile `{at}` inherits from itself")));
-        }
-        match table(parent) {
-            Some(base) => chain.push(base),
-            None if parent == "default" => return Ok(chain),
-            None => return Err((span, format!("no profile `{parent}` to inherit from"))),
-        }
-        at = parent;
+/// The profile that `name` starts from.
+fn parent<'t>(profiles: &'t DeTable<'_>, name: &str) -> Result<Option<&'t str>, Misplaced> {
+    match inherits(profiles, name) {
+        Some(given) => match given.get_ref().as_str() {
+            Some(_) if name == "default" => {
+                let message = "profile `default` inherits from itself".to_owned();
+                Err((given.span(), message))
+            }
+            Some(parent) if parent == "default" || profiles.contains_key(parent) => {
+                Ok(Some(parent).filter(|parent| profiles.contains_key(*parent)))
+            }
+            Some(parent) => {
+                let message = format!("no profile `{parent}` to inherit from");
+                Err((given.span(), message))
+            }
+            // Reported as a wrong type.
+            None => Ok(None),
+        },
+        None if name == "default" || !profiles.contains_key("default") => Ok(None),
+        None => Ok(Some("default")),
     }
 }
 
-/// Reads the document into its typed form. On failure every part is tried alone, so that all
-/// mistakes are found at once.
-pub(super) fn typed(
+/// Reads the document into its typed form.
+pub(super) fn typed(document: Document<'_>) -> Result<RawScenario, toml::de::Error> {
+    RawScenario::deserialize(toml::Deserializer::from(document))
+}
+
+/// Why a document cannot be read. Every part is tried alone, so that all mistakes are found at once.
+pub(super) fn explain(
     document: &Document<'_>,
+    error: &toml::de::Error,
     text_len: usize,
     mistakes: &mut Mistakes,
-) -> Option<RawScenario> {
-    let read = |d: Document<'_>| RawScenario::deserialize(toml::Deserializer::from(d));
-    let error = match read(document.clone()) {
-        Ok(raw) => return Some(raw),
-        Err(error) => error,
-    };
-    let before = mistakes.list.len();
+) {
+    let before = mistakes.count();
     for part in parts(document.get_ref()) {
-        if let Err(error) = read(Spanned::new(document.span(), part)) {
-            mistakes.list.push(from_toml(&error, text_len));
+        if mistakes.is_full() {
+            return;
+        }
+        if let Err(error) = typed(Spanned::new(document.span(), part)) {
+            mistakes.add(from_toml(&error, text_len));
         }
     }
-    if mistakes.list.len() == before {
-        mistakes.list.push(from_toml(&error, text_len));
+    if mistakes.count() == before {
+        mistakes.add(from_toml(error, text_len));
     }
-    None
 }
 
 /// Documents with one top-level value, profile or list element each.
@@ -430,18 +512,17 @@ mod tests {
             .iter()
             .map(|(p, v)| (p.to_string(), v.to_string()))
             .collect();
-        let source = Source {
-            file: "x.toml",
-            text,
-            sets: &sets,
-        };
+        let source = Source::new("x.toml", text, &sets);
         let mut mistakes = Mistakes::default();
         let mut document = parse(&source, &mut mistakes).unwrap();
         for option in options(&source) {
             assign(&mut document, &option, &mut mistakes);
         }
         inherit(&mut document, &mut mistakes);
-        let raw = typed(&document, text.len(), &mut mistakes);
+        let raw = typed(document.clone());
+        if let Err(error) = &raw {
+            explain(&document, error, text.len(), &mut mistakes);
+        }
         match mistakes.list.first() {
             Some(m) => Err(source.diagnostic(m.clone()).message),
             None => Ok(raw.unwrap()),

@@ -7,15 +7,17 @@ use super::raw::*;
 use crate::metrics::expect::Expectation;
 use crate::plan::{Agreement, Located, ReportSpec};
 use crate::units::Probability;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
-type When = Vec<(String, Vec<String>)>;
+type When = Vec<(String, BTreeSet<String>)>;
 
 /// Conditions, each with the cases for which it holds.
 #[derive(Debug)]
 pub(super) struct Expected {
     when: When,
-    checks: Vec<Located<Expectation>>,
+    checks: Vec<Arc<Located<Expectation>>>,
 }
 
 pub(super) fn expectations(
@@ -47,15 +49,15 @@ fn check(
     text: &Sp<String>,
     source: &Source<'_>,
     mistakes: &mut Mistakes,
-) -> Option<Located<Expectation>> {
+) -> Option<Arc<Located<Expectation>>> {
     match Expectation::parse(text) {
         Ok(value) => {
             let line = source.line(text.span.start);
-            Some(Located {
+            Some(Arc::new(Located {
                 value,
                 text: text.value.clone(),
                 line,
-            })
+            }))
         }
         Err(e) => {
             let end = text.span.end;
@@ -72,12 +74,14 @@ fn check(
 pub(super) fn for_case(
     expected: &[Expected],
     labels: &[(String, String)],
-) -> Vec<Located<Expectation>> {
+) -> Vec<Arc<Located<Expectation>>> {
+    let labels: BTreeMap<&String, &String> = labels.iter().map(|(name, l)| (name, l)).collect();
     let holds = |e: &&Expected| {
-        e.when.iter().all(|(axis, allowed)| {
+        let mut when = e.when.iter();
+        when.all(|(axis, allowed)| {
             labels
-                .iter()
-                .any(|(name, label)| name == axis && allowed.contains(label))
+                .get(axis)
+                .is_some_and(|label| allowed.contains(*label))
         })
     };
     expected
@@ -90,12 +94,12 @@ pub(super) fn for_case(
 fn when(raw: &RawWhen, axes: &Labels, mistakes: &mut Mistakes) -> When {
     let mut all = Vec::new();
     for (name, labels) in raw {
-        let Some((_, known)) = axes.iter().find(|a| a.0 == *name) else {
+        let Some(known) = axes.get(name) else {
             unknown_axis(name, &labels.span, axes, mistakes);
             continue;
         };
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        for label in labels.iter().filter(|l| !known.contains(&l.0.as_str())) {
+        for label in labels.iter().filter(|l| !known.contains(&l.0)) {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
             let message = format!("axis `{name}` has no case `{}`", label.0);
             mistakes.at(
                 labels,
@@ -109,7 +113,7 @@ fn when(raw: &RawWhen, axes: &Labels, mistakes: &mut Mistakes) -> When {
 }
 
 fn unknown_axis(name: &str, span: &Range<usize>, axes: &Labels, mistakes: &mut Mistakes) {
-    let known: Vec<&str> = axes.iter().map(|a| a.0.as_str()).collect();
+    let known: Vec<&str> = axes.keys().map(String::as_str).collect();
     let help = suggest(name, &known).unwrap_or_else(|| "the scenario has no axes".to_owned());
     mistakes.push(span, format!("no axis `{name}`"), "", &help);
 }
@@ -123,7 +127,7 @@ pub(super) fn agreements(
     let tables = raw.agree.iter().flat_map(|a| a.iter());
     tables
         .map(|table| {
-            if axes.iter().all(|a| a.0 != *table.across) {
+            if !axes.contains_key(&*table.across) {
                 unknown_axis(&table.across, &table.across.span, axes, mistakes);
             }
             // A metric is all that stands before an operator.
@@ -138,7 +142,10 @@ pub(super) fn agreements(
             Agreement {
                 metric: table.metric.value.clone(),
                 across: table.across.value.clone(),
-                when: when(&table.when, axes, mistakes),
+                when: when(&table.when, axes, mistakes)
+                    .into_iter()
+                    .map(|(axis, labels)| (axis, labels.into_iter().collect()))
+                    .collect(),
                 within_ppm: (within * 1_000_000 + (1 << 31)) >> 32,
                 line: source.line(table.metric.span.start),
             }
@@ -147,11 +154,7 @@ pub(super) fn agreements(
 }
 
 pub(super) fn report(raw: &RawReport, axes: &Labels, mistakes: &mut Mistakes) -> ReportSpec {
-    if let Some(pivot) = raw
-        .pivot
-        .as_ref()
-        .filter(|p| axes.iter().all(|a| a.0 != ***p))
-    {
+    if let Some(pivot) = raw.pivot.as_ref().filter(|p| !axes.contains_key(&***p)) {
         unknown_axis(pivot, &pivot.span, axes, mistakes);
     }
     ReportSpec {

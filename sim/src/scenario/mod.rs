@@ -25,19 +25,26 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+use crate::engine::footprint;
+use crate::metrics::expect::Expectation;
 use crate::model::*;
-use crate::plan::{Case, Diagnostic, Plan};
+use crate::plan::{Case, Diagnostic, Located, Plan};
 use crate::rng::mix;
 use crate::time::{SimDuration, SimTime};
 use crate::units::BitRate;
+use axes::Axis;
 pub use diag::suggest;
 use diag::{Mistake, Mistakes, Source};
 use edit::Document;
+use judge::Expected;
 use network::{Network, ProfileNames};
 use nics::Nic;
 pub(crate) use profiles::{default_dscp_map, default_marking};
-use quantity::{Given, OrOff};
+use quantity::{Given, OrOff, Scalar};
 use raw::*;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What the command line changes in a scenario.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +53,28 @@ pub struct Overrides {
     /// string. Elements of lists are chosen by index from 0, by name, or all with `*`.
     pub sets: Vec<(String, String)>,
     pub seed: Option<u64>,
-    pub until: Option<SimDuration>,
+    /// Some(None): the run has no end of its own.
+    pub until: Option<Option<SimDuration>>,
+    /// Only cases with these labels: `AXIS=LABEL` or `LABEL`; commas mean and, several mean or.
+    pub cases: Vec<String>,
+    /// Bytes of memory that the cases may take. None: as many as they need.
+    pub memory: Option<u64>,
+}
+
+/// A rate as scenarios state it: never zero.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn rate(text: &str) -> Result<BitRate, String> {
+    BitRate::from_text(text)
+}
+
+/// A time as scenarios state it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn time(text: &str) -> Result<SimDuration, String> {
+    SimDuration::from_text(text)
 }
 
 /// Reads a file that a scenario refers to, by its path relative to the scenario.
@@ -62,11 +90,7 @@ pub fn load(
     over: &Overrides,
     read: ReadFile<'_>,
 ) -> Result<Plan, Vec<Diagnostic>> {
-    let source = Source {
-        file: file_name,
-        text,
-        sets: &over.sets,
-    };
+    let source = Source::new(file_name, text, &over.sets);
     let mut mistakes = Mistakes::default();
     match plan(&source, over, read, &mut mistakes) {
         Some(plan) if mistakes.is_empty() => Ok(plan),
@@ -117,6 +141,17 @@ fn without_null(schema: &mut schemars::Schema) {
 
 /// In the order of the file, each once.
 fn diagnostics(source: &Source<'_>, mut mistakes: Mistakes) -> Vec<Diagnostic> {
+    let kept = mistakes.count();
+    if mistakes.count() > kept {
+        let message = format!("there are more mistakes than these {kept}");
+        mistakes.list.push(Mistake {
+            span: 0..0,
+            message,
+            label: String::new(),
+            help: None,
+            file: None,
+        });
+    }
     mistakes.list.sort_by_key(|m| m.span.start);
     let mut list: Vec<Diagnostic> = Vec::new();
     for mistake in mistakes.list {
@@ -135,21 +170,36 @@ fn plan(
     mistakes: &mut Mistakes,
 ) -> Option<Plan> {
     let mut document = edit::parse(source, mistakes)?;
-    let unchanged = document.clone();
+    if !edit::is_bounded(&document, mistakes) {
+        return None;
+    }
+    // The file alone need not be sound: options may mend it.
+    let mut ignored = Mistakes::default();
+    let stated = match source.sets {
+        [] => Vec::new(),
+        _ => typed(&document, source, &mut ignored)
+            .map_or(Vec::new(), |raw| axes::read(&document, &raw, &mut ignored)),
+    };
     let options = edit::options(source);
     for option in &options {
         edit::assign(&mut document, option, mistakes);
     }
     let raw = typed(&document, source, mistakes)?;
     let axes = axes::read(&document, &raw, mistakes);
-    axes::without_rivals(&axes, &options, mistakes);
-    // The file alone need not be sound: options may mend it.
-    let mut ignored = Mistakes::default();
-    let stated = match source.sets {
-        [] => Vec::new(),
-        _ => typed(&unchanged, source, &mut ignored)
-            .map_or(Vec::new(), |raw| axes::read(&unchanged, &raw, &mut ignored)),
-    };
+    if !axes::are_few(&axes, &raw, mistakes) {
+        return None;
+    }
+    let (chosen, unmatched) = axes::choose(&axes, axes::combinations(&axes), &over.cases);
+    let in_use: BTreeSet<(usize, usize)> = chosen
+        .iter()
+        .flat_map(|picked| picked.iter().copied().enumerate())
+        .collect();
+    axes::without_rivals(
+        &axes,
+        &|axis, case| in_use.contains(&(axis, case)),
+        &options,
+        mistakes,
+    );
     let labels = axes::labels(&axes, &stated);
     let expected = judge::expectations(&raw, &labels, source, mistakes);
     let agreements = judge::agreements(&raw, &labels, source, mistakes);
@@ -157,50 +207,32 @@ fn plan(
     if !mistakes.is_empty() && axes.iter().any(|a| a.cases.is_empty()) {
         return None;
     }
-    let combinations = axes::combinations(&axes);
-    let mut cases = Vec::new();
-    let mut found: Vec<Found> = Vec::new();
-    for chosen in &combinations {
-        let mut own = Mistakes::default();
-        let picked = axes
-            .iter()
-            .zip(chosen)
-            .map(|(axis, i)| (axis, &axis.cases[*i]));
-        let labels: Vec<(String, String)> = picked
-            .clone()
-            .map(|(axis, case)| (axis.name.clone(), case.label.clone()))
-            .collect();
-        let mut document = document.clone();
-        for set in picked.flat_map(|(_, case)| &case.sets) {
-            edit::assign(&mut document, set, &mut own);
-        }
-        if let Some(raw) = typed(&document, source, &mut own) {
-            let model = model(&raw, over, read, &mut own);
-            let expectations = judge::for_case(&expected, &labels);
-            cases.push(Case {
-                labels: labels.clone(),
-                model,
-                expectations,
-            });
-        }
-        collect(&mut found, own, &labels);
-        // The same mistakes would come again and again.
-        if found.len() > 20 {
-            break;
-        }
-    }
-    mistakes
-        .list
-        .extend(found.into_iter().map(|f| f.named(combinations.len())));
+    edit::forget_cases(&mut document);
+    let maker = Maker {
+        source,
+        over,
+        read,
+        axes: &axes,
+        expected: &expected,
+        document: &document,
+        raw: &raw,
+    };
+    let cases = maker.cases(&chosen, mistakes);
     let nodes = cases.first().map_or(&[][..], |case| &case.model.nodes);
     let files = output::files(&raw.simulation.hpcc, nodes, mistakes);
     let path = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
     let name = path.strip_suffix(".toml").unwrap_or(path).to_owned();
     let title = raw.title.given().unwrap_or_else(|| name.clone());
+    let of_axis = |axis: &Axis<'_>| {
+        let labels = axis.cases.iter().map(|case| case.label.clone());
+        (axis.name.clone(), labels.collect())
+    };
     Some(Plan {
         name,
         title,
         cases,
+        labels: axes.iter().map(of_axis).collect(),
+        unmatched,
         report,
         agreements,
         hash: hash(source, over),
@@ -208,14 +240,129 @@ fn plan(
     })
 }
 
+/// Makes cases from combinations of the axes.
+struct Maker<'m, 'a> {
+    source: &'m Source<'a>,
+    over: &'m Overrides,
+    read: ReadFile<'m>,
+    axes: &'m [Axis<'a>],
+    expected: &'m [Expected],
+    /// What all cases begin with, and what it means.
+    document: &'m Document<'a>,
+    raw: &'m RawScenario,
+}
+
+impl Maker<'_, '_> {
+    fn cases(&self, chosen: &[Vec<usize>], mistakes: &mut Mistakes) -> Vec<Case> {
+        let mut cases = Vec::new();
+        let mut found: Vec<Found> = Vec::new();
+        let mut room = Room::new(self.over.memory);
+        for picked in chosen {
+            let picked = self.axes.iter().zip(picked);
+            let picked = picked.map(|(axis, i)| (axis, &axis.cases[*i]));
+            let labels: Vec<(String, String)> = picked
+                .clone()
+                .map(|(axis, case)| (axis.name.clone(), case.label.clone()))
+                .collect();
+            let mut own = Mistakes::default();
+            let mut sets = picked.flat_map(|(_, case)| &case.sets).peekable();
+            let changed = match sets.peek() {
+                // Large scenarios have one case: no copy of them is made.
+                None => None,
+                Some(_) => {
+                    let mut document = self.document.clone();
+                    sets.for_each(|set| edit::assign(&mut document, set, &mut own));
+                    Some(typed(&document, self.source, &mut own))
+                }
+            };
+            let raw = match &changed {
+                None => Some(self.raw),
+                Some(raw) => raw.as_ref(),
+            };
+            if let Some(raw) = raw {
+                let model = model(raw, self.over, self.read, &mut own);
+                let expectations = judge::for_case(self.expected, &labels);
+                room.take(&model, &expectations, &mut own);
+                cases.push(Case {
+                    labels: labels.clone(),
+                    model,
+                    expectations,
+                });
+            }
+            collect(&mut found, own, &labels);
+            // The same mistakes would come again and again.
+            if found.len() > 20 || room.is_over {
+                break;
+            }
+        }
+        let count = chosen.len();
+        found.into_iter().for_each(|f| mistakes.add(f.named(count)));
+        cases
+    }
+}
+
+/// Checks that the cases of a scenario may hold together, each with what it expects.
+const MAX_CHECKS: usize = 250_000;
+
+/// How much cases may still take.
+struct Room {
+    memory: Option<u64>,
+    checks: usize,
+    is_over: bool,
+}
+
+impl Room {
+    fn new(memory: Option<u64>) -> Room {
+        Room {
+            memory,
+            checks: MAX_CHECKS,
+            is_over: false,
+        }
+    }
+
+    /// Counts a case. What is kept of it stays until the last case has run.
+    fn take(&mut self, model: &Model, checks: &[Arc<Located<Expectation>>], own: &mut Mistakes) {
+        let size = footprint::of_model(model);
+        if let Some(memory) = &mut self.memory {
+            match memory.checked_sub(size) {
+                Some(left) => *memory = left,
+                None => {
+                    let message = "all cases together need more memory than there is".to_owned();
+                    let help = "use fewer cases (--case chooses some), or a smaller network";
+                    own.push(&(0..0), message, "", help);
+                    self.is_over = true;
+                }
+            }
+        }
+        match self.checks.checked_sub(checks.len()) {
+            Some(left) => self.checks = left,
+            None => {
+                let message = format!("all cases together have more than {MAX_CHECKS} checks");
+                own.push(&(0..0), message, "", "use `when`, or fewer cases");
+                self.is_over = true;
+            }
+        }
+    }
+}
+
 fn typed(
     document: &Document<'_>,
     source: &Source<'_>,
     mistakes: &mut Mistakes,
 ) -> Option<RawScenario> {
-    let mut complete = document.clone();
-    edit::inherit(&mut complete, mistakes);
-    edit::typed(&complete, source.text.len(), mistakes)
+    let complete = |mistakes: &mut Mistakes| {
+        let mut complete = document.clone();
+        edit::inherit(&mut complete, mistakes);
+        complete
+    };
+    match edit::typed(complete(mistakes)) {
+        Ok(raw) => Some(raw),
+        Err(error) => {
+            let again = complete(&mut Mistakes::default());
+            edit::explain(&again, &error, source.text.len(), mistakes);
+            None
+        }
+    }
 }
 
 /// A mistake and the cases in which it occurs.
@@ -264,7 +411,7 @@ fn model(
     let seed = over.seed.unwrap_or(raw.seed.get_or(1));
     let framing = framing(&raw.simulation.framing, mistakes);
     let names = ProfileNames::new(raw);
-    let network = network::build(raw, &names, mistakes);
+    let network = network::build(raw, &names, over.memory, mistakes);
     let (nics, switches) = profiles(raw, &names, &network, framing, mistakes);
     let context = traffic::Context {
         network: &network,
@@ -272,6 +419,8 @@ fn model(
         seed,
         fixed: matches!(framing, Framing::Fixed { .. }),
         read,
+        work: Cell::new(network::MAX_COMPARISONS),
+        memory: over.memory,
     };
     let flows = traffic::build(raw, &context, mistakes);
     let nics: Vec<NicProfile> = nics.into_iter().map(|n| n.profile).collect();
@@ -286,15 +435,20 @@ fn model(
     let simulation = &raw.simulation;
     let until = over
         .until
-        .or(raw.until.get_or(OrOff(Some(DEFAULT_UNTIL))).0);
+        .unwrap_or(raw.until.get_or(OrOff(Some(DEFAULT_UNTIL))).0);
     let scan = can_pause.then_some(SimDuration::from_ms(1));
-    for given in [&simulation.sample, &simulation.deadlock_scan]
-        .into_iter()
-        .flatten()
+    if let Some(zero) = simulation
+        .sample
+        .as_ref()
+        .filter(|s| s.0 == Some(SimDuration::ZERO))
     {
-        if given.0.is_some_and(SimDuration::is_zero) {
-            mistakes.at(given, "an interval of zero", "use \"off\" for none");
-        }
+        mistakes.at(zero, "an interval of zero", "use \"off\" for none");
+    }
+    let shortest = SimDuration::from_us(1);
+    let scans = simulation.deadlock_scan.as_ref();
+    if let Some(given) = scans.filter(|s| s.0.is_some_and(|every| every < shortest)) {
+        let help = "use at least 1us, or \"off\" for none: each scan looks at all queues";
+        mistakes.at(given, "too short an interval", help);
     }
     let model = Model {
         seed,
@@ -414,6 +568,10 @@ fn hash(source: &Source<'_>, over: &Overrides) -> String {
         absorb(path.as_bytes());
         absorb(value.as_bytes());
     }
-    absorb(format!("{:?} {:?}", over.seed, over.until.map(SimDuration::ps)).as_bytes());
+    let until = over.until.map(|until| until.map(SimDuration::ps));
+    match until {
+        Some(None) => absorb(format!("{:?} off", over.seed).as_bytes()),
+        _ => absorb(format!("{:?} {:?}", over.seed, until.flatten()).as_bytes()),
+    }
     format!("{state:016x}")
 }

@@ -3,10 +3,14 @@
 use super::diag::{Mistakes, suggest};
 use super::quantity::{BitErrors, Given, Sp};
 use super::raw::*;
+use crate::engine::footprint;
+use crate::metrics::select::glob;
 use crate::model::{LinkSpec, NodeId, NodeSpec, Role};
 use crate::time::SimDuration;
 use crate::topology::build::{self, Layout, LinkTier};
-use crate::units::{BitRate, Length, Probability};
+use crate::topology::fabric::MAX_HOPS;
+use crate::units::{BitRate, Bytes, Length, Probability};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -16,6 +20,7 @@ const MAX_LINKS: u64 = 1 << 20;
 /// Indices of the profiles by name; "default" is 0.
 #[derive(Debug)]
 pub(super) struct ProfileNames {
+    /// In the order of the alphabet but for the first.
     pub(super) nics: Vec<String>,
     pub(super) switches: Vec<String>,
 }
@@ -41,12 +46,16 @@ impl ProfileNames {
         } else {
             (&self.nics, "nic")
         };
-        let index = names.iter().position(|n| *n == **name).unwrap_or_else(|| {
-            let known: Vec<&str> = names.iter().map(String::as_str).collect();
-            let help = suggest(name, &known).unwrap_or_default();
-            mistakes.at(name, format!("no {kind} profile `{}`", **name), &help);
-            0
-        }) as u32;
+        let index = match names[1..].binary_search(&name.value) {
+            Ok(index) => index as u32 + 1,
+            Err(_) if names[0] == **name => 0,
+            Err(_) => {
+                let known: Vec<&str> = names.iter().map(String::as_str).collect();
+                let help = suggest(name, &known).unwrap_or_default();
+                mistakes.at(name, format!("no {kind} profile `{}`", **name), &help);
+                0
+            }
+        };
         if switch {
             Role::Switch(index)
         } else {
@@ -66,6 +75,8 @@ pub(super) struct Network {
     /// Rate of host links unless a link says otherwise.
     pub(super) rate: BitRate,
     ids: BTreeMap<String, NodeId>,
+    degrees: Vec<u32>,
+    memory: Option<u64>,
     /// Links between two nodes, by the lower and the higher id.
     bundles: BTreeMap<(NodeId, NodeId), Vec<u32>>,
     defaults: Option<LinkSpec>,
@@ -111,9 +122,44 @@ impl Network {
     pub(super) fn node(&self, name: &Sp<String>, mistakes: &mut Mistakes) -> Option<NodeId> {
         let id = self.id(name);
         if id.is_none() {
-            mistakes.at(name, format!("no node `{}`", **name), &self.suggest(name));
+            let help = match mistakes.is_full() {
+                true => String::new(),
+                false => self.suggest(name),
+            };
+            mistakes.at(name, format!("no node `{}`", **name), &help);
         }
         id
+    }
+
+    /// How many links a node has.
+    pub(super) fn degree(&self, node: NodeId) -> u32 {
+        self.degrees.get(node as usize).copied().unwrap_or(0)
+    }
+
+    /// The nodes, or the hosts, that a pattern means. `work`: comparisons that may still be made;
+    /// None: too many.
+    pub(super) fn matching(
+        &self,
+        pattern: &str,
+        hosts_only: bool,
+        work: &Cell<u64>,
+    ) -> Option<Vec<NodeId>> {
+        if !pattern.contains('*') {
+            let named = self
+                .id(pattern)
+                .filter(|id| !hosts_only || self.is_host(*id));
+            return Some(named.into_iter().collect());
+        }
+        let count = match hosts_only {
+            true => self.hosts.len(),
+            false => self.nodes.len(),
+        };
+        work.set(work.get().checked_sub(count as u64)?);
+        let fits = |id: &NodeId| glob(pattern, self.name(*id));
+        Some(match hosts_only {
+            true => self.hosts.iter().copied().filter(fits).collect(),
+            false => (0..count as NodeId).filter(fits).collect(),
+        })
     }
 
     pub(super) fn host(&self, name: &Sp<String>, mistakes: &mut Mistakes) -> Option<NodeId> {
@@ -146,6 +192,7 @@ impl Network {
             name: name.to_owned(),
             role,
         });
+        self.degrees.push(0);
         true
     }
 
@@ -155,20 +202,14 @@ impl Network {
             .entry(key)
             .or_default()
             .push(self.links.len() as u32);
+        self.degrees[link.a as usize] += 1;
+        self.degrees[link.b as usize] += 1;
         self.links.push(link);
     }
 }
 
-/// True if `name` has the form of `pattern`, in which `*` stands for any characters.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    let Some((head, tail)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let Some(rest) = name.strip_prefix(head) else {
-        return false;
-    };
-    (0..=rest.len()).any(|i| rest.is_char_boundary(i) && matches(tail, &rest[i..]))
-}
+/// Names that patterns of a scenario may be compared with in all: a second or two.
+pub(super) const MAX_COMPARISONS: u64 = 20_000_000;
 
 /// Names are used in selectors such as `fct.max[flow=a*]` and `sw0:3`.
 pub(super) fn valid_name(name: &str) -> bool {
@@ -178,8 +219,17 @@ pub(super) fn valid_name(name: &str) -> bool {
 
 pub(super) const NAME_HELP: &str = "use letters, digits, and any of - _ . / (at most 64)";
 
-pub(super) fn build(raw: &RawScenario, names: &ProfileNames, mistakes: &mut Mistakes) -> Network {
-    let mut network = Network::default();
+/// Builds the network; `memory` is how many bytes a run may take, if that is limited.
+pub(super) fn build(
+    raw: &RawScenario,
+    names: &ProfileNames,
+    memory: Option<u64>,
+    mistakes: &mut Mistakes,
+) -> Network {
+    let mut network = Network {
+        memory,
+        ..Network::default()
+    };
     match &raw.topology {
         Some(topology) => from_topology(topology, &mut network, mistakes),
         None if raw.node.is_empty() => {
@@ -191,8 +241,9 @@ pub(super) fn build(raw: &RawScenario, names: &ProfileNames, mistakes: &mut Mist
     for node in &raw.node {
         add_nodes(node, names, &mut network, mistakes);
     }
+    let work = Cell::new(MAX_COMPARISONS);
     for assign in &raw.assign {
-        assign_profile(assign, names, &mut network, mistakes);
+        assign_profile(assign, names, &mut network, &work, mistakes);
     }
     let mut stated = BTreeSet::new();
     for link in &raw.link {
@@ -231,7 +282,8 @@ fn set_defaults(t: Option<&Sp<RawTopology>>, network: &mut Network) {
 
 fn from_topology(t: &Sp<RawTopology>, network: &mut Network, mistakes: &mut Mistakes) {
     set_defaults(Some(t), network);
-    let (Some(layout), Some(base)) = (layout(t, mistakes), network.defaults.clone()) else {
+    let layout = layout(t, network.memory, mistakes);
+    let (Some(layout), Some(base)) = (layout, network.defaults.clone()) else {
         return;
     };
     for node in &layout.nodes {
@@ -288,7 +340,7 @@ fn sizes(t: &Sp<RawTopology>, mistakes: &mut Mistakes) -> Option<Vec<u32>> {
         ("hosts_per_switch", &t.hosts_per_switch),
     ];
     let (kind, wanted) = size_keys(t.kind.value);
-    let before = mistakes.list.len();
+    let before = mistakes.count();
     for (name, value) in all {
         match (value, wanted.contains(&name)) {
             (Some(v), false) => {
@@ -307,7 +359,7 @@ fn sizes(t: &Sp<RawTopology>, mistakes: &mut Mistakes) -> Option<Vec<u32>> {
     }
     let found = all.iter().filter(|(name, _)| wanted.contains(name));
     let values: Vec<u32> = found.map(|(_, v)| v.get_or(0)).collect();
-    (mistakes.list.len() == before).then_some(values)
+    (mistakes.count() == before).then_some(values)
 }
 
 fn list_or_nothing(words: &[&str]) -> String {
@@ -318,7 +370,7 @@ fn list_or_nothing(words: &[&str]) -> String {
     }
 }
 
-fn layout(t: &Sp<RawTopology>, mistakes: &mut Mistakes) -> Option<Layout> {
+fn layout(t: &Sp<RawTopology>, memory: Option<u64>, mistakes: &mut Mistakes) -> Option<Layout> {
     let sizes = sizes(t, mistakes)?;
     let (per_host, fabric) = (t.links_per_host.get_or(1), t.fabric_links.get_or(1));
     for given in [&t.links_per_host, &t.fabric_links].into_iter().flatten() {
@@ -345,6 +397,22 @@ fn layout(t: &Sp<RawTopology>, mistakes: &mut Mistakes) -> Option<Layout> {
         let message = format!("{hosts} hosts and {links} links");
         let help = format!("xoff takes at most {MAX_HOSTS} hosts and {MAX_LINKS} links");
         mistakes.at(&t.kind, message, &help);
+        return None;
+    }
+    if t.kind.value == RawTopologyKind::Ring && n(0) > 2 * u64::from(MAX_HOPS) {
+        let help = format!("no packet passes more than {MAX_HOPS} hops: its TTL has 8 bits");
+        let wide = t.switches.as_ref().map_or(&t.kind.span, |s| &s.span);
+        mistakes.push(wide, format!("a ring of {} switches", n(0)), "", &help);
+        return None;
+    }
+    let need = footprint::of_network(hosts, links);
+    if memory.is_some_and(|memory| need > memory) {
+        let message = format!("{hosts} hosts and {links} links take {}", Bytes(need));
+        mistakes.at(
+            &t.kind,
+            message,
+            "that is more memory than there is: use fewer",
+        );
         return None;
     }
     let s = |i: usize| sizes.get(i).copied().unwrap_or(0);
@@ -390,24 +458,30 @@ fn assign_profile(
     assign: &Sp<RawAssign>,
     names: &ProfileNames,
     network: &mut Network,
+    work: &Cell<u64>,
     mistakes: &mut Mistakes,
 ) {
     for pattern in assign.nodes.iter() {
-        let mut found = false;
+        let Some(found) = network.matching(pattern, false, work) else {
+            return mistakes.at(
+                &assign.nodes,
+                "too many patterns with `*`",
+                "name the nodes",
+            );
+        };
         // One mistake is enough, however many nodes match.
         let mut roles = [None, None];
-        for node in network
-            .nodes
-            .iter_mut()
-            .filter(|n| matches(pattern, &n.name))
-        {
-            let switch = matches!(node.role, Role::Switch(_));
+        for &node in &found {
+            let switch = !network.is_host(node);
             let role = &mut roles[usize::from(switch)];
-            node.role = *role.get_or_insert_with(|| names.role(switch, &assign.profile, mistakes));
-            found = true;
+            let role = *role.get_or_insert_with(|| names.role(switch, &assign.profile, mistakes));
+            network.nodes[node as usize].role = role;
         }
-        if !found {
-            let help = network.suggest(pattern);
+        if found.is_empty() {
+            let help = match mistakes.is_full() {
+                true => String::new(),
+                false => network.suggest(pattern),
+            };
             mistakes.at(&assign.nodes, format!("no node matches `{pattern}`"), &help);
         }
     }
@@ -498,20 +572,6 @@ fn agreed_rate(link: &RawLink, base: BitRate, mistakes: &mut Mistakes) -> BitRat
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stars_match_any_characters() {
-        for (pattern, name, yes) in [
-            ("h1", "h1", true),
-            ("h*", "h12", true),
-            ("*af*", "leaf0", true),
-            ("h*1", "h12", false),
-            ("h1", "h12", false),
-            ("*", "", true),
-        ] {
-            assert_eq!(matches(pattern, name), yes, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn names_have_no_characters_of_selectors() {

@@ -191,6 +191,14 @@ fn reliability(raw: &RawNic, cc: RawCc, mistakes: &mut Mistakes) -> RcSpec {
             "use 0 to 7, or \"off\" for no limit",
         );
     }
+    if let Some(given) = raw.max_rd_atomic.as_ref().filter(|v| v.value > 255) {
+        let message = format!("{} outstanding READs or atomics", **given);
+        mistakes.at(
+            given,
+            message,
+            "use 1 to 255: the connection request has 8 bits",
+        );
+    }
     for zero in [&raw.ack_every, &raw.max_rd_atomic]
         .into_iter()
         .flatten()
@@ -204,6 +212,14 @@ fn reliability(raw: &RawNic, cc: RawCc, mistakes: &mut Mistakes) -> RcSpec {
             "no packet may be in flight",
             "use \"off\" for no limit",
         );
+    }
+    if let Some(given) = raw.timeout.as_ref()
+        && let TimerCode::Time(time) = given.value
+        && !time.is_zero()
+        && time < SimDuration::from_us(1)
+    {
+        let help = "use at least 1us; code 1 is 8.192us, the shortest of the verbs API";
+        mistakes.at(given, "too short a timeout", help);
     }
     RcSpec {
         recovery: match raw.recovery.get_or(RawRecovery::GoBackN) {
@@ -255,10 +271,15 @@ fn notification(raw: &RawCnp) -> NpSpec {
     }
 }
 
-/// Zero intervals would make timers fire without end.
+/// Zero intervals would make timers fire without end, and picoseconds almost.
 fn positive(times: &[&Option<Sp<SimDuration>>], mistakes: &mut Mistakes) {
-    for zero in times.iter().copied().flatten().filter(|t| t.is_zero()) {
-        mistakes.at(zero, "an interval of zero", "use a positive time");
+    let shortest = SimDuration::from_ns(1);
+    for given in times.iter().copied().flatten().filter(|t| ***t < shortest) {
+        let message = match given.is_zero() {
+            true => "an interval of zero",
+            false => "an interval below 1ns",
+        };
+        mistakes.at(given, message, "use at least 1ns");
     }
 }
 

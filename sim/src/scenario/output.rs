@@ -1,7 +1,7 @@
 //! The files that a run writes beside its report.
 
 use super::diag::{Mistakes, suggest};
-use super::network::matches;
+use crate::metrics::select::glob;
 use super::quantity::{Given, Sp};
 use super::raw::RawHpccFiles;
 use crate::compat::hpcc::Files;
@@ -74,13 +74,13 @@ fn traced(raw: &RawHpccFiles, nodes: &[NodeSpec], mistakes: &mut Mistakes) -> Ve
         return (0..nodes.len() as NodeId).collect();
     };
     for pattern in patterns.iter() {
-        if !nodes.is_empty() && !nodes.iter().any(|n| matches(pattern, &n.name)) {
+        if !nodes.is_empty() && !nodes.iter().any(|n| glob(pattern, &n.name)) {
             let names: Vec<&str> = nodes.iter().map(|n| n.name.as_str()).take(16).collect();
             let help = suggest(pattern, &names).unwrap_or_default();
             mistakes.at(patterns, format!("no node matches `{pattern}`"), &help);
         }
     }
-    let chosen = |n: &NodeSpec| patterns.iter().any(|p| matches(p, &n.name));
+    let chosen = |n: &NodeSpec| patterns.iter().any(|p| glob(p, &n.name));
     let numbered = (0..).zip(nodes).filter(|(_, n)| chosen(n));
     numbered.map(|(id, _)| id).collect()
 }

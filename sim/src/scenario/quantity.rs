@@ -191,7 +191,13 @@ impl Scalar for SimDuration {
     const EXPECTED: &'static str = "a time such as \"10us\"";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        parse(text)
+        match parse::<SimDuration, _>(text)? {
+            time if time > SimDuration::LONGEST => Err(format!(
+                "too long: `{text}`: expected at most {}",
+                SimDuration::LONGEST
+            )),
+            time => Ok(time),
+        }
     }
 }
 
@@ -360,7 +366,13 @@ impl Scalar for TimerCode {
     const EXPECTED: &'static str = "a code from 0 to 31, or a time such as \"67ms\"";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        parse(text).map(TimerCode::Time)
+        if Self::from_number(text).is_ok() {
+            return Err(format!(
+                "missing unit: expected {}, or {text} without quotes",
+                SimDuration::EXPECTED
+            ));
+        }
+        SimDuration::from_text(text).map(TimerCode::Time)
     }
 
     fn from_number(text: &str) -> Result<Self, String> {

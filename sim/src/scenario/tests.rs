@@ -703,8 +703,9 @@ fn no_change_of_a_value_makes_it_panic() {
 fn seed_and_stop_can_be_overridden() {
     let over = Overrides {
         seed: Some(7),
-        until: Some(SimDuration::from_us(1)),
+        until: Some(Some(SimDuration::from_us(1))),
         sets: Vec::new(),
+        ..Overrides::default()
     };
     let plan = load("x.toml", STAR, &over, &files).unwrap();
     assert_eq!(

@@ -8,15 +8,20 @@ use super::profiles::{default_marking, marking};
 use super::quantity::{Given, OrOff, Sp};
 use super::raw::*;
 use super::validate::Reach;
+use crate::engine::footprint;
 use crate::model::*;
 use crate::rng::mix;
 use crate::time::{SimDuration, SimTime};
+use crate::transport::Extent;
 use crate::units::Bytes;
 use crate::wire::psn;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Flows of one scenario; more would not fit into memory.
-pub(super) const MAX_FLOWS: u64 = 5_000_000;
+const MAX_FLOWS: u64 = 5_000_000;
+/// Messages of one scenario: more are no workload, and each costs a packet.
+const MAX_MESSAGES: u64 = 1 << 26;
 /// Largest RDMA message (IBTA).
 const MAX_MESSAGE: u64 = 1 << 31;
 const DEFAULT_MESSAGE: u64 = 1 << 30;
@@ -31,6 +36,34 @@ pub(super) struct Context<'a> {
     /// Framing with sizes alone.
     pub(super) fixed: bool,
     pub(super) read: super::ReadFile<'a>,
+    /// Comparisons of names with patterns that may still be made.
+    pub(super) work: Cell<u64>,
+    /// Bytes that flows may take, if that is limited.
+    pub(super) memory: Option<u64>,
+}
+
+impl Context<'_> {
+    /// Flows that there is room for.
+    fn most_flows(&self) -> u64 {
+        let memory = self.memory.unwrap_or(u64::MAX);
+        MAX_FLOWS.min(memory / footprint::FLOW)
+    }
+
+    pub(super) fn too_many<T>(&self, at: &Sp<T>, mistakes: &mut Mistakes) {
+        let most = self.most_flows();
+        let message = match most {
+            MAX_FLOWS => format!("more than {most} flows"),
+            _ => format!("more than {most} flows, for which there is memory"),
+        };
+        mistakes.at(at, message, "use fewer hosts, QPs, or a shorter duration");
+    }
+
+    fn nic_of(&self, node: NodeId) -> &Nic {
+        match self.network.nodes.get(node as usize).map(|n| n.role) {
+            Some(Role::Host(i)) => &self.nics[i as usize],
+            _ => &self.nics[0],
+        }
+    }
 }
 
 /// What all flows of one traffic table have in common.
@@ -53,27 +86,27 @@ pub(super) fn build(
     let reach = Reach::new(context.network);
     let mut flows: Vec<FlowSpec> = Vec::new();
     let mut names = BTreeSet::new();
+    let mut messages = 0;
     let groups = groups(raw, mistakes);
     for (index, (traffic, group)) in raw.traffic.iter().zip(groups).enumerate() {
         let common = common(traffic, group, mistakes);
-        let room = MAX_FLOWS - flows.len() as u64;
+        let room = context.most_flows().saturating_sub(flows.len() as u64);
         let wanted = demands(traffic, index as u32, room, context, mistakes);
         check_wanted(traffic, &wanted, context.network, &reach, mistakes);
         let qps = qps(traffic, mistakes);
         if (wanted.len() as u64).saturating_mul(qps.into()) > room {
-            let message = format!("more than {MAX_FLOWS} flows");
-            mistakes.at(
-                &traffic.kind,
-                message,
-                "use fewer hosts, QPs, or a shorter duration",
-            );
+            context.too_many(&traffic.kind, mistakes);
             continue;
         }
         let base = flows.len();
+        flows.reserve(wanted.len() * qps as usize);
         for round in 0..qps {
             for (i, one) in wanted.iter().enumerate() {
                 let number = i + round as usize * wanted.len();
                 let flow = flow(traffic, &common, one, number, base, context, mistakes);
+                if !is_countable(traffic, one, &flow, context, &mut messages, mistakes) {
+                    break;
+                }
                 if let Some(name) = &one.name
                     && !names.insert(flow.name.clone())
                 {
@@ -226,7 +259,7 @@ fn check_wanted(
     reach: &Reach,
     mistakes: &mut Mistakes,
 ) {
-    let before = mistakes.list.len();
+    let before = mistakes.count();
     for one in wanted {
         let span = one.span.as_ref().unwrap_or(&traffic.kind.span);
         let (src, dst) = (one.demand.src, one.demand.dst);
@@ -245,7 +278,7 @@ fn check_wanted(
             mistakes.push(span, message, "", "hosts do not forward: add a [[link]]");
         }
         // One broken link makes thousands of these.
-        if mistakes.list.len() >= before + 5 {
+        if mistakes.count() >= before + 5 {
             return;
         }
     }
@@ -262,15 +295,7 @@ fn flow(
 ) -> FlowSpec {
     let demand = &wanted.demand;
     let id = base + number;
-    let nic = match context
-        .network
-        .nodes
-        .get(demand.src as usize)
-        .map(|n| n.role)
-    {
-        Some(Role::Host(i)) => &context.nics[i as usize],
-        _ => &context.nics[0],
-    };
+    let nic = context.nic_of(demand.src);
     // QPs beyond the first of a named flow get a number.
     let name = match (&wanted.name, number) {
         (Some(name), n) if n == wanted.index => name.value.clone(),
@@ -354,6 +379,50 @@ fn individual(
     {
         mistakes.at(rtt, "this congestion control knows no base RTT", "");
     }
+}
+
+/// Whether a flow begins before the clock ends and has packets that can be counted, and whether all
+/// flows so far have no more `messages` than can be simulated.
+fn is_countable(
+    traffic: &Sp<RawTraffic>,
+    wanted: &Wanted,
+    flow: &FlowSpec,
+    context: &Context<'_>,
+    messages: &mut u64,
+    mistakes: &mut Mistakes,
+) -> bool {
+    let own = wanted.span.as_ref();
+    if flow.start > SimTime::LAST {
+        let stated = traffic.stagger.as_ref().or(traffic.start.as_ref());
+        let span = own
+            .or(stated.map(|s| &s.span))
+            .unwrap_or(&traffic.kind.span);
+        let message = format!("`{}` would start after the end of the clock", flow.name);
+        let help = format!("all flows must start within {}", SimTime::LAST);
+        mistakes.push(span, message, "", &help);
+        return false;
+    }
+    let extent = Extent::new(flow, context.nic_of(flow.src).profile.mtu);
+    let stated = traffic.message.as_ref().or(traffic.bytes.as_ref());
+    let span = stated
+        .map(|s| &s.span)
+        .or(own)
+        .unwrap_or(&traffic.kind.span);
+    if extent.packets > Extent::MOST_PACKETS {
+        let message = format!("a flow of {} packets", extent.packets);
+        let help = format!("a flow has at most {} packets", Extent::MOST_PACKETS);
+        mistakes.push(span, message, "", &help);
+        return false;
+    }
+    *messages = messages.saturating_add(extent.messages);
+    if *messages > MAX_MESSAGES {
+        let message = format!("{messages} messages");
+        let help =
+            format!("a scenario has at most {MAX_MESSAGES}: use larger ones, or fewer bytes");
+        mistakes.push(span, message, "", &help);
+        return false;
+    }
+    true
 }
 
 fn depth(traffic: &RawTraffic, mistakes: &mut Mistakes) -> Option<u32> {

@@ -47,8 +47,20 @@ impl Sim<'_> {
             }
         }
         // A deadlock that nothing but time could dissolve does not keep the run going.
-        if self.alive() && !self.nothing_to_watch() {
-            self.schedule(self.now + interval.ps(), Kind::DeadlockScan, 0);
+        if !self.alive() || self.nothing_to_watch() {
+            return;
+        }
+        if let Some(change) = self.events.next_time() {
+            let step = interval.ps();
+            // Nothing has happened since the last scan, so until the next event each would find what
+            // this one did.
+            let quiet = self.event_count == self.events_at_scan + 1;
+            let steps = match quiet {
+                true => change.saturating_sub(self.now) / step,
+                false => 1,
+            };
+            self.events_at_scan = self.event_count;
+            self.schedule(self.now + step * steps.max(1), Kind::DeadlockScan, 0);
         }
     }
 

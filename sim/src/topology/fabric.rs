@@ -1,7 +1,7 @@
 //! The network as ports and links, and shortest-path routing with ECMP.
 
 use crate::compat::hpcc;
-use crate::model::{EcmpHash, Model, NodeId, Role};
+use crate::model::{EcmpHash, Model, NodeId, NodeSpec, Role};
 use crate::rng::mix;
 use crate::time::SimDuration;
 use crate::units::BitRate;
@@ -63,9 +63,32 @@ pub struct Fabric {
     is_switch: Vec<bool>,
     hash: EcmpHash,
     seed: u64,
-    /// Hops to a destination, or to one port of it, from every node: computed when first asked for.
-    distance: BTreeMap<(NodeId, Option<PortId>), Vec<u16>>,
+    /// Ports of each link.
+    ends: Vec<[PortId; 2]>,
+    /// Ports that lead to switches, node by node, and where those of each node begin: a switch may
+    /// have thousands that do not.
+    inner: Vec<PortId>,
+    first_inner: Vec<u32>,
+    /// Number of each switch among the switches.
+    switch_number: Vec<u32>,
+    switches: usize,
+    /// Hops from every switch to a destination, by where it is attached: computed when first asked
+    /// for. Hosts at the same switches are equally far from everywhere, so they share the answer.
+    distance: BTreeMap<Attachment, Vec<u16>>,
 }
+
+/// The switches that reach a node by a link of its own, and the node itself if it is a switch, which
+/// others may pass.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Attachment {
+    switches: Vec<NodeId>,
+    own: Option<NodeId>,
+}
+
+/// Bytes of distances that are kept.
+const KEPT: usize = 64 << 20;
+/// Longest path: the hops that the TTL of IPv4 or the hop limit of IPv6 allow.
+pub const MAX_HOPS: u16 = 255;
 
 impl Fabric {
     pub fn new(model: &Model) -> Self {
@@ -92,6 +115,7 @@ impl Fabric {
         };
         let mut ports = vec![blank; total as usize];
         let mut used = vec![0u32; degree.len()];
+        let mut ends = vec![[0; 2]; model.links.len()];
         for (number, link) in model.links.iter().enumerate() {
             let mut take = |node: NodeId| {
                 let index = used[node as usize];
@@ -101,6 +125,7 @@ impl Fabric {
             let (index_a, a) = take(link.a);
             let (index_b, b) = take(link.b);
             for (node, index, own, peer) in [(link.a, index_a, a, b), (link.b, index_b, b, a)] {
+                ends[number][usize::from(own != a)] = own;
                 ports[own as usize] = PortInfo {
                     node,
                     index,
@@ -112,14 +137,32 @@ impl Fabric {
                 };
             }
         }
+        let is_switch = |n: &NodeSpec| matches!(n.role, Role::Switch(_));
+        let is_switch: Vec<bool> = model.nodes.iter().map(is_switch).collect();
+        let mut switches = 0;
+        let number = |&is_switch: &bool| {
+            switches += u32::from(is_switch);
+            switches.saturating_sub(1)
+        };
+        let mut inner = Vec::new();
+        let mut first_inner = vec![0];
+        for own in first_port.windows(2) {
+            let to_switch = |p: &PortId| {
+                let peer = ports[ports[*p as usize].peer as usize].node;
+                is_switch[peer as usize]
+            };
+            inner.extend((own[0]..own[1]).filter(to_switch));
+            first_inner.push(inner.len() as u32);
+        }
         Fabric {
             ports,
             first_port,
-            is_switch: model
-                .nodes
-                .iter()
-                .map(|n| matches!(n.role, Role::Switch(_)))
-                .collect(),
+            ends,
+            inner,
+            first_inner,
+            switch_number: is_switch.iter().map(number).collect(),
+            switches: switches as usize,
+            is_switch,
             hash: model.ecmp,
             seed: model.seed,
             distance: BTreeMap::new(),
@@ -139,55 +182,97 @@ impl Fabric {
         self.ports[self.ports[port as usize].peer as usize].node
     }
 
-    /// Both ports of a link.
-    pub fn link_ports(&self, link: u32) -> impl Iterator<Item = PortId> + '_ {
-        (0..self.ports.len() as u32).filter(move |&p| self.ports[p as usize].link == link)
+    /// Ports of a node that lead to switches.
+    fn inner_ports(&self, node: NodeId) -> &[PortId] {
+        let [from, to] = [0, 1].map(|i| self.first_inner[node as usize + i] as usize);
+        &self.inner[from..to]
+    }
+
+    /// Ports of `from` whose other end is a port of `to`, in order.
+    fn ports_between(&self, from: NodeId, to: NodeId) -> Vec<PortId> {
+        let peer = |p: PortId| self.ports[p as usize].peer;
+        if self.node_ports(from).len() <= self.node_ports(to).len() {
+            let joined = |&p: &PortId| self.neighbour(p) == to;
+            return self.node_ports(from).filter(joined).collect();
+        }
+        let of_other = self.node_ports(to).map(peer);
+        let mut ports: Vec<PortId> = of_other
+            .filter(|&p| self.ports[p as usize].node == from)
+            .collect();
+        ports.sort_unstable();
+        ports
+    }
+
+    /// Both ports of a link, the lower one first.
+    pub fn link_ports(&self, link: u32) -> impl Iterator<Item = PortId> + use<> {
+        let [a, b] = self.ends[link as usize];
+        [a.min(b), a.max(b)].into_iter()
     }
 
     /// Takes a link down or up; paths found later avoid or use it.
     pub fn set_link(&mut self, link: u32, up: bool) {
-        for port in &mut self.ports {
-            if port.link == link {
-                port.up = up;
-            }
+        for port in self.link_ports(link) {
+            self.ports[port as usize].up = up;
         }
         self.distance.clear();
     }
 
-    /// Breadth-first distances to `dst`, by any port or by `last` only. Hosts do not forward.
-    fn measure(&mut self, dst: NodeId, last: Option<PortId>) {
-        if self.distance.contains_key(&(dst, last)) {
+    /// How `dst` is reached now, by any port or by `last` only.
+    fn attachment(&self, dst: NodeId, last: Option<PortId>) -> Attachment {
+        let usable = |&p: &PortId| self.ports[p as usize].up && last.is_none_or(|last| last == p);
+        let peers = self
+            .node_ports(dst)
+            .filter(usable)
+            .map(|p| self.neighbour(p));
+        let mut switches: Vec<NodeId> = peers.filter(|&peer| self.is_switch(peer)).collect();
+        switches.sort_unstable();
+        switches.dedup();
+        let own = Some(dst).filter(|&dst| self.is_switch(dst));
+        Attachment { switches, own }
+    }
+
+    /// Breadth-first distances of all switches. Hosts do not forward.
+    fn measure(&mut self, to: &Attachment) {
+        if self.distance.contains_key(to) {
             return;
         }
-        let mut dist = vec![UNREACHED; self.is_switch.len()];
-        dist[dst as usize] = 0;
-        let mut frontier = vec![dst];
+        let mut dist = vec![UNREACHED; self.switches];
+        let number = |node: NodeId| self.switch_number[node as usize] as usize;
+        if let Some(own) = to.own {
+            dist[number(own)] = 0;
+        }
+        let mut frontier = Vec::new();
+        for &node in &to.switches {
+            if dist[number(node)] == UNREACHED {
+                dist[number(node)] = 1;
+                frontier.push(node);
+            }
+        }
         let mut next = Vec::new();
-        let mut d = 0;
-        while !frontier.is_empty() {
-            d += 1;
+        for d in 2..=MAX_HOPS {
             for node in frontier.drain(..) {
-                for port in self.node_ports(node) {
+                let inner = self.inner_ports(node).iter();
+                for &port in inner.filter(|&&p| self.ports[p as usize].up) {
                     let peer = self.neighbour(port);
-                    let usable = self.ports[port as usize].up
-                        && (node != dst || last.is_none_or(|last| last == port));
-                    if usable && dist[peer as usize] == UNREACHED {
-                        dist[peer as usize] = d;
-                        if self.is_switch(peer) {
-                            next.push(peer);
-                        }
+                    if dist[number(peer)] == UNREACHED {
+                        dist[number(peer)] = d;
+                        next.push(peer);
                     }
                 }
             }
             std::mem::swap(&mut frontier, &mut next);
         }
-        self.distance.insert((dst, last), dist);
+        if (self.distance.len() + 1) * self.switches * size_of::<u16>() > KEPT {
+            self.distance.clear();
+        }
+        self.distance.insert(to.clone(), dist);
     }
 
     /// Egress ports from `from` to `key.dst`, starting with one of `from`; None if unreachable.
     pub fn path(&mut self, from: NodeId, key: PathKey, ends: Ends) -> Option<Vec<PortId>> {
-        self.measure(key.dst, ends.last);
-        let dist = self.distance.get(&(key.dst, ends.last))?;
+        let to = self.attachment(key.dst, ends.last);
+        self.measure(&to);
+        let dist = self.distance.get(&to)?;
         let mut path = Vec::with_capacity(8);
         let mut at = from;
         if let Some(port) = ends.first {
@@ -201,14 +286,41 @@ impl Fabric {
             at = peer;
         }
         while at != key.dst {
-            if dist[at as usize] == UNREACHED {
-                return None;
-            }
             let port = self.choose(at, dist, key, ends.last)?;
             path.push(port);
             at = self.neighbour(port);
         }
         Some(path)
+    }
+
+    /// The ports of `node` on a shortest path, in order.
+    fn nearest(
+        &self,
+        node: NodeId,
+        dist: &[u16],
+        dst: NodeId,
+        last: Option<PortId>,
+    ) -> Vec<PortId> {
+        let mut direct = self.ports_between(node, dst);
+        direct.retain(|&p| {
+            let info = &self.ports[p as usize];
+            info.up && last.is_none_or(|last| last == info.peer)
+        });
+        if !direct.is_empty() {
+            return direct;
+        }
+        let hops = |p: PortId| {
+            let peer = self.neighbour(p);
+            let hops = dist[self.switch_number[peer as usize] as usize];
+            // A destination that is a switch is entered as above.
+            let usable = self.ports[p as usize].up && hops != UNREACHED && peer != dst;
+            usable.then_some(hops)
+        };
+        let inner = self.inner_ports(node).iter().copied();
+        let Some(least) = inner.clone().filter_map(hops).min() else {
+            return Vec::new();
+        };
+        inner.filter(|&p| hops(p) == Some(least)).collect()
     }
 
     /// The egress port of `node` among those on a shortest path.
@@ -219,18 +331,10 @@ impl Fabric {
         key: PathKey,
         last: Option<PortId>,
     ) -> Option<PortId> {
-        let nearer = |&port: &PortId| {
-            let peer = self.neighbour(port) as usize;
-            let info = &self.ports[port as usize];
-            info.up
-                && (dist[peer] != 0 || last.is_none_or(|last| last == info.peer))
-                && dist[peer] != UNREACHED
-                && dist[peer] + 1 == dist[node as usize]
-                && (self.is_switch[peer] || dist[peer] == 0)
-        };
-        let count = self.node_ports(node).filter(nearer).count() as u64;
+        let mut ports = self.nearest(node, dist, key.dst, last);
+        let count = ports.len() as u64;
         if count <= 1 {
-            return self.node_ports(node).find(nearer);
+            return ports.first().copied();
         }
         let pick = match self.hash {
             EcmpHash::Mixed => {
@@ -247,7 +351,6 @@ impl Fabric {
         };
         // That simulator lists next hops in the order of node numbers, which for its generated
         // topologies is also the order of links.
-        let mut ports: Vec<PortId> = self.node_ports(node).filter(nearer).collect();
         if self.hash == EcmpHash::HpccNs3 {
             ports.sort_by_key(|&p| self.neighbour(p));
         }
@@ -261,8 +364,8 @@ impl Fabric {
         let mut at = key.src;
         for &next in via.iter().chain(std::iter::once(&key.dst)) {
             let links: Vec<PortId> = self
-                .node_ports(at)
-                .filter(|&p| self.neighbour(p) == next)
+                .ports_between(at, next)
+                .into_iter()
                 .filter(|&p| at != key.src || ends.first.is_none_or(|first| first == p))
                 .filter(|&p| {
                     let arrival = self.ports[p as usize].peer;

@@ -26,9 +26,23 @@ pub struct Layout {
     pub extra_first: u8,
 }
 
-impl Layout {
-    pub fn new(spec: &FlowSpec, mtu: u32, pad_last: bool) -> Self {
-        let datagram = spec.transport == Transport::Ud;
+/// How many messages and packets a flow has, before anything is made of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) messages: u64,
+    pub(crate) packets: u64,
+    /// Payload of every message but the last.
+    message: u64,
+    per_message: u64,
+    /// Payload of the last message.
+    rest: u64,
+}
+
+impl Extent {
+    /// Most packets of a flow: what [`Layout`] counts, and far more than a run gets to.
+    pub(crate) const MOST_PACKETS: u64 = 4_000_000_000;
+
+    pub(crate) fn new(spec: &FlowSpec, mtu: u32) -> Extent {
         let message = match (spec.op, spec.transport) {
             (Op::Atomic, _) => 8,
             (_, Transport::Ud) => spec.message_bytes.min(u64::from(mtu)),
@@ -39,7 +53,27 @@ impl Layout {
         let messages = spec.bytes.div_ceil(message).max(1);
         let rest = spec.bytes - (messages - 1) * message;
         let per_message = message.div_ceil(mtu);
-        let total = (messages - 1) * per_message + rest.div_ceil(mtu).max(1);
+        Extent {
+            messages,
+            packets: (messages - 1) * per_message + rest.div_ceil(mtu).max(1),
+            message,
+            per_message,
+            rest,
+        }
+    }
+}
+
+impl Layout {
+    pub fn new(spec: &FlowSpec, mtu: u32, pad_last: bool) -> Self {
+        let datagram = spec.transport == Transport::Ud;
+        let Extent {
+            messages,
+            packets: total,
+            message,
+            per_message,
+            rest,
+        } = Extent::new(spec, mtu);
+        let mtu = u64::from(mtu);
         let tail = |bytes: u64| {
             if pad_last {
                 mtu
@@ -171,11 +205,10 @@ impl Sim<'_> {
         let postable = self.postable(qp);
         let layout = self.senders[qp as usize].layout;
         let cold = &mut self.flows[qp as usize];
-        if cold.latency.is_some() {
-            while cold.posted_count < postable {
-                cold.posted.push_back(self.now);
-                cold.posted_count += 1;
-            }
+        if cold.latency.is_some() && cold.posted_count < postable {
+            let posted = (self.now, postable - cold.posted_count);
+            cold.posted.push_back(posted);
+            cold.posted_count = postable;
         }
         let end = layout.end_of(postable);
         let latency = self.nic_of(qp).send_latency.ps();
@@ -236,9 +269,15 @@ impl Sim<'_> {
                 });
             }
             cold.next_end = layout.end_of(cold.completed + 1);
-            if let (Some(hist), Some(posted)) = (&mut cold.latency, cold.posted.pop_front()) {
+            if let (Some(hist), Some((posted, count))) =
+                (&mut cold.latency, cold.posted.front_mut())
+            {
                 // Nanoseconds; the histogram grows to any value below its limit.
-                hist.saturating_record((self.now - posted) / 1_000);
+                hist.saturating_record((self.now - *posted) / 1_000);
+                *count -= 1;
+                if *count == 0 {
+                    cold.posted.pop_front();
+                }
             }
         }
         if cold.completed == layout.messages {
@@ -318,9 +357,10 @@ impl Sim<'_> {
     }
 }
 
-/// A histogram of message latencies in nanoseconds, two significant digits, up to an hour.
+/// A histogram of message latencies in nanoseconds, two significant digits. It grows with what it
+/// records: room for an hour takes 18 kB, and there may be millions.
 pub(crate) fn latency_histogram() -> Option<Histogram<u32>> {
-    let mut hist = Histogram::new_with_bounds(1, 3_600_000_000_000, 2).ok()?;
+    let mut hist = Histogram::new_with_bounds(1, 2, 2).ok()?;
     hist.auto(true);
     Some(hist)
 }

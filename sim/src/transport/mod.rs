@@ -20,7 +20,7 @@ use crate::model::{FlowSpec, Op, Recovery, Transport};
 use crate::results::{FlowResult, Observed};
 use crate::topology::fabric::{Ends, Fabric, PathKey, PortId};
 use hdrhistogram::Histogram;
-pub(crate) use messages::{Layout, latency_histogram, latency_quantiles};
+pub(crate) use messages::{Extent, Layout, latency_histogram, latency_quantiles};
 use selective::{Arrived, Resend};
 pub(crate) use send::ideal_time;
 use std::collections::VecDeque;
@@ -162,8 +162,8 @@ pub struct Receiver {
 pub struct FlowCold {
     pub result: FlowResult,
     pub latency: Option<Histogram<u32>>,
-    /// When each message in flight was posted (only if a depth or a release limits them).
-    pub posted: VecDeque<u64>,
+    /// When the messages in flight were posted, oldest first, and how many at that time.
+    pub posted: VecDeque<(u64, u32)>,
     pub completed: u32,
     pub released: u32,
     /// Messages whose time of posting is recorded.

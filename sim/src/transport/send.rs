@@ -8,6 +8,7 @@ use crate::engine::port::NEVER;
 use crate::engine::queue::Kind;
 use crate::model::{Framing, Op};
 use crate::nic::NicPort;
+use crate::time::SimDuration;
 use crate::topology::fabric::PortId;
 use crate::units::BitRate;
 
@@ -289,15 +290,15 @@ pub(crate) fn ideal_time(
     let Some(slowest) = hops.iter().map(|h| h.0).min() else {
         return 0;
     };
-    let mut time = slowest.serialize_ceil(wire_bytes).ps();
+    let mut time = slowest.serialize_ceil(wire_bytes);
     let mut bottleneck_seen = false;
     for &(rate, delay) in hops {
-        time += 2 * delay + rate.serialize_ceil(ack_bytes).ps();
+        time += SimDuration::from_ps(delay) * 2 + rate.serialize_ceil(ack_bytes);
         if rate == slowest && !bottleneck_seen {
             bottleneck_seen = true;
         } else {
-            time += rate.serialize_ceil(packet_bytes).ps();
+            time += rate.serialize_ceil(packet_bytes);
         }
     }
-    time
+    time.ps()
 }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -137,14 +137,20 @@ fn is_one_of(errno: i32, known: &[Errno]) -> bool {
     known.iter().any(|known| known.raw_os_error() == errno)
 }
 
+/// An agent that is reached at all says something by then.
+const FIRST_WORD: Duration = Duration::from_secs(15);
+
 /// A command that speaks on standard input and output. Ends with this.
 struct CommandLine {
     command: String,
     child: Child,
-    input: Option<ChildStdin>,
+    /// What it is to be told; a thread waits until it listens. None: nothing more.
+    input: Option<Sender<Vec<u8>>>,
     lines: Receiver<Vec<u8>>,
     complaint: Arc<Mutex<String>>,
     deadline: Instant,
+    /// It has answered once.
+    speaks: bool,
 }
 
 impl CommandLine {
@@ -191,10 +197,11 @@ impl CommandLine {
         Ok(CommandLine {
             command: command.to_owned(),
             child,
-            input,
+            input: Some(told(input)),
             lines,
             complaint,
             deadline,
+            speaks: false,
         })
     }
 
@@ -212,21 +219,43 @@ impl CommandLine {
     }
 }
 
+/// A thread that tells a command what it is to be told: one that does not listen holds up nobody.
+fn told(input: Option<ChildStdin>) -> Sender<Vec<u8>> {
+    let (to, requests) = channel::<Vec<u8>>();
+    thread::spawn(move || {
+        let Some(mut input) = input else { return };
+        for request in requests {
+            let sent = input.write_all(&request).and_then(|()| input.flush());
+            if sent.is_err() {
+                return;
+            }
+        }
+    });
+    to
+}
+
 impl Line for CommandLine {
     fn send(&mut self, line: &[u8]) -> Result<(), AgentError> {
-        let sent = match &mut self.input {
-            Some(input) => input.write_all(line).and_then(|()| input.flush()),
-            None => Err(std::io::ErrorKind::BrokenPipe.into()),
-        };
-        sent.map_err(|_| self.lost("does not listen:"))
+        let sent = self.input.as_ref().map(|input| input.send(line.to_owned()));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err(self.lost("does not listen:")),
+        }
     }
 
     fn receive(&mut self) -> Result<Vec<u8>, AgentError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        self.lines.recv_timeout(left).map_err(|e| match e {
+        let patience = if self.speaks {
+            left
+        } else {
+            left.min(FIRST_WORD)
+        };
+        let line = self.lines.recv_timeout(patience).map_err(|e| match e {
             RecvTimeoutError::Timeout => self.lost("did not answer in time:"),
             RecvTimeoutError::Disconnected => self.lost("has ended:"),
-        })
+        })?;
+        self.speaks = true;
+        Ok(line)
     }
 }
 
@@ -342,6 +371,32 @@ mod tests {
         match stage.script(&SCRIPT, None) {
             Err(StageError::Broken(told)) => assert!(told.contains("does not fit"), "{told}"),
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn agents_that_do_not_listen_or_answer_are_given_up() {
+        let tell_much = Script {
+            run: |pair: &mut crate::agent::Pair| {
+                let much = vec![Request::QueryQp { qp: 0 }; 10_000];
+                pair.agents[0].batch(much)?;
+                Ok(Judged::default())
+            },
+            ..SCRIPT
+        };
+        // It opens its device and says its counters, and is deaf then.
+        let opened = REFUSES.split(" ;;").next().unwrap();
+        let deaf =
+            format!("{opened} ;;\n*) say '{{\"counters\":{{}}}}'; exec sleep 60 ;; esac; done");
+        for command in ["exec sleep 60", &deaf] {
+            let begun = Instant::now();
+            let mut stage = stage([command, command]);
+            stage.timeout = Duration::from_secs(2);
+            match stage.script(&tell_much, None) {
+                Err(StageError::Broken(told)) => assert!(told.contains("in time"), "{told}"),
+                other => panic!("{other:?}"),
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{command}");
         }
     }
 

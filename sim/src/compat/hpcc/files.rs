@@ -42,6 +42,12 @@ pub(super) struct Link {
     pub(super) rate_span: Range<usize>,
 }
 
+/// Seconds without a unit.
+fn seconds(text: &str) -> Option<SimDuration> {
+    let time = decimal(text, 1_000_000_000_000).map(SimDuration::from_ps);
+    time.filter(|t| *t <= SimDuration::LONGEST)
+}
+
 /// A row of `flow.txt`.
 #[derive(Clone, Debug)]
 pub(super) struct FlowRow {
@@ -425,8 +431,8 @@ fn flow<'a>(
         let value = word(i).text.parse::<u64>().ok().filter(|v| *v <= max);
         source.parsed(word(i), &of_flow(what), value)
     };
-    let seconds = |i: usize, what: &str| {
-        let value = decimal(word(i).text, 1_000_000_000_000).map(SimTime::from_ps);
+    let time = |i: usize, what: &str| {
+        let value = seconds(word(i).text).map(|t| SimTime::ZERO + t);
         source.parsed(word(i), &of_flow(what), value)
     };
     let node = u64::from(u32::MAX);
@@ -448,9 +454,9 @@ fn flow<'a>(
             false => None,
         },
         bytes,
-        start: seconds(size + 1, "the start in seconds")?,
+        start: time(size + 1, "the start in seconds")?,
         stop: match layout {
-            Layout::Packets => Some(seconds(size + 2, "the end in seconds")?),
+            Layout::Packets => Some(time(size + 2, "the end in seconds")?),
             _ => None,
         },
         span: line.span.clone(),

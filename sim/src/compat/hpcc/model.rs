@@ -12,6 +12,7 @@ use crate::plan::Diagnostic;
 use crate::scenario::{default_dscp_map, default_marking};
 use crate::switch::budget;
 use crate::time::{SimDuration, SimTime};
+use crate::transport::Extent;
 use crate::units::{BitRate, Bytes};
 use std::collections::BTreeSet;
 
@@ -471,6 +472,13 @@ impl Inputs<'_> {
             };
             let (sport, dport) = ports.next(row);
             let flow = self.flow(row, base, self.congestion_control(path, largest));
+            let packets = Extent::new(&flow, self.config.payload).packets;
+            if packets > Extent::MOST_PACKETS {
+                let message = format!("a flow of {packets} packets");
+                let label = format!("at most {} packets", Extent::MOST_PACKETS);
+                let span = row.span.clone();
+                errors.push(self.flow_source.error(span, message, &label, None));
+            }
             flows.push(FlowSpec {
                 name: format!("{}-{}.{sport}", row.src, row.dst),
                 sport,

@@ -26,6 +26,13 @@ pub struct Files {
 }
 
 impl Files {
+    /// The path of each file.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let trace = self.trace.as_ref().map(|(file, _)| file.as_str());
+        let others = [&self.fct, &self.pfc, &self.qlen].map(Option::as_deref);
+        others.into_iter().chain([trace]).flatten()
+    }
+
     /// Path and content of each file but the trace.
     pub fn texts(&self, model: &Model, results: &Results) -> Vec<(&str, String)> {
         let fct = self

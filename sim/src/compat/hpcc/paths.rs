@@ -16,7 +16,7 @@ impl Path {
     /// Bandwidth-delay product in bytes.
     pub(super) fn bdp(&self) -> u64 {
         let bits = u128::from(self.base_rtt_ns) * u128::from(self.rate_bps) / 1_000_000_000;
-        (bits / 8) as u64
+        u64::try_from(bits / 8).unwrap_or(u64::MAX)
     }
 }
 

@@ -239,7 +239,9 @@ pub(super) fn time(text: &str) -> Option<SimDuration> {
         "ps" => 1,
         _ => return None,
     };
-    decimal(number, scale).map(SimDuration::from_ps)
+    decimal(number, scale)
+        .map(SimDuration::from_ps)
+        .filter(|time| *time <= SimDuration::LONGEST)
 }
 
 /// The candidate most like `word`, if one is close.

@@ -267,8 +267,8 @@ impl<'a> Values<'a> {
     pub(super) fn interval(&mut self, key: &str, default: Option<&str>) -> SimDuration {
         self.parsed(key, default, "a time in microseconds above zero", |t| {
             decimal(t, 1_000_000)
-                .filter(|ps| *ps >= 1_000)
                 .map(SimDuration::from_ps)
+                .filter(|t| (SimDuration::from_ns(1)..=SimDuration::LONGEST).contains(t))
         })
     }
 
@@ -295,7 +295,9 @@ impl<'a> Values<'a> {
             let number = t.parse::<f64>().is_ok_and(|v| v.is_finite() && v >= 0.0);
             number.then_some(ps)
         });
-        ps.map(SimTime::from_ps)
+        ps.map(SimDuration::from_ps)
+            .filter(|t| *t <= SimDuration::LONGEST)
+            .map(|t| SimTime::ZERO + t)
     }
 
     /// Nanoseconds as a time.
