@@ -211,7 +211,11 @@ impl<'a> Values<'a> {
     pub(super) fn missing(&mut self, key: &str) {
         // A key without its value has been reported already.
         if !self.errors.iter().any(|e| e.message.starts_with(key)) {
-            let help = format!("add a line such as `{}`", example(key));
+            let also = match key {
+                "TOPOLOGY_FILE" => "; SimAI has it on its command line",
+                _ => "",
+            };
+            let help = format!("add a line such as `{}`{also}", example(key));
             self.error(key, format!("{key} is missing"), &help);
         }
     }
