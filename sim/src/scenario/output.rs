@@ -2,7 +2,7 @@
 
 use super::diag::{Mistakes, suggest};
 use super::network::matches;
-use super::quantity::Given;
+use super::quantity::{Given, Sp};
 use super::raw::RawHpccFiles;
 use crate::compat::hpcc::Files;
 use crate::model::{NodeId, NodeSpec, QueueWatch};
@@ -44,6 +44,14 @@ pub(super) fn files(
             "a file without a name",
             "leave the key out for no file",
         );
+    }
+    for (n, file) in wanted.iter().enumerate() {
+        let Some(file) = file else { continue };
+        let same =
+            |other: &&Option<Sp<String>>| other.as_ref().is_some_and(|o| o.value == file.value);
+        if wanted[..n].iter().any(|other| same(other)) {
+            mistakes.at(file, format!("two files are called `{}`", **file), "");
+        }
     }
     let traced = traced(raw, nodes, mistakes);
     if wanted.iter().all(|f| f.is_none()) {

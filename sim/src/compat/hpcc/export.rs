@@ -332,6 +332,7 @@ fn host(out: &mut Text, nic: &NicProfile) -> Result<(), String> {
     let port = nic.turns == Turns::Port;
     out.key("turns", if port { "port" } else { "class" });
     let sent = nic.pacing == Pacing::Sent;
+    out.key("send_latency", &time(nic.send_latency));
     out.key("pacing", if sent { "sent" } else { "due" });
     for (key, value) in [
         ("rx_buffer", nic.rx_buffer),

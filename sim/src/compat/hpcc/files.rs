@@ -141,7 +141,9 @@ fn counts<'a, I: Iterator<Item = Word<'a>>>(
         at(Dialect::SimAi, "a first line with GPUs and NVSwitches")
     } else {
         (counts.switches, switches_word) = read("the number of switches")?;
-        let many = matches!(words.len(), 4 | 6);
+        // Of the original's counts the third is links; there are no more of these than switches.
+        let at_most = |tor: &Word<'_>| tor.text.parse().is_ok_and(|n: u32| n <= counts.switches);
+        let many = matches!(words.len(), 4 | 6) && words.get(2).is_some_and(at_most);
         if many {
             read("the number of top-of-rack switches")?;
         }
@@ -604,6 +606,9 @@ mod tests {
         let expected = (vec![Host, Host, NvSwitch, Switch], 4, Some(Dialect::SimAi));
         assert_eq!(read(&format!("4 2 1 1 4 H100\n2 3\n{gpus}")), expected);
         assert_eq!(read(&format!("4 2 1 1 4 X000 8\n2 3\n{gpus}")), expected);
+        // The original's ids of switches may be on the first line.
+        let one_line = read(&format!("3 1 2 2\n{links}"));
+        assert_eq!(one_line, (vec![Host, Host, Switch], 2, None));
         // Switches may be none, their line empty.
         assert_eq!(read("2 0 1\n\n0 1 1Gbps 1us 0\n").2, None);
     }
