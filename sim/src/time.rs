@@ -192,7 +192,10 @@ mod tests {
         assert_eq!(SimDuration::from_us(1).to_string(), "1us");
         assert_eq!(SimTime::from_ns(2_500_000).to_string(), "2.5ms");
         for ns in [0, 1, 999, 1_000, 2_500_000, 86_400_000_000_000] {
-            assert_eq!(Nanoseconds(ns).to_string(), SimTime::from_ns(ns).to_string());
+            assert_eq!(
+                Nanoseconds(ns).to_string(),
+                SimTime::from_ns(ns).to_string()
+            );
         }
         let year = Nanoseconds(365 * 86_400 * 1_000_000_000);
         assert_eq!(year.to_string(), "31536000s");

@@ -72,7 +72,12 @@ impl File {
             interface.extend([8, 0, 8, 0]);
             interface.extend(speed.to_le_bytes());
         }
-        [block(0x0a0d_0d0a, &section), block(1, &interface), self.blocks.clone()].concat()
+        [
+            block(0x0a0d_0d0a, &section),
+            block(1, &interface),
+            self.blocks.clone(),
+        ]
+        .concat()
     }
 }
 

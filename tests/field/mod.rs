@@ -33,7 +33,10 @@ fn trace(name: &str, file: &File) -> Traced {
     Traced {
         code: out.status.code(),
         // Lines are broken at blanks: sentences are looked for as one.
-        shown: text(&out.stdout).split_whitespace().collect::<Vec<_>>().join(" "),
+        shown: text(&out.stdout)
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
         told: text(&out.stderr).to_owned(),
         json: all["captures"][0].clone(),
         scratch,
@@ -87,7 +90,9 @@ fn pfc(class: usize, quanta: u16) -> mac_control::Repr {
 #[test]
 fn global_pauses_are_told_from_resumes() {
     // 38 pauses of a second's length at most, 22 resumes, 40 ms apart.
-    let kinds: Vec<_> = (0..60).map(|n| global(if n < 38 { 0xffff } else { 0 })).collect();
+    let kinds: Vec<_> = (0..60)
+        .map(|n| global(if n < 38 { 0xffff } else { 0 }))
+        .collect();
     let mut t = trace("global", &pauses(&kinds, 40_000_000).speed(1_000_000_000));
     t.says("#0 02:00:00:00:00:09 all 38 22");
     let port = &t.json["pauses"][0];
@@ -102,7 +107,12 @@ fn global_pauses_are_told_from_resumes() {
     // 33.6 ms each, of 40.
     let storms = t.findings("P-20");
     assert_eq!(storms.len(), 1, "{storms:?}");
-    assert!(storms[0]["cause"].as_str().unwrap().contains("the whole link (802.3x)"));
+    assert!(
+        storms[0]["cause"]
+            .as_str()
+            .unwrap()
+            .contains("the whole link (802.3x)")
+    );
     t.says("paused by 02:00:00:00:00:09, the whole link (802.3x)");
     t.never_says("priority 7");
     t.shown.clear();
@@ -112,13 +122,19 @@ fn global_pauses_are_told_from_resumes() {
 fn both_kinds_of_pause_keep_their_own_times() {
     // PFC stops priority 3 for long, 802.3x the link for a short while.
     let kinds = [pfc(3, 60_000), global(100), global(0), pfc(3, 0), global(0)];
-    let t = trace("both-pauses", &pauses(&kinds, 1_000_000).speed(1_000_000_000));
+    let t = trace(
+        "both-pauses",
+        &pauses(&kinds, 1_000_000).speed(1_000_000_000),
+    );
     let port = &t.json["pauses"][0];
     assert_eq!(port["global"]["pause_frames"], 1);
     assert_eq!(port["global"]["resume_frames"], 2);
     assert_eq!(port["global"]["paused_ns"], 51_200);
     let pfc = &port["priorities"][0];
-    assert_eq!((&pfc["priority"], &pfc["pause_frames"]), (&3.into(), &1.into()));
+    assert_eq!(
+        (&pfc["priority"], &pfc["pause_frames"]),
+        (&3.into(), &1.into())
+    );
     // The shorter 802.3x pause replaces what PFC had asked for.
     assert_eq!(pfc["paused_ns"], 1_051_200);
     assert_eq!(t.findings("P-06").len(), 1);
@@ -126,7 +142,10 @@ fn both_kinds_of_pause_keep_their_own_times() {
 
 #[test]
 fn resumes_alone_stop_nothing() {
-    let t = trace("resumes", &pauses(&[global(0); 7], 1_000_000).speed(1_000_000_000));
+    let t = trace(
+        "resumes",
+        &pauses(&[global(0); 7], 1_000_000).speed(1_000_000_000),
+    );
     t.says("all 0 7 0ps");
     assert_eq!(t.findings("P-20").len(), 0);
 }
@@ -141,7 +160,11 @@ fn a_link_type_that_is_not_read_is_no_verdict() {
     assert_eq!(t.code, Some(2));
     t.says("verdict: none, as nothing could be read");
     t.never_says("nothing found");
-    assert!(t.told.contains("of 43 frames, 43 link type 147 (not read)"), "{}", t.told);
+    assert!(
+        t.told.contains("of 43 frames, 43 link type 147 (not read)"),
+        "{}",
+        t.told
+    );
 }
 
 #[test]
@@ -152,5 +175,9 @@ fn frames_cut_before_their_headers_end_are_no_verdict_either() {
     }
     let t = trace("cut-short", &file);
     assert_eq!(t.code, Some(2));
-    assert!(t.told.contains("nothing could be read: of 5 frames"), "{}", t.told);
+    assert!(
+        t.told.contains("nothing could be read: of 5 frames"),
+        "{}",
+        t.told
+    );
 }

@@ -29,7 +29,13 @@ fn replay(t: &Traced) -> Value {
 
 /// Nothing was lost, sent again or left over.
 fn is_clean(figures: &Value) {
-    for key in ["retransmitted_packets", "naks", "timeouts", "rnr_naks", "cnps"] {
+    for key in [
+        "retransmitted_packets",
+        "naks",
+        "timeouts",
+        "rnr_naks",
+        "cnps",
+    ] {
         assert_eq!(figures[key], 0, "{key}: {figures}");
     }
     for flow in figures["flows"].as_array().unwrap() {
@@ -40,7 +46,10 @@ fn is_clean(figures: &Value) {
 fn near(value: &Value, wanted: u64, percent: u64) {
     let value = value.as_u64().unwrap();
     let apart = value.abs_diff(wanted);
-    assert!(apart * 100 <= wanted * percent, "{value}, not about {wanted}");
+    assert!(
+        apart * 100 <= wanted * percent,
+        "{value}, not about {wanted}"
+    );
 }
 
 #[test]
@@ -66,7 +75,12 @@ fn a_clean_capture_with_silence_replays_clean() {
     let toml = r["scenario"].as_str().unwrap();
     assert_eq!(toml.matches("start = ").count(), 10, "{toml}");
     let starts = ["0ns", "500567000ns"];
-    assert!(starts.iter().all(|s| toml.contains(&format!("start = \"{s}\""))), "{toml}");
+    assert!(
+        starts
+            .iter()
+            .all(|s| toml.contains(&format!("start = \"{s}\""))),
+        "{toml}"
+    );
 }
 
 #[test]
@@ -76,11 +90,21 @@ fn a_packet_now_and_then_is_no_slow_flow() {
     t.says("RC 26 64 65.536kB -");
     let direction = &t.json["connections"][0]["directions"][0];
     assert_eq!(direction["active_ns"], 0);
-    assert!(t.csv("connections").lines().nth(1).unwrap().contains(",65536,65536,,"));
+    assert!(
+        t.csv("connections")
+            .lines()
+            .nth(1)
+            .unwrap()
+            .contains(",65536,65536,,")
+    );
     let r = replay(&t);
     is_clean(&r["simulated"]);
     near(&r["simulated"]["span_ns"], 63 * 70 * MS, 1);
-    assert!(!r["scenario"].as_str().unwrap().contains("pace"), "{}", r["scenario"]);
+    assert!(
+        !r["scenario"].as_str().unwrap().contains("pace"),
+        "{}",
+        r["scenario"]
+    );
 }
 
 #[test]
@@ -135,7 +159,13 @@ fn notifications_alone_tell_no_service() {
     t.never_says("XRC");
     t.says("10.0.0.1 ? ? 0 0 0B -");
     t.never_says("a column is 0ps");
-    assert!(t.csv("connections").lines().nth(1).unwrap().contains(",,#0,"));
+    assert!(
+        t.csv("connections")
+            .lines()
+            .nth(1)
+            .unwrap()
+            .contains(",,#0,")
+    );
 }
 
 #[test]
@@ -168,14 +198,24 @@ fn where_all_icrcs_are_wrong_packets_are_analysed() {
         let direction = &t.json["connections"][0]["directions"][0];
         assert_eq!(direction["messages"], 3, "{name}");
         assert_eq!(direction["messages_completed"], 3, "{name}");
-        assert_eq!((&direction["bad_icrc"], &direction["unverified_icrc"]), (&0.into(), &3.into()));
+        assert_eq!(
+            (&direction["bad_icrc"], &direction["unverified_icrc"]),
+            (&0.into(), &3.into())
+        );
         let found = t.findings("W-01");
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0]["verdict"], "inconclusive");
         assert_eq!(found[0]["count"], 6);
         let cause = found[0]["cause"].as_str().unwrap();
-        assert!(cause.contains("10.0.0.1 and 1 other sender sent"), "{cause}");
-        assert_eq!(cause.contains("all are 0x00000000"), name == "zero", "{cause}");
+        assert!(
+            cause.contains("10.0.0.1 and 1 other sender sent"),
+            "{cause}"
+        );
+        assert_eq!(
+            cause.contains("all are 0x00000000"),
+            name == "zero",
+            "{cause}"
+        );
         t.never_says("no RDMA");
     }
 }
@@ -190,7 +230,10 @@ fn what_a_host_sends_may_lack_its_icrc_though_what_it_receives_has_one() {
     }
     let t = trace("icrc-sent", &file);
     let direction = &t.json["connections"][0]["directions"][0];
-    assert_eq!((&direction["messages"], &direction["messages_completed"]), (&40.into(), &40.into()));
+    assert_eq!(
+        (&direction["messages"], &direction["messages_completed"]),
+        (&40.into(), &40.into())
+    );
     assert_eq!(t.findings("W-01").len(), 1);
     t.says("every packet that 10.0.0.1 sent is wrong (40 in all): all are 0x00000000");
 }
@@ -215,7 +258,10 @@ fn one_wrong_icrc_among_right_ones_is_damage() {
         let t = trace(&format!("icrc-damage-{at}"), &file);
         let found = t.findings("W-01");
         assert_eq!(found.len(), 1, "{at}: {found:?}");
-        assert_eq!((&found[0]["verdict"], &found[0]["count"]), (&"error".into(), &1.into()));
+        assert_eq!(
+            (&found[0]["verdict"], &found[0]["count"]),
+            (&"error".into(), &1.into())
+        );
         assert_eq!(t.code, Some(1));
     }
 }
@@ -255,4 +301,28 @@ fn answers_from_the_port_of_roce_are_told() {
     file.frame(1_000, &frame);
     let t = trace("from-4791", &file);
     t.says("UDP from port 4791 (the other direction of what goes there, no RoCE) 1");
+}
+
+#[test]
+fn queue_pairs_find_each_other_whatever_their_number() {
+    // Many between two hosts, whose sequence numbers are spread; all from one port.
+    let mut file = File::new();
+    let qps = 3_000u32;
+    for round in 0..2 {
+        for qp in 0..qps {
+            let psn = (qp.wrapping_mul(0x9e37_79b1) >> 8) + round & 0xff_ffff;
+            let ask = packet(1, 2, 0x1_0000 + qp, Opcode::RC_WRITE_ONLY, psn, 64);
+            let answer = packet(2, 1, 0x2_0000 + qp, Opcode::RC_ACKNOWLEDGE, psn, 0);
+            file.frame(500, &emitted(&ask));
+            file.frame(500, &emitted(&answer));
+        }
+    }
+    let t = trace("many-qps", &file);
+    let connections = t.json["connections"].as_array().unwrap();
+    assert_eq!(connections.len(), qps as usize);
+    for c in connections {
+        let (a, b) = (c["a"]["qpn"].as_u64(), c["b"]["qpn"].as_u64());
+        assert_eq!(a.unwrap() - 0x2_0000, b.unwrap() - 0x1_0000, "{c}");
+        assert_eq!(c["directions"][0]["messages_completed"], 2);
+    }
 }

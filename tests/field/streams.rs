@@ -44,7 +44,9 @@ impl Tcp {
         }
         .emit(&mut frame);
         let total = 40 + payload.len() as u16;
-        let mut ip = [0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut ip = [
+            0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        ];
         ip[2..4].copy_from_slice(&total.to_be_bytes());
         for (at, end) in [(12, from), (16, to)] {
             let std::net::IpAddr::V4(v4) = address(end as u8 + 1) else {
@@ -128,7 +130,11 @@ fn writes(name: &str, framer: Framer, crc: bool, spoil: fn(&mut Vec<u8>)) -> Tra
 #[test]
 fn markers_by_a_rule_of_the_senders_own_are_followed() {
     for crc_counts in [true, false] {
-        for (kind, pointer) in [("le", Pointer::Little), ("zero", Pointer::Zero), ("be", Pointer::Big)] {
+        for (kind, pointer) in [
+            ("le", Pointer::Little),
+            ("zero", Pointer::Zero),
+            ("be", Pointer::Big),
+        ] {
             let rule = MarkerRule {
                 crc_counts,
                 pointer,
@@ -136,7 +142,11 @@ fn markers_by_a_rule_of_the_senders_own_are_followed() {
             let name = format!("markers-{kind}-{crc_counts}");
             let t = writes(&name, Framer::with_rule(false, rule), false, |_| ());
             let d = &t.json["iwarp"][0]["from_responder"];
-            assert_eq!((&d["fpdus"], &d["bad_headers"]), (&20.into(), &0.into()), "{name}");
+            assert_eq!(
+                (&d["fpdus"], &d["bad_headers"]),
+                (&20.into(), &0.into()),
+                "{name}"
+            );
             assert_eq!(d["operations"][0]["messages"], 20, "{name}");
             let bytes: usize = (0..20).map(|n| 900 + 37 * n).sum();
             assert_eq!(d["operations"][0]["bytes"], bytes as u64, "{name}");
@@ -186,7 +196,10 @@ fn a_crc_proves_where_fpdus_begin_whatever_markers_say() {
     }
     let t = trace("markers-crc", &tcp.file);
     let d = &t.json["iwarp"][0]["from_responder"];
-    assert_eq!((&d["fpdus"], &d["bad_crc"], &d["bad_headers"]), (&20.into(), &0.into(), &0.into()));
+    assert_eq!(
+        (&d["fpdus"], &d["bad_crc"], &d["bad_headers"]),
+        (&20.into(), &0.into(), &0.into())
+    );
     assert!(d["bad_markers"].as_u64().unwrap() > 20, "{d}");
 }
 
@@ -206,7 +219,11 @@ fn payload_is_not_reported_as_headers() {
     }
     let t = trace("false-length", &tcp.file);
     let d = &t.json["iwarp"][0]["from_responder"];
-    assert_eq!((&d["fpdus"], &d["bad_headers"]), (&20.into(), &0.into()), "{d}");
+    assert_eq!(
+        (&d["fpdus"], &d["bad_headers"]),
+        (&20.into(), &0.into()),
+        "{d}"
+    );
     assert_eq!(d["operations"].as_array().unwrap().len(), 1, "{d}");
 }
 
@@ -239,12 +256,22 @@ fn refused_sessions_are_found() {
         let mut body = vec![0; 24];
         smb2::SessionSetupRequest::default().emit(&mut body);
         message(0, header(0, 0), &body);
-        message(1, header(smb2::FLAG_RESPONSE, status), &[9, 0, 0, 0, 0, 0, 0, 0, 0]);
+        message(
+            1,
+            header(smb2::FLAG_RESPONSE, status),
+            &[9, 0, 0, 0, 0, 0, 0, 0, 0],
+        );
         let t = trace(&format!("refused-{status:x}"), &tcp.file);
         let found = t.findings("S-07");
         assert_eq!(found.len(), 1, "{words}");
-        assert!(found[0]["cause"].as_str().unwrap().contains(words), "{found:?}");
-        assert_eq!((&found[0]["verdict"], &found[0]["frames"][0]), (&"warning".into(), &4.into()));
+        assert!(
+            found[0]["cause"].as_str().unwrap().contains(words),
+            "{found:?}"
+        );
+        assert_eq!(
+            (&found[0]["verdict"], &found[0]["frames"][0]),
+            (&"warning".into(), &4.into())
+        );
         assert_eq!(t.json["smb"]["refused"][0]["status"], status);
     }
 }
@@ -283,15 +310,29 @@ fn what_a_switch_says_besides_dcbx_is_shown() {
     t.says("max frame 9216 bytes");
     t.says("aggregation in use, as port 5");
     let end = &t.json["links"][0]["ends"][0];
-    assert_eq!((&end["port_vlan"], &end["max_frame_bytes"]), (&10.into(), &9_216.into()));
+    assert_eq!(
+        (&end["port_vlan"], &end["max_frame_bytes"]),
+        (&10.into(), &9_216.into())
+    );
     let found = t.findings("X-09");
     assert_eq!(found.len(), 1);
     let cause = found[0]["cause"].as_str().unwrap();
-    assert!(cause.starts_with("a switch that sends no DCBX at all: "), "{cause}");
-    assert!(cause.contains("(ETS recommendation, ETS configuration, PFC)"), "{cause}");
+    assert!(
+        cause.starts_with("a switch that sends no DCBX at all: "),
+        "{cause}"
+    );
+    assert!(
+        cause.contains("(ETS recommendation, ETS configuration, PFC)"),
+        "{cause}"
+    );
     // A station that is no switch, and one that does not say, are not asked.
     for (name, capabilities) in [("host", Some((0x80, 0x80))), ("silent", None)] {
-        assert!(lldp(name, capabilities, Vec::new()).findings("X-09").is_empty(), "{name}");
+        assert!(
+            lldp(name, capabilities, Vec::new())
+                .findings("X-09")
+                .is_empty(),
+            "{name}"
+        );
     }
 }
 
@@ -300,10 +341,23 @@ fn a_repeated_tlv_is_cured_at_the_agent() {
     let t = lldp(
         "repeated",
         Some((4, 4)),
-        vec![Organizational::MaxFrame(9_216), Organizational::MaxFrame(1_522)],
+        vec![
+            Organizational::MaxFrame(9_216),
+            Organizational::MaxFrame(1_522),
+        ],
     );
     let found = t.findings("X-02");
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0]["cause"].as_str().unwrap().contains("of which the first counts"));
-    assert!(found[0]["cure"].as_str().unwrap().starts_with("Have it sent once"));
+    assert!(
+        found[0]["cause"]
+            .as_str()
+            .unwrap()
+            .contains("of which the first counts")
+    );
+    assert!(
+        found[0]["cure"]
+            .as_str()
+            .unwrap()
+            .starts_with("Have it sent once")
+    );
 }

@@ -27,19 +27,34 @@ fn without_times_nothing_is_known_of_time() {
     }
     t.says("all 2 1 - - -");
     let capture = &t.json["capture"];
-    assert_eq!((&capture["first_ns"], &capture["last_ns"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&capture["first_ns"], &capture["last_ns"]),
+        (&Value::Null, &Value::Null)
+    );
     assert_eq!(capture["untimed_frames"], 15);
     let c = &t.json["connections"][0];
-    assert_eq!((&c["first_ns"], &c["directions"][0]["first_data_ns"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&c["first_ns"], &c["directions"][0]["first_data_ns"]),
+        (&Value::Null, &Value::Null)
+    );
     assert_eq!(c["directions"][0]["messages"], 5);
     assert_eq!(t.json["pauses"][0]["global"]["paused_ns"], Value::Null);
     assert_eq!(t.findings("T-01").len(), 1);
     for id in ["RC-14", "RC-07", "P-20"] {
-        assert!(t.findings(id).iter().all(|f| f["verdict"] == "inconclusive"), "{id}");
+        assert!(
+            t.findings(id)
+                .iter()
+                .all(|f| f["verdict"] == "inconclusive"),
+            "{id}"
+        );
     }
     let out = xoff(&["trace", "-q", "--replay", &t.path]);
     assert_eq!(out.status.code(), Some(2));
-    assert!(text(&out.stderr).contains("have no times"), "{}", text(&out.stderr));
+    assert!(
+        text(&out.stderr).contains("have no times"),
+        "{}",
+        text(&out.stderr)
+    );
 }
 
 #[test]
@@ -98,7 +113,10 @@ fn a_clock_that_runs_backwards_is_told_and_shortens_nothing() {
     }
     let t = trace("backwards", &file);
     let capture = &t.json["capture"];
-    assert_eq!((&capture["backwards_frames"], &capture["backwards_most_ns"]), (&1.into(), &3_599_999_996_000u64.into()));
+    assert_eq!(
+        (&capture["backwards_frames"], &capture["backwards_most_ns"]),
+        (&1.into(), &3_599_999_996_000u64.into())
+    );
     t.says("the clock runs backwards at 1 frame, by up to 3599.9 s");
     let d = &t.json["connections"][0]["directions"][0];
     // Nine gaps of 8 us before the jump and nine behind it.
@@ -109,7 +127,10 @@ fn a_clock_that_runs_backwards_is_told_and_shortens_nothing() {
 
 #[test]
 fn pauses_over_years_do_not_wrap() {
-    let t = trace("old-pauses", &pauses(&[global(1), global(0)], 400 * DAY).speed(1_000_000_000));
+    let t = trace(
+        "old-pauses",
+        &pauses(&[global(1), global(0)], 400 * DAY).speed(1_000_000_000),
+    );
     t.says("captured, 34560000s");
 }
 
@@ -120,5 +141,9 @@ fn notifications_without_times_claim_no_spacing() {
         file.simple(&emitted(&packet(1, 2, 0x22, Opcode::CNP, n, 0)));
     }
     let t = trace("timeless-cnps", &file);
-    assert!(t.findings("CC-02").iter().all(|f| f["verdict"] == "inconclusive"));
+    assert!(
+        t.findings("CC-02")
+            .iter()
+            .all(|f| f["verdict"] == "inconclusive")
+    );
 }

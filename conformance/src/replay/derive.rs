@@ -381,7 +381,9 @@ fn is_clean(report: &TraceReport) -> bool {
     let paused = |p: &PausePort| p.global_pause > 0 || p.pause.iter().any(|&n| n > 0);
     let all = report.connections.iter().flat_map(|c| &c.directions);
     !report.pauses.iter().any(paused)
-        && all.map(|d| d.retransmitted_packets | d.cnps | d.rnr_naks | d.ce_marked).all(|n| n == 0)
+        && all
+            .map(|d| d.retransmitted_packets | d.cnps | d.rnr_naks | d.ce_marked)
+            .all(|n| n == 0)
 }
 
 /// Gives hosts of unknown rate a link that carries what came to them at one time.
@@ -409,7 +411,8 @@ fn widen(report: &TraceReport, replay: &mut Replay) {
         (at, sum) = (host, if host == at { sum + change } else { change });
         let link = &mut replay.hosts[host];
         let fits = |rate: u64| i128::from(rate) * 51 >= sum * 50;
-        if matches!(link.rate_source, RateSource::Inferred | RateSource::Assumed) && !fits(link.rate)
+        if matches!(link.rate_source, RateSource::Inferred | RateSource::Assumed)
+            && !fits(link.rate)
         {
             let standard = STANDARD_RATES.into_iter().find(|&r| fits(r));
             link.rate = standard.unwrap_or(link.rate);
@@ -512,8 +515,7 @@ fn find_behaviour(report: &TraceReport, replay: &mut Replay) {
         let note = "IPv4 and IPv6 are mixed: all frames are replayed as IPv6";
         replay.notes.push(note.to_owned());
     }
-    let datagrams =
-        |c: &&Connection| matches!(c.service, Service::Ud | Service::Rd | Service::Xrc);
+    let datagrams = |c: &&Connection| matches!(c.service, Service::Ud | Service::Rd | Service::Xrc);
     let others = report.connections.iter().filter(datagrams).count();
     if others > 0 {
         replay.notes.push(format!(

@@ -128,8 +128,7 @@ impl Figures {
             figures.add_result(result);
             let places = rows.len();
             let key = (flow.connection, flow.direction);
-            let (place, begun, own) =
-                rows.entry(key).or_insert((places, start, Busy::default()));
+            let (place, begun, own) = rows.entry(key).or_insert((places, start, Busy::default()));
             *begun = start.min(*begun);
             own.extend([(start, end)]);
             if *place == figures.flows.len() {

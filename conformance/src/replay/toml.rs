@@ -189,11 +189,7 @@ fn common(flow: &Flow) -> String {
         let _ = writeln!(out, "depth = {depth}");
     }
     if let Some(pace) = flow.pace {
-        let _ = writeln!(
-            out,
-            "pace = \"{}\" # as captured",
-            rate(pace)
-        );
+        let _ = writeln!(out, "pace = \"{}\" # as captured", rate(pace));
     }
     let _ = writeln!(
         out,

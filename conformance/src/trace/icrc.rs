@@ -184,7 +184,11 @@ impl Judge {
             .collect();
         for (source, wrong) in open {
             let damaged = wrong == 1 && right;
-            let state = if damaged { State::Judged } else { State::Hopeless };
+            let state = if damaged {
+                State::Judged
+            } else {
+                State::Hopeless
+            };
             self.settle(source, state);
         }
     }
@@ -204,7 +208,10 @@ impl Judge {
         let source = (f.interface, packet.network.src);
         self.hopeless > 0
             && matches!(packet.icrc, Icrc::Invalid { .. })
-            && self.sources.get(&source).is_some_and(|k| k.state == State::Hopeless)
+            && self
+                .sources
+                .get(&source)
+                .is_some_and(|k| k.state == State::Hopeless)
     }
 
     /// Said once, whatever the number of senders.
@@ -218,19 +225,29 @@ impl Judge {
         let (first, known) = hopeless.first()?;
         let senders = match hopeless.len() {
             1 => format!("{} sent", first.1),
-            n => format!("{} and {} sent", first.1, many(n as u64 - 1, "other sender")),
+            n => format!(
+                "{} and {} sent",
+                first.1,
+                many(n as u64 - 1, "other sender")
+            ),
         };
         let packets = hopeless.iter().map(|(_, k)| k.wrong).sum();
         let same = |of: fn(&Known) -> bool| hopeless.iter().all(|(_, k)| of(k));
         let value = known.value;
-        let how = if hopeless.iter().all(|(_, k)| k.value.is_some() && k.value == value) {
+        let how = if hopeless
+            .iter()
+            .all(|(_, k)| k.value.is_some() && k.value == value)
+        {
             format!(": all are 0x{:08x}", value.unwrap_or_default())
         } else if same(|k| k.swapped) {
             ": all have their bytes in the other order".to_owned()
         } else {
             String::new()
         };
-        let mut frames: Vec<u64> = hopeless.iter().flat_map(|(_, k)| k.frames.clone()).collect();
+        let mut frames: Vec<u64> = hopeless
+            .iter()
+            .flat_map(|(_, k)| k.frames.clone())
+            .collect();
         frames.sort_unstable();
         frames.truncate(FRAMES_KEPT);
         Some(Finding {

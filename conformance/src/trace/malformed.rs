@@ -34,25 +34,39 @@ impl Malformed {
     pub(super) fn add(&mut self, interface: u32, frame: u64, error: &WireError) {
         self.roce += u64::from(roce::is_layer(error.layer));
         let kind = (interface, error.layer, error.field);
-        if check(error.layer).is_none() || self.kinds.len() >= KINDS && !self.kinds.contains_key(&kind)
+        if check(error.layer).is_none()
+            || self.kinds.len() >= KINDS && !self.kinds.contains_key(&kind)
         {
             return;
         }
-        let (_, tally) = self.kinds.entry(kind).or_insert_with(|| (*error, Tally::default()));
+        let (_, tally) = self
+            .kinds
+            .entry(kind)
+            .or_insert_with(|| (*error, Tally::default()));
         tally.add(frame);
     }
 
     pub(super) fn findings(&self, capture: &CaptureSummary) -> Vec<Finding> {
-        let told = self.kinds.iter().filter_map(|((interface, layer, _), (error, tally))| {
-            let (id, what) = check(layer)?;
-            let subject = format!("{what}s on interface {}", capture.interface_name(*interface));
-            let first = if tally.count > 1 { "the first: " } else { "" };
-            Some(Finding {
-                cause: format!("malformed, receivers drop what cannot be parsed: {first}{error}"),
-                cure: catalogue::find(id).map_or("", |check| check.cure).to_owned(),
-                ..tally.finding(id, Severity::Error, subject)
-            })
-        });
+        let told = self
+            .kinds
+            .iter()
+            .filter_map(|((interface, layer, _), (error, tally))| {
+                let (id, what) = check(layer)?;
+                let subject = format!(
+                    "{what}s on interface {}",
+                    capture.interface_name(*interface)
+                );
+                let first = if tally.count > 1 { "the first: " } else { "" };
+                Some(Finding {
+                    cause: format!(
+                        "malformed, receivers drop what cannot be parsed: {first}{error}"
+                    ),
+                    cure: catalogue::find(id)
+                        .map_or("", |check| check.cure)
+                        .to_owned(),
+                    ..tally.finding(id, Severity::Error, subject)
+                })
+            });
         told.collect()
     }
 }

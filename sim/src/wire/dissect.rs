@@ -242,7 +242,11 @@ fn internet<'a>(
             },
             Ok((src, dst)) => Body::Other(Other {
                 // What goes to this port is RoCE: this only comes from it.
-                port: Some(if src == roce::UDP_PORT { src } else { src.min(dst) }),
+                port: Some(if src == roce::UDP_PORT {
+                    src
+                } else {
+                    src.min(dst)
+                }),
                 ..other
             }),
             Err(error) => Body::Malformed(error.shifted(header_len)),

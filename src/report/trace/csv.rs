@@ -48,13 +48,13 @@ fn connections(report: &TraceReport) -> String {
             Service::Unknown => "",
             known => service_name(known),
         };
-        csv.text(service)
-            .text(&interface_name(report, c.interface));
+        csv.text(service).text(&interface_name(report, c.interface));
         csv.number(u64::from(tx.data.dscp))
             .maybe(tx.data.pcp.map(u64::from))
             .maybe(c.vlan.map(u64::from))
             .number(u64::from(c.mtu));
-        csv.maybe(tx.first_data_ns.filter(|_| timed)).maybe(tx.last_data_ns.filter(|_| timed));
+        csv.maybe(tx.first_data_ns.filter(|_| timed))
+            .maybe(tx.last_data_ns.filter(|_| timed));
         csv.number(tx.data_packets)
             .number(tx.new_bytes)
             .number(s.delivered())

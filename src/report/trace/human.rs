@@ -229,7 +229,8 @@ fn connections(rows: &[Stream<'_>]) -> Table {
             format!("{}{mixed}", s.sent.data.dscp),
             grouped(s.sent.messages),
             Bytes(s.delivered()).to_string(),
-            s.goodput().map_or(NOTHING.to_owned(), |rate| rate.to_string()),
+            s.goodput()
+                .map_or(NOTHING.to_owned(), |rate| rate.to_string()),
         ]);
     }
     table
@@ -501,6 +502,8 @@ mod tests {
         traced.report = TraceReport {
             capture: CaptureSummary {
                 frames: 3,
+                first_ns: Some(0),
+                last_ns: Some(0),
                 protocols: vec![("ARP".into(), 2), ("TCP\u{1b}[2J".into(), 1)],
                 ..CaptureSummary::default()
             },

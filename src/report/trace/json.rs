@@ -10,14 +10,14 @@ use std::io::{self, Write};
 use xoff_conformance::capture::{Direction, LinkType};
 use xoff_conformance::finding::Finding;
 use xoff_conformance::trace::report::{
-    CaptureSummary, Connection, DirectionReport, Endpoint, Link, LinkEnd, Marking, PauseClass, PausePort, Service,
-    Vantage,
+    CaptureSummary, Connection, DirectionReport, Endpoint, Link, LinkEnd, Marking, PauseClass,
+    PausePort, Service, Vantage,
 };
 use xoff_sim::dcbx::{Dialect, Operational};
 use xoff_sim::wire::{cee, qaz};
 
 /// Version of the layout: raised when a key changes its meaning or goes away.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 pub(crate) fn write(
     out: &mut dyn Write,

@@ -133,7 +133,10 @@ fn port_lines(port: &PortSettings, line: &mut dyn FnMut(&str, String)) {
     for vid in &port.protocol_vlans {
         vlans.push(format!("protocol VLAN {vid}"));
     }
-    vlans.extend(port.management_vlan.map(|vid| format!("management VLAN {vid}")));
+    vlans.extend(
+        port.management_vlan
+            .map(|vid| format!("management VLAN {vid}")),
+    );
     for (vid, name) in &port.vlan_names {
         vlans.push(format!("{vid} is called {}", plain(name)));
     }

@@ -318,15 +318,15 @@ fn session_json(s: &SmbSession) -> Value {
         .iter()
         .map(|c| {
             json!({
-                "carrier": carrier_name(c.carrier),
- "client": end(c.client),
-                "server": end(c.server),
-                "first_frame": c.first_frame,
-                "binding": c.binding,
-                "binding_requests": c.binding_requests,
-                "status": c.status,
-                "reset": c.reset.is_some(),
-            })
+                           "carrier": carrier_name(c.carrier),
+            "client": end(c.client),
+                           "server": end(c.server),
+                           "first_frame": c.first_frame,
+                           "binding": c.binding,
+                           "binding_requests": c.binding_requests,
+                           "status": c.status,
+                           "reset": c.reset.is_some(),
+                       })
         })
         .collect();
     let interfaces: Vec<Value> = s

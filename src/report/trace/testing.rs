@@ -39,6 +39,11 @@ fn direction() -> DirectionReport {
         cnps: 12,
         ce_marked: 600,
         bad_icrc: 2,
+        activity: Activity {
+            ns: 1_000_000,
+            bytes: 10_752_000,
+            total: 10_752_000,
+        },
         recovery: Recovery::GoBackN,
         messages: 12,
         messages_completed: 11,

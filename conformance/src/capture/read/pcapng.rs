@@ -384,8 +384,7 @@ impl Sections {
         ) else {
             return;
         };
-        let time =
-            |value: &[u8]| clock.ns(self.order.u32(value, 0)?, self.order.u32(value, 4)?);
+        let time = |value: &[u8]| clock.ns(self.order.u32(value, 0)?, self.order.u32(value, 4)?);
         let mut dropped: Option<u64> = None;
         for (code, value) in Options::new(self.order, body.get(12..).unwrap_or_default()) {
             let count = self.order.u64(value, 0);

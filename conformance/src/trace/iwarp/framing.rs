@@ -190,7 +190,10 @@ impl Framing {
         let Some(first) = self.doubt.first().cloned() else {
             return Vec::new();
         };
-        let alike = self.doubt.iter().all(|c| c.right() > 0 && c.fpdus == first.fpdus);
+        let alike = self
+            .doubt
+            .iter()
+            .all(|c| c.right() > 0 && c.fpdus == first.fpdus);
         if !alike {
             return Vec::new();
         }

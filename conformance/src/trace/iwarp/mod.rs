@@ -8,8 +8,8 @@ mod framing;
 use super::smb::{Rdma, RdmaKey, SendPacket, SmbFollower};
 use super::tcp::{Piece, Place, TcpCounters};
 use crate::finding::{FRAMES_KEPT, Finding, Severity};
-use std::net::SocketAddr;
 use framing::Framing;
+use std::net::SocketAddr;
 use xoff_sim::wire::mpa::{Crc, Deframer, Fpdu, MarkerRule, Pointer, ReadDepths, Startup};
 use xoff_sim::wire::rdmap::{self, Control, Opcode, Terminate};
 use xoff_sim::wire::{WireError, ddp};
@@ -212,7 +212,9 @@ impl IwarpStream {
         };
         let deframer = framing.deframer();
         let field = deframer.before_field().and_then(|at| octets.get(at..));
-        let begun = deframer.current().filter(|(_, head)| head.len() >= HEADER_MAX);
+        let begun = deframer
+            .current()
+            .filter(|(_, head)| head.len() >= HEADER_MAX);
         begun.is_some_and(|(len, head)| !is_sound(len, head)) && field.is_some_and(plausible)
     }
 
@@ -375,13 +377,7 @@ impl IwarpStream {
 
     /// Whether an FPDU may be none, or payload that was taken for one: its header cannot be, and no
     /// CRC proves it. Two in a row are none.
-    fn suspects(
-        &mut self,
-        side: usize,
-        place: Place,
-        fpdu: &Fpdu,
-        smb: &mut SmbFollower,
-    ) -> bool {
+    fn suspects(&mut self, side: usize, place: Place, fpdu: &Fpdu, smb: &mut SmbFollower) -> bool {
         let proved = matches!(fpdu.crc, Crc::Good | Crc::Unknown);
         let state = &mut self.sides[side];
         if proved || has_sound_header(fpdu) {
@@ -465,7 +461,11 @@ impl IwarpStream {
             if let Some(place) = self.sides[side].suspect.take() {
                 self.bad_header(side, place);
             }
-            if self.sides[side].framing.as_ref().is_some_and(Framing::in_doubt) {
+            if self.sides[side]
+                .framing
+                .as_ref()
+                .is_some_and(Framing::in_doubt)
+            {
                 let to = self.sides[side].certain.frame;
                 self.report.directions[side].followed_to = Some(to);
             }
@@ -595,7 +595,10 @@ fn rule_words(rule: MarkerRule) -> String {
     };
     let place = (!rule.crc_counts).then_some("the octets of CRCs are not counted between markers");
     let words: Vec<&str> = pointer.into_iter().chain(place).collect();
-    format!(": {}; they are followed by the sender's own rule", words.join(", and "))
+    format!(
+        ": {}; they are followed by the sender's own rule",
+        words.join(", and ")
+    )
 }
 
 fn ended(c: &IwarpConnection) -> Option<Finding> {

@@ -177,7 +177,10 @@ mod tests {
         let totals = account.finish(GBPS, 210_000).unwrap();
         assert_eq!(totals.times[3].paused_ns, 61_200 + 10_000 + 10_000);
         assert_eq!(totals.times[3].longest_ns, 61_200);
-        assert_eq!(totals.times.map(|t| t.transitions), [0, 0, 0, 3, 0, 1, 0, 0, 0]);
+        assert_eq!(
+            totals.times.map(|t| t.transitions),
+            [0, 0, 0, 3, 0, 1, 0, 0, 0]
+        );
         assert_eq!(totals.times[5].paused_ns, 512);
         let cells = totals.activity[3].as_ref().unwrap();
         let row = cells.fold_to(0, cells.step_ns());
@@ -188,7 +191,12 @@ mod tests {
     fn an_unknown_rate_is_settled_at_the_end() {
         let mut account = Account::new(None, 0);
         account.priorities(0, &only(0, 1));
-        let at = |rate| account.clone().finish(rate, 10_000).map(|t| t.times[0].paused_ns);
+        let at = |rate| {
+            account
+                .clone()
+                .finish(rate, 10_000)
+                .map(|t| t.times[0].paused_ns)
+        };
         assert_eq!(at(10 * GBPS), Some(51));
         assert_eq!(at(2_500_000_000), Some(204));
         assert_eq!(at(3 * GBPS), None);

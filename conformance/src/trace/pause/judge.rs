@@ -236,11 +236,10 @@ impl Judged<'_> {
             cure: "Find the slow or crowded link behind the sender of the pauses; ECN with DCQCN \
                    slows the sources down instead of stopping links."
                 .to_owned(),
-            ..self.port.frames.finding(
-                "P-20",
-                Severity::Warning,
-                self.subject_of(class),
-            )
+            ..self
+                .port
+                .frames
+                .finding("P-20", Severity::Warning, self.subject_of(class))
         }
     }
 
@@ -258,11 +257,10 @@ impl Judged<'_> {
             cure: "Find what the sender of the pauses cannot get rid of, and put a PFC watchdog \
                    on the switch port that is stopped."
                 .to_owned(),
-            ..self.port.frames.finding(
-                "P-20",
-                Severity::Error,
-                self.subject_of(class),
-            )
+            ..self
+                .port
+                .frames
+                .finding("P-20", Severity::Error, self.subject_of(class))
         }
     }
 
@@ -292,11 +290,10 @@ impl Judged<'_> {
             cure: "If the sender of the pauses is a host, look at its PCIe, memory and receive \
                    buffers; if a switch, at its other ports."
                 .to_owned(),
-            ..self.port.frames.finding(
-                "P-20",
-                Severity::Warning,
-                self.subject_of(class),
-            )
+            ..self
+                .port
+                .frames
+                .finding("P-20", Severity::Warning, self.subject_of(class))
         };
         if self.towards == 0 {
             found.inconclusive =

@@ -101,7 +101,10 @@ fn counts_times_and_rows_of_a_port() {
         panic!("one row");
     };
     let row = activity.row(0, activity.cells.step_ns());
-    assert_eq!((row.port, row.class, row.paused_ns.len()), (0, PauseClass::Priority(3), 512));
+    assert_eq!(
+        (row.port, row.class, row.paused_ns.len()),
+        (0, PauseClass::Priority(3), 512)
+    );
     assert_eq!(row.paused_ns.iter().sum::<u64>(), 12_000);
     // The link was full: pauses were called for.
     assert_eq!(ids(&outcome.findings), []);

@@ -222,7 +222,13 @@ mod tests {
         for n in 0..3 {
             // Two messages close together, then a second of silence.
             message(&mut b, &mut now, n * 1_000 * MS, 11, Operation::Write);
-            message(&mut b, &mut now, n * 1_000 * MS + 20_000, 11, Operation::Write);
+            message(
+                &mut b,
+                &mut now,
+                n * 1_000 * MS + 20_000,
+                11,
+                Operation::Write,
+            );
         }
         b.finish(&now);
         // 21 of 22 packets in 30 us each.
@@ -230,7 +236,10 @@ mod tests {
         assert_eq!((activity.ns, activity.bytes), (90_000, 63_000));
         assert_eq!(activity.rate(66_000), Some(5_600_000_000));
         let bursts = b.take();
-        let shown: Vec<_> = bursts.iter().map(|b| (b.start_ns, b.bytes, b.messages)).collect();
+        let shown: Vec<_> = bursts
+            .iter()
+            .map(|b| (b.start_ns, b.bytes, b.messages))
+            .collect();
         let second = 1_000 * MS;
         assert_eq!(
             shown,

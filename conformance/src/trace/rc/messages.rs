@@ -280,9 +280,24 @@ mod tests {
         m.start_at(10);
         let seen = Seen::new(10);
         for i in 0..3 {
-            m.packet(&part(0, 10 + 3 * i, 1024, i), &seen, 0, &mut Bursts::default());
-            m.packet(&part(1, 11 + 3 * i, 1024, i), &seen, 0, &mut Bursts::default());
-            m.packet(&part(2, 12 + 3 * i, 100, i), &seen, 0, &mut Bursts::default());
+            m.packet(
+                &part(0, 10 + 3 * i, 1024, i),
+                &seen,
+                0,
+                &mut Bursts::default(),
+            );
+            m.packet(
+                &part(1, 11 + 3 * i, 1024, i),
+                &seen,
+                0,
+                &mut Bursts::default(),
+            );
+            m.packet(
+                &part(2, 12 + 3 * i, 100, i),
+                &seen,
+                0,
+                &mut Bursts::default(),
+            );
         }
         m.packet(&part(4, 19, 7, 9), &seen, 0, &mut Bursts::default());
         m.acked(16, 50);

@@ -102,7 +102,11 @@ impl Follower {
             if half.peer.is_none() {
                 let hosts = Hosts::of(&half.key);
                 single.all.entry(hosts).or_default().push(i);
-                single.by_port.entry((hosts, half.sport)).or_default().push(i);
+                single
+                    .by_port
+                    .entry((hosts, half.sport))
+                    .or_default()
+                    .push(i);
                 *single.left.entry(hosts).or_default() += 1;
             }
         }

@@ -187,7 +187,8 @@ impl Requests {
                 self.una = self.highest;
             }
         }
-        self.messages.packet(part, &self.seen, self.una, &mut self.bursts);
+        self.messages
+            .packet(part, &self.seen, self.una, &mut self.bursts);
         if info.service == Service::Uc {
             self.messages.acked(self.una, part.at_ns);
             self.forget();
@@ -216,8 +217,16 @@ impl Requests {
 
     pub(super) fn counts(&self) -> Counts {
         Counts {
-            last_ns: if self.first_ns.is_some() { self.last_ns } else { 0 },
-            done_ns: if self.answered { self.repeats.base_ns } else { 0 },
+            last_ns: if self.first_ns.is_some() {
+                self.last_ns
+            } else {
+                0
+            },
+            done_ns: if self.answered {
+                self.repeats.base_ns
+            } else {
+                0
+            },
             bytes: self.new_bytes,
             messages: self.messages.total,
         }
@@ -386,7 +395,8 @@ impl Requests {
         self.new_bytes += payload;
         self.receiver.delivered += payload;
         self.messages.start_at(part.psn);
-        self.messages.packet(part, &self.seen, self.una, &mut self.bursts);
+        self.messages
+            .packet(part, &self.seen, self.una, &mut self.bursts);
         self.messages.acked(part.psn + 1, part.at_ns);
         self.count(part, info);
         if let Some(cells) = &mut self.cells {
@@ -462,7 +472,8 @@ impl Requests {
         if part.psn >= self.receiver.epsn {
             self.receiver.reliable(part, &self.seen, self.highest);
         }
-        self.messages.packet(part, &self.seen, self.una, &mut self.bursts);
+        self.messages
+            .packet(part, &self.seen, self.una, &mut self.bursts);
     }
 
     fn read_again(&mut self, part: &Part, len: u32, info: &Info) {

@@ -38,23 +38,91 @@ pub(in crate::trace) fn findings(report: &SmbReport) -> Vec<Finding> {
 
 /// Codes of MS-ERREF that servers refuse sessions with: name, and what to look at.
 const STATUSES: &[(u32, &str, &str)] = &[
-    (0xc000_000d, "INVALID_PARAMETER", "Compare dialects and capabilities of both ends."),
-    (0xc000_0022, "ACCESS_DENIED", "Check rights, signing and encryption settings at both ends."),
-    (0xc000_005e, "NO_LOGON_SERVERS", "See whether the server reaches a domain controller."),
-    (0xc000_0064, "NO_SUCH_USER", "Check the account that the client uses."),
-    (0xc000_006d, "LOGON_FAILURE", "Check the account and the password that the client uses."),
-    (0xc000_006e, "ACCOUNT_RESTRICTION", "Check the restrictions of the account."),
-    (0xc000_0071, "PASSWORD_EXPIRED", "Change the password of the account."),
-    (0xc000_0072, "ACCOUNT_DISABLED", "Enable the account, or use another."),
-    (0xc000_009a, "INSUFFICIENT_RESOURCES", "The server takes no more: lower the clients' limits."),
-    (0xc000_00bb, "NOT_SUPPORTED", "Check which dialects and features the server has enabled."),
-    (0xc000_00d0, "REQUEST_NOT_ACCEPTED", "The server takes no more sessions: raise its limit."),
-    (0xc000_0133, "TIME_DIFFERENCE_AT_DC", "Set the clocks of both ends."),
-    (0xc000_015b, "LOGON_TYPE_NOT_GRANTED", "Grant the account access from the network."),
-    (0xc000_018d, "TRUSTED_RELATIONSHIP_FAILURE", "Repair the trust between the domains."),
-    (0xc000_0192, "NETLOGON_NOT_STARTED", "Start the server's logon service."),
-    (0xc000_0203, "USER_SESSION_DELETED", "The session had ended: let the client set up a new one."),
-    (0xc000_0224, "PASSWORD_MUST_CHANGE", "Change the password of the account."),
+    (
+        0xc000_000d,
+        "INVALID_PARAMETER",
+        "Compare dialects and capabilities of both ends.",
+    ),
+    (
+        0xc000_0022,
+        "ACCESS_DENIED",
+        "Check rights, signing and encryption settings at both ends.",
+    ),
+    (
+        0xc000_005e,
+        "NO_LOGON_SERVERS",
+        "See whether the server reaches a domain controller.",
+    ),
+    (
+        0xc000_0064,
+        "NO_SUCH_USER",
+        "Check the account that the client uses.",
+    ),
+    (
+        0xc000_006d,
+        "LOGON_FAILURE",
+        "Check the account and the password that the client uses.",
+    ),
+    (
+        0xc000_006e,
+        "ACCOUNT_RESTRICTION",
+        "Check the restrictions of the account.",
+    ),
+    (
+        0xc000_0071,
+        "PASSWORD_EXPIRED",
+        "Change the password of the account.",
+    ),
+    (
+        0xc000_0072,
+        "ACCOUNT_DISABLED",
+        "Enable the account, or use another.",
+    ),
+    (
+        0xc000_009a,
+        "INSUFFICIENT_RESOURCES",
+        "The server takes no more: lower the clients' limits.",
+    ),
+    (
+        0xc000_00bb,
+        "NOT_SUPPORTED",
+        "Check which dialects and features the server has enabled.",
+    ),
+    (
+        0xc000_00d0,
+        "REQUEST_NOT_ACCEPTED",
+        "The server takes no more sessions: raise its limit.",
+    ),
+    (
+        0xc000_0133,
+        "TIME_DIFFERENCE_AT_DC",
+        "Set the clocks of both ends.",
+    ),
+    (
+        0xc000_015b,
+        "LOGON_TYPE_NOT_GRANTED",
+        "Grant the account access from the network.",
+    ),
+    (
+        0xc000_018d,
+        "TRUSTED_RELATIONSHIP_FAILURE",
+        "Repair the trust between the domains.",
+    ),
+    (
+        0xc000_0192,
+        "NETLOGON_NOT_STARTED",
+        "Start the server's logon service.",
+    ),
+    (
+        0xc000_0203,
+        "USER_SESSION_DELETED",
+        "The session had ended: let the client set up a new one.",
+    ),
+    (
+        0xc000_0224,
+        "PASSWORD_MUST_CHANGE",
+        "Change the password of the account.",
+    ),
     (0xc000_0234, "ACCOUNT_LOCKED_OUT", "Unlock the account."),
 ];
 

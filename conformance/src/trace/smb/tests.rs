@@ -293,10 +293,7 @@ fn over_smb_direct(rdma: Rdma, [from, to]: [u16; 2]) {
     let transport = net.connect(1000, 2, CAP_MULTI_CHANNEL);
     net.set_up(transport, 0, 0);
     net.offer(transport, &[interface(4, 2, false, true)]);
-    let key = RdmaKey {
-        rdma,
-        id: 3,
-    };
+    let key = RdmaKey { rdma, id: 3 };
     let request = smbd::NegotiateRequest {
         min_version: smbd::VERSION,
         max_version: smbd::VERSION,
