@@ -142,7 +142,8 @@ fn unreadable(name: &str, report: &TraceReport) -> String {
         .map(|(what, frames)| format!("{} {}", grouped(*frames), what))
         .collect();
     format!(
-        "{name}: nothing could be read: of {}, {}; expected Ethernet, raw IP or Linux cooked capture",
+        "{name}: nothing could be read: of {}, {}; expected Ethernet, raw IP or Linux cooked \
+         capture",
         plural(capture.frames, "frame"),
         held.join(", ")
     )

@@ -74,7 +74,7 @@ fn a_clean_capture_with_silence_replays_clean() {
     near(&r["simulated"]["goodput_bps"], 1_204_705_882, 20);
     let toml = r["scenario"].as_str().unwrap();
     assert_eq!(toml.matches("start = ").count(), 10, "{toml}");
-    let starts = ["0ns", "500567000ns"];
+    let starts = ["0ns", "500068000ns"];
     assert!(
         starts
             .iter()

@@ -178,11 +178,64 @@ fn small_messages_keep_as_many_in_flight_as_were_seen() {
     small.directions[0].outstanding_max = 8;
     let mut single = connection(2, 1, vec![run(Operation::Write, 1 << 20, 4, 0, MS)]);
     single.directions[0].outstanding_max = 1;
+    // Where something went wrong, queue pairs are not held to the pace that came of it.
+    single.directions[0].cnps = 1;
     let replay = derived(&report(vec![small, single]));
     let depths: Vec<_> = replay.flows.iter().map(|f| f.depth).collect();
     assert_eq!(depths, [Some(8), Some(1)]);
+    assert!(replay.flows.iter().all(|f| f.pace.is_none()));
     // Messages of one packet show no path MTU, but must fit.
     assert_eq!(replay.mtu, 4096);
+}
+
+#[test]
+fn bursts_of_clean_captures_keep_their_own_pace() {
+    let runs = vec![
+        run(Operation::Write, 1 << 20, 1, 0, MS),
+        run(Operation::Write, 1 << 20, 1, 5_000 * MS, 5_004 * MS),
+        // What takes longer than an ACK timeout between packets would look like a loss.
+        run(Operation::Write, 2_048, 1, 8_000 * MS, 9_000 * MS),
+        run(Operation::Send, 100, 1, 9_900 * MS, 9_900 * MS),
+    ];
+    let mut report = report(vec![connection(1, 2, runs)]);
+    report.capture.last_ns = Some(10_000 * MS);
+    let replay = derived(&report);
+    let paces: Vec<_> = replay.flows.iter().map(|f| f.pace).collect();
+    let expected = [
+        Some(8_390_000_000),
+        Some(2_100_000_000),
+        Some(4_000_000),
+        None,
+    ];
+    assert_eq!(paces, expected);
+}
+
+#[test]
+fn a_receiver_is_as_fast_as_what_came_at_one_time() {
+    let burst = |from: u8| {
+        let runs = vec![run(Operation::Write, 4 << 20, 1, 0, MS)];
+        connection(from, 9, runs)
+    };
+    let mut all = report(vec![burst(1), burst(2), burst(3), burst(4)]);
+    for host in 1..5 {
+        all.rates.push(ObservedRate {
+            interface: 0,
+            mac: mac(host),
+            rate: 40_000_000_000,
+        });
+    }
+    let replay = derived(&all);
+    // 33.6 Gb/s from each of four.
+    let rates: Vec<_> = replay
+        .hosts
+        .iter()
+        .map(|h| h.rate / 1_000_000_000)
+        .collect();
+    assert_eq!(rates, [40, 40, 40, 40, 200]);
+    // Where something went wrong, the links may be why.
+    all.connections[0].directions[0].cnps = 1;
+    let replay = derived(&all);
+    assert_eq!(replay.hosts[4].rate, 40_000_000_000);
 }
 
 fn pause(sender: u8, priority: usize) -> PausePort {

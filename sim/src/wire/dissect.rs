@@ -241,11 +241,10 @@ fn internet<'a>(
                 Err(error) => Body::Malformed(error),
             },
             Ok((src, dst)) => Body::Other(Other {
-                // What goes to this port is RoCE: this only comes from it.
-                port: Some(if src == roce::UDP_PORT {
-                    src
-                } else {
-                    src.min(dst)
+                // What goes to the port of RoCE is RoCE: this only comes from it.
+                port: Some(match src {
+                    roce::UDP_PORT if port_name(dst).is_none() => src,
+                    _ => src.min(dst),
                 }),
                 ..other
             }),
@@ -484,6 +483,8 @@ mod tests {
         let raw = |packet: &[u8]| other(dissect(Link::RawIp, packet, 28).body);
         let back = raw(&udp(roce::UDP_PORT, 53, 0));
         assert_eq!((back.port, back.name().as_ref()), (Some(53), "DNS"));
+        let answer = raw(&udp(roce::UDP_PORT, 0xc000, 0)).name();
+        assert!(answer.starts_with("UDP from port 4791 (the other direction"));
         assert_eq!(raw(&udp(4000, 7000, 0)).name(), "UDP port 4000");
         assert_eq!(raw(&udp(4000, roce::UDP_PORT, 1)).name(), "UDP fragment");
     }

@@ -1,7 +1,7 @@
 //! Finds the FPDUs of a stream, also where its markers do not stand or point as they should.
 //!
-//! A marker that points elsewhere leaves two possibilities: it is wrong, or it is none, and what was
-//! taken for payload is the marker. So the octets since the last certain FPDU are taken apart by
+//! A marker that points elsewhere leaves two possibilities: it is wrong, or it is none, and what
+//! was taken for payload is the marker. So the octets since the last certain FPDU are taken apart by
 //! every rule that senders are known to follow, until the markers of one, and only one, have proved
 //! it. If none does, following ends: nothing behind that place is counted.
 

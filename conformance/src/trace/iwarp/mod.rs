@@ -570,16 +570,19 @@ pub(super) fn findings(connection: &IwarpConnection) -> Vec<Finding> {
                 ..base.clone()
             });
         }
-        findings.extend(d.followed_to.map(|frame| Finding {
+        findings.extend(d.followed_to.map(|frame| {
+            Finding {
             id: "W-24",
             inconclusive: Some(format!("nothing behind frame {frame} is counted")),
             cause: "MPA markers neither stand nor point where RFC 5044 puts them, and no rule that \
                     senders are known to follow explains them: where FPDUs begin cannot be told."
                 .to_string(),
-            cure: "Update the sender's adapter firmware or driver, or turn markers off.".to_string(),
+            cure: "Update the sender's adapter firmware or driver, or turn markers off."
+                .to_string(),
             count: 1,
             frames: vec![frame],
             ..base
+        }
         }));
     }
     findings.extend(ended(c));

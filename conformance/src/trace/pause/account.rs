@@ -8,7 +8,7 @@ use xoff_sim::units::BitRate;
 /// Bytes on the wire in the time of one quantum (512 bit times; 802.3 31B.2).
 const QUANTUM_BYTES: u64 = 64;
 
-/// Where the link as a whole is accounted for, behind the eight priorities: stopped by 802.3x alone.
+/// Where the link as a whole is accounted for, behind the eight priorities: by 802.3x alone.
 pub(super) const LINK: usize = 8;
 const CLASSES: usize = LINK + 1;
 

@@ -186,8 +186,9 @@ impl Follower {
         halves.any(|h| (h.key.interface, h.key.src) == (interface, src))
     }
 
-    /// Takes a RoCE packet; `overlook`: though its ICRC is wrong. Says if it is part of a SEND that the receiver accepts, and whose
-    /// contents are not yet known to be of no concern ([`Follower::ignore_sends`]).
+    /// Takes a RoCE packet; `overlook`: though its ICRC is wrong. Says if it is part of a SEND that
+    /// the receiver accepts, and whose contents are not yet known to be of no concern
+    /// ([`Follower::ignore_sends`]).
     #[inline]
     pub fn packet(
         &mut self,

@@ -27,7 +27,8 @@ pub struct RdmaKey {
 /// One packet of a Send, in order and seen for the first time.
 #[derive(Clone, Copy, Debug)]
 pub struct SendPacket<'a> {
-    /// The connection's ends, port 0 if there are no ports; direction 0 goes from the first to the second.
+    /// The connection's ends, port 0 if there are none; direction 0 goes from the first to the
+    /// second.
     pub ends: [SocketAddr; 2],
     pub direction: usize,
     /// What was captured of the payload, and its bytes on the wire.
