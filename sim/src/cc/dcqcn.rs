@@ -547,9 +547,9 @@ mod tests {
         let before = m.alpha_q32(us(100));
         assert!(before < ONE * 7 / 10);
         m.on_cnp(us(100));
-        let kept = u128::from(2 * ONE - before) * u128::from(LINE.bps() / 2) >> 33;
+        let kept = (u128::from(2 * ONE - before) * u128::from(LINE.bps() / 2)) >> 33;
         assert_eq!(u128::from(m.rate_bps()), kept);
-        assert_eq!(m.alpha_q32(us(100)), (before * 65_280 >> 16) + (256 << 16));
+        assert_eq!(m.alpha_q32(us(100)), ((before * 65_280) >> 16) + (256 << 16));
     }
 
     #[test]
