@@ -44,7 +44,10 @@ impl Run<'_> {
         let cnps = flows.any(|cc| reacts(cc) && !dctcp(cc));
         let mut nics = self.model.nics.iter();
         let echoes = nics.any(|nic| nic.np == NpSpec::EchoOnAck);
-        let what = match (cnps, echoes || self.courses.iter().any(|c| dctcp(&c.spec.cc))) {
+        let what = match (
+            cnps,
+            echoes || self.courses.iter().any(|c| dctcp(&c.spec.cc)),
+        ) {
             (true, false) => "CNP",
             (true, true) if !echoes => "CNP or echoed mark",
             _ => "echoed mark",
