@@ -143,13 +143,15 @@ impl Run<'_> {
         ))
     }
 
-    /// When a fault of the scenario made a host send pause without end.
-    fn storm_of(&self, node: NodeId) -> Option<SimTime> {
-        let starts = self.model.faults.iter().filter(|fault| {
-            fault.at <= self.results.end
-                && matches!(fault.kind, FaultKind::PauseStormStart { node: n, .. } if n == node)
+    /// Since when a fault of the scenario makes a host send pause, and whether without end.
+    fn storm_of(&self, node: NodeId) -> Option<(SimTime, bool)> {
+        let faults = self.model.faults.iter();
+        let starts = faults.filter_map(|fault| match fault.kind {
+            FaultKind::PauseStormStart { node: n, .. } if n == node => Some((fault.at, true)),
+            FaultKind::PeriodicPause { node: n, .. } if n == node => Some((fault.at, false)),
+            _ => None,
         });
-        starts.map(|fault| fault.at).min()
+        starts.filter(|start| start.0 <= self.results.end).min()
     }
 
     /// `it paused sw0 165 times, for 40% of the run`
@@ -165,12 +167,13 @@ impl Run<'_> {
 
     pub(super) fn storms(&self) -> Option<String> {
         let hosts = self.results.ports.iter().filter(|p| self.is_host(p.node));
-        let (port, at) = hosts
+        let (port, (at, endless)) = hosts
             .filter(|p| stops(p) > 0 && self.disregarded(p, None).is_none())
             .find_map(|p| Some((p, self.storm_of(p.node)?)))?;
         Some(format!(
-            "{} storms from {at} on, by a fault of the scenario: {}",
+            "{} {} from {at} on, by a fault of the scenario: {}",
             self.name(port.node),
+            if endless { "storms" } else { "sends pause" },
             self.paused_its_peer(port)
         ))
     }

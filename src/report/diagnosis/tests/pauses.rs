@@ -30,6 +30,21 @@ fn a_slow_receiver_is_told_from_a_storm() {
 }
 
 #[test]
+fn a_host_that_throttles_is_told_from_one_that_storms() {
+    let fault = "[[fault]]\nkind = \"periodic-pause\"\nnode = \"h0\"\nat = \"10us\"\n\
+                 quanta = 1000\nperiod = \"20us\"\n";
+    let text = flows(4, &format!("{PFC}\nuntil = \"1ms\""), &BOTH);
+    let throttled = found(&(text.clone() + fault));
+    says(
+        &throttled,
+        "h0 sends pause from 10us on, by a fault of the scenario: it paused sw0",
+    );
+    does_not_say(&throttled, "storms");
+    does_not_say(&throttled, "slowly");
+    does_not_say(&found(&text), "fault");
+}
+
+#[test]
 fn pause_of_another_kind_is_not_obeyed() {
     let with = |nic: &str, switch: &str| {
         let rest = format!(
