@@ -145,3 +145,72 @@ flow = [{ src = "h0", dst = "h1", bytes = "1GB" }]
 "#);
     near("paced", rate(&r, "f"), LINE * 3 / 10, 5_000);
 }
+
+/// Flows of `h1`, each with its pace, to `h0` and `h2` in turn.
+fn paced(paces: &[u64], nic: &str) -> Run {
+    let flows: String = (0..)
+        .zip(paces)
+        .map(|(i, pace)| {
+            format!(
+                "[[traffic]]\nname = \"f{i}\"\nkind = \"flows\"\npace = \"{pace}Gbps\"\n\
+                 flow = [{{ src = \"h1\", dst = \"h{}\", bytes = \"1GB\" }}]\n",
+                i % 2 * 2
+            )
+        })
+        .collect();
+    run(&format!(
+        r#"
+until = "5ms"
+[topology]
+kind = "star"
+hosts = 3
+[nic.default]
+mtu = 1024
+{nic}
+{flows}
+"#
+    ))
+}
+
+/// Paces are rates on the wire, and a sender that waits for its port makes up for it.
+#[test]
+fn paced_flows_of_a_nic_keep_their_paces() {
+    for paces in [&[30, 25][..], &[3, 5, 7, 9, 11, 13, 15, 17]] {
+        let r = paced(paces, "");
+        for (i, pace) in paces.iter().enumerate() {
+            let wanted = pace * 1_000_000_000 / 1_106 * 1_024;
+            near("pace", rate(&r, &format!("f{i}")), wanted, 3_000);
+        }
+    }
+    let lossy = paced(&[30, 25], "pacing = \"sent\"");
+    assert!(rate(&lossy, "f0") + rate(&lossy, "f1") < LINE * 52 / 100);
+}
+
+/// One class of four has one queue pair of five: turns go round classes, or round queue pairs.
+#[test]
+fn turns_go_round_queue_pairs_of_a_class_or_of_the_port() {
+    for (turns, part) in [("class", 2), ("port", 5)] {
+        let r = run(&format!(
+            r#"
+until = "5ms"
+[topology]
+kind = "star"
+hosts = 2
+[nic.default]
+mtu = 1024
+turns = "{turns}"
+[[traffic]]
+name = "four"
+kind = "flows"
+qps = 4
+flow = [{{ src = "h0", dst = "h1", bytes = "1GB" }}]
+[[traffic]]
+name = "one"
+kind = "flows"
+priority = 4
+flow = [{{ src = "h0", dst = "h1", bytes = "1GB" }}]
+"#
+        ));
+        near(turns, rate(&r, "one"), LINE / part, 5_000);
+    }
+}

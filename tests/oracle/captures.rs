@@ -93,3 +93,80 @@ fn tshark_finds_simulated_captures_whole() {
         }
     }
 }
+
+/// Requests with one marking, what answers them with another, CNPs with a third.
+const MARKED: &str = r#"
+until = "2ms"
+[topology]
+kind = "star"
+hosts = 4
+rate = "25Gbps"
+[nic.default]
+mtu = 1024
+[switch.default]
+ecn = { kmin = "2KB", kmax = "8KB", pmax = "100%" }
+[[traffic]]
+name = "read"
+kind = "flows"
+op = "read"
+message = "20kB"
+dscp = 26
+ack = { dscp = 40, priority = 5 }
+flow = [
+  { src = "h0", dst = "h1", bytes = "200kB" },
+  { src = "h0", dst = "h2", bytes = "200kB" },
+]
+[[traffic]]
+name = "write"
+kind = "flows"
+op = "write"
+message = "20kB"
+dscp = 26
+ack = { dscp = 40, priority = 5 }
+flow = [{ src = "h1", dst = "h3", bytes = "200kB" }]
+[[traffic]]
+name = "atomic"
+kind = "flows"
+op = "atomic"
+dscp = 26
+ack = { dscp = 40, priority = 5 }
+flow = [{ src = "h2", dst = "h3", bytes = "800B" }]
+[[fault]]
+kind = "loss"
+link = ["h0", "sw0"]
+loss = "2%"
+"#;
+
+#[test]
+fn tshark_finds_the_marking_of_each_direction() {
+    if !available() {
+        return;
+    }
+    let scratch = Scratch::new("oracle-markings");
+    let path = scratch.path("out.pcapng");
+    let args = ["run", &scratch.file("marked.toml", MARKED), "--pcap", &path];
+    let out = xoff_in(Path::new(env!("CARGO_MANIFEST_DIR")), &args);
+    assert_ne!(out.status.code(), Some(2), "{}", text(&out.stderr));
+    let fields = ["infiniband.bth.opcode", "ip.dsfield.dscp"];
+    let seen: std::collections::BTreeSet<(u8, u8)> = super::read(&path, &fields)
+        .iter()
+        .filter(|row| !row[0].is_empty())
+        .map(|row| (row[0].parse().unwrap(), row[1].parse().unwrap()))
+        .collect();
+    // IBTA table 38. WRITE first, middle and last; READ request; responses; ACK; atomic ACK;
+    // FetchAdd; CNP.
+    let wanted = [
+        (6, 26),
+        (7, 26),
+        (8, 26),
+        (12, 26),
+        (13, 40),
+        (14, 40),
+        (15, 40),
+        (17, 40),
+        (18, 40),
+        (20, 26),
+        (129, 48),
+    ];
+    assert!(seen.iter().eq(wanted.iter()), "{seen:?}");
+}

@@ -28,8 +28,8 @@ pub struct Host {
 pub struct NicPort {
     /// The queue pairs that send from this host, in the order in which they were made.
     pub slots: Vec<u32>,
-    /// Per class, the slots of queue pairs that are ready to send. Empty: no class has any.
-    rings: Vec<Ring>,
+    /// Per class, the slots of queue pairs that are ready to send.
+    rings: [Ring; PRIORITIES],
     /// Per class, the slot that sent last.
     last: [u32; PRIORITIES],
     /// Control packets precede data of every class.
@@ -65,7 +65,7 @@ impl Default for NicPort {
         NicPort {
             cnps: Fifo::default(),
             slots: Vec::new(),
-            rings: Vec::new(),
+            rings: Default::default(),
             last: [NOBODY; PRIORITIES],
             control_first: false,
             one_ring: false,
@@ -84,17 +84,23 @@ impl Default for NicPort {
     }
 }
 
+/// Index of a class among [`PRIORITIES`].
+#[inline]
+const fn class(queue: u8) -> usize {
+    queue as usize % PRIORITIES
+}
+
 impl NicPort {
     /// Where the last turn of a class is kept.
     #[inline]
     fn turn(&self, queue: u8) -> usize {
-        if self.one_ring { 0 } else { usize::from(queue) }
+        if self.one_ring { 0 } else { class(queue) }
     }
 
     /// The slot whose turn it is in a class; its ring must not be empty.
     #[inline]
     fn next_slot(&self, queue: u8) -> u32 {
-        self.rings[usize::from(queue)].next(self.last[self.turn(queue)])
+        self.rings[class(queue)].next(self.last[self.turn(queue)])
     }
 }
 
@@ -133,20 +139,19 @@ impl Sim<'_> {
     /// Gives a class of a port a ring in which all queue pairs of the host have their places.
     pub(crate) fn fit_ring(&mut self, port: PortId, queue: u8) {
         let nic = &mut self.nic_ports[port as usize];
-        nic.rings.resize_with(PRIORITIES, Ring::default);
-        nic.rings[usize::from(queue)].fit(nic.slots.len());
+        nic.rings[class(queue)].fit(nic.slots.len());
     }
 
     fn join_ring(&mut self, port: PortId, qp: u32) {
         let sender = &self.senders[qp as usize];
-        self.nic_ports[port as usize].rings[usize::from(sender.queue)].insert(sender.slot);
+        self.nic_ports[port as usize].rings[class(sender.queue)].insert(sender.slot);
         self.ports[port as usize].rings |= 1 << sender.queue;
     }
 
     /// Takes a slot out of the ring of a class, if it is there.
     #[inline]
     fn leave_ring(&mut self, port: PortId, queue: u8, slot: u32) {
-        let ring = &mut self.nic_ports[port as usize].rings[usize::from(queue)];
+        let ring = &mut self.nic_ports[port as usize].rings[class(queue)];
         ring.remove(slot);
         if ring.is_empty() {
             self.ports[port as usize].rings &= !(1 << queue);
@@ -277,7 +282,7 @@ impl Sim<'_> {
                 let turn = nic.turn(queue);
                 nic.last[turn] = slot;
                 let more = self.send_data(port, qp);
-                return self.after_turn(port, qp, more);
+                return self.after_turn(port, queue, (slot, qp), more);
             }
             self.sit_out(port, qp);
         }
@@ -349,11 +354,11 @@ impl Sim<'_> {
         self.send(port, queue, id);
     }
 
-    /// A sender has sent. It stays in the ring if it may send `more` when the port is free.
+    /// The sender at a slot has sent. It stays in the ring if it may send `more` when the port is
+    /// free.
     #[inline]
-    fn after_turn(&mut self, port: PortId, qp: u32, more: bool) {
+    fn after_turn(&mut self, port: PortId, queue: u8, (slot, qp): (u32, u32), more: bool) {
         let sender = &mut self.senders[qp as usize];
-        let (queue, slot) = (sender.queue, sender.slot);
         if !more {
             sender.flags &= !sender_flag::QUEUED;
             return self.leave_ring(port, queue, slot);

@@ -14,6 +14,13 @@ pub(crate) const NOBODY: u32 = u32::MAX;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ring {
     top: u64,
+    /// None: `top` has room for all slots.
+    below: Option<Box<Levels>>,
+}
+
+/// The levels below the uppermost word.
+#[derive(Clone, Debug, Default)]
+struct Levels {
     depth: u32,
     /// Where each level begins in `words`, lowest first.
     base: [u32; LEVELS],
@@ -21,26 +28,10 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// A ring without ready slots, of `slots` slots.
-    pub(crate) fn new(slots: usize) -> Self {
-        let mut ring = Ring::default();
-        let mut bits = slots;
-        let mut words = 0;
-        while bits > 64 {
-            ring.base[ring.depth as usize] = words;
-            ring.depth += 1;
-            // One word more than needed: whoever looks behind the last slot finds nothing there.
-            bits = bits / 64 + 1;
-            words += bits as u32;
-        }
-        ring.words = vec![0; words as usize];
-        ring
-    }
-
-    /// Makes room for `slots` slots. A ring that has become larger has none ready yet.
+    /// Makes room for `slots` slots; a ring that has become larger has none ready yet.
     pub(crate) fn fit(&mut self, slots: usize) {
-        if self.depth == 0 && slots > 64 {
-            *self = Ring::new(slots);
+        if self.below.is_none() && slots > 64 {
+            self.below = Some(Box::new(Levels::new(slots)));
         }
     }
 
@@ -51,83 +42,111 @@ impl Ring {
 
     #[inline]
     pub(crate) fn insert(&mut self, slot: u32) {
-        match self.depth {
-            0 => self.top |= 1 << (slot & 63),
-            _ => self.insert_deep(slot),
+        let at = match &mut self.below {
+            None => Some(slot),
+            Some(levels) => levels.insert(slot),
+        };
+        if let Some(at) = at {
+            self.top |= 1 << (at & 63);
         }
-    }
-
-    fn insert_deep(&mut self, slot: u32) {
-        let mut at = slot;
-        for &base in &self.base[..self.depth as usize] {
-            let word = &mut self.words[(base + at / 64) as usize];
-            let was = *word;
-            *word |= 1 << (at % 64);
-            if was != 0 {
-                return;
-            }
-            at /= 64;
-        }
-        self.top |= 1 << at;
     }
 
     /// Takes a slot out, if it is there.
     #[inline]
     pub(crate) fn remove(&mut self, slot: u32) {
-        match self.depth {
-            0 => self.top &= !(1 << (slot & 63)),
-            _ => self.remove_deep(slot),
+        let at = match &mut self.below {
+            None => Some(slot),
+            Some(levels) => levels.remove(slot),
+        };
+        if let Some(at) = at {
+            self.top &= !(1 << (at & 63));
         }
-    }
-
-    fn remove_deep(&mut self, slot: u32) {
-        let mut at = slot;
-        for &base in &self.base[..self.depth as usize] {
-            let word = &mut self.words[(base + at / 64) as usize];
-            *word &= !(1 << (at % 64));
-            if *word != 0 {
-                return;
-            }
-            at /= 64;
-        }
-        self.top &= !(1 << at);
     }
 
     /// The first ready slot behind `last`, from the beginning again after the end. The ring must
     /// not be empty.
     #[inline]
     pub(crate) fn next(&self, last: u32) -> u32 {
-        if self.depth == 0 {
+        match &self.below {
             // Nobody is 63 here, behind which there is nothing: shifts in two steps, as each must
             // be below 64.
-            let behind = self.top & (u64::MAX << 1) << (last & 63);
-            let from = if behind != 0 { behind } else { self.top };
-            return from.trailing_zeros();
+            None => first(self.top, u64::MAX << 1 << (last & 63)),
+            Some(levels) => levels.next(self.top, last),
         }
-        self.next_deep(last)
+    }
+}
+
+/// The first bit of `top` among those `behind`, or the first of all.
+#[inline]
+const fn first(top: u64, behind: u64) -> u32 {
+    let from = if top & behind != 0 { top & behind } else { top };
+    from.trailing_zeros()
+}
+
+impl Levels {
+    fn new(slots: usize) -> Self {
+        let mut levels = Levels::default();
+        let (mut bits, mut words) = (slots, 0);
+        while bits > 64 {
+            levels.base[levels.depth as usize] = words;
+            levels.depth += 1;
+            // One word more than needed: whoever looks behind the last slot finds nothing there.
+            bits = bits / 64 + 1;
+            words += bits as u32;
+        }
+        levels.words = vec![0; words as usize];
+        levels
     }
 
-    fn next_deep(&self, last: u32) -> u32 {
+    fn bases(&self) -> std::iter::Take<std::array::IntoIter<u32, LEVELS>> {
+        self.base.into_iter().take(self.depth as usize)
+    }
+
+    /// The bit of the uppermost word that is to be set, if one is.
+    fn insert(&mut self, slot: u32) -> Option<u32> {
+        let mut at = slot;
+        for base in self.bases() {
+            let word = &mut self.words[(base + at / 64) as usize];
+            let was = *word;
+            *word |= 1 << (at % 64);
+            if was != 0 {
+                return None;
+            }
+            at /= 64;
+        }
+        Some(at)
+    }
+
+    /// The bit of the uppermost word that is to be cleared, if one is.
+    fn remove(&mut self, slot: u32) -> Option<u32> {
+        let mut at = slot;
+        for base in self.bases() {
+            let word = &mut self.words[(base + at / 64) as usize];
+            *word &= !(1 << (at % 64));
+            if *word != 0 {
+                return None;
+            }
+            at /= 64;
+        }
+        Some(at)
+    }
+
+    fn next(&self, top: u64, last: u32) -> u32 {
         let mut at = last.wrapping_add(1);
-        for (level, &base) in (0..).zip(&self.base[..self.depth as usize]) {
+        for (level, base) in (0..).zip(self.bases()) {
             let ready = self.words[(base + at / 64) as usize] & u64::MAX << (at % 64);
             if ready != 0 {
                 return self.lowest(level, at / 64 * 64 + ready.trailing_zeros());
             }
             at = at / 64 + 1;
         }
-        let behind = if at < 64 {
-            self.top & u64::MAX << at
-        } else {
-            0
-        };
-        let from = if behind != 0 { behind } else { self.top };
-        self.lowest(self.depth, from.trailing_zeros())
+        let behind = if at < 64 { u64::MAX << at } else { 0 };
+        self.lowest(self.depth as usize, first(top, behind))
     }
 
     /// The first slot below the bit `at` of a level.
-    fn lowest(&self, level: u32, mut at: u32) -> u32 {
-        for &base in self.base[..level as usize].iter().rev() {
+    fn lowest(&self, level: usize, mut at: u32) -> u32 {
+        for &base in self.base[..level].iter().rev() {
             at = at * 64 + self.words[(base + at) as usize].trailing_zeros();
         }
         at
@@ -147,7 +166,8 @@ mod tests {
 
     #[test]
     fn turns_go_round_the_slots_and_newcomers_are_met_in_their_place() {
-        let mut ring = Ring::new(5);
+        let mut ring = Ring::default();
+        ring.fit(5);
         for slot in [0, 1, 3] {
             ring.insert(slot);
         }
@@ -172,7 +192,8 @@ mod tests {
             size in prop_oneof![1..=64u32, 65..=4_200u32, 260_000..=264_000u32, Just(17_000_000u32)],
             steps in prop::collection::vec((any::<u32>(), any::<bool>()), 1..200),
         ) {
-            let (mut ring, mut ready) = (Ring::new(size as usize), BTreeSet::new());
+            let (mut ring, mut ready) = (Ring::default(), BTreeSet::new());
+            ring.fit(size as usize);
             let mut last = NOBODY;
             for (draw, add) in steps {
                 // Half of the draws near the ends.

@@ -267,7 +267,6 @@ impl Sender {
     /// below the rate of the port, no more than that is ever behind: the port is not idle while
     /// something is, and each pair's packets are due one by one. If they are above it, what is
     /// behind can never be sent, and this bounds the burst of those who stay when others end.
-    #[cold]
     fn paced_from(&self, nic: &NicPort, now: u64, rate: u64) -> u64 {
         if !nic.makes_up {
             return now;
