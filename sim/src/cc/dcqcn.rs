@@ -549,7 +549,10 @@ mod tests {
         m.on_cnp(us(100));
         let kept = (u128::from(2 * ONE - before) * u128::from(LINE.bps() / 2)) >> 33;
         assert_eq!(u128::from(m.rate_bps()), kept);
-        assert_eq!(m.alpha_q32(us(100)), ((before * 65_280) >> 16) + (256 << 16));
+        assert_eq!(
+            m.alpha_q32(us(100)),
+            ((before * 65_280) >> 16) + (256 << 16)
+        );
     }
 
     #[test]

@@ -163,7 +163,10 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
         rate_hai: BitRate::from_bps(2_000_000_000),
         rate_min: BitRate::from_gbps(1),
         clamp_target: false,
-        first_cnp_rate: model.seed.is_multiple_of(5).then_some(BitRate::from_gbps(7)),
+        first_cnp_rate: model
+            .seed
+            .is_multiple_of(5)
+            .then_some(BitRate::from_gbps(7)),
         window: d.of(&[
             None,
             Some(Window {
@@ -178,7 +181,11 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
         rate_min: BitRate::from_gbps(1),
         window: None,
     });
-    let marks = if model.seed.is_multiple_of(4) { dctcp } else { dcqcn };
+    let marks = if model.seed.is_multiple_of(4) {
+        dctcp
+    } else {
+        dcqcn
+    };
     for _ in 0..1 + d.below(8) {
         let src = d.below(u64::from(hosts)) as u32;
         let dst = (src + 1 + d.below(u64::from(hosts) - 1) as u32) % hosts;

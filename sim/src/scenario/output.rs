@@ -1,10 +1,10 @@
 //! The files that a run writes beside its report.
 
 use super::diag::{Mistakes, suggest};
-use crate::metrics::select::glob;
 use super::quantity::{Given, Sp};
 use super::raw::RawHpccFiles;
 use crate::compat::hpcc::Files;
+use crate::metrics::select::glob;
 use crate::model::{NodeId, NodeSpec, QueueWatch};
 use crate::time::{SimDuration, SimTime};
 
