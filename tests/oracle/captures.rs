@@ -139,7 +139,7 @@ loss = "2%"
 
 #[test]
 fn tshark_finds_the_marking_of_each_direction() {
-    if !available() {
+    if !available("tshark_finds_the_marking_of_each_direction") {
         return;
     }
     let scratch = Scratch::new("oracle-markings");
