@@ -135,7 +135,7 @@ fn directory(path: &Path) -> &Path {
 }
 
 fn is_on_proc(directory: &Path) -> bool {
-    sys::statfs(directory).is_ok_and(|found| i64::from(found.f_type) == PROC)
+    sys::statfs(directory).is_ok_and(|found| found.f_type == PROC)
 }
 
 /// Standard output or standard error, if that is what this is: a second opening of a file would

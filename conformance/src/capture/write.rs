@@ -166,7 +166,7 @@ pub struct Output {
 }
 
 enum Sink {
-    Plain(BufWriter<output::Output>),
+    Plain(Box<BufWriter<output::Output>>),
     Gzip(Box<GzEncoder<BufWriter<output::Output>>>),
 }
 
@@ -183,7 +183,7 @@ impl Output {
         let sink = if gzip {
             Sink::Gzip(Box::new(GzEncoder::new(buffered, Compression::fast())))
         } else {
-            Sink::Plain(buffered)
+            Sink::Plain(Box::new(buffered))
         };
         Ok(Output { sink })
     }
@@ -194,7 +194,7 @@ impl Output {
     /// What writing or renaming gives; nothing is left of the file then.
     pub fn commit(self) -> io::Result<()> {
         let buffered = match self.sink {
-            Sink::Plain(out) => out,
+            Sink::Plain(out) => *out,
             Sink::Gzip(out) => out.finish()?,
         };
         buffered

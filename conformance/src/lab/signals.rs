@@ -86,7 +86,7 @@ impl Drop for Interrupts {
 pub(crate) fn catch_signals() -> Result<(), &'static str> {
     static CAUGHT: OnceLock<Result<(), String>> = OnceLock::new();
     let catching = CAUGHT.get_or_init(|| catch().map_err(|e| e.to_string()));
-    catching.as_ref().map(|()| ()).map_err(String::as_str)
+    catching.as_ref().copied().map_err(String::as_str)
 }
 
 fn catch() -> std::io::Result<()> {

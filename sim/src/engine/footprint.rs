@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_run_of_a_hundred_thousand_ports_fits_into_a_laptop() {
-        assert!(PORT < 6_000, "{PORT}");
-        assert!(FLOW < 3_000, "{FLOW}");
+        const { assert!(PORT < 6_000) };
+        const { assert!(FLOW < 3_000) };
     }
 }

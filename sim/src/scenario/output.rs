@@ -49,7 +49,7 @@ pub(super) fn files(
         let Some(file) = file else { continue };
         let same =
             |other: &&Option<Sp<String>>| other.as_ref().is_some_and(|o| o.value == file.value);
-        if wanted[..n].iter().any(|other| same(other)) {
+        if wanted[..n].iter().any(same) {
             mistakes.at(file, format!("two files are called `{}`", **file), "");
         }
     }

@@ -318,11 +318,9 @@ impl<'a> Values<'a> {
                         as in the reference";
             self.notes.push(note.to_owned());
         }
-        if config.cc == CcMode::Hpcc {
-            if self.number("INT_MULTI", 1u32) != 1 {
-                let note = "INT_MULTI: telemetry is exact here, not rounded to units";
-                self.notes.push(note.to_owned());
-            }
+        if config.cc == CcMode::Hpcc && self.number("INT_MULTI", 1u32) != 1 {
+            let note = "INT_MULTI: telemetry is exact here, not rounded to units";
+            self.notes.push(note.to_owned());
         }
         for key in ["DATA_RATE", "LINK_DELAY"] {
             if self.text(key).is_some() {
