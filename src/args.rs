@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use xoff_sim::scenario;
 use xoff_sim::time::SimDuration;
-use xoff_sim::units::{BitRate, Length};
+use xoff_sim::units::{BitRate, Bytes, Length};
 
 /// A lab for lossless Ethernet: simulate, check and explain RDMA over Ethernet.
 ///
@@ -28,6 +28,7 @@ pub(crate) enum Verb {
     /// Print the page of a check that findings name, such as RC-07, or of a known deviation
     Explain(ExplainArgs),
     /// Calculate the PFC headroom of a port and show every term
+    #[command(after_long_help = crate::headroom::MANUAL)]
     Headroom(HeadroomArgs),
     /// Make the checks of the catalogue on a stack: the simulator, a capture, real kernels, real NICs
     Conform(ConformArgs),
@@ -46,11 +47,13 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "SCENARIO", required_unless_present = "hpcc")]
     pub(crate) scenarios: Vec<PathBuf>,
 
-    /// Run the input files of the HPCC ns-3 simulator unchanged and write its output files
-    #[arg(long, value_name = "CONFIG", conflicts_with_all = ["scenarios", "sets", "cases"])]
+    /// Run the input files of the HPCC ns-3 simulator, or of one of its family (conweave,
+    /// ns3-datacenter, SimAI, astra-sim, m3, ns3-rdma), unchanged and write its output files
+    #[arg(long, value_name = "CONFIG", conflicts_with_all = ["scenarios", "cases"])]
     pub(crate) hpcc: Option<PathBuf>,
 
-    /// Override a parameter of the scenario, such as switch.default.pfc.mode=off
+    /// Override a parameter of the scenario, such as switch.default.pfc.mode=off. A table is merged
+    /// with the one that is there; a list replaces it
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_set)]
     pub(crate) sets: Vec<(String, String)>,
 
@@ -74,7 +77,7 @@ pub(crate) struct RunArgs {
     pub(crate) csv: Option<PathBuf>,
 
     /// Write the traffic of one case as pcapng; `-` is standard output, .gz compresses
-    #[arg(long, value_name = "FILE", conflicts_with = "hpcc")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
 
     /// Where --pcap captures: a node, one of its ports, or `all` [default: all ports of hosts]
@@ -86,14 +89,14 @@ pub(crate) struct RunArgs {
           value_parser = clap::value_parser!(u32).range(1..=262_144))]
     pub(crate) snaplen: Option<u32>,
 
-    /// Directory of the files that --hpcc writes [default: where the config says, from its own]
-    #[arg(
-        long,
-        value_name = "DIR",
-        requires = "hpcc",
-        conflicts_with = "scenarios"
-    )]
+    /// Directory of the files that --hpcc or a scenario's [simulation.hpcc] writes [default: where
+    /// they say, from their own]
+    #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+
+    /// Also write the run of --hpcc as a scenario
+    #[arg(long, value_name = "FILE", requires = "hpcc", conflicts_with_all = ["sets", "scenarios"])]
+    pub(crate) export: Option<PathBuf>,
 
     /// Cases that run at the same time [default: one per CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -307,29 +310,57 @@ pub(crate) struct HeadroomArgs {
     #[arg(long, value_name = "LENGTH")]
     pub(crate) cable: Length,
 
-    /// xoff: RoCE path MTU, payload bytes per packet. mlx5, sonic: the MTU of their formulas, as is
-    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_000))]
-    pub(crate) mtu: u32,
-
-    /// Largest frame of any class of the port with its FCS [default: that of the lossless class]
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) port_mtu: Option<u32>,
-
-    /// One-way latency of PHY, FEC and MAC of both ends
-    #[arg(long, value_name = "TIME", default_value = "0ns")]
-    pub(crate) phy_delay: SimDuration,
-
-    /// Time that the sender takes to obey a pause [default: by rate, as IEEE 802.3 allows]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) response: Option<SimDuration>,
-
-    /// Allocation unit of the switch buffer
-    #[arg(long, value_name = "BYTES", default_value_t = 1)]
-    pub(crate) cell: u32,
-
     /// Whose rule: the simulator's exact worst case, the Linux mlx5 driver's, or SONiC's
     #[arg(long, value_enum, default_value_t = HeadroomProfile::Xoff)]
     pub(crate) profile: HeadroomProfile,
+
+    /// xoff: RoCE path MTU, payload bytes per packet [default: 4096]. mlx5: MTU of the interface
+    /// [default: 4096]. sonic: MTU of lossless packets [default: 1024]
+    #[arg(long, value_name = "BYTES",
+          value_parser = clap::value_parser!(u32).range(1..=65_000))]
+    pub(crate) mtu: Option<u32>,
+
+    /// xoff: largest frame of any class of the port with its FCS [default: that of the lossless
+    /// class]. sonic: MTU of the port [default: 9100]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) port_mtu: Option<u32>,
+
+    /// xoff: smallest frame of the lossless class with its FCS; it counts in cells [default: 64]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) min_frame: Option<u32>,
+
+    /// xoff: one-way latency of PHY, FEC and MAC of both ends [default: 0ns]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) phy_delay: Option<SimDuration>,
+
+    /// xoff, sonic: time that the sender takes to obey a pause [default: by rate, as IEEE 802.3
+    /// allows]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) response: Option<SimDuration>,
+
+    /// xoff, sonic: allocation unit of the switch buffer [default: xoff 1, sonic 144]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) cell: Option<u32>,
+
+    /// sonic: percentage of packets that are small and so fill cells badly [default: 100]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) small_packets: Option<u32>,
+
+    /// sonic: what MAC and PHY hold when the pause is made, such as 819B [default: 819B]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) mac_phy_delay: Option<Bytes>,
+
+    /// sonic: latency of a gearbox [default: 0ns]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) gearbox_delay: Option<SimDuration>,
+
+    /// sonic: what arrives between XON and the first packet; the XON threshold [default: 18KiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) pipeline_latency: Option<Bytes>,
+
+    /// sonic: lanes of the port; 8 have almost twice the pipeline latency [default: 4]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) lanes: Option<u32>,
 
     #[arg(long, value_enum, default_value_t = TableFormat::Human)]
     pub(crate) format: TableFormat,
@@ -715,13 +746,13 @@ mod tests {
         for line in [
             "xoff run",
             "xoff run --hpcc c.txt a.toml",
-            "xoff run a.toml --out d",
+            "xoff run a.toml --export b.toml",
+            "xoff run --hpcc c.txt --export b.toml --set seed=2",
             "xoff run a.toml --set novalue",
             "xoff run a.toml --until 5",
             "xoff run a.toml --jobs 0",
             "xoff run a.toml --tap h0",
             "xoff run a.toml --snaplen 64",
-            "xoff run --hpcc c.txt --pcap o.pcapng",
             "xoff headroom --rate 100 --cable 7m",
             "xoff trace",
             "xoff trace a.pcap --link-rate 100",

@@ -5,8 +5,46 @@ use crate::output::{self, Error};
 use crate::report::table::{Align, Table};
 use serde::Serialize;
 use std::io::{self, Write};
-use xoff_sim::headroom::{Breakdown, Input, Profile, calculate};
+use xoff_sim::headroom::{Breakdown, Input, Profile, calculate, response_time};
 use xoff_sim::metrics::value::grouped;
+
+/// RoCE path MTU, and MTU of an mlx5 interface.
+const DEFAULT_MTU: u32 = 4_096;
+
+/// The last part of the long help. Tests calculate its figures.
+pub(crate) const MANUAL: &str = "\
+Rules:
+  xoff   the worst case of the simulator: what arrives from the frame that does not fit below the
+         threshold until the sender stops, if every frame has the size that fills most buffer for
+         its time on the wire
+  mlx5   (301 + 216 x metres / 100) x Mb/s / 1000 + 272 x mtu / 100, at least 40 Gb/s
+  sonic  lossless mtu + (port mtu + 2 x (cable + gearbox) + MAC/PHY + peer response) x occupancy,
+         up to whole KiB; occupancy is 1 for large packets, and for small ones cell / 64, or
+         2 x cell / (1 + cell) for cells up to 128 B. Defaults: Spectrum-2, all packets small.
+         At 100G: 81,920 B at 5m and 163,840 B at 300m, XON 18,432 B.
+  An option that the profile's rule does not know is an error.
+
+Tables that SONiC ships (pg_profile_lookup.ini of sonic-buildimage, column xoff) and what the rules
+give for the same cells, in bytes at 100G; xoff with --port-mtu 9122:
+  switch               cell  cable    table    sonic     xoff
+  NVIDIA SN4280         144     5m   37,888   81,920   69,559
+                              300m   75,776  163,840  133,923
+  Nokia IXR7220-D4      318     5m   75,366  179,200  141,657
+                              300m  117,978  359,424  281,255
+  Micas W6920-32QC2X    254     5m  159,258  143,360  114,671
+                              300m  268,986  287,744  226,174
+  Dell S5448F           318     5m  160,272  179,200  141,657
+                              300m  299,874  359,424  281,255
+  Arista 7050CX3        256     5m  160,000  144,384  115,574
+                              300m  160,000  289,792  227,955
+
+Why a worst case lies above some of them: a frame of 64 B takes a whole cell, so small frames fill
+the buffer cell / 84 times as fast as the wire brings them. A table that stays below supposes that
+most lossless packets are large, as in storage and training. NVIDIA's is sonic's rule with
+--small-packets 2 (37,888 and 75,776 B), where the worst case of frames of 1102 B alone
+(--mtu 1024 --min-frame 1102) is 38,308 and 76,169 B; Nokia's lies above that (42,299 and
+84,103 B). Arista's has one size for all cables and rates: right for one, too much or too little for
+others. Whoever sends small packets without a break needs the worst case.";
 
 #[derive(Serialize)]
 struct HeadroomJson<'a> {
@@ -17,9 +55,23 @@ struct HeadroomJson<'a> {
     phy_delay_ps: u64,
     response_ps: u64,
     cell_bytes: u32,
+    #[serde(flatten)]
+    sonic: Option<SonicJson>,
     terms: Vec<TermJson<'a>>,
     total_bytes: u64,
     xon_bytes: Option<u64>,
+    size_bytes: Option<u64>,
+}
+
+/// What only SONiC's rule depends on.
+#[derive(Serialize)]
+struct SonicJson {
+    port_mtu_bytes: u32,
+    small_packet_percent: u32,
+    mac_phy_bytes: u64,
+    gearbox_delay_ps: u64,
+    pipeline_bytes: u64,
+    lanes: u32,
 }
 
 #[derive(Serialize)]
@@ -35,6 +87,10 @@ pub(crate) fn run(args: &HeadroomArgs) -> Result<(), Error> {
         HeadroomProfile::Mlx5 => Profile::Mlx5,
         HeadroomProfile::Sonic => Profile::Sonic,
     };
+    if let Some(option) = unused(profile, args) {
+        let text = format!("{option} has no meaning for --profile {}", profile.name());
+        return Err(Error::Message(text));
+    }
     let input = input(profile, args);
     let breakdown = calculate(profile, &input).map_err(|e| Error::Message(e.to_string()))?;
     output::print(|out| match args.format {
@@ -43,16 +99,57 @@ pub(crate) fn run(args: &HeadroomArgs) -> Result<(), Error> {
     })
 }
 
+/// An option that is given, and that the profile's rule does not know.
+fn unused(profile: Profile, args: &HeadroomArgs) -> Option<&'static str> {
+    use Profile::{Sonic, Xoff};
+    let options: [(&str, bool, &[Profile]); 10] = [
+        ("--port-mtu", args.port_mtu.is_some(), &[Xoff, Sonic]),
+        ("--min-frame", args.min_frame.is_some(), &[Xoff]),
+        ("--phy-delay", args.phy_delay.is_some(), &[Xoff]),
+        ("--response", args.response.is_some(), &[Xoff, Sonic]),
+        ("--cell", args.cell.is_some(), &[Xoff, Sonic]),
+        ("--small-packets", args.small_packets.is_some(), &[Sonic]),
+        ("--mac-phy-delay", args.mac_phy_delay.is_some(), &[Sonic]),
+        ("--gearbox-delay", args.gearbox_delay.is_some(), &[Sonic]),
+        (
+            "--pipeline-latency",
+            args.pipeline_latency.is_some(),
+            &[Sonic],
+        ),
+        ("--lanes", args.lanes.is_some(), &[Sonic]),
+    ];
+    let mut unknown = options.into_iter();
+    unknown
+        .find(|(_, given, known)| *given && !known.contains(&profile))
+        .map(|(name, ..)| name)
+}
+
 fn input(profile: Profile, args: &HeadroomArgs) -> Input {
-    let mut input = Input::roce(args.rate, args.cable, args.mtu);
+    let mut input = match profile {
+        Profile::Sonic => Input::sonic(args.rate, args.cable),
+        Profile::Xoff | Profile::Mlx5 => {
+            Input::roce(args.rate, args.cable, args.mtu.unwrap_or(DEFAULT_MTU))
+        }
+    };
     // The vendors' formulas take an MTU as it is configured; headers are in their constants.
-    if profile != Profile::Xoff {
-        (input.mtu_frame_bytes, input.port_mtu) = (args.mtu, args.mtu);
+    match profile {
+        Profile::Xoff => {}
+        Profile::Mlx5 => input.port_mtu = args.mtu.unwrap_or(DEFAULT_MTU),
+        Profile::Sonic => input.mtu_frame_bytes = args.mtu.unwrap_or(input.mtu_frame_bytes),
     }
-    input.phy_delay = args.phy_delay;
-    input.cell_bytes = args.cell;
-    input.response = args.response.unwrap_or(input.response);
+    if profile == Profile::Mlx5 {
+        input.mtu_frame_bytes = input.port_mtu;
+    }
     input.port_mtu = args.port_mtu.unwrap_or(input.port_mtu);
+    input.min_frame_bytes = args.min_frame.unwrap_or(input.min_frame_bytes);
+    input.phy_delay = args.phy_delay.unwrap_or(input.phy_delay);
+    input.response = args.response;
+    input.cell_bytes = args.cell.unwrap_or(input.cell_bytes);
+    input.small_packet_percent = args.small_packets.unwrap_or(input.small_packet_percent);
+    input.mac_phy_bytes = args.mac_phy_delay.map_or(input.mac_phy_bytes, |b| b.0);
+    input.gearbox_delay = args.gearbox_delay.unwrap_or(input.gearbox_delay);
+    input.pipeline_bytes = args.pipeline_latency.map_or(input.pipeline_bytes, |b| b.0);
+    input.lanes = args.lanes.unwrap_or(input.lanes);
     input
 }
 
@@ -91,6 +188,10 @@ fn human(
     if let Some(xon) = breakdown.xon {
         table.row(["XON threshold".to_owned(), grouped(xon.0), String::new()]);
     }
+    if let Some(size) = breakdown.size {
+        let without = "XON + total, without a shared headroom pool";
+        table.row(["size".to_owned(), grouped(size.0), without.to_owned()]);
+    }
     out.write_all(table.render(0).as_bytes())
 }
 
@@ -116,8 +217,19 @@ fn json(
         cable_mm: input.cable.0,
         frame_bytes: input.mtu_frame_bytes,
         phy_delay_ps: input.phy_delay.ps(),
-        response_ps: input.response.ps(),
+        response_ps: input
+            .response
+            .unwrap_or_else(|| response_time(input.rate))
+            .ps(),
         cell_bytes: input.cell_bytes,
+        sonic: (profile == Profile::Sonic).then_some(SonicJson {
+            port_mtu_bytes: input.port_mtu,
+            small_packet_percent: input.small_packet_percent,
+            mac_phy_bytes: input.mac_phy_bytes,
+            gearbox_delay_ps: input.gearbox_delay.ps(),
+            pipeline_bytes: input.pipeline_bytes,
+            lanes: input.lanes,
+        }),
         terms: terms
             .map(|t| TermJson {
                 name: t.name,
@@ -127,6 +239,7 @@ fn json(
             .collect(),
         total_bytes: breakdown.total.0,
         xon_bytes: breakdown.xon.map(|b| b.0),
+        size_bytes: breakdown.size.map(|b| b.0),
     };
     serde_json::to_writer_pretty(&mut *out, &json)?;
     writeln!(out)
@@ -138,12 +251,120 @@ mod tests {
     use crate::args::{Cli, Verb};
     use clap::Parser;
 
-    fn show(line: &str, profile: Profile, format: TableFormat) -> String {
+    fn parsed(line: &str) -> HeadroomArgs {
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
-        let Verb::Headroom(args) = cli.verb else {
-            panic!("not headroom")
+        match cli.verb {
+            Verb::Headroom(args) => args,
+            _ => panic!("not headroom"),
+        }
+    }
+
+    fn calculated(profile: Profile, options: &str) -> Breakdown {
+        let args = parsed(&format!("xoff headroom --rate 100G {options}"));
+        assert_eq!(unused(profile, &args), None, "{options}");
+        calculate(profile, &input(profile, &args)).unwrap()
+    }
+
+    #[test]
+    fn the_manual_states_what_the_rules_give() {
+        let mut cell = 0;
+        let mut rows = 0;
+        for line in MANUAL.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [first @ .., cable, table, sonic, xoff] = &words[..] else {
+                continue;
+            };
+            if !cable.ends_with('m') || !table.contains(',') {
+                continue;
+            }
+            cell = first.last().map_or(cell, |n| n.parse().unwrap());
+            let total = |profile, more: &str| {
+                let options = format!("--cable {cable} --cell {cell} {more}");
+                grouped(calculated(profile, &options).total.0)
+            };
+            assert_eq!(total(Profile::Sonic, ""), *sonic, "{line}");
+            assert_eq!(total(Profile::Xoff, "--port-mtu 9122"), *xoff, "{line}");
+            rows += 1;
+        }
+        assert_eq!(rows, 10);
+        for (cable, cell, small, full) in [
+            ("5m", 144, Some(37_888), 38_308),
+            ("300m", 144, Some(75_776), 76_169),
+            ("5m", 318, None, 42_299),
+            ("300m", 318, None, 84_103),
+        ] {
+            let at = format!("--cable {cable} --cell {cell}");
+            let whole = format!("{at} --port-mtu 9122 --mtu 1024 --min-frame 1102");
+            assert_eq!(calculated(Profile::Xoff, &whole).total.0, full);
+            assert!(MANUAL.contains(&grouped(full)), "{full}");
+            if let Some(small) = small {
+                let sonic = calculated(Profile::Sonic, &format!("{at} --small-packets 2"));
+                assert_eq!(sonic.total.0, small);
+            }
+        }
+        let plain = calculated(Profile::Sonic, "--cable 300m");
+        assert_eq!((plain.total.0, plain.xon.unwrap().0), (163_840, 18_432));
+    }
+
+    #[test]
+    fn an_option_that_a_rule_does_not_know_is_named() {
+        let options = [
+            ("--port-mtu", "9100", "xs"),
+            ("--min-frame", "64", "x"),
+            ("--phy-delay", "0ns", "x"),
+            ("--response", "1us", "xs"),
+            ("--cell", "1", "xs"),
+            ("--small-packets", "100", "s"),
+            ("--mac-phy-delay", "819B", "s"),
+            ("--gearbox-delay", "0ns", "s"),
+            ("--pipeline-latency", "18KiB", "s"),
+            ("--lanes", "4", "s"),
+        ];
+        for (option, value, known) in options {
+            let line = format!("xoff headroom --rate 100G --cable 5m {option} {value}");
+            let args = parsed(&line);
+            for (profile, letter) in [
+                (Profile::Xoff, 'x'),
+                (Profile::Mlx5, 'm'),
+                (Profile::Sonic, 's'),
+            ] {
+                let wanted = (!known.contains(letter)).then_some(option);
+                assert_eq!(unused(profile, &args), wanted, "{option}");
+            }
+        }
+    }
+
+    #[test]
+    fn options_reach_the_rule_that_knows_them() {
+        let total = |profile, options: &str| {
+            let breakdown = calculated(profile, &format!("--cable 5m {options}"));
+            (breakdown.total, breakdown.xon, breakdown.size)
         };
-        let input = input(profile, &args);
+        for (profile, options) in [
+            (Profile::Xoff, "--mtu 1024"),
+            (Profile::Xoff, "--port-mtu 9122"),
+            (Profile::Xoff, "--phy-delay 100ns"),
+            (Profile::Xoff, "--response 1us"),
+            (Profile::Xoff, "--cell 208"),
+            (Profile::Mlx5, "--mtu 9100"),
+            (Profile::Sonic, "--mtu 4096"),
+            (Profile::Sonic, "--port-mtu 4096"),
+            (Profile::Sonic, "--response 1us"),
+            (Profile::Sonic, "--cell 96"),
+            (Profile::Sonic, "--small-packets 30"),
+            (Profile::Sonic, "--mac-phy-delay 5KiB"),
+            (Profile::Sonic, "--gearbox-delay 400ns"),
+            (Profile::Sonic, "--pipeline-latency 19KiB"),
+            (Profile::Sonic, "--lanes 8"),
+        ] {
+            assert_ne!(total(profile, options), total(profile, ""), "{options}");
+        }
+        let small = "--cell 208 --min-frame 1000";
+        assert!(total(Profile::Xoff, small).0 < total(Profile::Xoff, "--cell 208").0);
+    }
+
+    fn show(line: &str, profile: Profile, format: TableFormat) -> String {
+        let input = input(profile, &parsed(line));
         let breakdown = calculate(profile, &input).unwrap();
         let mut out = Vec::new();
         match format {
@@ -161,7 +382,8 @@ mod tests {
             assert!(
                 text.contains(match profile {
                     Profile::Xoff => "100Gbps, 7.5m of cable, frames of 4174 B",
-                    _ => "100Gbps, 7.5m of cable, frames of 4096 B",
+                    Profile::Mlx5 => "100Gbps, 7.5m of cable, frames of 4096 B",
+                    Profile::Sonic => "100Gbps, 7.5m of cable, frames of 4096 B",
                 }),
                 "{text}"
             );

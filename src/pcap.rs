@@ -10,7 +10,7 @@ use xoff_conformance::capture::{Direction, Interface, LinkType};
 use xoff_sim::engine::{self, Progress, tap};
 use xoff_sim::frames::Frames;
 use xoff_sim::metrics::value::grouped;
-use xoff_sim::model::{Model, Role};
+use xoff_sim::model::{Framing, Model, Role};
 use xoff_sim::plan::Case;
 use xoff_sim::results::Results;
 use xoff_sim::scenario::suggest;
@@ -50,7 +50,7 @@ impl<'a> Capture<'a> {
             snaplen: args.snaplen.unwrap_or(0),
         };
         // Mistakes show before a long run, not after it.
-        capture.ports(&case.model, &frames(&case.model)?)?;
+        capture.ports(&case.model, &frames(&case.model))?;
         Ok(Some(capture))
     }
 
@@ -94,7 +94,7 @@ impl<'a> Capture<'a> {
         case: &Case,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Results, Recorded), Error> {
-        let frames = frames(&case.model)?;
+        let frames = frames(&case.model);
         let ports = self.ports(&case.model, &frames)?;
         let fail =
             |e: io::Error| Error::Message(format!("cannot write {}: {e}", self.path.display()));
@@ -150,6 +150,12 @@ impl<'a> Capture<'a> {
         output::tell(&format!(
             "{path}: {frames} frames at {ports} port{s}{which}"
         ));
+        if matches!(case.model.framing, Framing::Fixed { .. }) {
+            output::tell(
+                "note: times are those of frames of the sizes that simulation.framing gives; the \
+                 capture shows them with the headers of RoCEv2",
+            );
+        }
     }
 }
 
@@ -167,10 +173,7 @@ pub(crate) fn most_telling(results: &[Results]) -> usize {
             .ports
             .iter()
             .any(|p| p.drops.iter().flatten().any(|&n| n > 0));
-        let paused = r
-            .ports
-            .iter()
-            .any(|p| p.priority.iter().any(|q| q.tx_pause > 0));
+        let paused = r.ports.iter().any(|p| p.pauses_sent() > 0);
         match (resent || dropped, paused) {
             (true, _) => 0,
             (false, true) => 1,
@@ -182,12 +185,9 @@ pub(crate) fn most_telling(results: &[Results]) -> usize {
         .unwrap_or(0)
 }
 
-fn frames(model: &Model) -> Result<Frames<'_>, Error> {
-    Frames::new(model).ok_or_else(|| {
-        let text = "--pcap needs real frames, but the framing of this scenario is fixed sizes \
-                    (simulation.framing.kind)";
-        Error::Message(text.to_owned())
-    })
+/// Where the framing is sizes alone, frames are shown as RoCEv2 would have them.
+fn frames(model: &Model) -> Frames<'_> {
+    Frames::new(model).unwrap_or_else(|| Frames::standing_in(model))
 }
 
 /// Node and port that `NODE` or `NODE:PORT` names.

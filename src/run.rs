@@ -1,5 +1,7 @@
 //! `xoff run`: load, simulate, report, judge.
 
+mod family;
+
 use crate::args::{Format, RunArgs, Until};
 use crate::input;
 use crate::memory;
@@ -12,38 +14,28 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xoff_conformance::{judge_agreements, judge_expectations};
-use xoff_sim::compat::hpcc::{self, HpccInput};
-use xoff_sim::engine;
 use xoff_sim::metrics::select::MetricRef;
 use xoff_sim::metrics::value::grouped;
-use xoff_sim::plan::{Case, Diagnostic, Plan, ReportSpec, column};
+use xoff_sim::plan::{Case, Diagnostic, Plan, column};
 use xoff_sim::results::Results;
 use xoff_sim::scenario::{self, Overrides};
-use xoff_sim::time::SimTime;
 
 /// Runs what the arguments name. False: an expectation failed.
 pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
-    let (mut loaded, hpcc) = match &args.hpcc {
-        Some(config) => {
-            let (loaded, input) = load_hpcc(config, args)?;
-            (vec![loaded], Some((config.as_path(), input)))
-        }
-        None => (load_all(args)?, None),
+    let mut loaded = match &args.hpcc {
+        Some(config) => vec![family::load(config, args)?],
+        None => load_all(args)?,
     };
     refuse_unmatched(&loaded, &args.cases)?;
     loaded.retain(|l| !l.plan.cases.is_empty());
     let chosen = all_cases(&loaded);
     let capture = Capture::wanted(args, &chosen)?;
-    let outputs = match &hpcc {
-        Some((config, input)) => hpcc_outputs(config, input, args)?,
-        None => Vec::new(),
-    };
+    let places = family::Places::of(&loaded, &chosen, args)?;
+    let outputs = places.paths();
     let taken = || outputs.iter().chain(&args.pcap).map(PathBuf::as_path);
     output::check_places(taken())?;
-    let (results, cpu) = simulate(&chosen, args, capture.as_ref())?;
-    if let (Some((_, input)), Some(results)) = (&hpcc, results.first()) {
-        write_hpcc(&outputs, input, results)?;
-    }
+    let (results, cpu) = simulate(&chosen, args, capture.as_ref(), &places)?;
+    places.write(&chosen, &results)?;
     let runs = assemble(&loaded, &chosen, results);
     tell_cut_series(&runs);
     if let Some(dir) = &args.csv {
@@ -60,10 +52,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
     Ok(!runs.iter().any(|run| run.report().failed()))
 }
 
-/// A plan and the command that repeats it.
+/// A plan, the command that repeats it, and the directory that its files are relative to.
 struct Loaded {
     plan: Plan,
     command: String,
+    dir: PathBuf,
 }
 
 /// Reads files relative to a directory and remembers their texts for messages.
@@ -108,7 +101,8 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
         let plan = load_file(path, &overrides)?;
         let name = path.to_string_lossy();
         let command = args.command(&name);
-        loaded.push(Loaded { plan, command });
+        let dir = path.parent().unwrap_or(Path::new("")).to_owned();
+        loaded.push(Loaded { plan, command, dir });
     }
     Ok(loaded)
 }
@@ -163,60 +157,6 @@ fn unknown_metrics(plan: &Plan, file: &str, text: &str) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// The input of another simulator as a plan of one case without expectations.
-fn load_hpcc(config: &Path, args: &RunArgs) -> Result<(Loaded, HpccInput), Error> {
-    let reader = Reader::beside(config);
-    let name = config
-        .file_name()
-        .unwrap_or(config.as_os_str())
-        .to_string_lossy();
-    let input = match hpcc::load(&name, &|file| reader.read(file)) {
-        Ok(input) => input,
-        Err(diagnostics) => return Err(reader.failed(diagnostics)),
-    };
-    if !args.quiet {
-        for note in &input.notes {
-            output::tell(&format!("note: {note}"));
-        }
-    }
-    let mut model = input.model.clone();
-    model.seed = args.seed.unwrap_or(model.seed);
-    if let Some(until) = args.until {
-        model.until = until.time().map(|until| SimTime::ZERO + until);
-    }
-    let stem = config
-        .file_stem()
-        .unwrap_or(config.as_os_str())
-        .to_string_lossy();
-    let plan = Plan {
-        name: stem.to_string(),
-        title: format!("HPCC simulator input {name}"),
-        cases: vec![Case {
-            labels: Vec::new(),
-            model,
-            expectations: Vec::new(),
-        }],
-        labels: Vec::new(),
-        unmatched: Vec::new(),
-        report: ReportSpec::default(),
-        agreements: Vec::new(),
-        hash: fnv1a(&reader.texts.borrow()),
-    };
-    let command = args.command(&config.to_string_lossy());
-    Ok((Loaded { plan, command }, input))
-}
-
-/// FNV-1a over names and texts, 16 hex digits.
-fn fnv1a(texts: &[(String, String)]) -> String {
-    let bytes = texts
-        .iter()
-        .flat_map(|(name, text)| name.bytes().chain(text.bytes()));
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{hash:016x}")
-}
-
 /// Each `--case` must choose something.
 fn refuse_unmatched(loaded: &[Loaded], filters: &[String]) -> Result<(), Error> {
     let nowhere = |filter: &&String| loaded.iter().all(|l| l.plan.unmatched.contains(filter));
@@ -257,33 +197,40 @@ fn simulate(
     cases: &[(usize, &Case)],
     args: &RunArgs,
     capture: Option<&Capture<'_>>,
+    places: &family::Places<'_>,
 ) -> Result<(Vec<Results>, Duration), Error> {
     if let (Some(capture), [(_, case)]) = (capture, cases) {
         memory::fitting(cases, 1)?;
         let timer = CpuTimer::start();
         let results = record(capture, case, args, false)?;
-        return Ok((vec![results], timer.elapsed()));
+        let elapsed = timer.elapsed();
+        if places.traces(0) {
+            places.run(0, case, &mut |_| ())?;
+        }
+        return Ok((vec![results], elapsed));
     }
     let wanted = args.jobs.map_or_else(cpus, usize::from).min(cases.len());
     let threads = memory::fitting(cases, wanted)?;
     let bar = Bar::new(cases.len(), args.quiet);
-    let one = |(_, case): &(usize, &Case)| {
+    let one = |(n, (_, case)): (usize, &(usize, &Case))| {
         let timer = CpuTimer::start();
         let mut part = bar.case();
-        let results = engine::run(&case.model, &mut |progress| part.update(&progress));
+        let results = places.run(n, case, &mut |progress| part.update(&progress))?;
         part.done();
-        (results, timer.elapsed())
+        Ok((results, timer.elapsed()))
     };
-    let done: Vec<(Results, Duration)> = if threads == 1 {
-        cases.iter().map(one).collect()
+    let done: Result<Vec<(Results, Duration)>, Error> = if threads == 1 {
+        cases.iter().enumerate().map(one).collect()
     } else {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
             .map_err(|e| Error::Message(format!("cannot start threads: {e}")))?;
-        pool.install(|| cases.par_iter().with_max_len(1).map(one).collect())
+        let cases = || cases.par_iter().enumerate().with_max_len(1);
+        pool.install(|| cases().map(one).collect())
     };
     bar.finish();
+    let done = done?;
     let cpu = done.iter().map(|(_, cpu)| *cpu).sum();
     let results: Vec<Results> = done.into_iter().map(|(results, _)| results).collect();
     if let Some(capture) = capture {
@@ -347,47 +294,6 @@ fn assemble<'a>(
     runs
 }
 
-/// Where the results of HPCC's input go: completions, then pauses. An empty name: nowhere.
-fn hpcc_outputs(config: &Path, input: &HpccInput, args: &RunArgs) -> Result<Vec<PathBuf>, Error> {
-    let place = |name: &String| match (&args.out, Path::new(name).file_name()) {
-        _ if name.is_empty() => PathBuf::new(),
-        (Some(dir), Some(file)) => dir.join(file),
-        // A dash is a file like any other here.
-        _ => config
-            .parent()
-            .unwrap_or(Path::new("."))
-            .join(".")
-            .join(name),
-    };
-    if let Some(dir) = &args.out {
-        output::refuse_stdout_as_directory(dir)?;
-    }
-    let places = [place(&input.fct_file), place(&input.pfc_file)];
-    let is_file = std::fs::metadata(&places[0]).map_or(true, |m| m.is_file());
-    if places[0] == places[1] && !input.fct_file.is_empty() && is_file {
-        let name = places[0].display();
-        let text = format!("FCT_OUTPUT_FILE and PFC_OUTPUT_FILE are both {name}");
-        return Err(Error::Message(text));
-    }
-    Ok(places.into())
-}
-
-fn write_hpcc(places: &[PathBuf], input: &HpccInput, results: &Results) -> Result<(), Error> {
-    let texts = [
-        hpcc::fct_text(input, results),
-        hpcc::pfc_text(input, results),
-    ];
-    let named = places
-        .iter()
-        .zip(texts)
-        .filter(|(path, _)| !path.as_os_str().is_empty());
-    for (path, text) in named {
-        output::create_dir(path.parent().unwrap_or(Path::new("")))?;
-        output::replace_file(path, text.as_bytes())?;
-    }
-    Ok(())
-}
-
 /// One case goes into the directory itself, several into directories named after them.
 fn write_csv(dir: &Path, runs: &[ScenarioRun<'_>]) -> Result<(), Error> {
     let several = runs.iter().map(|run| run.cases.len()).sum::<usize>() > 1;
@@ -405,18 +311,22 @@ fn write_csv(dir: &Path, runs: &[ScenarioRun<'_>]) -> Result<(), Error> {
         for case in &run.cases {
             let dir = if several {
                 let label = case.label().replace(", ", ",");
-                dir.join(safe(&format!("{}{suffix}", run.plan.name)))
-                    .join(safe(&label))
+                dir.join(subdirectory(&format!("{}{suffix}", run.plan.name), &label))
             } else {
                 dir.to_owned()
             };
             output::create_dir(&dir)?;
-            for (name, text) in report::csv::files(case) {
+            for (name, text) in report::csv::files(run.plan, case) {
                 output::replace_file(&dir.join(name), text.as_bytes())?;
             }
         }
     }
     Ok(())
+}
+
+/// Where the files of one of several cases go.
+fn subdirectory(plan: &str, case: &str) -> PathBuf {
+    Path::new(&safe(plan)).join(safe(case))
 }
 
 /// A label as part of a path: it must not leave the directory.
@@ -476,6 +386,7 @@ mod tests {
         vec![Loaded {
             plan: plan().0,
             command: String::new(),
+            dir: PathBuf::new(),
         }]
     }
 

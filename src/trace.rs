@@ -36,7 +36,10 @@ pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
                     output::tell(&speed(&report, path, &cpu));
                 }
                 let name = path.to_string_lossy().into_owned();
-                let replayed = match args.replay {
+                if report.capture.unreadable() {
+                    failures.push((name.clone(), unreadable(&name, &report)));
+                }
+                let replayed = match args.replay && !report.capture.unreadable() {
                     true => match replay::replay(&report, &file_name(path), &options) {
                         Ok(replayed) => Some(replayed),
                         Err(error) => {
@@ -128,6 +131,22 @@ fn analyze(path: &Path, args: &TraceArgs) -> Result<TraceReport, (String, String
         ));
     }
     report
+}
+
+/// A capture of which nothing could be read: what it holds instead.
+fn unreadable(name: &str, report: &TraceReport) -> String {
+    let capture = &report.capture;
+    let held: Vec<String> = capture
+        .protocols
+        .iter()
+        .map(|(what, frames)| format!("{} {}", grouped(*frames), what))
+        .collect();
+    format!(
+        "{name}: nothing could be read: of {}, {}; expected Ethernet, raw IP or Linux cooked \
+         capture",
+        plural(capture.frames, "frame"),
+        held.join(", ")
+    )
 }
 
 fn speed(report: &TraceReport, path: &Path, cpu: &CpuTimer) -> String {

@@ -157,7 +157,7 @@ fn datagrams(pair: &mut Pair, side: usize) -> Result<(u32, u32, u32), AgentError
 }
 
 /// Two datagrams arrive, 400 ms and 1500 ms late. A queue pair is destroyed while the first is
-/// announced; the second must be announced all the same.
+/// announced, unless this machine is very slow; the second must be announced all the same.
 fn destroy_beside(pair: &mut Pair) -> Result<Judged, AgentError> {
     let [near, far] = [pair.agents[0].open(false)?, pair.agents[1].open(false)?];
     let (local, queue, _) = datagrams(pair, 0)?;
@@ -208,7 +208,7 @@ fn destroy_beside(pair: &mut Pair) -> Result<Judged, AgentError> {
     let replies = pair.agents[1].batch(vec![
         Request::Events { timeout_ms: 800 },
         Request::DestroyQp { qp: other },
-        poll(0),
+        poll(30_000),
         poll(30_000),
     ])?;
     let took = begun.elapsed();

@@ -315,6 +315,36 @@ fn the_committed_schema_is_current() {
 }
 
 #[test]
+fn headroom_by_sonic_takes_the_inputs_of_its_formula_and_no_others() {
+    let line = |options: &str| {
+        let all = format!("headroom --rate 100G --cable 300m --profile sonic {options}");
+        xoff(&all.split_whitespace().collect::<Vec<_>>())
+    };
+    let table = text(&line("").stdout);
+    assert!(
+        table.contains("163,840") && table.contains("18,432"),
+        "{table}"
+    );
+    let stated = "--mtu 1024 --port-mtu 9100 --cell 144 --small-packets 100 --mac-phy-delay 819B \
+                  --pipeline-latency 18KiB --gearbox-delay 0ns --response 2017280ps --lanes 4";
+    let total = |output: &std::process::Output| {
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        json["total_bytes"].as_u64()
+    };
+    let stated = line(&format!("{stated} --format json"));
+    assert_eq!(total(&stated), Some(163_840));
+    let refused = line("--phy-delay 5ns");
+    assert_eq!(refused.status.code(), Some(2));
+    let words = text(&refused.stderr);
+    assert!(
+        words.contains("--phy-delay has no meaning for --profile sonic"),
+        "{words}"
+    );
+    let wrong = line("--small-packets 101");
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
 fn headroom_agrees_with_the_simulator_and_shows_its_terms() {
     let args = [
         "headroom", "--rate", "100G", "--cable", "100m", "--mtu", "1024",

@@ -51,7 +51,7 @@ fn run_case(case: &str) -> (HpccInput, Run, Vec<u64>, Vec<u64>) {
     let input = load_case(case);
     let run = Run::of(input.model.clone());
     assert!(run.all_completed(), "{case}: unfinished flows");
-    let fct = hpcc::fct_text(&input, &run.results);
+    let fct = input.files.fct_text(&input.model, &run.results);
     assert_eq!(fct.lines().count(), input.model.flows.len());
     let expected = std::fs::read_to_string(folder(case).join("expected_fct.txt")).unwrap();
     (input, run, slowdowns(&fct), slowdowns(&expected))
@@ -304,5 +304,286 @@ fn nothing_is_written_when_the_input_is_bad() {
         text(&output.stderr).contains("topology.txt:"),
         "{}",
         text(&output.stderr)
+    );
+}
+
+/// Writes an input and gives the path of its configuration.
+fn input(scratch: &Scratch, config: &str, topology: &str, flows: &str) -> String {
+    scratch.file("topology.txt", topology);
+    scratch.file("flow.txt", flows);
+    scratch.file("config.txt", &format!("{CONFIG}{config}"))
+}
+
+/// Standard output and standard error of a run that succeeds.
+fn good(arguments: &[&str]) -> (String, String) {
+    let output = xoff(arguments);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}\n{out}\n{err}");
+    (out.to_owned(), err.to_owned())
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// `senders` hosts send to host 0, all by switch `senders + 1`.
+fn star(senders: u32, bytes: u64) -> (String, String) {
+    let switch = senders + 1;
+    let mut topology = format!("{} 1 {}\n{switch}\n", senders + 2, senders + 1);
+    let mut flows = format!("{senders}\n");
+    for host in 0..=senders {
+        topology += &format!("{host} {switch} 100Gbps 1us 0\n");
+    }
+    for host in 1..=senders {
+        flows += &format!("{host} 0 3 100 {bytes} 2.0\n");
+    }
+    (topology, flows)
+}
+
+/// Four switches in a circle, each with a host that sends to the host two switches on, so that
+/// every link of the circle waits for the next.
+#[test]
+fn a_deadlock_is_found_and_its_cycle_named() {
+    let scratch = Scratch::new("hpcc-deadlock");
+    let mut topology = "10 5 10\n5 6 7 8 9\n".to_owned();
+    let mut flows = "5\n".to_owned();
+    for i in 0..5 {
+        topology += &format!("{i} {} 100Gbps 1us 0\n", i + 5);
+        topology += &format!("{} {} 100Gbps 1us 0\n", i + 5, (i + 1) % 5 + 5);
+        flows += &format!("{i} {} 3 100 8000000 2.0\n", (i + 2) % 5);
+    }
+    let stop = "SIMULATOR_STOP_TIME 2.03\nBUFFER_SIZE 1\n";
+    let config = input(&scratch, stop, &topology, &flows);
+    let (out, _) = good(&["run", "-q", "--hpcc", &config]);
+    assert!(out.contains("deadlock"), "{out}");
+    for switch in ["s5", "s6", "s7", "s8", "s9"] {
+        assert!(
+            out.contains(&format!("{switch}>")) || out.contains(&format!("{switch}:")),
+            "{out}"
+        );
+    }
+}
+
+#[test]
+fn without_pfc_frames_are_dropped_and_irn_resends_them() {
+    let scratch = Scratch::new("hpcc-irn");
+    // Sixteen windows of 52 packets are more than half of the buffer.
+    let (topology, flows) = star(16, 2_000_000);
+    let small = "BUFFER_SIZE 1\nENABLE_PFC 0\nENABLE_IRN 1\n";
+    let config = input(&scratch, small, &topology, &flows);
+    let (out, err) = good(&["run", "--format", "json", "--hpcc", &config]);
+    assert!(
+        err.contains("an input for conweave-ns3: ENABLE_IRN (config.txt:"),
+        "{err}"
+    );
+    assert!(out.contains("conweave-ns3 input config.txt"), "{out}");
+    assert_eq!(read(&scratch.path("pfc.txt")), "");
+    let fct = read(&scratch.path("fct.txt"));
+    assert_eq!(fct.lines().count(), 16, "{fct}");
+    let loaded = load_texts(&read(&config), &topology, &flows).unwrap();
+    let run = Run::of(loaded.model);
+    assert!(run.get("drops.total") > 0);
+    // With PFC nothing is dropped, and pauses are logged.
+    let config = input(&scratch, "BUFFER_SIZE 2\nENABLE_PFC 1\n", &topology, &flows);
+    good(&["run", "-q", "--hpcc", &config]);
+    assert!(read(&scratch.path("pfc.txt")).lines().count() > 16);
+}
+
+#[test]
+fn an_exported_scenario_writes_the_same_files() {
+    let cases = [
+        ("CC_MODE 1\n", "1us 0\n"),
+        ("HAS_WIN 1\nGLOBAL_T 0\nRATE_BOUND 0\n", "1us 0.001\n"),
+        (
+            "CC_MODE 3\nHAS_WIN 1\nVAR_WIN 1\nRATE_AI 50Mb/s\nRATE_HAI 50Mb/s\nMIN_RATE 100Mb/s\n",
+            "1us 0\n",
+        ),
+        ("CC_MODE 7\nRATE_AI 50Mb/s\nRATE_HAI 50Mb/s\n", "1us 0\n"),
+    ];
+    for (n, (keys, link)) in cases.into_iter().enumerate() {
+        let scratch = Scratch::new(&format!("hpcc-export{n}"));
+        let (topology, flows) = star(5, 300_123);
+        let topology = topology.replace("1us 0\n", link);
+        let flows = flows.replacen("300123 2.0", "300123 2.000000577", 1);
+        let more = format!(
+            "{keys}QLEN_MON_FILE q/qlen.txt\nQLEN_MON_START 2000000000\nQLEN_MON_END 2000400000\n"
+        );
+        let config = input(&scratch, &more, &topology, &flows);
+        let (a, b, toml) = (
+            scratch.path("a"),
+            scratch.path("b"),
+            scratch.path("x/run.toml"),
+        );
+        good(&[
+            "run", "-q", "--hpcc", &config, "--out", &a, "--export", &toml, "--seed", "9",
+        ]);
+        good(&["run", "-q", &toml, "--out", &b]);
+        for file in ["fct.txt", "pfc.txt", "qlen.txt"] {
+            let (ours, theirs) = (read(&format!("{a}/{file}")), read(&format!("{b}/{file}")));
+            assert_eq!(ours, theirs, "{keys}: {file}");
+        }
+        assert_eq!(read(&format!("{a}/fct.txt")).lines().count(), 5, "{keys}");
+        // Without --out the files go where they are named, from the scenario.
+        good(&["run", "-q", &toml]);
+        let beside = read(&scratch.path("x/fct.txt"));
+        assert_eq!(beside, read(&format!("{a}/fct.txt")));
+        assert!(read(&scratch.path("x/q/qlen.txt")).starts_with("time: "));
+    }
+}
+
+#[test]
+fn parameters_can_be_set() {
+    let scratch = Scratch::new("hpcc-set");
+    let (topology, flows) = star(6, 2_000_000);
+    let config = input(&scratch, "BUFFER_SIZE 2\n", &topology, &flows);
+    let run = |set: &[&str]| {
+        let mut words = vec!["run", "-q", "--hpcc", &config];
+        words.extend(set);
+        good(&words);
+        (
+            read(&scratch.path("fct.txt")),
+            read(&scratch.path("pfc.txt")),
+        )
+    };
+    let plain = run(&[]);
+    assert_eq!(run(&["--set", "simulation.sample=off"]), plain);
+    let (fct, pfc) = run(&["--set", "switch.default.pfc.send=false"]);
+    assert!(pfc.is_empty() && !plain.1.is_empty());
+    assert_ne!(fct, plain.0);
+    let output = xoff(&[
+        "run",
+        "--hpcc",
+        &config,
+        "--set",
+        "switch.default.pfc.mod=off",
+    ]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("did you mean `mode`?"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn queue_lengths_are_counted() {
+    let scratch = Scratch::new("hpcc-qlen");
+    let (topology, flows) = star(2, 1_000_000);
+    let keys = "QLEN_MON_FILE qlen.txt\nQLEN_MON_START 1999999900\nQLEN_MON_END 2200000000\n";
+    let config = input(&scratch, keys, &topology, &flows);
+    good(&["run", "-q", "--hpcc", &config]);
+    let qlen = read(&scratch.path("qlen.txt"));
+    let blocks: Vec<&str> = qlen.split("time: ").skip(1).collect();
+    let times: Vec<&str> = blocks.iter().filter_map(|b| b.lines().next()).collect();
+    // Every 100 ms, the first at the start of simulated time; the last look ends it.
+    assert_eq!(times, ["2000000000", "2100000000", "2200000000"]);
+    for (block, looks) in blocks.iter().zip([1u64, 1_000_001, 2_000_001]) {
+        let rows: Vec<Vec<u64>> = (block.lines().skip(1))
+            .map(|l| l.split(' ').map(|n| n.parse().unwrap()).collect())
+            .collect();
+        assert_eq!(rows.len(), 3);
+        for (port, row) in (1..).zip(&rows) {
+            assert_eq!(row[..2], [3, port]);
+            assert_eq!(row[2..].iter().sum::<u64>(), looks, "{block}");
+        }
+    }
+    // Two senders at once fill the queue to host 0, the first port, with a million bytes.
+    let longest = blocks[2].lines().nth(1).unwrap().split(' ').count() - 3;
+    near("longest queue in kB", longest as u64, 1_048, 30_000);
+    assert_eq!(blocks[2].lines().nth(2).unwrap().split(' ').count(), 3);
+}
+
+#[test]
+fn traced_nodes_are_traced_and_absent_ones_skipped() {
+    let scratch = Scratch::new("hpcc-trace");
+    let (topology, flows) = star(2, 2_500);
+    scratch.file("trace.txt", "4\n0 3 66 70\n");
+    let keys = "TRACE_FILE trace.txt\nTRACE_OUTPUT_FILE mix.tr\nENABLE_TRACE 1\n";
+    let config = input(&scratch, keys, &topology, &flows);
+    let (_, err) = good(&[
+        "run",
+        "--hpcc",
+        &config,
+        "--pcap",
+        &scratch.path("all.pcapng"),
+    ]);
+    assert!(
+        err.contains(
+            "trace.txt:2: 2 nodes, the first of them 66, are not in the topology; skipped"
+        ),
+        "{err}"
+    );
+    assert!(
+        err.contains("the capture shows them with the headers of RoCEv2"),
+        "{err}"
+    );
+    let bytes = std::fs::read(scratch.path("mix.tr")).unwrap();
+    // Six ports, 11 bytes each, between a count and a window.
+    assert_eq!(bytes[..4], 6u32.to_le_bytes());
+    let records = &bytes[4 + 6 * 11 + 4..];
+    assert_eq!(records.len() % 56, 0);
+    let records: Vec<&[u8]> = records.chunks(56).collect();
+    let of = |node: u16, event: u8, protocol: u8| {
+        let found = records
+            .iter()
+            .filter(|r| r[8..10] == node.to_le_bytes() && r[27] == event && r[26] == protocol);
+        found.count()
+    };
+    // Two flows of three packets and as many ACKs, received and sent by switch 3 and host 0.
+    assert_eq!((of(0, 0, 0x11), of(0, 2, 0xfc)), (6, 6));
+    assert_eq!((of(3, 0, 0x11), of(3, 2, 0x11)), (6, 6));
+    assert_eq!((of(3, 0, 0xfc), of(3, 2, 0xfc)), (6, 6));
+    assert_eq!(records.len(), 6 * 6);
+    let time = |r: &[u8]| u64::from_le_bytes(r[..8].try_into().unwrap());
+    assert!(records.iter().map(|r| time(r)).is_sorted());
+    // A packet of 1,048 bytes and a link of 1 us after the start.
+    assert_eq!(time(records[0]), 2_000_001_083);
+    let last = records.iter().rfind(|r| r[26] == 0x11).unwrap();
+    assert_eq!(
+        last[50..52],
+        500u16.to_le_bytes(),
+        "payload of the last packet"
+    );
+}
+
+#[test]
+fn files_of_mix_are_written_where_they_were_read() {
+    let scratch = Scratch::new("hpcc-mix");
+    let (topology, flows) = star(1, 1_000);
+    std::fs::create_dir(scratch.path("mix")).unwrap();
+    scratch.file("mix/topology.txt", &topology);
+    scratch.file("mix/flow.txt", &flows);
+    let config = CONFIG
+        .replace("FILE topology.txt", "FILE mix/topology.txt")
+        .replace("FILE flow.txt", "FILE mix/flow.txt")
+        .replace("FILE fct.txt", "FILE mix/fct.txt")
+        .replace("FILE pfc.txt", "FILE mix/pfc.txt");
+    let config = scratch.file("mix/config.txt", &config);
+    good(&["run", "-q", "--hpcc", &config]);
+    assert_eq!(read(&scratch.path("mix/fct.txt")).lines().count(), 1);
+}
+
+#[test]
+fn a_matrix_of_htsim_is_traffic() {
+    let scratch = Scratch::new("htsim");
+    let matrix = "Nodes 4\nConnections 3\nTriggers 1\n0->3 start 0 size 20000\n\
+                  1->3 id 1 start 5000000 size 1000 recv_done_trigger 1\n\
+                  3->2 id 2 trigger 1 size 500\ntrigger id 1 oneshot\n";
+    scratch.file("some.cm", matrix);
+    let scenario = "[topology]\nkind = \"star\"\nhosts = 4\n\
+                    [[traffic]]\nkind = \"htsim\"\nfile = \"some.cm\"\n";
+    let toml = scratch.file("run.toml", scenario);
+    let csv = scratch.path("csv");
+    good(&["run", "-q", &toml, "--csv", &csv]);
+    let flows = read(&format!("{csv}/flows.csv"));
+    assert_eq!(flows.lines().count(), 4, "{flows}");
+    scratch.file("some.cm", &matrix.replace("oneshot", "barrier"));
+    let output = xoff(&["run", &toml]);
+    assert_eq!(output.status.code(), Some(2));
+    let err = text(&output.stderr);
+    assert!(
+        err.contains("some.cm:7:14") && err.contains("`barrier` is not supported"),
+        "{err}"
     );
 }

@@ -6,6 +6,7 @@ mod capture;
 mod cli;
 mod conform;
 mod corpus;
+mod field;
 mod hpcc;
 mod lab;
 mod numbers;

@@ -60,7 +60,7 @@ fn profiles() -> impl Strategy<Value = String> {
     let nic = (
         modes,
         pick(&["256", "1024", "4096"]),
-        pick(&["none", "dcqcn", "timely", "hpcc"]),
+        pick(&["none", "dcqcn", "timely", "hpcc", "dctcp", "hpcc-pint"]),
         pick(&["go-back-n", "go-back-0", "selective"]),
         pick(&["off", "30Gbps", "500Mbps"]),
         pick(&["off", "64kB"]),

@@ -106,6 +106,18 @@ pub(crate) fn skip(name: &str, why: &str) {
     let _ = std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes());
 }
 
+/// Whether a program that a test needs is on this machine, or on its guests, which see the same files;
+/// if not, a note says so.
+pub(crate) fn has_program(name: &str, program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut dirs = std::env::split_paths(&path);
+    let there = dirs.any(|dir| dir.join(program).exists());
+    if !there {
+        skip(name, &format!("there is no {program}"));
+    }
+    there
+}
+
 /// The kernel of guests; None, with a note, if the lab cannot run here.
 pub(crate) fn guest_kernel(name: &str) -> Option<PathBuf> {
     if std::env::var_os("XOFF_LAB").is_some_and(|lab| lab == "off") {

@@ -173,8 +173,18 @@ fn a_foreign_link_type_is_named() {
     wireless[20] = 105;
     let capture = binary(&scratch, "wireless.pcap", &wireless);
     let out = xoff(&["trace", "-q", &capture]);
-    assert_eq!(out.status.code(), Some(0));
-    assert!(text(&out.stdout).contains("holds: 802.11 (not read) 2"));
+    assert_eq!(out.status.code(), Some(2), "nothing could be read");
+    let shown = text(&out.stdout);
+    assert!(shown.contains("holds: 802.11 (not read) 2"), "{shown}");
+    assert!(!shown.contains("nothing found"), "{shown}");
+    let told = text(&out.stderr);
+    assert!(
+        told.contains("wireless.pcap: nothing could be read: of 2 frames, 2 802.11 (not read)"),
+        "{told}"
+    );
+    let json = xoff(&["trace", "-q", "--format", "json", &capture]);
+    assert_eq!(json.status.code(), Some(2));
+    assert!(text(&json.stdout).contains("nothing could be read"));
 }
 
 #[test]

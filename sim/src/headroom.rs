@@ -38,7 +38,7 @@ mod vendor;
 
 use crate::time::SimDuration;
 use crate::units::{BitRate, Bytes, Length};
-use vendor::{mlx5_terms, sonic_terms, sonic_xon};
+use vendor::{mlx5_terms, sonic_size, sonic_terms, sonic_xon};
 
 /// Preamble, start delimiter and gap: wire bytes of a frame beyond the frame itself.
 const PREAMBLE_AND_GAP: u32 = 20;
@@ -179,15 +179,15 @@ pub struct Input {
     pub cable: Length,
     /// PHY, FEC and MAC latency of both ends, one way. xoff only.
     pub phy_delay: SimDuration,
-    /// Largest frame of the lossless class. xoff: bytes with FCS; SONiC: `lossless mtu`.
+    /// Largest frame of the lossless class. xoff: bytes with FCS; SONiC: lossless MTU.
     pub mtu_frame_bytes: u32,
     /// Smallest frame of the lossless class, bytes with FCS: matters to xoff if `cell_bytes` > 1.
     pub min_frame_bytes: u32,
     /// Largest frame of any class. xoff: bytes with FCS; SONiC: port MTU; mlx5: interface MTU.
     pub port_mtu: u32,
-    /// The sender's pause response time. SONiC has its own at the rates that its table lists.
-    pub response: SimDuration,
-    /// Allocation unit of the buffer. 1: exact bytes.
+    /// The sender's pause response time; None: by rate, [`response_time`]. Not mlx5.
+    pub response: Option<SimDuration>,
+    /// Allocation unit of the buffer. 1: exact bytes. Not mlx5.
     pub cell_bytes: u32,
     /// Share of small packets, 0 to 100. SONiC only.
     pub small_packet_percent: u32,
@@ -197,6 +197,8 @@ pub struct Input {
     pub gearbox_delay: SimDuration,
     /// SONiC only: bytes that may arrive between XON and the first packet, its XON threshold.
     pub pipeline_bytes: u64,
+    /// Lanes of the port. SONiC only: 8 have almost twice the pipeline latency.
+    pub lanes: u32,
 }
 
 impl Input {
@@ -211,13 +213,33 @@ impl Input {
             mtu_frame_bytes: frame,
             min_frame_bytes: MIN_FRAME,
             port_mtu: frame,
-            response: response_time(rate),
+            response: None,
             cell_bytes: 1,
             small_packet_percent: 0,
             mac_phy_bytes: 0,
             gearbox_delay: SimDuration::ZERO,
             pipeline_bytes: 0,
+            lanes: 4,
         }
+    }
+
+    /// What SONiC takes for a Spectrum-2 switch with an interface MTU of 9100: a lossless MTU of
+    /// 1024, nothing but small packets, cells of 144 bytes, 0.8 KiB in MAC and PHY, and 18 KiB in
+    /// the pipeline.
+    pub fn sonic(rate: BitRate, cable: Length) -> Input {
+        Input {
+            mtu_frame_bytes: 1_024,
+            port_mtu: 9_100,
+            cell_bytes: 144,
+            small_packet_percent: 100,
+            mac_phy_bytes: 819,
+            pipeline_bytes: 18 * 1_024,
+            ..Input::roce(rate, cable, 1_024)
+        }
+    }
+
+    fn response(&self) -> SimDuration {
+        self.response.unwrap_or_else(|| response_time(self.rate))
     }
 }
 
@@ -237,6 +259,8 @@ pub struct Breakdown {
     pub total: Bytes,
     /// The XON threshold, where the profile computes one.
     pub xon: Option<Bytes>,
+    /// Size of the buffer profile: XON and headroom, where the profile computes them.
+    pub size: Option<Bytes>,
 }
 
 /// An input outside the range that the formulas cover.
@@ -250,13 +274,19 @@ pub struct InputError {
 /// Headroom by the rule of `profile`.
 pub fn calculate(profile: Profile, input: &Input) -> Result<Breakdown, InputError> {
     check(input)?;
-    let (terms, xon) = match profile {
-        Profile::Xoff => (xoff_terms(input), None),
-        Profile::Mlx5 => (mlx5_terms(input), None),
-        Profile::Sonic => (sonic_terms(input), Some(sonic_xon(input))),
+    let terms = match profile {
+        Profile::Xoff => xoff_terms(input),
+        Profile::Mlx5 => mlx5_terms(input),
+        Profile::Sonic => sonic_terms(input),
     };
     let total = Bytes(terms.iter().map(|t| t.bytes).sum());
-    Ok(Breakdown { terms, total, xon })
+    let sonic = profile == Profile::Sonic;
+    Ok(Breakdown {
+        terms,
+        total,
+        xon: sonic.then(|| sonic_xon(input)),
+        size: sonic.then(|| sonic_size(input, total)),
+    })
 }
 
 /// The bounds keep every product below 2^127.
@@ -273,7 +303,7 @@ fn check(i: &Input) -> Result<(), InputError> {
             "at most 100000km",
         ),
         (i.phy_delay <= second, "PHY delay", "at most 1s"),
-        (i.response <= second, "response time", "at most 1s"),
+        (i.response() <= second, "response time", "at most 1s"),
         (i.gearbox_delay <= second, "gearbox delay", "at most 1s"),
         (
             frame(i.mtu_frame_bytes),
@@ -302,6 +332,7 @@ fn check(i: &Input) -> Result<(), InputError> {
             "pipeline latency",
             "at most 1GiB",
         ),
+        ((1..=8).contains(&i.lanes), "number of lanes", "1 to 8"),
     ];
     match checks.into_iter().find(|(ok, ..)| !ok) {
         Some((_, field, range)) => Err(InputError { field, range }),
@@ -442,7 +473,7 @@ fn xoff_terms(input: &Input) -> Vec<Term> {
     let exact = Exact {
         rate: input.rate,
         delay: input.cable.propagation() + input.phy_delay,
-        response: input.response,
+        response: input.response(),
         frame: input.mtu_frame_bytes,
         reverse: input.port_mtu,
         stored: Stored::new(Frames {
@@ -587,7 +618,7 @@ mod tests {
         assert_eq!(breakdown.total, Bytes(40_432));
         let delay = SimDuration::from_ns(500);
         assert_eq!(
-            auto(input.rate, delay, 1_024, input.response),
+            auto(input.rate, delay, 1_024, response_time(input.rate)),
             breakdown.total
         );
     }
@@ -623,7 +654,7 @@ mod tests {
             ),
             (
                 Input {
-                    response: SimDuration::MAX,
+                    response: Some(SimDuration::MAX),
                     ..good
                 },
                 "response time",
@@ -666,7 +697,7 @@ mod tests {
             phy_delay: SimDuration::from_ms(1_000),
             mtu_frame_bytes: 65_536,
             port_mtu: 65_536,
-            response: SimDuration::from_ms(1_000),
+            response: Some(SimDuration::from_ms(1_000)),
             cell_bytes: 65_536,
             small_packet_percent: 100,
             mac_phy_bytes: 1 << 30,

@@ -6,6 +6,7 @@
 use crate::rules::Rule;
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Bytes, Length, Probability};
+use std::sync::Arc;
 
 /// Number of 802.1Q priorities, and of traffic classes and priority groups per port.
 pub const PRIORITIES: usize = 8;
@@ -34,10 +35,23 @@ pub struct Model {
     pub rules: Vec<Rule>,
     /// Interval of the time series; None: no series.
     pub sample: Option<SimDuration>,
+    /// How long the queues of switches are, often enough for a distribution; None: not watched.
+    pub queue_watch: Option<QueueWatch>,
     /// How often blocked queues are examined for cyclic waits; None: never.
     pub deadlock_scan: Option<SimDuration>,
     /// Keep a log entry of every pause and resume that a port receives.
     pub log_pauses: bool,
+}
+
+/// Counts of the lengths of the egress queues of all switch ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueWatch {
+    pub from: SimTime,
+    /// The first look at or behind this time is the last.
+    pub until: SimTime,
+    pub every: SimDuration,
+    /// The counts so far are kept at multiples of this time, and at the end.
+    pub report: SimDuration,
 }
 
 #[derive(Clone, Debug)]
@@ -113,7 +127,8 @@ pub struct SwitchProfile {
     pub trust: Trust,
     pub dscp_to_priority: [u8; 64],
     pub pcp_to_priority: [u8; PRIORITIES],
-    /// Priority of packets without a trusted marking.
+    /// Priority of packets without a trusted marking: all of them, or where PCP is trusted those
+    /// without a VLAN tag.
     pub default_priority: u8,
     pub priority_to_pg: [u8; PRIORITIES],
     pub priority_to_queue: [u8; PRIORITIES],
@@ -289,11 +304,21 @@ pub struct EcnThresholds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WatchdogSpec {
     pub poll: SimDuration,
-    /// A queue that is paused, not empty and has sent nothing for this long is in a storm.
+    /// A queue that is paused and has sent nothing for this long is in a storm.
     pub detect: SimDuration,
+    pub empty_queue: EmptyQueue,
     /// Normal again when no pause was in force for this long.
     pub restore: SimDuration,
     pub action: WatchdogAction,
+}
+
+/// What a watchdog makes of a paused queue without packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyQueue {
+    /// It is in a storm as any other.
+    Storm,
+    /// There is no storm without packets: the time counts from the first one that waits.
+    Ignore,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,6 +339,11 @@ pub struct NicProfile {
     pub scheduler: SchedulerSpec,
     /// Control packets (ACK, NAK, CNP) precede data of every class, whatever the scheduler.
     pub control_first: bool,
+    pub turns: Turns,
+    pub pacing: Pacing,
+    /// From the posting of a message until its first packet may leave: doorbell, work request,
+    /// first data.
+    pub send_latency: SimDuration,
     /// Receive buffer per port; a frame that does not fit is dropped.
     pub rx_buffer: Bytes,
     /// Pause is sent above this occupancy and withdrawn below `rx_xon`.
@@ -327,11 +357,29 @@ pub struct NicProfile {
     pub storm_guard: Option<SimDuration>,
 }
 
+/// Among which queue pairs of a port turns go round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turns {
+    /// Those of a class; the scheduler chooses among classes.
+    Class,
+    /// All of them: there is no scheduler, and control packets go first (the HPCC simulator's way).
+    Port,
+}
+
+/// From when the time to the next packet of a paced queue pair counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pacing {
+    /// From when this one was due: time that it waited for the port is not lost.
+    Due,
+    /// From when this one was sent (the HPCC simulator's way).
+    Sent,
+}
+
 /// Reliable connection behaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RcSpec {
     pub recovery: Recovery,
-    /// Packets per ACK; the last packet of a message is always acknowledged.
+    /// Packets per ACK; those that ask for one are acknowledged at once.
     pub ack_every: u32,
     /// Local ACK timeout, 4.096 µs × 2^n. Zero: never.
     pub timeout: SimDuration,
@@ -372,6 +420,8 @@ pub enum NpSpec {
         interval: SimDuration,
         scope: CnpScope,
         marking: Marking,
+        /// Marked packet received → CNP handed to the port.
+        delay: SimDuration,
     },
     /// A flag on the ACK of every marked packet (the HPCC simulator's way).
     EchoOnAck,
@@ -400,11 +450,97 @@ pub enum CcSpec {
     Dcqcn(DcqcnSpec),
     Timely(TimelySpec),
     Hpcc(HpccSpec),
+    Dctcp(DctcpSpec),
+    HpccPint(PintSpec),
+}
+
+impl CcSpec {
+    /// ACKs drive it, so that the receiver should not thin them out.
+    pub fn follows_acks(&self) -> bool {
+        !matches!(self, CcSpec::None | CcSpec::Dcqcn(_))
+    }
+}
+
+/// Whose rules a congestion control follows where the HPCC ns-3 simulator departs from the
+/// publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    Published,
+    /// The ns-3 simulator of HPCC.
+    Ns3,
+}
+
+impl CcSpec {
+    /// The window that is stated.
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            CcSpec::None => None,
+            CcSpec::Dcqcn(spec) => spec.window,
+            CcSpec::Timely(spec) => spec.window,
+            CcSpec::Dctcp(spec) => spec.window,
+            CcSpec::Hpcc(spec) => spec.window.given(),
+            CcSpec::HpccPint(spec) => spec.window.given(),
+        }
+    }
+
+    /// The window of a flow that may send at `line`. None: packets in flight have no bound.
+    pub fn window_at(&self, line: BitRate) -> Option<Window> {
+        match self {
+            CcSpec::Hpcc(spec) => spec.window.at(line, spec.base_rtt),
+            CcSpec::HpccPint(spec) => spec.window.at(line, spec.base_rtt),
+            _ => self.window(),
+        }
+    }
+
+    /// What the rate does not fall below.
+    pub fn rate_min(&self) -> Option<BitRate> {
+        match self {
+            CcSpec::None => None,
+            CcSpec::Dcqcn(spec) => Some(spec.rate_min),
+            CcSpec::Timely(spec) => Some(spec.rate_min),
+            CcSpec::Dctcp(spec) => Some(spec.rate_min),
+            CcSpec::Hpcc(spec) => Some(spec.rate_min),
+            CcSpec::HpccPint(spec) => Some(spec.rate_min),
+        }
+    }
+
+    /// False: without congestion control there is no window.
+    pub fn set_window(&mut self, window: Window) -> bool {
+        match self {
+            CcSpec::None => return false,
+            CcSpec::Dcqcn(spec) => spec.window = Some(window),
+            CcSpec::Timely(spec) => spec.window = Some(window),
+            CcSpec::Dctcp(spec) => spec.window = Some(window),
+            CcSpec::Hpcc(spec) => spec.window = HpccWindow::Given(window),
+            CcSpec::HpccPint(spec) => spec.window = HpccWindow::Given(window),
+        }
+        true
+    }
+
+    pub fn base_rtt(&self) -> Option<SimDuration> {
+        match self {
+            CcSpec::Hpcc(spec) => Some(spec.base_rtt),
+            CcSpec::HpccPint(spec) => Some(spec.base_rtt),
+            _ => None,
+        }
+    }
+
+    /// False: the congestion control knows no base RTT.
+    pub fn set_base_rtt(&mut self, rtt: SimDuration) -> bool {
+        match self {
+            CcSpec::Hpcc(spec) => spec.base_rtt = rtt,
+            CcSpec::HpccPint(spec) => spec.base_rtt = rtt,
+            _ => return false,
+        }
+        true
+    }
 }
 
 /// DCQCN reaction point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DcqcnSpec {
+    /// Published: a CNP cuts at once. Ns3: at the next point of a grid of decrease intervals.
+    pub variant: Variant,
     /// g as a fraction of 2^16 (1/256 = 256).
     pub g_q16: u32,
     /// α is updated once per interval.
@@ -422,6 +558,8 @@ pub struct DcqcnSpec {
     pub rate_min: BitRate,
     /// Set the target to the current rate at every cut, also at consecutive ones.
     pub clamp_target: bool,
+    /// Current and target rate at the first CNP. None: it cuts like any other.
+    pub first_cnp_rate: Option<BitRate>,
     /// Bound of packets in flight in bytes. None: no window.
     pub window: Option<Window>,
 }
@@ -451,6 +589,8 @@ pub struct TimelySpec {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HpccSpec {
+    /// Ns3: rounds are as short as ACKs allow, and every queued byte counts.
+    pub variant: Variant,
     /// Target utilisation, in 2^16ths.
     pub u_target_q16: u32,
     /// Additive stages before a multiplicative update.
@@ -463,7 +603,85 @@ pub struct HpccSpec {
     pub fast_react: bool,
     /// A rate per hop; the least counts.
     pub multi_rate: bool,
+    /// Within a round trip only hops with a queue count.
+    pub sample_feedback: bool,
+    pub window: HpccWindow,
+}
+
+/// Bound of bytes in flight under HPCC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HpccWindow {
+    Off,
+    /// What fills the port's rate for a base RTT, scaled with the rate (the publication).
+    Bdp,
+    Given(Window),
+}
+
+impl HpccWindow {
+    fn given(self) -> Option<Window> {
+        match self {
+            HpccWindow::Given(window) => Some(window),
+            HpccWindow::Off | HpccWindow::Bdp => None,
+        }
+    }
+
+    /// The window of a flow that may send at `line`.
+    pub fn at(self, line: BitRate, base_rtt: SimDuration) -> Option<Window> {
+        match self {
+            HpccWindow::Off => None,
+            HpccWindow::Given(window) => Some(window),
+            HpccWindow::Bdp => Some(Window {
+                bytes: line.bytes_in_floor(base_rtt),
+                variable: true,
+            }),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DctcpSpec {
+    /// g as a fraction of 2^16 (1/16 = 4096).
+    pub g_q16: u32,
+    /// Added once per round trip.
+    pub rate_ai: BitRate,
+    pub rate_min: BitRate,
     pub window: Option<Window>,
+}
+
+/// HPCC-PINT: HPCC with one rounded and sampled utilisation per packet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PintSpec {
+    /// Target utilisation, in 2^16ths.
+    pub u_target_q16: u32,
+    /// Additive stages before a multiplicative update.
+    pub max_stage: u32,
+    pub rate_ai: BitRate,
+    pub rate_min: BitRate,
+    /// Base RTT: the time over which switches average.
+    pub base_rtt: SimDuration,
+    pub window: HpccWindow,
+    /// What a packet can say: the powers of the base, in 2^32ths, ascending.
+    pub powers: Arc<[u64]>,
+    /// Share of packets that are looked at.
+    pub probability: Probability,
+}
+
+impl PintSpec {
+    /// Powers of a base (in 2^32ths) from 1 to 2^26. None: so many that no packet tells them
+    /// apart, or none.
+    pub fn powers_of(base_q32: u64) -> Option<Arc<[u64]>> {
+        const MOST: usize = 1 << 16;
+        let mut powers = vec![1u64 << 32];
+        while let Some(&last) = powers.last().filter(|p| **p < 1 << 58) {
+            let next = (u128::from(last) * u128::from(base_q32)) >> 32;
+            let next = u64::try_from(next).ok().filter(|n| *n > last)?;
+            if powers.len() == MOST {
+                return None;
+            }
+            powers.push(next);
+        }
+        Some(powers.into())
+    }
 }
 
 /// One queue pair with the work it is given.
@@ -486,8 +704,9 @@ pub struct FlowSpec {
     pub depth: Option<u32>,
     pub op: Op,
     pub transport: Transport,
+    /// Marking of requests: SEND, WRITE, READ requests, atomics.
     pub data: Marking,
-    /// Marking of ACKs, NAKs and READ responses.
+    /// Marking of what answers them: ACKs, NAKs, atomic ACKs, READ responses.
     pub ack: Marking,
     /// ECT(0) is set: switches mark instead of ignoring.
     pub ecn_capable: bool,
@@ -557,6 +776,15 @@ pub enum FaultKind {
     },
     PauseStormEnd {
         node: NodeId,
+    },
+    /// A NIC sends one pause of `quanta` for these priorities at once and then in each period,
+    /// `count` times. None: without end.
+    PeriodicPause {
+        node: NodeId,
+        mask: u8,
+        quanta: u16,
+        period: SimDuration,
+        count: Option<u64>,
     },
     /// Loss probability of a link from now on, in both directions.
     LinkLoss {

@@ -1,5 +1,6 @@
 //! What a scenario file asks for: one or more cases to simulate, and how to report and judge them.
 
+use crate::compat::hpcc::Files;
 use crate::metrics::expect::Expectation;
 use crate::model::Model;
 use std::ops::Range;
@@ -23,6 +24,8 @@ pub struct Plan {
     pub agreements: Vec<Agreement>,
     /// Hash of the scenario text and overrides, 16 hex digits.
     pub hash: String,
+    /// Files of the HPCC simulator that a run writes.
+    pub files: Option<Files>,
 }
 
 /// One simulation of a plan.

@@ -3,7 +3,7 @@
 use crate::model::{FlowId, NodeId, PRIORITIES};
 use crate::rules::Hit;
 use crate::time::{SimDuration, SimTime};
-use crate::units::Bytes;
+use crate::units::{BitRate, Bytes};
 
 /// Results of one simulation.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,63 @@ pub struct Results {
     pub series_cut: Option<SimTime>,
     /// What became of the model's rules, in their order.
     pub rules: Vec<RuleResult>,
+    pub queue_lengths: Vec<QueueLengths>,
+    /// The ports along the paths of flows; [`Results::hops`] gives those of one.
+    pub along: Vec<HopResult>,
+}
+
+/// How long the egress queues of switch ports were, from the start of watching on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueLengths {
+    pub at: SimTime,
+    /// In the order of nodes and ports.
+    pub ports: Vec<QueueLength>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueLength {
+    pub node: NodeId,
+    pub port: u32,
+    /// How often all queues of the port together held i kB (i × 1,000 to i × 1,000 + 999 bytes).
+    pub counts: Vec<u64>,
+}
+
+impl Results {
+    /// What the ports along a flow's data path did while the flow was at it, from its data source
+    /// on. Empty if it never started, or if its path changed meanwhile.
+    pub fn hops(&self, flow: &FlowResult) -> &[HopResult] {
+        let from = flow.along.0 as usize;
+        let to = from + flow.along.1 as usize;
+        self.along.get(from..to).unwrap_or_default()
+    }
+}
+
+/// What an egress port on the path of a flow did between the flow's start and its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HopResult {
+    /// Index into [`Results::ports`].
+    pub port: u32,
+    /// Of the flow's data there.
+    pub priority: u8,
+    /// Time for which that priority was paused.
+    pub paused: SimDuration,
+    /// Wire bytes that the port sent, of all flows and kinds.
+    pub sent: u64,
+}
+
+/// What bounds a flow by itself, whoever else is in the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnLimit {
+    /// Its `pace`.
+    Pace,
+    /// The shaper of its class, at a port on its path.
+    Shaper,
+    /// The rate at which its receiver takes frames to memory.
+    Receiver,
+    /// The bytes or packets that it may have in flight.
+    Window,
+    /// The messages, READs or atomics that it may have in flight.
+    Depth,
 }
 
 /// What became of a rule.
@@ -82,6 +139,13 @@ pub struct FlowResult {
     pub active_until: SimTime,
     /// Least time that the path allows for this flow alone.
     pub ideal: SimDuration,
+    /// What of its own settings bounds it most, and the least time that this allows, if that is
+    /// more than `ideal`.
+    pub own: Option<(OwnLimit, SimDuration)>,
+    /// Least time of one packet there and its ACK back.
+    pub round: SimDuration,
+    /// Wire bytes of its largest data packet.
+    pub packet_wire: u32,
     /// Payload of completed messages.
     pub bytes_completed: u64,
     /// New payload accepted in order by the receiver.
@@ -93,7 +157,14 @@ pub struct FlowResult {
     pub data_packets: u64,
     pub retransmitted_packets: u64,
     pub retransmitted_bytes: u64,
+    /// Time for which RNR NAKs made it wait.
+    pub rnr_wait: SimDuration,
     pub counters: RdmaCounters,
+    /// Time for which ports on the way of its ACKs (of READ: its requests) were paused for them,
+    /// summed over the ports.
+    pub answers_paused: SimDuration,
+    /// First and number of its hops in [`Results::along`].
+    pub along: (u32, u32),
     /// Completion latency of messages in picoseconds: p50, p99, max.
     pub message_latency: Option<[SimDuration; 3]>,
     /// Kept by [`observe`](crate::engine::observe) only.
@@ -197,7 +268,7 @@ impl RdmaCounters {
 pub enum DropCause {
     /// Lossy queue or group above its limit.
     TailDrop = 0,
-    /// Lossless group with its headroom exhausted.
+    /// Lossless group with its own headroom exhausted.
     HeadroomFull = 1,
     /// Lost or corrupted on the link (loss model, bit errors).
     LinkError = 2,
@@ -213,14 +284,17 @@ pub enum DropCause {
     Rule = 7,
     /// Taken by no queue pair: ICRC or headers are wrong.
     Refused = 8,
+    /// Lossless group, and the headroom pool that it shares with others is exhausted.
+    HeadroomPoolFull = 9,
 }
 
 /// Causes in [`DROP_CAUSES`].
-pub const CAUSES: usize = 9;
+pub const CAUSES: usize = 10;
 
 pub const DROP_CAUSES: [(DropCause, &str); CAUSES] = [
     (DropCause::TailDrop, "tail_drop"),
     (DropCause::HeadroomFull, "headroom_full"),
+    (DropCause::HeadroomPoolFull, "headroom_pool_full"),
     (DropCause::LinkError, "link_error"),
     (DropCause::LinkDown, "link_down"),
     (DropCause::Watchdog, "pfc_watchdog"),
@@ -238,6 +312,7 @@ pub struct PortResult {
     pub port: u32,
     pub peer: NodeId,
     pub peer_port: u32,
+    pub rate: BitRate,
     pub tx_frames: u64,
     /// Wire bytes, preamble and gap included where the framing has them.
     pub tx_bytes: u64,
@@ -246,14 +321,34 @@ pub struct PortResult {
     pub priority: [PriorityResult; PRIORITIES],
     /// Frames discarded here at ingress or egress, by cause and priority.
     pub drops: [[u64; PRIORITIES]; CAUSES],
-    /// 802.3x frames.
+    /// 802.3x frames sent with time > 0, and with time = 0 (resume). No priority counts them.
     pub tx_global_pause: u64,
+    pub tx_global_resume: u64,
     pub rx_global_pause: u64,
+    pub rx_global_resume: u64,
+    /// Times that 802.3x stopped the whole port, and for how long in all.
+    pub rx_global_pause_transitions: u64,
+    pub rx_global_pause_duration: SimDuration,
+    /// Frames of either kind, with time > 0, that name something which the port does not obey by
+    /// its configuration: the other kind of pause, or another class.
+    pub rx_pause_ignored: u64,
     /// Largest egress backlog over all queues.
     pub queue_peak: Bytes,
     /// Time in which the port sent something.
     pub busy: SimDuration,
     pub up: bool,
+}
+
+impl PortResult {
+    /// Frames sent to stop the other end (time > 0): PFC per priority that they name, 802.3x once.
+    pub fn pauses_sent(&self) -> u64 {
+        self.tx_global_pause + self.priority.iter().map(|q| q.tx_pause).sum::<u64>()
+    }
+
+    /// Frames that arrived to stop the port, obeyed or not; counted likewise.
+    pub fn pauses_received(&self) -> u64 {
+        self.rx_global_pause + self.priority.iter().map(|q| q.rx_pause).sum::<u64>()
+    }
 }
 
 /// Per priority counters of a port; names after `ethtool -S` (mlx5).
@@ -264,11 +359,14 @@ pub struct PriorityResult {
     pub tx_frames: u64,
     /// Wire bytes sent, by egress priority.
     pub tx_bytes: u64,
-    /// Pause frames sent with time > 0, and with time = 0 (resume).
+    /// PFC frames sent with time > 0, and with time = 0 (resume).
     pub tx_pause: u64,
     pub tx_resume: u64,
+    /// PFC frames that arrived, obeyed or not.
     pub rx_pause: u64,
     pub rx_resume: u64,
+    /// Those with time > 0 that the port does not obey by its configuration.
+    pub rx_pause_ignored: u64,
     /// Times that the port went from sending to paused.
     pub rx_pause_transitions: u64,
     /// Time for which the port was kept from sending on this priority.
@@ -281,6 +379,8 @@ pub struct PriorityResult {
     /// Largest ingress occupancy (reserve + shared), and of it in headroom.
     pub ingress_peak: Bytes,
     pub headroom_peak: Bytes,
+    /// Least ingress occupancy, headroom included, at which a pause was sent. 0: none was.
+    pub pause_least: Bytes,
 }
 
 #[derive(Clone, Debug, Default)]

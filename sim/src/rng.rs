@@ -3,8 +3,8 @@
 //! Streams are independent of each other and of the order in which nodes act, so a run gives the
 //! same numbers however its work is divided.
 
+use rand::{Rng as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
-use rand_pcg::rand_core::{Rng as _, SeedableRng as _};
 
 /// What a stream is drawn for. A purpose keeps its number for ever: results depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub enum Purpose {
     Psn = 5,
     Route = 6,
     Rule = 7,
+    Pint = 8,
 }
 
 /// A stream of random numbers.

@@ -134,19 +134,36 @@ impl Mul<u64> for SimDuration {
     }
 }
 
+const UNITS: [(u64, &str); 5] = [
+    (1_000_000_000_000, "s"),
+    (1_000_000_000, "ms"),
+    (1_000_000, "us"),
+    (1_000, "ns"),
+    (1, "ps"),
+];
+
 impl fmt::Display for SimDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(u64, &str); 5] = [
-            (1_000_000_000_000, "s"),
-            (1_000_000_000, "ms"),
-            (1_000_000, "us"),
-            (1_000, "ns"),
-            (1, "ps"),
-        ];
         let (unit, name) = UNITS
             .into_iter()
             .find(|&(unit, _)| self.0 >= unit)
             .unwrap_or((1, "ps"));
+        crate::units::write_scaled(f, self.0, unit, name)
+    }
+}
+
+/// Nanoseconds of the world outside, of which 213 days do not fit into a [`SimDuration`]; written
+/// as that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nanoseconds(pub u64);
+
+impl fmt::Display for Nanoseconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, name) = UNITS
+            .into_iter()
+            .map(|(ps, name)| (ps / 1_000, name))
+            .find(|&(unit, _)| unit > 0 && self.0 >= unit)
+            .unwrap_or((1, if self.0 == 0 { "ps" } else { "ns" }));
         crate::units::write_scaled(f, self.0, unit, name)
     }
 }
@@ -179,6 +196,15 @@ mod tests {
         assert_eq!(SimDuration::from_ps(83_840).to_string(), "83.84ns");
         assert_eq!(SimDuration::from_us(1).to_string(), "1us");
         assert_eq!(SimTime::from_ns(2_500_000).to_string(), "2.5ms");
+        for ns in [0, 1, 999, 1_000, 2_500_000, 86_400_000_000_000] {
+            assert_eq!(
+                Nanoseconds(ns).to_string(),
+                SimTime::from_ns(ns).to_string()
+            );
+        }
+        let year = Nanoseconds(365 * 86_400 * 1_000_000_000);
+        assert_eq!(year.to_string(), "31536000s");
+        assert_eq!(Nanoseconds(u64::MAX).to_string(), "18446744073.71s");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Several cases in one table.
 
+use super::ScenarioRun;
+use super::chosen::Chosen;
 use super::diagnosis::diagnose;
 use super::human::NOTHING;
 use super::table::{Align, Table};
-use super::{CaseRun, ScenarioRun};
-use xoff_sim::metrics::select::MetricRef;
 use xoff_sim::plan::column;
 
 /// Metrics of a scenario that names none.
@@ -75,7 +75,8 @@ fn table(run: &ScenarioRun<'_>, names: &[&str]) -> Table {
             groups.push(group);
             groups.len() - 1
         });
-        let cells = (at, values(case, names));
+        let values = names.iter().map(|name| Chosen::of(case, name).text());
+        let cells = (at, values.collect());
         match rows.iter_mut().find(|(k, _)| *k == key) {
             Some((_, row)) => row.push(cells),
             None => rows.push((key, vec![cells])),
@@ -105,15 +106,4 @@ fn table(run: &ScenarioRun<'_>, names: &[&str]) -> Table {
         table.row(cells);
     }
     table
-}
-
-fn values(case: &CaseRun<'_>, names: &[&str]) -> Vec<String> {
-    let summary = case.summary();
-    let value = |name: &&str| match MetricRef::parse(column(name).0) {
-        Ok(metric) => summary
-            .get(&metric)
-            .map_or(NOTHING.to_owned(), |v| v.to_string()),
-        Err(_) => "?".to_owned(),
-    };
-    names.iter().map(value).collect()
 }

@@ -1,18 +1,25 @@
 //! Tables for spreadsheets and plotting: one directory per case, units in the column names.
 
+use super::chosen::Chosen;
 use super::{CaseRun, node_name, port_name, status_name};
 use std::fmt::Write as _;
 use xoff_sim::metrics::counters::port_counters;
 use xoff_sim::metrics::summary::{fct, goodput, slowdown_ppm};
+use xoff_sim::metrics::value::Value;
 use xoff_sim::model::PRIORITIES;
+use xoff_sim::plan::Plan;
 
-/// File names and contents for a case. Series and pauses only if they were recorded.
-pub(crate) fn files(run: &CaseRun<'_>) -> Vec<(&'static str, String)> {
+/// File names and contents for a case. Metrics only if the scenario names some, series and pauses
+/// only if they were recorded.
+pub(crate) fn files(plan: &Plan, run: &CaseRun<'_>) -> Vec<(&'static str, String)> {
     let mut files = vec![
         ("flows.csv", flows(run)),
         ("ports.csv", ports(run)),
         ("counters.csv", counters(run)),
     ];
+    if !plan.report.metrics.is_empty() {
+        files.push(("metrics.csv", metrics(plan, run)));
+    }
     if !run.results.series.is_empty() {
         files.push(("series.csv", series(run)));
     }
@@ -59,6 +66,17 @@ impl Csv {
     }
 }
 
+/// The metrics that the scenario names; an empty value: there is none.
+fn metrics(plan: &Plan, run: &CaseRun<'_>) -> String {
+    let mut csv = Csv::new("metric,heading,value,unit");
+    for chosen in Chosen::all(plan, run) {
+        csv.text(chosen.metric).text(chosen.heading);
+        csv.maybe(chosen.value.map(Value::raw));
+        csv.text(chosen.symbol()).end();
+    }
+    csv.0
+}
+
 fn flows(run: &CaseRun<'_>) -> String {
     let model = &run.case.model;
     let mut csv = Csv::new(
@@ -98,7 +116,8 @@ fn ports(run: &CaseRun<'_>) -> String {
     let mut csv = Csv::new(
         "port,peer,priority,lossless,tx_frames,tx_bytes,tx_pause,tx_resume,rx_pause,rx_resume,\
          rx_pause_transitions,rx_pause_ps,rx_pause_longest_ps,ecn_marked,queue_peak_bytes,\
-         ingress_peak_bytes,headroom_peak_bytes,drops_frames,port_busy_ps",
+         ingress_peak_bytes,headroom_peak_bytes,drops_frames,port_busy_ps,\
+         rx_pause_ignored,port_tx_global_pause,port_rx_global_pause,port_rx_pause_ignored",
     );
     for port in &run.results.ports {
         for p in 0..PRIORITIES {
@@ -129,6 +148,10 @@ fn ports(run: &CaseRun<'_>) -> String {
             csv.number(q.headroom_peak.0)
                 .number(drops)
                 .number(port.busy.ps())
+                .number(q.rx_pause_ignored);
+            csv.number(port.tx_global_pause + port.tx_global_resume)
+                .number(port.rx_global_pause + port.rx_global_resume)
+                .number(port.rx_pause_ignored)
                 .end();
         }
     }
@@ -241,7 +264,7 @@ mod tests {
         }];
         let run = scenario_run(&plan, &results, 1);
         let mut all = String::new();
-        for (name, text) in files(&run.cases[0]) {
+        for (name, text) in files(&plan, &run.cases[0]) {
             let columns = text.lines().next().unwrap().split(',').count();
             let odd = text
                 .lines()

@@ -1,5 +1,6 @@
 //! The report for people.
 
+use super::chosen::Chosen;
 use super::diagnosis::{diagnose, plural};
 use super::table::{Align, Table};
 use super::{CaseRun, ScenarioRun, VERSION, cases, node_name, port_name, status_name, stop_name};
@@ -10,14 +11,15 @@ use xoff_sim::metrics::catalogue;
 use xoff_sim::metrics::select::MetricRef;
 use xoff_sim::metrics::summary::{Summary, fct, goodput, slowdown_ppm};
 use xoff_sim::metrics::value::{Value, grouped, ppm};
-use xoff_sim::model::{Model, PRIORITIES, Role};
-use xoff_sim::results::{DROP_CAUSES, Results};
+use xoff_sim::model::{Model, Role};
+use xoff_sim::plan::Plan;
+use xoff_sim::results::{DROP_CAUSES, FlowResult, PriorityResult, Results};
 use xoff_sim::rules::idle;
 
 /// Flows, ports and so on listed one by one at most.
 const LISTED: usize = 20;
 /// Findings of the diagnosis shown at most.
-const FINDINGS: usize = 4;
+const FINDINGS: usize = 6;
 /// What has no value.
 pub(crate) const NOTHING: &str = "-";
 
@@ -39,7 +41,7 @@ fn scenario(run: &ScenarioRun<'_>) -> String {
             if !only.case.labels.is_empty() {
                 out += &format!("case: {}\n", only.label());
             }
-            out += &single(only);
+            out += &single(run.plan, only);
         }
         cases => {
             out += &cases::text(run);
@@ -66,7 +68,7 @@ fn header(run: &ScenarioRun<'_>) -> String {
 }
 
 /// Everything about one case.
-fn single(run: &CaseRun<'_>) -> String {
+fn single(plan: &Plan, run: &CaseRun<'_>) -> String {
     let (model, results) = (&run.case.model, &run.results);
     let mut out = overview(model, results);
     let mut section = |title: &str, table: Table, more: usize| {
@@ -78,6 +80,7 @@ fn single(run: &CaseRun<'_>) -> String {
             out += &format!("  and {more} more\n");
         }
     };
+    section("metrics", chosen_table(plan, run), 0);
     let groups = group_names(model);
     let flow_count = results.flows.len();
     if flow_count > LISTED || groups.len() > 1 && groups.len() < flow_count {
@@ -125,6 +128,15 @@ fn idle_rules(run: &CaseRun<'_>) -> String {
     let label = run.label();
     idle.map(|(rule, why)| format!("rule {} at {label}: INCONCLUSIVE, {why}\n", rule.name))
         .collect()
+}
+
+/// The metrics that the scenario names.
+fn chosen_table(plan: &Plan, run: &CaseRun<'_>) -> Table {
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Right)]);
+    for chosen in Chosen::all(plan, run) {
+        table.row([chosen.heading.to_owned(), chosen.text()]);
+    }
+    table
 }
 
 fn overview(model: &Model, results: &Results) -> String {
@@ -191,6 +203,8 @@ fn group_table(summary: &Summary<'_>, groups: &[&str]) -> Table {
 }
 
 fn flow_table(model: &Model, results: &Results) -> Table {
+    let naks = |f: &FlowResult| f.counters.rnr_nak_retry_err;
+    let not_ready = results.flows.iter().any(|f| naks(f) > 0);
     let mut table = Table::new(&[
         ("flow", Align::Left),
         ("from", Align::Left),
@@ -204,11 +218,16 @@ fn flow_table(model: &Model, results: &Results) -> Table {
         ("NAKs", Align::Right),
         ("timeouts", Align::Right),
     ]);
+    if not_ready {
+        table.column("RNR NAKs", Align::Right);
+        table.column("RNR wait", Align::Right);
+    }
     for result in &results.flows {
         let Some(spec) = model.flows.get(result.flow as usize) else {
             continue;
         };
-        table.row([
+        let waited = || [grouped(naks(result)), result.rnr_wait.to_string()];
+        let cells = [
             spec.name.clone(),
             node_name(model, spec.src).to_owned(),
             node_name(model, spec.dst).to_owned(),
@@ -220,7 +239,9 @@ fn flow_table(model: &Model, results: &Results) -> Table {
             grouped(result.retransmitted_packets),
             grouped(result.counters.packet_seq_err),
             grouped(result.counters.local_ack_timeout_err),
-        ]);
+        ];
+        let not_ready = not_ready.then(waited).into_iter().flatten();
+        table.row(cells.into_iter().chain(not_ready));
     }
     table
 }
@@ -281,29 +302,32 @@ fn drop_table(model: &Model, results: &Results) -> (Table, usize) {
 fn pause_table(model: &Model, results: &Results) -> (Table, usize) {
     let mut rows = Vec::new();
     for port in &results.ports {
-        // A whole-port pause stops all priorities alike: one row says it.
-        let whole = port.rx_global_pause > 0;
-        for p in 0..if whole { 1 } else { PRIORITIES } {
-            let q = &port.priority[p];
-            if q.rx_pause == 0 && q.rx_pause_duration.is_zero() {
-                continue;
-            }
+        let mut row = |class: String, frames: u64, q: &PriorityResult| {
             let time = q.rx_pause_duration;
             let cells = [
                 port_name(model, port),
                 node_name(model, port.peer).to_owned(),
-                if whole {
-                    "all".to_owned()
-                } else {
-                    p.to_string()
-                },
-                grouped(q.rx_pause),
+                class,
+                grouped(frames),
                 grouped(q.rx_pause_transitions),
                 time.to_string(),
                 q.rx_pause_longest.to_string(),
                 show(ppm(time.ps(), results.end.ps()).map(Value::Share)),
             ];
             rows.push((time.ps(), cells.to_vec()));
+        };
+        // A whole-port pause stops all priorities alike, if the port obeys it: one row says it.
+        let whole = !port.rx_global_pause_duration.is_zero();
+        if whole || port.rx_global_pause > 0 {
+            let idle = PriorityResult::default();
+            let stopped = if whole { &port.priority[0] } else { &idle };
+            row("all".to_owned(), port.rx_global_pause, stopped);
+        }
+        for (p, q) in port.priority.iter().enumerate() {
+            if q.rx_pause > 0 || (!whole && !q.rx_pause_duration.is_zero()) {
+                let idle = PriorityResult::default();
+                row(p.to_string(), q.rx_pause, if whole { &idle } else { q });
+            }
         }
     }
     let columns = [

@@ -2,6 +2,7 @@
 //! bit/s, shares and ratios parts per million. Lists are written as they are produced, so that
 //! millions of flows need no second copy.
 
+use super::chosen::Chosen;
 use super::diagnosis::diagnose;
 use super::{CaseRun, ScenarioRun, VERSION, node_name, port_name, status_name, stop_name};
 use serde::ser::{SerializeMap, Serializer};
@@ -11,7 +12,9 @@ use xoff_conformance::CheckResult;
 use xoff_sim::metrics::catalogue::METRICS;
 use xoff_sim::metrics::counters::port_counters;
 use xoff_sim::metrics::summary::{fct, goodput, slowdown_ppm};
+use xoff_sim::metrics::value::Value;
 use xoff_sim::model::Model;
+use xoff_sim::plan::Plan;
 use xoff_sim::results::{FlowResult, PortResult, RdmaCounters, Results, RuleResult};
 
 /// Version of the layout: raised when a key changes its meaning or goes away.
@@ -91,6 +94,7 @@ struct FlowJson<'a> {
     data_packets: u64,
     retransmitted_packets: u64,
     retransmitted_bytes: u64,
+    rnr_wait_ps: u64,
     counters: Counters<'a>,
 }
 
@@ -161,26 +165,47 @@ impl Ser for Named {
     }
 }
 
-/// Every metric that has a value and makes sense without a selector.
-struct Metrics<'a>(&'a CaseRun<'a>);
+/// Every metric that has a value and makes sense without a selector, and those that the scenario
+/// names: with selectors as it writes them, with its heading, and null where there is no value.
+struct Metrics<'a>(&'a Plan, &'a CaseRun<'a>);
 
 #[derive(Serialize)]
-struct MetricJson {
-    value: u64,
+struct MetricJson<'a> {
+    value: Option<u64>,
     unit: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heading: Option<&'a str>,
 }
 
 impl Ser for Metrics<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let summary = self.0.summary();
+        let summary = self.1.summary();
+        let chosen = Chosen::all(self.0, self.1);
+        let heading = |name: &str| {
+            let chosen = chosen.iter().find(|c| c.metric == name)?;
+            (chosen.heading != name).then_some(chosen.heading)
+        };
         let mut map = s.serialize_map(None)?;
+        let mut told = std::collections::BTreeSet::new();
         for metric in METRICS {
             if let Some(value) = summary.whole(metric) {
+                told.insert(metric.name);
                 let entry = MetricJson {
-                    value: value.raw(),
+                    value: Some(value.raw()),
                     unit: value.unit().symbol(),
+                    heading: heading(metric.name),
                 };
                 map.serialize_entry(metric.name, &entry)?;
+            }
+        }
+        for metric in &chosen {
+            if told.insert(metric.metric) {
+                let entry = MetricJson {
+                    value: metric.value.map(Value::raw),
+                    unit: metric.symbol(),
+                    heading: heading(metric.metric),
+                };
+                map.serialize_entry(metric.metric, &entry)?;
             }
         }
         map.end()
@@ -228,13 +253,13 @@ fn scenario<'a>(run: &'a ScenarioRun<'a>) -> ScenarioJson<'a> {
         title: &run.plan.title,
         hash: &run.plan.hash,
         command: &run.command,
-        cases: run.cases.iter().map(case).collect(),
+        cases: run.cases.iter().map(|c| case(run.plan, c)).collect(),
         agreements: &run.agreements,
         failed: run.report().failed(),
     }
 }
 
-fn case<'a>(run: &'a CaseRun<'a>) -> CaseJson<'a> {
+fn case<'a>(plan: &'a Plan, run: &'a CaseRun<'a>) -> CaseJson<'a> {
     let (model, results) = (&run.case.model, &run.results);
     CaseJson {
         labels: Pairs(&run.case.labels),
@@ -243,7 +268,7 @@ fn case<'a>(run: &'a CaseRun<'a>) -> CaseJson<'a> {
         stop: stop_name(results.stop),
         events: results.events,
         packet_hops: results.packet_hops,
-        metrics: Metrics(run),
+        metrics: Metrics(plan, run),
         checks: &run.checks,
         diagnosis: diagnose(model, results),
         flows: Flows(model, results),
@@ -313,6 +338,7 @@ fn flow<'a>(model: &'a Model, r: &'a FlowResult) -> Option<FlowJson<'a>> {
         data_packets: r.data_packets,
         retransmitted_packets: r.retransmitted_packets,
         retransmitted_bytes: r.retransmitted_bytes,
+        rnr_wait_ps: r.rnr_wait.ps(),
         counters: Counters(&r.counters),
     })
 }

@@ -1,48 +1,50 @@
 //! The report for test runners: a suite per scenario, a test per expectation and case.
 
 use super::ScenarioRun;
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use super::chosen::Chosen;
+use super::suites::{self, Suite, Test};
 use std::io::{self, Write};
 use xoff_conformance::{CheckResult, Verdict};
 
 pub(crate) fn write(out: &mut dyn Write, runs: &[ScenarioRun<'_>]) -> io::Result<()> {
-    let mut report = Report::new("xoff");
-    for run in runs {
-        let mut suite = TestSuite::new(run.plan.name.as_str());
+    let suite = |run: &ScenarioRun<'_>| {
+        let (mut tests, mut properties) = (Vec::new(), Vec::new());
         for case in &run.cases {
             let label = case.label();
-            suite.add_test_cases(case.checks.iter().map(|c| test(run, &label, c)));
+            for chosen in Chosen::all(run.plan, case) {
+                properties.push((named(chosen.heading, &label), chosen.text()));
+            }
+            tests.extend(case.checks.iter().map(|c| test(run, &label, c)));
         }
-        suite.add_test_cases(run.agreements.iter().map(|c| test(run, "", c)));
-        report.add_test_suite(suite);
-    }
-    report.serialize(&mut *out).map_err(io::Error::other)
+        tests.extend(run.agreements.iter().map(|c| test(run, "", c)));
+        Suite {
+            name: run.plan.name.clone(),
+            properties,
+            tests,
+        }
+    };
+    suites::write(out, &runs.iter().map(suite).collect::<Vec<_>>())
 }
 
-fn test(run: &ScenarioRun<'_>, label: &str, check: &CheckResult) -> TestCase {
-    let failure = || TestCaseStatus::non_success(NonSuccessKind::Failure);
-    let mut status = match check.verdict {
-        Verdict::Pass => TestCaseStatus::success(),
-        Verdict::Fail | Verdict::Xpass => failure(),
-        Verdict::Skip(_) | Verdict::Xfail(_) | Verdict::Inconclusive(_) => {
-            TestCaseStatus::skipped()
-        }
-    };
-    let message = check.verdict.reason().unwrap_or(&check.detail);
-    if check.verdict != Verdict::Pass {
-        status.set_message(message);
-        status.set_type(check.verdict.name());
-    }
-    let name = match label {
-        "" => format!("{} {}", check.id, check.name),
-        label => format!("{} {} [{label}]", check.id, check.name),
-    };
-    let mut case = TestCase::new(name, status);
-    case.set_classname(run.plan.name.as_str());
+fn test(run: &ScenarioRun<'_>, label: &str, check: &CheckResult) -> Test {
+    let name = named(&format!("{} {}", check.id, check.name), label);
+    let mut test = Test::new(&run.plan.name, name, suites::status(&check.verdict));
     if check.verdict == Verdict::Pass {
-        case.set_system_out(check.detail.as_str());
+        test.output.clone_from(&check.detail);
+    } else {
+        let message = check.verdict.reason().unwrap_or(&check.detail);
+        message.clone_into(&mut test.message);
+        test.kind = check.verdict.name();
     }
-    case
+    test
+}
+
+/// A name in one of several cases.
+fn named(name: &str, label: &str) -> String {
+    match label {
+        "" => name.to_owned(),
+        label => format!("{name} [{label}]"),
+    }
 }
 
 #[cfg(test)]

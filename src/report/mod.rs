@@ -1,6 +1,7 @@
 //! Renderers of results. All text is a function of the results alone: no clock, no thread count.
 
 pub(crate) mod cases;
+pub(crate) mod chosen;
 pub(crate) mod conform;
 pub(crate) mod csv;
 pub(crate) mod diagnosis;
@@ -11,6 +12,7 @@ pub(crate) mod junit;
 pub(crate) mod lab;
 pub(crate) mod replay;
 pub(crate) mod sarif;
+mod suites;
 pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -78,13 +80,15 @@ pub(crate) fn port_name(model: &Model, port: &PortResult) -> String {
     format!("{}:{}", node_name(model, port.node), port.port)
 }
 
-/// `sw0:3 to h3`
+/// `sw0>h3`, as selectors of metrics name it; `sw0:3>sw1` beside parallel links.
 pub(crate) fn port_towards(model: &Model, port: &PortResult) -> String {
-    format!(
-        "{} to {}",
-        port_name(model, port),
-        node_name(model, port.peer)
-    )
+    let (from, to) = (port.node, port.peer);
+    let joins = |a: NodeId, b: NodeId| (a, b) == (from, to) || (a, b) == (to, from);
+    let parallel = model.links.iter().filter(|l| joins(l.a, l.b)).count();
+    match parallel {
+        0 | 1 => format!("{}>{}", node_name(model, from), node_name(model, to)),
+        _ => format!("{}>{}", port_name(model, port), node_name(model, to)),
+    }
 }
 
 pub(crate) fn status_name(status: FlowStatus) -> &'static str {

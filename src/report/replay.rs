@@ -1,6 +1,7 @@
 //! A capture and its simulation side by side.
 
 use super::diagnosis::plural;
+use super::human::NOTHING;
 use super::table::{Align, Table};
 use super::trace::human::paragraph;
 use crate::replay::Replayed;
@@ -14,7 +15,11 @@ const ROWS: usize = 20;
 pub(super) fn text(replayed: &Replayed) -> String {
     let replay = &replayed.replay;
     let hosts = plural(replay.hosts.len() as u64, "host");
-    let flows = plural(replay.flows.len() as u64, "flow");
+    let rows = replayed.captured.flows.len();
+    let mut flows = plural(rows as u64, "flow");
+    if replay.flows.len() > rows {
+        flows += &format!(" in {}", plural(replay.flows.len() as u64, "burst"));
+    }
     let mut out = format!("\nreplay: {hosts} around one switch, {flows}\n");
     for note in &replay.notes {
         out += &paragraph(2, "- ", note);
@@ -52,7 +57,10 @@ fn totals(columns: &[(&str, &Figures)]) -> Table {
     };
     row("delivered", &|f| show(Unit::Bytes, f.delivered_bytes));
     row("first to last data", &|f| time(f.span_ns));
-    row("goodput", &|f| show(Unit::Rate, f.goodput_bps));
+    row("goodput", &|f| {
+        f.goodput_bps
+            .map_or(NOTHING.to_owned(), |rate| show(Unit::Rate, rate))
+    });
     row("data packets", &|f| grouped(f.data_packets));
     row("retransmitted packets", &|f| {
         grouped(f.retransmitted_packets)
@@ -62,20 +70,28 @@ fn totals(columns: &[(&str, &Figures)]) -> Table {
     row("RNR NAKs", &|f| grouped(f.rnr_naks));
     row("CE marks", &|f| grouped(f.ce_marked));
     row("CNPs", &|f| grouped(f.cnps));
-    for priority in 0..8 {
-        let any =
-            |pick: fn(&Figures) -> &[u64; 8]| columns.iter().any(|(_, f)| pick(f)[priority] > 0);
-        if any(|f| &f.hosts_paused_ns) {
-            let name = format!("hosts paused, priority {priority}");
-            row(&name, &|f| time(f.hosts_paused_ns[priority]));
-        }
-        if any(|f| &f.hosts_pausing_ns) {
-            let name = format!("hosts pausing, priority {priority}");
-            row(&name, &|f| time(f.hosts_pausing_ns[priority]));
+    let kinds: [(&str, PerPriority); 2] = [
+        ("hosts paused", |f| &f.hosts_paused_ns),
+        ("hosts pausing", |f| &f.hosts_pausing_ns),
+    ];
+    for (what, of) in kinds {
+        // 802.3x stops all alike: that is one row.
+        let alike = columns.iter().all(|(_, f)| of(f) == &[of(f)[0]; 8]);
+        for priority in 0..if alike { 1 } else { 8 } {
+            let class = match alike {
+                true => "all priorities".to_owned(),
+                false => format!("priority {priority}"),
+            };
+            if columns.iter().any(|(_, f)| of(f)[priority] > 0) {
+                row(&format!("{what}, {class}"), &|f| time(of(f)[priority]));
+            }
         }
     }
     table
 }
+
+/// Times per priority of one kind.
+type PerPriority = fn(&Figures) -> &[u64; 8];
 
 /// Flows that were sent again most, then the longest.
 fn by_flow(columns: &[(&str, &Figures)]) -> Table {

@@ -126,6 +126,7 @@ fn incast() -> (Model, Results) {
         faults: Vec::new(),
         rules: Vec::new(),
         sample: None,
+        queue_watch: None,
         deadlock_scan: Some(SimDuration::from_ms(1)),
         log_pauses: false,
     };
@@ -180,6 +181,7 @@ pub(crate) fn plan() -> (Plan, Vec<Results>) {
         report: ReportSpec::default(),
         agreements: Vec::new(),
         hash: "0123456789abcdef".to_owned(),
+        files: None,
     };
     (plan, vec![with, without])
 }

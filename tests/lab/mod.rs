@@ -1,6 +1,6 @@
 //! The lab with real kernels, where there is one in the cache; otherwise a note says why not.
 
-use crate::support::guest_kernel;
+use crate::support::{guest_kernel, has_program};
 mod down;
 mod ports;
 
@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const XOFF: &str = env!("CARGO_BIN_EXE_xoff");
+const PINGPONG: &str = "ibv_rc_pingpong";
 
 const SCENARIO: &str = "
 [topology]
@@ -123,7 +124,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn kernels_repair_what_the_wire_loses() {
     let Some(lab) = Lab::new("loss") else { return };
-    if !Path::new("/usr/bin/ibv_rc_pingpong").exists() {
+    if !has_program("loss", PINGPONG) {
         return;
     }
     let pingpong = "ibv_rc_pingpong -e -d $XOFF_DEVICE -g 1 -n 20 -s 65536";
@@ -184,7 +185,7 @@ fn statuses_of_commands_are_the_labs() {
 #[test]
 fn a_guest_that_hangs_or_dies_is_named() {
     let Some(lab) = Lab::new("hang") else { return };
-    let hung = lab.run(&["--timeout", "3s", "--on", "h1=sleep 60"]);
+    let hung = lab.run(&["--timeout", "20s", "--on", "h1=sleep 60"]);
     assert_eq!(hung.status.code(), Some(2));
     assert!(
         text(&hung.stderr).contains("guest h1: did not end"),

@@ -1,10 +1,9 @@
 //! Real interfaces at the wire, and the wire as a switch.
 
-use super::{Lab, XOFF, text};
+use super::{Lab, PINGPONG, XOFF, text};
 use crate::cli::{Scratch, xoff_in};
-use crate::support::skip;
+use crate::support::{has_program, skip};
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output};
 
 /// A host in a network namespace of its own asks another through the wire: one port is a TAP
@@ -14,7 +13,7 @@ set -e
 ip link set lo up
 ip link add p1 type veth peer name p2
 ip link set p1 up
-unshare -n sleep 20 &
+unshare -n sleep 300 &
 other=$!
 network() { readlink /proc/$1/ns/net; }
 until [ "$(network $other)" != "$(network $$)" ]; do sleep 0.01; done
@@ -22,13 +21,14 @@ ip link set p2 netns $other
 in_other() { nsenter -t $other -n "$@"; }
 in_other ip addr add 10.0.0.2/24 dev p2
 in_other ip link set p2 up
-"$1" lab wire wire.toml --port h0=tap:x0 --port h1=packet:p1 --for 6s \
+"$1" lab wire wire.toml --port h0=tap:x0 --port h1=packet:p1 --for 300s \
     --pcap a.pcapng --format json > report.json 2> up &
 wire=$!
-for i in $(seq 100); do grep -q 'is up' up && break; sleep 0.1; done
+for i in $(seq 600); do grep -q 'is up' up && break; sleep 0.1; done
 ip addr add 10.0.0.1/24 dev x0
 # Nobody listens there, but the refusal comes from the other side.
-timeout 5 bash -c 'echo > /dev/tcp/10.0.0.2/9' 2>&1 | grep -q refused && echo reached
+timeout 60 bash -c 'echo > /dev/tcp/10.0.0.2/9' 2>&1 | grep -q refused && echo reached
+kill $wire
 wait $wire
 ip link show x0 > /dev/null 2>&1 || echo gone
 kill $other
@@ -61,9 +61,9 @@ const REMOVED: &str = r#"
 ip link add p1 type veth peer name p2
 ip link set p1 up
 ip link set p2 up
-"$1" lab wire lab.toml --port h0=tap:x0 --port h1=packet:p1 --for 30s 2> up &
+"$1" lab wire lab.toml --port h0=tap:x0 --port h1=packet:p1 --for 300s 2> up &
 wire=$!
-for i in $(seq 100); do grep -q 'is up' up && break; sleep 0.1; done
+for i in $(seq 600); do grep -q 'is up' up && break; sleep 0.1; done
 ip -d link show p1 | grep -o 'promiscuity 1'
 ip link set p1 down
 ip link set p1 up
@@ -138,11 +138,15 @@ fn kernels_meet_a_switch() {
     let Some(lab) = Lab::new("switch") else {
         return;
     };
-    if !Path::new("/usr/bin/ibv_rc_pingpong").exists() {
+    if !has_program("switch", PINGPONG) {
         return;
     }
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/topologies/lab/switch.toml");
-    fs::copy(example, lab.dir.join("lab.toml")).unwrap();
+    // The longest pause there is, 336 ms: however slow this machine is, a message comes into it.
+    let scenario = fs::read_to_string(example).unwrap();
+    let long = scenario.replace("quanta = 1000\n", "quanta = 65535\n");
+    assert_ne!(long, scenario);
+    fs::write(lab.dir.join("lab.toml"), long).unwrap();
     let pingpong = "ibv_rc_pingpong -e -d $XOFF_DEVICE -g 1 -n 20 -s 65536";
     let server = format!("h0={pingpong}");
     let client = format!("h1=sleep 1; {pingpong} $XOFF_PEER");
@@ -155,14 +159,13 @@ fn kernels_meet_a_switch() {
     let to_h0 = &report["wire"]["switch"][0];
     assert_eq!(to_h0["name"], "h0");
     let count = |name: &str| to_h0[name].as_u64().unwrap();
-    assert!(
-        count("sent") > 1300 && count("peak_queue") > 10_000,
-        "{to_h0}"
-    );
-    assert!(
-        count("pauses_received") > 0 && count("paused_us") > 0,
-        "{to_h0}"
-    );
+    // 20 messages of 64 packets, each of which is answered with an acknowledgement at least.
+    assert!(count("sent") >= 20 * 64 + 20, "{to_h0}");
+    // One more frame than the largest was there at once.
+    assert!(count("peak_queue") > 1_200, "{to_h0}");
+    // Every fifth acknowledgement of 20 or more.
+    assert!(count("pauses_received") >= 4, "{to_h0}");
+    assert!(count("paused_us") > 0, "{to_h0}");
     // 2 x 20 messages of 64 KiB at 200 Mb/s.
     let ran = report["guests"][0]["ran_ms"].as_u64();
     assert!(ran > Some(2 * 20 * 65_536 * 8 / 200_000), "{ran:?}");

@@ -175,3 +175,37 @@ bytes = "1MB"
     }
     assert_eq!(&text[d.span.clone()], "\"2MiB\"");
 }
+
+/// Three senders fill a shared pool of headroom, or headroom of their own.
+#[test]
+fn an_exhausted_pool_is_told_from_exhausted_headroom() {
+    let run = |headroom: &str| {
+        let text = format!(
+            r#"
+until = "1ms"
+[topology]
+kind = "star"
+hosts = 4
+cable = "300m"
+[switch.default]
+pfc.mode = "pfc"
+buffer = {{ size = "4MiB", xoff = "50kB", {headroom} }}
+[nic.default]
+pfc = {{ mode = "pfc", obey = false }}
+[[traffic]]
+kind = "incast"
+bytes = "2MB"
+"#
+        );
+        let mut plan = load(&text).unwrap_or_else(|e| panic!("{e:#?}"));
+        let r = Run::of(plan.cases.remove(0).model);
+        let own = r.drops(DropCause::HeadroomFull);
+        let pool = r.drops(DropCause::HeadroomPoolFull);
+        assert_eq!(own + pool, r.get("drops.lossless"));
+        (own, pool)
+    };
+    let (own, pool) = run("headroom = \"40kB\"");
+    assert!(own > 0 && pool == 0, "{own} {pool}");
+    let (own, pool) = run("headroom_pool = \"40kB\"");
+    assert!(own == 0 && pool > 0, "{own} {pool}");
+}

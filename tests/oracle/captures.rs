@@ -43,7 +43,7 @@ at = "0us"
 
 #[test]
 fn tshark_finds_simulated_captures_whole() {
-    if !available() {
+    if !available("tshark_finds_simulated_captures_whole") {
         return;
     }
     let scratch = Scratch::new("oracle-captures");

@@ -10,9 +10,9 @@ mod roce;
 mod smb;
 
 use crate::cli::Scratch;
+use crate::support::skip;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Write as _;
 use std::process::Command;
 use xoff_conformance::capture::write::Writer;
 use xoff_conformance::capture::{Direction, Interface};
@@ -103,14 +103,14 @@ const KNOWN: &[Disagreement] = &[
 ];
 
 /// Whether there is a tshark. In CI there must be one.
-fn available() -> bool {
+fn available(name: &str) -> bool {
     let there = Command::new("tshark").arg("--version").output().is_ok();
     assert!(
         there || std::env::var_os("CI").is_none(),
         "CI needs tshark; tests/run installs it"
     );
     if !there {
-        let _ = writeln!(std::io::stderr(), "skipped: there is no tshark");
+        skip(name, "there is no tshark");
     }
     there
 }
@@ -203,7 +203,7 @@ struct Tally {
 
 #[test]
 fn tshark_agrees_on_every_field() {
-    if !available() {
+    if !available("tshark_agrees_on_every_field") {
         return;
     }
     let mut samples = roce::samples();

@@ -71,6 +71,7 @@ fn simulate(model: &Model) -> Option<(Run, TraceReport)> {
         analyzer.frame(&Frame {
             number,
             at_ns: event.at.ps() / 1_000,
+            timed: true,
             interface: interfaces[event.port as usize],
             direction: match event.direction {
                 tap::Direction::In => Direction::In,

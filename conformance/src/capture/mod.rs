@@ -56,8 +56,11 @@ pub struct InterfaceStats {
 pub struct Frame<'a> {
     /// Position in the file from 1, as Wireshark numbers frames.
     pub number: u64,
-    /// Nanoseconds since 1970, or since the start of a simulation.
+    /// Nanoseconds since 1970, or since the start of a simulation; of a frame without a time of
+    /// its own, that of the frame before, or 0.
     pub at_ns: u64,
+    /// The capture says when.
+    pub timed: bool,
     pub interface: u32,
     pub direction: Direction,
     /// Bytes on the wire, without FCS.

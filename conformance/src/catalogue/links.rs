@@ -147,6 +147,13 @@ pub(super) const CHECKS: &[Check] = &[
         cure: "Check the limits per category.",
     },
     Check {
+        id: "S-07",
+        name: "session-setup",
+        title: "Sessions are set up",
+        why: "A refused client has no connection, over RDMA or otherwise.",
+        cure: "Look at the status that the server gave: account, rights, signing, limits.",
+    },
+    Check {
         id: "T-01",
         name: "trace-complete",
         title: "The trace is complete: nothing lost in capture, times monotone",

@@ -96,6 +96,7 @@ impl<'a> Facts<'a> {
                 let captured = u32::try_from(seen.bytes.len()).unwrap_or(u32::MAX);
                 analyzer.frame(&Frame {
                     number: seen.number,
+                    timed: true,
                     at_ns: seen.at_ns,
                     interface: 0,
                     direction: Direction::Unknown,

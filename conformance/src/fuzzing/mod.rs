@@ -141,7 +141,7 @@ fn same(mut a: TraceReport, mut b: TraceReport) {
             }
             assert_eq!(a.pauses.len(), b.pauses.len());
             for (a, b) in a.pauses.iter().zip(&b.pauses) {
-                assert_eq!((a.port, a.priority), (b.port, b.priority));
+                assert_eq!((a.port, a.class), (b.port, b.class));
                 assert!(a.paused_ns == b.paused_ns);
             }
         }

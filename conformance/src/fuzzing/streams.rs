@@ -177,6 +177,7 @@ impl Traffic {
         let frame = Frame {
             number: self.frames,
             at_ns: self.now_ns,
+            timed: true,
             interface: self.interface,
             direction: self.direction,
             original_len: self.buffer.len() as u32,

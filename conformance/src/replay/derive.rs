@@ -1,18 +1,20 @@
 //! Hosts, flows and causes of trouble, from the report of a capture.
 
-use super::figures::mean_rate;
+use super::figures::{Busy, mean_rate};
 use super::{DAY_NS, Flow, Host, LONGEST_NS, RateSource, Replay, ReplayError};
+use crate::trace::rate::STANDARD_RATES;
 use crate::trace::report::{
-    Cause, Connection, DirectionReport, Marking, MessageRun, Operation, PausePort, Recovery,
-    Service, TraceReport,
+    Burst, Cause, Connection, DirectionReport, Marking, Operation, PausePort, Recovery, Service,
+    TraceReport,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use xoff_sim::wire::Mac;
 
-/// A pause between messages longer than this, and longer than ten messages take, ends a burst.
-const IDLE_NS: u64 = 1_000_000;
+/// Slowest pace: packets of 4 KiB follow each other within an eighth of the usual ACK timeout of
+/// 67 ms. What went slower in the mean would look like a loss, bit/s.
+const SLOWEST: u64 = 4_000_000;
 /// Messages from this size on fill the path by themselves: their number in flight says little.
 const LARGE_MESSAGE: u64 = 65_536;
 
@@ -34,7 +36,10 @@ pub fn derive(
         return Err(ReplayError::NoData);
     }
     let capture = &report.capture;
-    let duration_ns = capture.last_ns.saturating_sub(capture.first_ns);
+    if capture.timeless() {
+        return Err(ReplayError::NoTimes);
+    }
+    let duration_ns = capture.span_ns().unwrap_or(0);
     if duration_ns > LONGEST_NS {
         return Err(ReplayError::TooLong(duration_ns / DAY_NS));
     }
@@ -90,7 +95,7 @@ fn find_hosts(
             rate_source,
         });
     }
-    for source in [RateSource::Given, RateSource::Inferred] {
+    for source in [RateSource::Given, RateSource::Inferred, RateSource::Assumed] {
         let hosts: Vec<&str> = replay
             .hosts
             .iter()
@@ -102,6 +107,10 @@ fn find_hosts(
         }
         replay.notes.push(match source {
             RateSource::Given => format!("link rate of {}: as given", some(&hosts)),
+            RateSource::Assumed => format!(
+                "link rate of {}: assumed, as too few frames show one; --link-rate states it",
+                some(&hosts)
+            ),
             _ => format!(
                 "link rate of {}: inferred from the spacing of frames; --link-rate states it",
                 some(&hosts)
@@ -193,7 +202,10 @@ fn host_rate(
     } else {
         fastest
     };
-    (rate.unwrap_or(100_000_000_000), RateSource::Inferred)
+    match rate {
+        Some(rate) => (rate, RateSource::Inferred),
+        None => (100_000_000_000, RateSource::Assumed),
+    }
 }
 
 /// A rate, or the nearest that a scenario can state.
@@ -211,12 +223,22 @@ fn priority_of(marking: &Marking) -> u8 {
     }
 }
 
+/// Whether most of a direction's data is that of READs, which its responder sends.
+fn reads(d: &DirectionReport) -> bool {
+    d.bursts.iter().any(|b| b.operation == Operation::Read)
+}
+
 fn find_flows(report: &TraceReport, replay: &mut Replay) {
     let only_lossless = match replay.lossless.iter().collect::<Vec<_>>()[..] {
         [&one] => Some(one),
         _ => None,
     };
     let mut map = BTreeMap::new();
+    let clean = is_clean(report);
+    if clean {
+        widen(report, replay);
+    }
+    let mut merged = 0;
     for (connection, direction, c, d) in speaking(report) {
         let (from, to) = if direction == 0 {
             (c.a, c.b)
@@ -252,8 +274,16 @@ fn find_flows(report: &TraceReport, replay: &mut Replay) {
             sport: d.sport,
             pace: None,
         };
-        let flows = bursts(report.capture.first_ns, c, d, &model);
-        replay.flows.extend(flows);
+        let base = report.capture.first_ns.unwrap_or(0);
+        let sender = if reads(d) { dst } else { src };
+        let link = if clean { replay.hosts[sender].rate } else { 0 };
+        replay.flows.extend(bursts(base, link, d, &model));
+        merged += d.bursts.iter().map(|b| b.merged).sum::<u64>();
+    }
+    if merged > 0 {
+        replay.notes.push(format!(
+            "{merged} bursts are replayed as one with the burst before, as there are too many"
+        ));
     }
     replay.mtu = replay.mtu.clamp(256, 4_096).next_power_of_two();
     for (i, flow) in replay.flows.iter_mut().enumerate() {
@@ -292,7 +322,7 @@ fn mtu(c: &Connection, d: &DirectionReport) -> u32 {
     if c.mtu > 0 {
         return c.mtu;
     }
-    let largest = d.message_runs.iter().map(|run| run.bytes).max();
+    let largest = d.bursts.iter().map(|burst| burst.message).max();
     let mean = d.new_bytes.checked_div(d.data_packets).unwrap_or(0);
     let needed = largest.unwrap_or(mean);
     let sizes = [256, 512, 1024, 2048];
@@ -300,87 +330,100 @@ fn mtu(c: &Connection, d: &DirectionReport) -> u32 {
     fits.unwrap_or(4096)
 }
 
-/// A direction as one flow per burst of messages: work that was posted with a break between.
-fn bursts(base: u64, c: &Connection, d: &DirectionReport, model: &Flow) -> Vec<Flow> {
-    let start = d.first_data_ns.unwrap_or(c.first_ns).saturating_sub(base);
-    let known = d.message_runs.iter().map(run_bytes);
-    let known = known.fold(0, u64::saturating_add);
-    let kept: u64 = d.message_runs.iter().map(|r| r.count).sum();
-    let pace = idle_pace(d);
+/// A direction as one flow per burst of messages: what was silent stays silent.
+fn bursts(base: u64, link: u64, d: &DirectionReport, model: &Flow) -> Vec<Flow> {
     let depth = |bytes: u64| match d.outstanding_max {
         1 => Some(1),
         n if n > 0 && bytes < LARGE_MESSAGE => Some(n),
         _ => None,
     };
-    // Lists are cut at a length, a capture may begin in the middle of a message, and READs may ask
-    // for what nobody sent.
-    let about = d.new_bytes - d.new_bytes / 8..=d.new_bytes.saturating_add(d.new_bytes / 8);
-    if kept < d.messages || !about.contains(&known) {
-        let message = d.new_bytes.div_ceil(d.messages.max(1));
-        return vec![Flow {
-            operation: d
-                .message_runs
-                .first()
-                .map_or(Operation::Write, |r| r.operation),
-            bytes: d.new_bytes,
+    let seen = d.bursts.iter().filter(|burst| burst.bytes > 0);
+    let flows = seen.map(|burst| {
+        // A capture may begin in the middle of a message.
+        let message = burst.message.clamp(1, burst.bytes);
+        let pace = pace(d, burst, link);
+        Flow {
+            operation: burst.operation,
+            bytes: burst.bytes,
             message,
-            depth: depth(message),
-            start_ns: start,
+            // A pace says all: waiting for completions as well would slow it down.
+            depth: depth(message).filter(|_| pace.is_none()),
+            start_ns: burst.start_ns.saturating_sub(base),
             pace,
             ..model.clone()
-        }];
-    }
-    let mut flows: Vec<Flow> = Vec::new();
-    let mut done = 0;
-    let mean = d.completion_ns.map_or(0, |[_, mean, _]| mean);
-    let idle = IDLE_NS.max(mean.saturating_mul(10));
-    for run in d.message_runs.iter().filter(|r| r.bytes > 0) {
-        let breaks = run.start_ns.saturating_sub(done) > idle;
-        match flows.last_mut() {
-            Some(last) if !breaks && last.operation == run.operation => add_run(last, run),
-            _ => flows.push(Flow {
-                operation: run.operation,
-                bytes: run_bytes(run),
-                message: run.bytes,
-                depth: depth(run.bytes),
-                start_ns: run.start_ns.saturating_sub(base),
-                pace,
-                ..model.clone()
-            }),
         }
-        // What did not end has no break after it.
-        done = run.done_ns.unwrap_or(u64::MAX);
+    });
+    flows.collect()
+}
+
+/// The rate of a burst's packets on the wire, bit/s; None if they went as fast as the link, or if
+/// one packet shows none.
+fn pace(d: &DirectionReport, burst: &Burst, link: u64) -> Option<u64> {
+    // What comes first shows the beginning of the time only; it has the mean length.
+    let packets = d.data_packets.max(1);
+    let first = d.new_bytes.div_ceil(packets).min(burst.bytes);
+    let after = u128::from(burst.bytes - first);
+    let wire = after * u128::from(d.wire_bytes) / u128::from(d.new_bytes.max(1));
+    let span = burst.end_ns.saturating_sub(burst.start_ns);
+    let rate = mean_rate(u64::try_from(wire).unwrap_or(u64::MAX), span)?;
+    let rate = simulated(rounded(rate).max(SLOWEST));
+    (after > 0 && u128::from(rate) * 10 < u128::from(link) * 9).then_some(rate)
+}
+
+/// Three digits, upwards: flows of about the same rate share a table.
+fn rounded(rate: u64) -> u64 {
+    let digits = rate.checked_ilog10().unwrap_or(0).saturating_sub(2);
+    rate.next_multiple_of(10_u64.pow(digits))
+}
+
+/// Nothing went wrong: what was sent went at the rate that applications gave it.
+fn is_clean(report: &TraceReport) -> bool {
+    let paused = |p: &PausePort| p.global_pause > 0 || p.pause.iter().any(|&n| n > 0);
+    let all = report.connections.iter().flat_map(|c| &c.directions);
+    !report.pauses.iter().any(paused)
+        && all
+            .map(|d| d.retransmitted_packets | d.cnps | d.rnr_naks | d.ce_marked)
+            .all(|n| n == 0)
+}
+
+/// Gives hosts of unknown rate a link that carries what came to them at one time.
+fn widen(report: &TraceReport, replay: &mut Replay) {
+    let base = report.capture.first_ns.unwrap_or(0);
+    let mut changes: Vec<(usize, u64, i128)> = Vec::new();
+    for (_, direction, c, d) in speaking(report) {
+        let to = if direction == 0 { c.b } else { c.a };
+        let Some(host) = replay.hosts.iter().position(|h| h.address == to.address) else {
+            continue;
+        };
+        for burst in &d.bursts {
+            let Some(rate) = pace(d, burst, u64::MAX) else {
+                continue;
+            };
+            let rate = i128::from(rate);
+            changes.push((host, burst.start_ns.saturating_sub(base), rate));
+            changes.push((host, burst.end_ns.saturating_sub(base), -rate));
+        }
     }
-    flows
-}
-
-/// More messages of a burst; the size that carries most bytes stands for all.
-fn add_run(flow: &mut Flow, run: &MessageRun) {
-    let bytes = run_bytes(run);
-    if bytes > flow.bytes {
-        flow.message = run.bytes;
+    // What ends goes before what begins.
+    changes.sort_unstable();
+    let (mut at, mut sum) = (usize::MAX, 0i128);
+    for (host, _, change) in changes {
+        (at, sum) = (host, if host == at { sum + change } else { change });
+        let link = &mut replay.hosts[host];
+        let fits = |rate: u64| i128::from(rate) * 51 >= sum * 50;
+        if matches!(link.rate_source, RateSource::Inferred | RateSource::Assumed)
+            && !fits(link.rate)
+        {
+            let standard = STANDARD_RATES.into_iter().find(|&r| fits(r));
+            link.rate = standard.unwrap_or(link.rate);
+        }
     }
-    flow.bytes = flow.bytes.saturating_add(bytes);
-}
-
-fn run_bytes(run: &MessageRun) -> u64 {
-    run.bytes.saturating_mul(run.count)
-}
-
-/// The mean rate of an application that leaves its queue pair idle most of the time.
-fn idle_pace(d: &DirectionReport) -> Option<u64> {
-    let (first, last) = (d.first_data_ns?, d.last_data_ns?);
-    let [_, mean, _] = d.completion_ns?;
-    let span = last.checked_sub(first).filter(|&s| s > 0)?;
-    let busy = u128::from(mean) * u128::from(d.messages_completed);
-    let quiet = d.retransmitted_packets == 0 && d.cnps == 0 && d.messages_completed > 8;
-    (quiet && busy * 2 < u128::from(span)).then(|| simulated(mean_rate(d.wire_bytes, span)))
 }
 
 /// Classes that were paused, by whom; or that LLDP says may be.
 fn find_pauses(report: &TraceReport, replay: &mut Replay) {
     for port in &report.pauses {
-        replay.global_pause |= port.global > 0;
+        replay.global_pause |= port.global() > 0;
         let paused = (0..8u8).filter(|&p| port.pause[usize::from(p)] > 0);
         replay.lossless.extend(paused);
         if let Some(slow) = slow_receiver(report, replay, port) {
@@ -410,12 +453,13 @@ fn find_pauses(report: &TraceReport, replay: &mut Replay) {
 fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Option<(usize, u64)> {
     let host = replay.hosts.iter().position(|h| h.mac == port.sender)?;
     if replay.slow.iter().any(|&(h, _)| h == host)
-        || port.pause.iter().all(|&n| n == 0) && port.global == 0
+        || port.pause.iter().all(|&n| n == 0) && port.global_pause == 0
     {
         return None;
     }
     let address = replay.hosts[host].address;
-    let (mut bytes, mut first, mut last) = (0u64, u64::MAX, 0);
+    let mut bytes = 0u64;
+    let mut busy = Busy::default();
     for (_, direction, c, d) in speaking(report) {
         let to = if direction == 0 {
             c.b.address
@@ -424,12 +468,10 @@ fn slow_receiver(report: &TraceReport, replay: &Replay, port: &PausePort) -> Opt
         };
         if to == address {
             bytes = bytes.saturating_add(d.wire_bytes);
-            first = first.min(d.first_data_ns.unwrap_or(u64::MAX));
-            last = last.max(d.last_data_ns.unwrap_or(0));
+            busy.extend(d.bursts.iter().map(|b| (b.start_ns, b.end_ns)));
         }
     }
-    let span = last.checked_sub(first).filter(|&s| s > 0)?;
-    let rate = simulated(mean_rate(bytes, span));
+    let rate = simulated(mean_rate(bytes, busy.ns())?);
     (bytes > 0 && rate < replay.hosts[host].rate).then_some((host, rate))
 }
 
@@ -473,7 +515,7 @@ fn find_behaviour(report: &TraceReport, replay: &mut Replay) {
         let note = "IPv4 and IPv6 are mixed: all frames are replayed as IPv6";
         replay.notes.push(note.to_owned());
     }
-    let datagrams = |c: &&Connection| c.service != Service::Rc && c.service != Service::Uc;
+    let datagrams = |c: &&Connection| matches!(c.service, Service::Ud | Service::Rd | Service::Xrc);
     let others = report.connections.iter().filter(datagrams).count();
     if others > 0 {
         replay.notes.push(format!(

@@ -4,9 +4,9 @@ use super::Replay;
 use super::derive::interface_of;
 use crate::trace::report::{DirectionReport, TraceReport};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use xoff_sim::model::{Model, Role};
-use xoff_sim::results::{FlowStatus, Results};
+use xoff_sim::results::{FlowResult, FlowStatus, Results};
 
 /// Totals, and one row per flow of the replay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -14,7 +14,8 @@ pub struct Figures {
     pub delivered_bytes: u64,
     /// From the first packet of data to the last, ns.
     pub span_ns: u64,
-    pub goodput_bps: u64,
+    /// While data flowed: from the first packet of each burst to the last answer.
+    pub goodput_bps: Option<u64>,
     pub data_packets: u64,
     pub retransmitted_packets: u64,
     pub naks: u64,
@@ -35,7 +36,7 @@ pub struct FlowFigures {
     pub delivered_bytes: u64,
     /// First packet to last delivery, ns.
     pub span_ns: u64,
-    pub goodput_bps: u64,
+    pub goodput_bps: Option<u64>,
     pub retransmitted_packets: u64,
     /// False: some of it did not arrive.
     pub completed: bool,
@@ -47,6 +48,7 @@ impl Figures {
         let mut figures = Figures::default();
         let mut seen = BTreeSet::new();
         let (mut first, mut last) = (u64::MAX, 0);
+        let mut busy = Busy::default();
         for flow in &replay.flows {
             if !seen.insert((flow.connection, flow.direction)) {
                 continue;
@@ -57,17 +59,21 @@ impl Figures {
             let start = sender.first_data_ns.unwrap_or(0);
             let end = receiver.last_data_ns.unwrap_or(start).max(start);
             (first, last) = (first.min(start), last.max(end));
+            let bursts = sender.bursts.iter().map(|b| (b.start_ns, b.done_ns));
+            let mut own = Busy::default();
+            own.extend(bursts.clone());
+            busy.extend(bursts);
             let delivered = receiver.delivered_bytes;
             figures.flows.push(FlowFigures {
                 name: flow.name.clone(),
                 delivered_bytes: delivered,
                 span_ns: end - start,
-                goodput_bps: mean_rate(delivered, end - start),
+                goodput_bps: mean_rate(delivered, own.ns()),
                 retransmitted_packets: sender.retransmitted_packets,
                 completed: sender.messages_completed >= sender.messages,
             });
         }
-        figures.set_span(first, last);
+        figures.set_span(first, last, busy);
         figures.add_pauses(report, replay);
         figures
     }
@@ -83,9 +89,9 @@ impl Figures {
         self.cnps += receiver.cnps;
     }
 
-    fn set_span(&mut self, first: u64, last: u64) {
+    fn set_span(&mut self, first: u64, last: u64, busy: Busy) {
         self.span_ns = last.saturating_sub(first);
-        self.goodput_bps = mean_rate(self.delivered_bytes, self.span_ns);
+        self.goodput_bps = mean_rate(self.delivered_bytes, busy.ns());
     }
 
     fn add_pauses(&mut self, report: &TraceReport, replay: &Replay) {
@@ -111,46 +117,52 @@ impl Figures {
     ) -> Figures {
         let mut figures = Figures::default();
         let (mut first, mut last) = (u64::MAX, 0);
-        let mut rows: Vec<(usize, usize)> = Vec::new();
+        // Place, start and times of each connection's direction.
+        let mut rows: BTreeMap<(usize, usize), (usize, u64, Busy)> = BTreeMap::new();
+        let mut busy = Busy::default();
         for (flow, result) in replay.flows.iter().zip(&results.flows) {
             let start = result.start.ps() / 1_000;
             let end = result.end.unwrap_or(result.active_until).ps() / 1_000;
             (first, last) = (first.min(start), last.max(end));
-            figures.delivered_bytes += result.bytes_delivered;
-            figures.data_packets += result.data_packets;
-            figures.retransmitted_packets += result.retransmitted_packets;
-            let c = &result.counters;
-            figures.naks += c.packet_seq_err;
-            figures.timeouts += c.local_ack_timeout_err;
-            figures.rnr_naks += c.rnr_nak_retry_err;
-            figures.ce_marked += c.np_ecn_marked_roce_packets;
-            figures.cnps += c.np_cnp_sent;
-            let completed = result.status == FlowStatus::Completed;
+            busy.extend([(start, end)]);
+            figures.add_result(result);
+            let places = rows.len();
             let key = (flow.connection, flow.direction);
-            if let Some(at) = rows.iter().position(|&k| k == key) {
-                let row = &mut figures.flows[at];
-                row.delivered_bytes += result.bytes_delivered;
-                row.retransmitted_packets += result.retransmitted_packets;
-                row.completed &= completed;
-                row.span_ns = row
-                    .span_ns
-                    .max(end.saturating_sub(burst_start(replay, key)));
-                row.goodput_bps = mean_rate(row.delivered_bytes, row.span_ns);
-                continue;
+            let (place, begun, own) = rows.entry(key).or_insert((places, start, Busy::default()));
+            *begun = start.min(*begun);
+            own.extend([(start, end)]);
+            if *place == figures.flows.len() {
+                figures.flows.push(FlowFigures {
+                    name: flow.name.clone(),
+                    completed: true,
+                    ..FlowFigures::default()
+                });
             }
-            rows.push(key);
-            figures.flows.push(FlowFigures {
-                name: flow.name.clone(),
-                delivered_bytes: result.bytes_delivered,
-                span_ns: end.saturating_sub(start),
-                goodput_bps: mean_rate(result.bytes_delivered, end.saturating_sub(start)),
-                retransmitted_packets: result.retransmitted_packets,
-                completed,
-            });
+            let row = &mut figures.flows[*place];
+            row.delivered_bytes += result.bytes_delivered;
+            row.retransmitted_packets += result.retransmitted_packets;
+            row.completed &= result.status == FlowStatus::Completed;
+            row.span_ns = row.span_ns.max(end.saturating_sub(*begun));
         }
-        figures.set_span(first, last);
+        for (place, _, own) in rows.into_values() {
+            let row = &mut figures.flows[place];
+            row.goodput_bps = mean_rate(row.delivered_bytes, own.ns());
+        }
+        figures.set_span(first, last, busy);
         figures.add_port_pauses(report, replay, model, results);
         figures
+    }
+
+    fn add_result(&mut self, result: &FlowResult) {
+        self.delivered_bytes += result.bytes_delivered;
+        self.data_packets += result.data_packets;
+        self.retransmitted_packets += result.retransmitted_packets;
+        let c = &result.counters;
+        self.naks += c.packet_seq_err;
+        self.timeouts += c.local_ack_timeout_err;
+        self.rnr_naks += c.rnr_nak_retry_err;
+        self.ce_marked += c.np_ecn_marked_roce_packets;
+        self.cnps += c.np_cnp_sent;
     }
 
     fn add_port_pauses(
@@ -200,15 +212,6 @@ impl Figures {
     }
 }
 
-/// Start of the first burst of a connection's direction.
-fn burst_start(replay: &Replay, key: (usize, usize)) -> u64 {
-    let of = replay.flows.iter();
-    of.filter(|f| (f.connection, f.direction) == key)
-        .map(|f| f.start_ns)
-        .min()
-        .unwrap_or(0)
-}
-
 /// The view of a connection that speaks for the receiver of a direction.
 fn receiver_view(report: &TraceReport, connection: usize, direction: usize) -> &DirectionReport {
     let of = &report.connections[connection];
@@ -220,9 +223,44 @@ fn receiver_view(report: &TraceReport, connection: usize, direction: usize) -> &
     &view.directions[direction]
 }
 
-/// Bit/s; 0 over no time.
-pub(super) fn mean_rate(bytes: u64, ns: u64) -> u64 {
+/// Bit/s; None over no time.
+pub(super) fn mean_rate(bytes: u64, ns: u64) -> Option<u64> {
     let bits = u128::from(bytes) * 8_000_000_000;
-    let rate = bits.checked_div(u128::from(ns)).unwrap_or(0);
-    u64::try_from(rate).unwrap_or(u64::MAX)
+    let rate = bits.checked_div(u128::from(ns))?;
+    Some(u64::try_from(rate).unwrap_or(u64::MAX))
+}
+
+/// Times in which data flowed; they may overlap.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Busy(Vec<(u64, u64)>);
+
+impl Busy {
+    pub(super) fn extend(&mut self, spans: impl IntoIterator<Item = (u64, u64)>) {
+        self.0.extend(spans);
+    }
+
+    /// How long anything flowed.
+    pub(super) fn ns(mut self) -> u64 {
+        self.0.sort_unstable();
+        let (mut sum, mut until) = (0, 0);
+        for (start, end) in self.0 {
+            sum += end.saturating_sub(start.max(until));
+            until = end.max(until);
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_not_busy() {
+        let mut busy = Busy::default();
+        busy.extend([(100, 200), (10, 20), (150, 250), (160, 170), (900, 900)]);
+        assert_eq!(busy.ns(), 160);
+        assert_eq!(mean_rate(20, 160), Some(1_000_000_000));
+        assert_eq!(mean_rate(20, 0), None);
+    }
 }

@@ -27,6 +27,8 @@ pub enum ReplayError {
         "the capture holds RoCE data to {0} only from itself: a replay needs a sender and a receiver"
     )]
     Loop(IpAddr),
+    #[error("the packets of the capture have no times: when to send is not known")]
+    NoTimes,
     #[error(
         "from its first frame to its last, the capture spans {0} days, or its clock jumps: a replay \
          simulates at most {days}; cut the capture with `editcap -A` and `-B`",
@@ -97,9 +99,11 @@ pub enum RateSource {
     Given,
     /// The slowest standard rate that could have carried what was seen.
     Inferred,
+    /// Too little was seen.
+    Assumed,
 }
 
-/// One queue pair's traffic in one direction.
+/// A burst of one queue pair's traffic in one direction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flow {
     pub name: String,
@@ -120,6 +124,6 @@ pub struct Flow {
     pub answers: Marking,
     pub priority: u8,
     pub sport: Option<u16>,
-    /// The application left the link idle: its own rate, bit/s.
+    /// The rate at which the packets of the burst went, if that is below the link's, bit/s.
     pub pace: Option<u64>,
 }

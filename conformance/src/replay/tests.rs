@@ -4,7 +4,7 @@ use super::*;
 use crate::capture::Direction;
 use crate::trace::rate::ObservedRate;
 use crate::trace::report::{
-    Connection, DirectionReport, Endpoint, MessageRun, PausePort, TraceReport, Vantage,
+    Burst, Connection, DirectionReport, Endpoint, PausePort, TraceReport, Vantage,
 };
 use xoff_sim::scenario::{self, Overrides};
 
@@ -22,20 +22,25 @@ fn end(host: u8) -> Endpoint {
     }
 }
 
-fn run(operation: Operation, bytes: u64, count: u64, start_ns: u64, done_ns: u64) -> MessageRun {
-    MessageRun {
+/// Messages of one size.
+fn run(operation: Operation, bytes: u64, count: u64, start_ns: u64, done_ns: u64) -> Burst {
+    Burst {
         operation,
-        bytes,
-        count,
+        bytes: bytes * count,
+        messages: count,
+        message: bytes,
+        of_size: bytes * count,
         start_ns,
-        done_ns: Some(done_ns),
+        end_ns: done_ns,
+        done_ns,
+        merged: 0,
     }
 }
 
 /// Data from the first host to the second.
-fn connection(from: u8, to: u8, runs: Vec<MessageRun>) -> Connection {
-    let messages = runs.iter().map(|r| r.count).sum();
-    let bytes: u64 = runs.iter().map(|r| r.bytes * r.count).sum();
+fn connection(from: u8, to: u8, runs: Vec<Burst>) -> Connection {
+    let messages = runs.iter().map(|r| r.messages).sum();
+    let bytes: u64 = runs.iter().map(|r| r.bytes).sum();
     let data = Marking {
         dscp: 26,
         ecn_capable: true,
@@ -52,8 +57,8 @@ fn connection(from: u8, to: u8, runs: Vec<MessageRun>) -> Connection {
         messages,
         messages_completed: messages,
         first_data_ns: runs.first().map(|r| r.start_ns),
-        last_data_ns: runs.last().and_then(|r| r.done_ns),
-        message_runs: runs,
+        last_data_ns: runs.last().map(|r| r.end_ns),
+        bursts: runs,
         ..DirectionReport::default()
     };
     Connection {
@@ -78,7 +83,7 @@ fn report(connections: Vec<Connection>) -> TraceReport {
         connections,
         ..TraceReport::default()
     };
-    report.capture.last_ns = 10 * MS;
+    (report.capture.first_ns, report.capture.last_ns) = (Some(0), Some(10 * MS));
     report
 }
 
@@ -122,7 +127,8 @@ fn link_rates_say_where_they_come_from() {
         (replay.hosts[0].rate, replay.hosts[0].rate_source)
     };
     let inferred = RateSource::Inferred;
-    assert_eq!(rate(&report, None), (100_000_000_000, inferred));
+    let assumed = RateSource::Assumed;
+    assert_eq!(rate(&report, None), (100_000_000_000, assumed));
     report.rates.push(ObservedRate {
         interface: 0,
         mac: mac(1),
@@ -147,8 +153,7 @@ fn link_rates_say_where_they_come_from() {
 #[test]
 fn a_break_between_messages_begins_another_flow() {
     let runs = vec![
-        run(Operation::Write, 1 << 20, 2, 0, MS),
-        run(Operation::Write, 2 << 20, 2, MS + 1, 2 * MS),
+        run(Operation::Write, 2 << 20, 3, 0, 2 * MS),
         run(Operation::Write, 1 << 20, 1, 8 * MS, 9 * MS),
         run(Operation::Send, 1 << 20, 1, 9 * MS, 10 * MS),
     ];
@@ -173,11 +178,64 @@ fn small_messages_keep_as_many_in_flight_as_were_seen() {
     small.directions[0].outstanding_max = 8;
     let mut single = connection(2, 1, vec![run(Operation::Write, 1 << 20, 4, 0, MS)]);
     single.directions[0].outstanding_max = 1;
+    // Where something went wrong, queue pairs are not held to the pace that came of it.
+    single.directions[0].cnps = 1;
     let replay = derived(&report(vec![small, single]));
     let depths: Vec<_> = replay.flows.iter().map(|f| f.depth).collect();
     assert_eq!(depths, [Some(8), Some(1)]);
+    assert!(replay.flows.iter().all(|f| f.pace.is_none()));
     // Messages of one packet show no path MTU, but must fit.
     assert_eq!(replay.mtu, 4096);
+}
+
+#[test]
+fn bursts_of_clean_captures_keep_their_own_pace() {
+    let runs = vec![
+        run(Operation::Write, 1 << 20, 1, 0, MS),
+        run(Operation::Write, 1 << 20, 1, 5_000 * MS, 5_004 * MS),
+        // What takes longer than an ACK timeout between packets would look like a loss.
+        run(Operation::Write, 2_048, 1, 8_000 * MS, 9_000 * MS),
+        run(Operation::Send, 100, 1, 9_900 * MS, 9_900 * MS),
+    ];
+    let mut report = report(vec![connection(1, 2, runs)]);
+    report.capture.last_ns = Some(10_000 * MS);
+    let replay = derived(&report);
+    let paces: Vec<_> = replay.flows.iter().map(|f| f.pace).collect();
+    let expected = [
+        Some(8_390_000_000),
+        Some(2_100_000_000),
+        Some(4_000_000),
+        None,
+    ];
+    assert_eq!(paces, expected);
+}
+
+#[test]
+fn a_receiver_is_as_fast_as_what_came_at_one_time() {
+    let burst = |from: u8| {
+        let runs = vec![run(Operation::Write, 4 << 20, 1, 0, MS)];
+        connection(from, 9, runs)
+    };
+    let mut all = report(vec![burst(1), burst(2), burst(3), burst(4)]);
+    for host in 1..5 {
+        all.rates.push(ObservedRate {
+            interface: 0,
+            mac: mac(host),
+            rate: 40_000_000_000,
+        });
+    }
+    let replay = derived(&all);
+    // 33.6 Gb/s from each of four.
+    let rates: Vec<_> = replay
+        .hosts
+        .iter()
+        .map(|h| h.rate / 1_000_000_000)
+        .collect();
+    assert_eq!(rates, [40, 40, 40, 40, 200]);
+    // Where something went wrong, the links may be why.
+    all.connections[0].directions[0].cnps = 1;
+    let replay = derived(&all);
+    assert_eq!(replay.hosts[4].rate, 40_000_000_000);
 }
 
 fn pause(sender: u8, priority: usize) -> PausePort {
@@ -188,7 +246,9 @@ fn pause(sender: u8, priority: usize) -> PausePort {
         sender: mac(sender),
         direction: Direction::In,
         frames: 5,
-        global: 0,
+        global_pause: 0,
+        global_resume: 0,
+        global_times: Default::default(),
         pause,
         resume: [0; 8],
         paused_ns: [0; 8],
@@ -212,7 +272,7 @@ fn pauses_make_classes_lossless_and_hosts_slow() {
     // 4 MiB in 1 ms.
     assert_eq!(replay.slow, [(1, 33_554_432_000)]);
     report.pauses[0].pause = [0; 8];
-    report.pauses[0].global = 1;
+    report.pauses[0].global_pause = 1;
     let replay = derived(&report);
     assert!(replay.lossless.is_empty());
     assert!(

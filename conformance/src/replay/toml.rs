@@ -55,6 +55,7 @@ impl Replay {
                 RateSource::Stated => "stated by the capture",
                 RateSource::Given => "given",
                 RateSource::Inferred => "inferred",
+                RateSource::Assumed => "assumed",
             };
             let _ = writeln!(
                 out,
@@ -180,7 +181,7 @@ fn common(flow: &Flow) -> String {
     let transport = match flow.service {
         Service::Uc => "uc",
         Service::Ud | Service::Rd => "ud",
-        Service::Rc | Service::Xrc => "rc",
+        Service::Rc | Service::Xrc | Service::Unknown => "rc",
     };
     let _ = writeln!(out, "op = \"{op}\"\ntransport = \"{transport}\"");
     let _ = writeln!(out, "message = \"{}B\"", flow.message.max(1));
@@ -188,11 +189,7 @@ fn common(flow: &Flow) -> String {
         let _ = writeln!(out, "depth = {depth}");
     }
     if let Some(pace) = flow.pace {
-        let _ = writeln!(
-            out,
-            "pace = \"{}\" # the application left it idle",
-            rate(pace)
-        );
+        let _ = writeln!(out, "pace = \"{}\" # as captured", rate(pace));
     }
     let _ = writeln!(
         out,

@@ -1,22 +1,27 @@
 //! One pass over a capture: every frame to the follower that it concerns.
 
 use super::buckets::{Buckets, Merge, STEPS};
+use super::icrc;
+use super::malformed::Malformed;
 use super::report::{CaptureSummary, TraceReport};
 use super::smb::{Rdma, RdmaKey, SendPacket};
 use super::tcp::Place;
 use super::timeline::{FlowCell, FlowRow, Timeline};
+use super::words::{self, grouped, many};
 use super::{links, pause, rate, rc, tcp};
 use crate::capture::read::{CaptureError, Reader};
 use crate::capture::{Frame, Interface, InterfaceStats, LinkType};
-use crate::finding::{FRAMES_KEPT, Finding};
+use crate::finding::{FRAMES_KEPT, Finding, Severity};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use xoff_sim::units::BitRate;
 use xoff_sim::wire::dissect::{self, Body, Dissected, Link};
-use xoff_sim::wire::{WireError, roce};
+use xoff_sim::wire::{WireError, ethernet, roce};
 
+/// Checks that times decide.
+const BY_TIME: [&str; 6] = ["RC-07", "RC-08", "RC-14", "RC-40", "CC-02", "P-20"];
 /// Malformed frames that the report shows.
 const EXAMPLES: usize = 5;
 
@@ -74,6 +79,8 @@ pub struct Analyzer {
     links: links::Follower,
     tcp: tcp::TcpFollower,
     rates: rate::Observer,
+    icrc: icrc::Judge,
+    malformed: Malformed,
     /// Which interface first saw SENDs to a queue pair.
     sends: FxHashMap<(IpAddr, IpAddr, u32), u32>,
 }
@@ -83,6 +90,8 @@ struct InterfaceState {
     /// None: a link type that xoff does not read.
     link: Option<Link>,
     frames: u64,
+    /// Of its last frame, and the greatest.
+    before_ns: u64,
     last_ns: u64,
 }
 
@@ -104,6 +113,8 @@ impl Analyzer {
             links: links::Follower::new(),
             tcp: tcp::TcpFollower::new(),
             rates: rate::Observer::default(),
+            icrc: icrc::Judge::default(),
+            malformed: Malformed::default(),
             sends: FxHashMap::default(),
         }
     }
@@ -121,6 +132,7 @@ impl Analyzer {
             interface: interface.clone(),
             link,
             frames: 0,
+            before_ns: 0,
             last_ns: 0,
         });
         self.rc.interface(id, interface);
@@ -130,28 +142,25 @@ impl Analyzer {
     /// The next frame.
     pub fn frame(&mut self, f: &Frame<'_>) {
         let summary = &mut self.summary;
-        if summary.frames == 0 {
-            summary.first_ns = f.at_ns;
-            summary.last_ns = f.at_ns;
-        }
         summary.frames += 1;
         summary.bytes += f.data.len() as u64;
-        // Interfaces of one file need not be in step.
-        summary.first_ns = summary.first_ns.min(f.at_ns);
-        summary.last_ns = summary.last_ns.max(f.at_ns);
         summary.cut_frames += u64::from(f.data.len() < f.original_len as usize);
         let Some(state) = self.interfaces.get_mut(f.interface as usize) else {
             return;
         };
         state.frames += 1;
-        state.last_ns = state.last_ns.max(f.at_ns);
+        time(summary, state, f);
         let Some(link) = state.link else {
             let name = other_link(state.interface.link_type);
+            summary.unread_frames += 1;
             return self.other(name);
         };
-        let dissected = dissect::dissect(link, f.data, f.original_len);
-        self.rates
-            .frame(f.interface, dissected.ethernet.src, f.at_ns, f.original_len);
+        let mut dissected = Dissected::default();
+        dissect::dissect_into(link, f.data, f.original_len, &mut dissected);
+        if f.timed {
+            self.rates
+                .frame(f.interface, dissected.ethernet.src, f.at_ns, f.original_len);
+        }
         self.dissected(f, &dissected);
     }
 
@@ -160,8 +169,10 @@ impl Analyzer {
         match &d.body {
             Body::Roce(packet) => {
                 self.roce[usize::from(packet.sport.is_none())] += 1;
-                if let Some(send) = self.rc.packet(f, eth, packet) {
-                    self.send(f, packet, &send);
+                if self.icrc.idle(packet) {
+                    self.roce(f, eth, packet, false);
+                } else {
+                    self.doubtful(f, eth, packet);
                 }
                 self.pause.traffic(f, eth);
             }
@@ -186,9 +197,51 @@ impl Analyzer {
         }
     }
 
+    #[inline]
+    fn roce(
+        &mut self,
+        f: &Frame<'_>,
+        eth: &ethernet::Repr,
+        packet: &roce::Packet<'_>,
+        overlook: bool,
+    ) {
+        if let Some(send) = self.rc.packet(f, eth, packet, overlook) {
+            self.send(f, packet, &send);
+        }
+    }
+
+    /// A packet while there are ICRCs of which nobody knows what they say.
+    #[cold]
+    fn doubtful(&mut self, f: &Frame<'_>, eth: &ethernet::Repr, packet: &roce::Packet<'_>) {
+        let asked = self.icrc.asks(f, packet);
+        let trusted = asked && self.rc.knows(f.interface, packet.network.src);
+        if self.icrc.wait(f, packet, trusted, !self.rc.is_empty()) {
+            return self.release();
+        }
+        let overlook = self.icrc.overlooks(f, packet);
+        self.roce(f, eth, packet, overlook);
+    }
+
+    /// Takes what waited, if it has waited long enough.
+    fn release(&mut self) {
+        while let Some(held) = self.icrc.release() {
+            let f = held.frame();
+            let state = self.interfaces.get(held.interface as usize);
+            let Some(link) = state.and_then(|s| s.link) else {
+                continue;
+            };
+            let dissected = dissect::dissect(link, f.data, f.original_len);
+            if let Body::Roce(packet) = &dissected.body {
+                let overlook = self.icrc.overlooks(&f, packet);
+                self.roce(&f, &dissected.ethernet, packet, overlook);
+            }
+        }
+    }
+
     /// A SEND over RoCE may be SMB Direct. Several interfaces may see it: the first one tells.
     fn send(&mut self, f: &Frame<'_>, packet: &roce::Packet<'_>, send: &rc::Send) {
-        let (src, dst) = (packet.network.src, packet.network.dst);
+        let [src, dst] = [packet.network.src, packet.network.dst];
+        let ends = [src, dst].map(|ip| SocketAddr::new(ip, 0));
         let seen = *self
             .sends
             .entry((src, dst, packet.bth.dest_qp))
@@ -207,9 +260,9 @@ impl Analyzer {
         };
         let piece = SendPacket {
             ends: if direction == 0 {
-                [src, dst]
+                ends
             } else {
-                [dst, src]
+                [ends[1], ends[0]]
             },
             direction,
             octets: packet.payload,
@@ -228,9 +281,11 @@ impl Analyzer {
 
     fn malformed(&mut self, f: &Frame<'_>, error: &WireError) {
         if dissect::is_cut(f.original_len, f.data.len()) {
+            self.summary.unread_frames += 1;
             return self.other(Cow::Borrowed("cut within its headers"));
         }
         self.summary.malformed += 1;
+        self.malformed.add(f.interface, f.number, error);
         if self.summary.malformed_examples.len() < EXAMPLES {
             let example = (f.number, error.to_string());
             self.summary.malformed_examples.push(example);
@@ -239,7 +294,10 @@ impl Analyzer {
 
     /// Everything that was found. `partial`: why reading stopped before the end.
     pub fn finish(mut self, stats: &[InterfaceStats], partial: Option<String>) -> TraceReport {
+        self.icrc.decide(!self.rc.is_empty());
+        self.release();
         self.summary.partial = partial;
+        self.summary.malformed_roce = self.malformed.roce;
         self.summary.protocols = self.protocols();
         let ends = self.ends(stats);
         let end_of = |interface: u32| ends.get(interface as usize).copied().unwrap_or(0);
@@ -271,6 +329,15 @@ impl Analyzer {
         findings.extend(links.findings);
         findings.extend(queue_pairs.findings);
         findings.extend(stream_findings);
+        findings.extend(self.icrc.finding());
+        findings.extend(self.malformed.findings(&report.capture));
+        findings.extend(times(&report.capture));
+        if report.capture.timeless() {
+            let by_time = findings.iter_mut().filter(|f| BY_TIME.contains(&f.id));
+            for finding in by_time.filter(|f| f.inconclusive.is_none()) {
+                finding.inconclusive = Some("the capture has no times".to_owned());
+            }
+        }
         report.findings = merge(findings);
         report
     }
@@ -294,7 +361,8 @@ impl Analyzer {
             ("PFC and pause", self.pauses),
             ("LLDP", self.lldp),
             ("TCP", self.tcp_frames),
-            ("malformed", self.summary.malformed),
+            ("malformed RoCE", self.malformed.roce),
+            ("malformed", self.summary.malformed - self.malformed.roce),
         ];
         let others = std::mem::take(&mut self.others);
         let known = known.into_iter().filter(|&(_, count)| count > 0);
@@ -305,6 +373,70 @@ impl Analyzer {
         all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         all
     }
+}
+
+/// Notes when a frame came, and whether the clock ran backwards.
+#[inline]
+fn time(summary: &mut CaptureSummary, state: &mut InterfaceState, f: &Frame<'_>) {
+    if !f.timed {
+        summary.untimed_frames += 1;
+        return;
+    }
+    // Interfaces of one file need not be in step.
+    summary.first_ns = Some(summary.first_ns.map_or(f.at_ns, |t| t.min(f.at_ns)));
+    summary.last_ns = Some(summary.last_ns.map_or(f.at_ns, |t| t.max(f.at_ns)));
+    state.last_ns = state.last_ns.max(f.at_ns);
+    if f.at_ns < state.before_ns {
+        let back = &mut summary.backwards;
+        back.frames += 1;
+        if back.frames == 1 {
+            back.first_frame = f.number;
+        }
+        back.most_ns = back.most_ns.max(state.before_ns - f.at_ns);
+    }
+    state.before_ns = f.at_ns;
+}
+
+/// What times are missing, and which are not in order: T-01.
+fn times(capture: &CaptureSummary) -> Vec<Finding> {
+    let finding = |cause: String, count: u64, frames: Vec<u64>, cure: &str| Finding {
+        id: "T-01",
+        severity: Severity::Note,
+        inconclusive: Some("how long things took is not known where times are missing".to_owned()),
+        subject: "capture".to_owned(),
+        cause,
+        cure: cure.to_owned(),
+        count,
+        frames,
+    };
+    let mut findings = Vec::new();
+    let untimed = capture.untimed_frames;
+    if untimed > 0 {
+        let which = match untimed == capture.frames {
+            true => "no frame has a time".to_owned(),
+            false => format!(
+                "{} of {} have no time; each counts as coming with the one before",
+                grouped(untimed),
+                many(capture.frames, "frame")
+            ),
+        };
+        let cure = "Capture into packet blocks with time stamps (pcap, or pcapng's enhanced ones).";
+        findings.push(finding(which, untimed, Vec::new(), cure));
+    }
+    let back = capture.backwards;
+    if back.frames > 0 {
+        let cause = format!(
+            "the clock runs backwards at {}, by up to {}: spans across are not counted",
+            many(back.frames, "frame"),
+            words::time(back.most_ns)
+        );
+        let cure = "Capture with one clock; `reordercap` sorts frames that are out of order.";
+        findings.push(Finding {
+            inconclusive: None,
+            ..finding(cause, back.frames, vec![back.first_frame], cure)
+        });
+    }
+    findings
 }
 
 /// What frames of a link type are called that is not read; numbers are those of pcap's registry.
@@ -405,10 +537,9 @@ fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
     use xoff_sim::wire::bth::{Aeth, Bth, Extensions, Opcode};
     use xoff_sim::wire::smbd::{NegotiateRequest, NegotiateResponse};
-    use xoff_sim::wire::{Mac, ethernet, ip};
+    use xoff_sim::wire::{Mac, ip};
 
     fn finding(severity: Severity, subject: &str, cause: &str, frame: u64) -> Finding {
         Finding {
@@ -524,6 +655,7 @@ mod tests {
                 analyzer.frame(&Frame {
                     number: 2 * i as u64 + u64::from(interface) + 1,
                     at_ns: 1_000 * i as u64 + u64::from(interface),
+                    timed: true,
                     interface,
                     direction: crate::capture::Direction::Unknown,
                     original_len: data.len() as u32,

@@ -2,7 +2,7 @@
 
 mod judge;
 
-use super::report::{CaptureSummary, Link, LinkEnd};
+use super::report::{Aggregation, CaptureSummary, Link, LinkEnd, PortSettings};
 use super::tally::Tally;
 use crate::capture::Frame;
 use crate::finding::Finding;
@@ -28,8 +28,8 @@ struct End {
     /// TLVs that the last unit had, as far as a check needs to know.
     unit: Repr,
     neighbour: Neighbour,
-    /// By wording: the same fault in each unit counts up.
-    faults: Vec<(String, Tally)>,
+    /// By wording: the same fault in each unit counts up. The first of them stands for all.
+    faults: Vec<(String, Fault, Tally)>,
     late: Tally,
     late_most_ns: u64,
     shutdown: Tally,
@@ -108,7 +108,7 @@ impl Follower {
 
     /// The links, and what is wrong. `capture`: names of interfaces, and its last frame's time.
     pub fn finish(self, capture: &CaptureSummary) -> Outcome {
-        let last_ns = capture.last_ns;
+        let last_ns = capture.last_ns.unwrap_or(0);
         let mut outcome = Outcome::default();
         judge::units(&self, capture, &mut outcome.findings);
         let mut groups: BTreeMap<u32, Vec<End>> = BTreeMap::new();
@@ -153,6 +153,7 @@ impl End {
                 first_frame: f.number,
                 last_ns: f.at_ns,
                 advertised: Advertised::default(),
+                port_settings: PortSettings::default(),
             },
             unit: Repr::default(),
             neighbour: Neighbour::default(),
@@ -196,18 +197,19 @@ impl End {
         self.report.port = unit.port.to_string();
         self.report.system.clone_from(&unit.system_name);
         self.report.advertised = advertised;
+        self.report.port_settings = port_settings(&unit);
         self.unit = unit;
     }
 
     fn count_faults(&mut self, frame: u64, faults: &[Fault]) {
         for fault in faults {
             let words = fault.to_string();
-            match self.faults.iter().position(|(known, _)| *known == words) {
-                Some(at) => self.faults[at].1.add(frame),
+            match self.faults.iter().position(|(known, ..)| *known == words) {
+                Some(at) => self.faults[at].2.add(frame),
                 None if self.faults.len() < FAULTS_KEPT => {
                     let mut tally = Tally::default();
                     tally.add(frame);
-                    self.faults.push((words, tally));
+                    self.faults.push((words, fault.clone(), tally));
                 }
                 None => {}
             }
@@ -247,6 +249,30 @@ fn settings(advertised: &Advertised) -> Advertised {
     let mut settings = advertised.clone();
     if let Some(cee) = &mut settings.cee {
         cee.control = xoff_sim::wire::cee::Control::default();
+    }
+    settings
+}
+
+/// What a unit says of its port.
+fn port_settings(unit: &Repr) -> PortSettings {
+    use lldp::Organizational::*;
+    let mut settings = PortSettings::default();
+    for tlv in &unit.organizational {
+        match tlv {
+            PortVlan(vid) => settings.port_vlan = settings.port_vlan.or(Some(*vid)),
+            VlanName { vid, name } => settings.vlan_names.push((*vid, name.clone())),
+            ProtocolVlan { flags, vid } if flags & 4 != 0 => settings.protocol_vlans.push(*vid),
+            ManagementVid(vid) => settings.management_vlan = Some(*vid),
+            MaxFrame(bytes) => settings.max_frame = settings.max_frame.or(Some(*bytes)),
+            Aggregation { status, port, .. } => {
+                settings.aggregation.get_or_insert(self::Aggregation {
+                    capable: status & 1 != 0,
+                    aggregated: status & 2 != 0,
+                    port: *port,
+                });
+            }
+            _ => {}
+        }
     }
     settings
 }

@@ -7,8 +7,10 @@
 
 pub mod analyzer;
 pub mod buckets;
+mod icrc;
 pub mod iwarp;
 pub mod links;
+mod malformed;
 pub mod pause;
 pub mod rate;
 pub mod rc;

@@ -6,12 +6,12 @@ mod load;
 
 use super::buckets::Buckets;
 use super::rate::ObservedRate;
-use super::report::{CaptureSummary, PausePort};
+use super::report::{CaptureSummary, PauseClass, PausePort};
 use super::tally::Tally;
 use super::timeline::PauseRow;
 use crate::capture::{Direction, Frame, Interface};
 use crate::finding::Finding;
-use account::Account;
+use account::{Account, LINK};
 use load::Load;
 use std::collections::BTreeMap;
 use xoff_sim::wire::mac_control::{Irregularity, Repr};
@@ -27,7 +27,9 @@ struct Port {
     sender: Mac,
     direction: Direction,
     frames: Tally,
+    /// 802.3x, of either meaning; of these, those that let the link go on.
     global: Tally,
+    global_resume: u64,
     pfc: Tally,
     pause: [u64; 8],
     resume: [u64; 8],
@@ -35,12 +37,12 @@ struct Port {
     account: Account,
 }
 
-/// When a priority of a port was paused.
+/// When a class of a port was paused.
 #[derive(Clone, Debug)]
 pub struct PauseActivity {
     /// Index into the report's pause ports.
     pub port: usize,
-    pub priority: u8,
+    pub class: PauseClass,
     /// Nanoseconds paused per step.
     pub cells: Buckets<u64>,
 }
@@ -50,7 +52,7 @@ impl PauseActivity {
     pub fn row(&self, start_ns: u64, step_ns: u64) -> PauseRow {
         PauseRow {
             port: self.port,
-            priority: self.priority,
+            class: self.class,
             paused_ns: self.cells.fold_to(start_ns, step_ns),
         }
     }
@@ -134,6 +136,7 @@ impl Follower {
             direction: f.direction,
             frames: Tally::default(),
             global: Tally::default(),
+            global_resume: 0,
             pfc: Tally::default(),
             pause: [0; 8],
             resume: [0; 8],
@@ -165,18 +168,20 @@ impl Follower {
             let start_ns = start_ns.unwrap_or(0);
             let end_ns = end_ns_of(port.interface);
             let totals = rate.and_then(|rate| port.account.clone().finish(rate, end_ns));
-            let totals = totals.unwrap_or_default();
+            let mut totals = totals.unwrap_or_default();
             let report = PausePort {
                 interface: port.interface,
                 sender: port.sender,
                 direction: port.direction,
                 frames: port.frames.count,
-                global: port.global.count,
+                global_pause: port.global.count - port.global_resume,
+                global_resume: port.global_resume,
+                global_times: totals.times[LINK],
                 pause: port.pause,
                 resume: port.resume,
-                paused_ns: totals.paused_ns,
-                longest_ns: totals.longest_ns,
-                transitions: totals.transitions,
+                paused_ns: std::array::from_fn(|p| totals.times[p].paused_ns),
+                longest_ns: std::array::from_fn(|p| totals.times[p].longest_ns),
+                transitions: std::array::from_fn(|p| totals.times[p].transitions),
                 rate,
                 rate_inferred: given.is_none() && rate.is_some(),
                 first_frame: port.frames.frames.first().copied().unwrap_or(0),
@@ -190,16 +195,15 @@ impl Follower {
                 towards: load.map_or(0, |l| l.bytes_towards(port.sender, port.direction)),
             };
             judged.findings(&mut outcome.findings);
-            let activity = totals.activity.into_iter().zip(0u8..);
-            outcome
-                .activity
-                .extend(activity.filter_map(|(cells, priority)| {
-                    Some(PauseActivity {
-                        port: index,
-                        priority,
-                        cells: cells?,
-                    })
-                }));
+            let named = report.classes().into_iter();
+            outcome.activity.extend(named.filter_map(|class| {
+                let cells = totals.activity[account::index(class)].take()?;
+                Some(PauseActivity {
+                    port: index,
+                    class,
+                    cells,
+                })
+            }));
             outcome.ports.push(report);
         }
         outcome
@@ -216,7 +220,11 @@ impl Port {
         }
         let times = pause.times();
         match pause {
-            Repr::Pause { .. } => self.global.add(f.number),
+            Repr::Pause { quanta } => {
+                self.global.add(f.number);
+                self.global_resume += u64::from(*quanta == 0);
+                return self.account.link(f.at_ns, *quanta);
+            }
             Repr::Pfc { .. } => {
                 self.pfc.add(f.number);
                 for (class, time) in times.iter().enumerate() {
@@ -229,7 +237,7 @@ impl Port {
             }
             Repr::Unknown { .. } => return,
         }
-        self.account.frame(f.at_ns, &times);
+        self.account.priorities(f.at_ns, &times);
     }
 }
 

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use xoff_sim::wire::Mac;
 
 /// Rates of Ethernet links, bit/s.
-pub(super) const STANDARD_RATES: [u64; 11] = [
+pub(crate) const STANDARD_RATES: [u64; 11] = [
     1_000_000_000,
     2_500_000_000,
     5_000_000_000,
@@ -22,6 +22,9 @@ pub(super) const OVERHEAD: u64 = 4 + 8 + 12;
 /// A burst is this many frames and this long at least, so that coarse clocks do no harm.
 const BURST_FRAMES: u32 = 16;
 const BURST_NS: u64 = 10_000;
+/// Silence that ends a burst; it may then be as short as this many frames.
+const SILENCE_NS: u64 = 1_000_000;
+const SHORT_BURST: u32 = 4;
 /// Senders beyond this many are not watched.
 const SOURCES: usize = 1 << 16;
 
@@ -29,6 +32,7 @@ const SOURCES: usize = 1 << 16;
 #[derive(Clone, Copy, Debug, Default)]
 struct Source {
     start_ns: u64,
+    last_ns: u64,
     frames: u32,
     bits: u64,
     /// Bit/s.
@@ -83,11 +87,15 @@ impl Observer {
     }
 
     /// By interface, then address.
-    pub(super) fn finish(self) -> Vec<ObservedRate> {
+    pub(super) fn finish(mut self) -> Vec<ObservedRate> {
         let mut keys: Vec<_> = self.index.into_iter().collect();
         keys.sort_unstable();
         let rated = keys.into_iter().filter_map(|((interface, mac), at)| {
-            let rate = self.sources[at as usize].rate()?;
+            let source = &mut self.sources[at as usize];
+            if source.frames > SHORT_BURST {
+                source.note(source.last_ns.saturating_sub(source.start_ns));
+            }
+            let rate = source.rate()?;
             Some(ObservedRate {
                 interface,
                 mac,
@@ -101,23 +109,36 @@ impl Observer {
 impl Source {
     #[inline]
     fn add(&mut self, at_ns: u64, len: u32) {
-        if self.frames == 0 || at_ns < self.start_ns {
+        let silence = at_ns.wrapping_sub(self.last_ns) > SILENCE_NS;
+        if self.frames == 0 || silence {
+            if self.frames > SHORT_BURST {
+                self.note(self.last_ns.saturating_sub(self.start_ns));
+            }
             return self.restart(at_ns);
         }
+        self.last_ns = at_ns;
         // 60 bytes and FCS are the least that a link carries.
         let bytes = u64::from(len.max(60)) + OVERHEAD;
         self.frames = self.frames.saturating_add(1);
         self.bits = self.bits.saturating_add(bytes * 8);
         let span = at_ns - self.start_ns;
         if self.frames > BURST_FRAMES && span >= BURST_NS {
+            self.note(span);
+            self.restart(at_ns);
+        }
+    }
+
+    /// The frames so far took so long.
+    fn note(&mut self, span: u64) {
+        if span >= BURST_NS {
             let rate = u128::from(self.bits) * 1_000_000_000 / u128::from(span);
             self.densest = self.densest.max(u64::try_from(rate).unwrap_or(u64::MAX));
-            self.restart(at_ns);
         }
     }
 
     fn restart(&mut self, at_ns: u64) {
         self.start_ns = at_ns;
+        self.last_ns = at_ns;
         self.frames = 1;
         self.bits = 0;
     }
@@ -165,6 +186,19 @@ mod tests {
             observer.frame(3, Mac([4; 6]), at, 1_100 + (i % 5) as u32);
         }
         assert_eq!(observer.finish()[0].rate, 2_500_000_000);
+    }
+
+    #[test]
+    fn bursts_far_apart_show_the_rate_of_each() {
+        // Ten frames at 25 Gb/s a second.
+        let mut observer = Observer::default();
+        for burst in 0..5u64 {
+            for frame in 0..10 {
+                let at = burst * 1_000_000_000 + frame * 1_344;
+                observer.frame(0, Mac([4; 6]), at, 4_176);
+            }
+        }
+        assert_eq!(observer.finish()[0].rate, 25_000_000_000);
     }
 
     #[test]

@@ -30,13 +30,22 @@ pub struct CaptureSummary {
     pub frames: u64,
     /// Captured bytes.
     pub bytes: u64,
-    pub first_ns: u64,
-    pub last_ns: u64,
+    /// Least and greatest time of a frame; None if no frame has one.
+    pub first_ns: Option<u64>,
+    pub last_ns: Option<u64>,
+    /// Frames that the file gives no time, or one that cannot be.
+    pub untimed_frames: u64,
+    /// Frames earlier than the one before on their interface.
+    pub backwards: Backwards,
     /// Frames shorter in the file than on the wire.
     pub cut_frames: u64,
     /// Frames whose headers are not what they say, and the first of them with the error.
     pub malformed: u64,
     pub malformed_examples: Vec<(u64, String)>,
+    /// Of the malformed frames, those of RoCE.
+    pub malformed_roce: u64,
+    /// Frames of link types that are not read, or cut before anything could be told.
+    pub unread_frames: u64,
     pub interfaces: Vec<(Interface, InterfaceStats, u64)>,
     /// Frames by protocol name, most frequent first.
     pub protocols: Vec<(String, u64)>,
@@ -44,7 +53,30 @@ pub struct CaptureSummary {
     pub partial: Option<String>,
 }
 
+/// How often the clock ran backwards, the first frame at which it did, and by how much at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backwards {
+    pub frames: u64,
+    pub first_frame: u64,
+    pub most_ns: u64,
+}
+
 impl CaptureSummary {
+    /// From the least to the greatest time of a frame; None if no frame has one.
+    pub fn span_ns(&self) -> Option<u64> {
+        Some(self.last_ns?.saturating_sub(self.first_ns?))
+    }
+
+    /// Frames are here, and not one could be read.
+    pub fn unreadable(&self) -> bool {
+        self.frames > 0 && self.unread_frames == self.frames
+    }
+
+    /// Frames are here, and not one has a time: nothing is known of how long anything took.
+    pub fn timeless(&self) -> bool {
+        self.frames > 0 && self.first_ns.is_none()
+    }
+
     /// What an interface is called: by its name in the capture, or else `#` and its number.
     pub fn interface_name(&self, id: u32) -> String {
         let entry = self.interfaces.get(id as usize);
@@ -57,7 +89,9 @@ impl CaptureSummary {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Service {
+    /// Congestion notifications alone, or reserved opcodes, do not tell.
     #[default]
+    Unknown,
     Rc,
     Uc,
     Ud,
@@ -190,6 +224,62 @@ pub struct MessageRun {
     pub done_ns: Option<u64>,
 }
 
+/// How long data of one direction flowed, silence of the application left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// From the first packet to the last of every stretch without silence, summed, ns.
+    pub ns: u64,
+    /// Payload that came in that time: without the first packet of each stretch.
+    pub bytes: u64,
+    /// Payload in all.
+    pub total: u64,
+}
+
+impl Activity {
+    /// The rate at which `bytes` of the payload went, bit/s; None if no time shows it.
+    pub fn rate(&self, bytes: u64) -> Option<u64> {
+        let part = u128::from(bytes) * u128::from(self.bytes);
+        let part = part.checked_div(u128::from(self.total))?;
+        let rate = (part * 8_000_000_000).checked_div(u128::from(self.ns))?;
+        u64::try_from(rate).ok().filter(|_| self.bytes > 0)
+    }
+}
+
+/// Messages that were sent without silence between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst {
+    /// That of most of its bytes.
+    pub operation: Operation,
+    /// Its first and its last packet, and when all was acknowledged as far as that was seen.
+    pub start_ns: u64,
+    pub end_ns: u64,
+    pub done_ns: u64,
+    /// Payload, messages, and the size of message that carries most of it with its bytes.
+    pub bytes: u64,
+    pub messages: u64,
+    pub message: u64,
+    pub of_size: u64,
+    /// Further bursts, with silence before each, that were joined to this one.
+    pub merged: u64,
+}
+
+impl Burst {
+    /// Takes in a later one.
+    pub fn join(&mut self, later: &Burst) {
+        self.end_ns = self.end_ns.max(later.end_ns);
+        self.done_ns = self.done_ns.max(later.done_ns);
+        self.bytes = self.bytes.saturating_add(later.bytes);
+        self.messages = self.messages.saturating_add(later.messages);
+        self.merged += later.merged + 1;
+        if later.message == self.message && later.operation == self.operation {
+            self.of_size = self.of_size.saturating_add(later.of_size);
+        } else if later.of_size > self.of_size {
+            self.operation = later.operation;
+            (self.message, self.of_size) = (later.message, later.of_size);
+        }
+    }
+}
+
 /// The greatest number of episodes and message runs that a direction keeps; the totals count all.
 pub const DETAILS_KEPT: usize = 256;
 
@@ -228,7 +318,7 @@ pub struct DirectionReport {
     /// Least time between two CNPs of this queue pair, ns.
     pub cnp_spacing_min_ns: Option<u64>,
     pub bad_icrc: u64,
-    /// ICRC could not be verified: the frame was cut.
+    /// ICRC could not be verified: the frame was cut, or all of the sender's are wrong.
     pub unverified_icrc: u64,
     /// From a packet that asked for an ACK to the ACK, ns: least, mean, greatest.
     pub ack_latency_ns: Option<[u64; 3]>,
@@ -241,6 +331,8 @@ pub struct DirectionReport {
     pub messages: u64,
     pub messages_completed: u64,
     pub message_runs: Vec<MessageRun>,
+    pub activity: Activity,
+    pub bursts: Vec<Burst>,
     pub completion_ns: Option<[u64; 3]>,
     pub episodes: Vec<Episode>,
     pub causes: Vec<(Cause, u64)>,
@@ -256,11 +348,14 @@ pub struct PausePort {
     pub sender: xoff_sim::wire::Mac,
     pub direction: crate::capture::Direction,
     pub frames: u64,
-    /// 802.3x frames.
-    pub global: u64,
+    /// 802.3x frames with time > 0, and = 0; and what they did to the link by themselves.
+    pub global_pause: u64,
+    pub global_resume: u64,
+    pub global_times: PauseTimes,
     /// PFC frames per priority with time > 0, and = 0.
     pub pause: [u64; 8],
     pub resume: [u64; 8],
+    /// How long each priority was stopped, by frames of either kind.
     pub paused_ns: [u64; 8],
     pub longest_ns: [u64; 8],
     pub transitions: [u64; 8],
@@ -268,6 +363,68 @@ pub struct PausePort {
     pub rate: Option<u64>,
     pub rate_inferred: bool,
     pub first_frame: u64,
+}
+
+/// How long something was paused, the longest at a stretch, and how often it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PauseTimes {
+    pub paused_ns: u64,
+    pub longest_ns: u64,
+    pub transitions: u64,
+}
+
+/// What pause frames stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PauseClass {
+    /// The whole link: 802.3x.
+    All,
+    /// A priority, 0 to 7: PFC.
+    Priority(u8),
+}
+
+impl std::fmt::Display for PauseClass {
+    /// The subject of a sentence: "priority 3".
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PauseClass::All => f.write_str("the whole link (802.3x)"),
+            PauseClass::Priority(p) => write!(f, "priority {p}"),
+        }
+    }
+}
+
+impl PausePort {
+    /// Frames of 802.3x, of either meaning.
+    pub fn global(&self) -> u64 {
+        self.global_pause.saturating_add(self.global_resume)
+    }
+
+    /// Those that its frames named: the whole link first.
+    pub fn classes(&self) -> Vec<PauseClass> {
+        let named = |p: &u8| self.pause[usize::from(*p)] > 0 || self.resume[usize::from(*p)] > 0;
+        let priorities = (0..8).filter(named).map(PauseClass::Priority);
+        let all = (self.global() > 0).then_some(PauseClass::All);
+        all.into_iter().chain(priorities).collect()
+    }
+
+    /// Frames that stopped a class, and that let it go on.
+    pub fn counts(&self, class: PauseClass) -> [u64; 2] {
+        match class {
+            PauseClass::All => [self.global_pause, self.global_resume],
+            PauseClass::Priority(p) => [self.pause[usize::from(p)], self.resume[usize::from(p)]],
+        }
+    }
+
+    pub fn times(&self, class: PauseClass) -> PauseTimes {
+        let PauseClass::Priority(p) = class else {
+            return self.global_times;
+        };
+        let p = usize::from(p);
+        PauseTimes {
+            paused_ns: self.paused_ns[p],
+            longest_ns: self.longest_ns[p],
+            transitions: self.transitions[p],
+        }
+    }
 }
 
 /// What LLDP said on one link, and what both ends make of it.
@@ -290,4 +447,28 @@ pub struct LinkEnd {
     pub first_frame: u64,
     pub last_ns: u64,
     pub advertised: dcbx::Advertised,
+    pub port_settings: PortSettings,
+}
+
+/// What a station says of its port besides DCBX (802.1Q annex D, 802.3 clause 79).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortSettings {
+    /// 0: the port has none.
+    pub port_vlan: Option<u16>,
+    pub vlan_names: Vec<(u16, String)>,
+    /// Port and protocol VLANs that are enabled.
+    pub protocol_vlans: Vec<u16>,
+    pub management_vlan: Option<u16>,
+    /// Bytes with header and FCS.
+    pub max_frame: Option<u16>,
+    pub aggregation: Option<Aggregation>,
+}
+
+/// Link aggregation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aggregation {
+    pub capable: bool,
+    pub aggregated: bool,
+    /// Number of the aggregated port.
+    pub port: u32,
 }

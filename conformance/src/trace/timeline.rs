@@ -1,5 +1,7 @@
 //! Activity over time in a fixed number of steps, whatever the length of the capture.
 
+use super::report::PauseClass;
+
 /// Activity per step of time.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
@@ -32,12 +34,12 @@ pub struct FlowCell {
     pub ce: u32,
 }
 
-/// A priority of a paused port.
-#[derive(Clone, Debug, Default)]
+/// What a port's pause frames stopped.
+#[derive(Clone, Debug)]
 pub struct PauseRow {
     /// Index into the report's pause ports.
     pub port: usize,
-    pub priority: u8,
+    pub class: PauseClass,
     /// Nanoseconds paused in each step.
     pub paused_ns: Vec<u64>,
 }

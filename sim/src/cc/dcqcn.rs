@@ -1,20 +1,25 @@
-//! DCQCN reaction point (Zhu et al., SIGCOMM 2015) with the timer grid of the Mellanox variant in
-//! the HPCC simulator.
+//! DCQCN reaction point (Zhu et al., SIGCOMM 2015).
 //!
-//! The first CNP sets α = 1, leaves the rate alone and starts two grids: α is updated every
-//! `alpha_interval`, and 1 ns after every `decrease_interval` the rate is cut by α/2 if a CNP came
-//! since the last cut. A cut starts the increase timer. Timers are lazy: α is brought up to date
-//! only when it is used, a cut is armed only while a CNP waits for it, and the increase timer
-//! stops at full rate, so an undisturbed queue pair costs no events.
+//! As published: a CNP cuts the rate by α/2 at once, and then raises α; at most one cut falls into
+//! a `decrease_interval`, a CNP that comes sooner cuts at its end. Every `alpha_interval` without a
+//! CNP α decays. A cut starts the increase timer.
+//!
+//! In the HPCC simulator, after a Mellanox firmware, the first CNP sets α = 1, leaves the rate
+//! alone and starts two grids: α is updated every `alpha_interval`, and 1 ns after every
+//! `decrease_interval` the rate is cut if a CNP came since the last cut.
+//!
+//! Timers are lazy: α is brought up to date only when it is used, a cut is armed only while a CNP
+//! waits for it, and the increase timer stops at full rate, so an undisturbed queue pair costs no
+//! events.
 
-use super::scaled_window;
-use crate::model::DcqcnSpec;
+use super::{at_new_line, scaled_window};
+use crate::model::{DcqcnSpec, Variant};
 use crate::time::{SimDuration, SimTime};
 use crate::units::BitRate;
 
 /// α = 1 in Q32.
 const ONE: u64 = 1 << 32;
-/// Cuts are checked this long after the α update of the same instant.
+/// On the grid, cuts are checked this long after the α update of the same instant.
 const CUT_OFFSET: SimDuration = SimDuration::from_ns(1);
 
 /// DCQCN state of one queue pair.
@@ -27,9 +32,10 @@ pub struct Dcqcn {
     /// Q32, valid for times before `alpha_next`.
     alpha: u64,
     alpha_next: SimTime,
-    /// A CNP came in the current α interval.
+    /// A CNP came in the current α interval (on the grid).
     alpha_cnp: bool,
-    /// Cuts happen at `cut_origin` + n × decrease interval, n ≥ 1. None before the first CNP.
+    /// No cut before the end of the decrease interval that began here; on the grid, cuts happen at
+    /// its ends. None before the first CNP.
     cut_origin: Option<SimTime>,
     cut_at: SimTime,
     increase_at: SimTime,
@@ -65,6 +71,14 @@ impl Dcqcn {
         }
     }
 
+    /// The port has another rate from now on.
+    pub fn set_line(&mut self, line: BitRate) {
+        let old = std::mem::replace(&mut self.line, line.bps());
+        self.spec.rate_min = self.spec.rate_min.min(line);
+        self.rate = at_new_line(self.rate, old, self.line);
+        self.target = at_new_line(self.target, old, self.line);
+    }
+
     /// Current rate in bits per second.
     pub fn rate_bps(&self) -> u64 {
         self.rate
@@ -91,19 +105,48 @@ impl Dcqcn {
     pub fn on_cnp(&mut self, now: SimTime) {
         self.on_deadline(now);
         let Some(origin) = self.cut_origin else {
-            let origin = now + CUT_OFFSET;
-            self.cut_origin = Some(origin);
-            self.cut_at = origin + self.spec.decrease_interval;
-            self.alpha_next = now + self.spec.alpha_interval;
-            self.target = self.rate;
-            return;
+            return self.first_cnp(now);
         };
         self.update_alpha(now);
-        self.alpha_cnp = true;
-        if self.cut_at == SimTime::NEVER {
-            let interval = self.spec.decrease_interval;
-            let past = now.since(origin).ps() / interval.ps();
-            self.cut_at = origin + interval * (past + 1);
+        let interval = self.spec.decrease_interval;
+        match self.spec.variant {
+            Variant::Ns3 => {
+                self.alpha_cnp = true;
+                if self.cut_at == SimTime::NEVER {
+                    let past = now.since(origin).ps() / interval.ps();
+                    self.cut_at = origin + interval * (past + 1);
+                }
+            }
+            Variant::Published => {
+                self.alpha_next = now + self.spec.alpha_interval;
+                if now >= origin + interval {
+                    self.cut(now);
+                } else {
+                    self.cut_at = origin + interval;
+                }
+            }
+        }
+    }
+
+    /// Until here the queue pair has sent at full rate.
+    fn first_cnp(&mut self, now: SimTime) {
+        self.alpha_next = now + self.spec.alpha_interval;
+        self.target = self.rate;
+        if let Some(rate) = self.spec.first_cnp_rate {
+            self.rate = rate.bps().clamp(self.spec.rate_min.bps(), self.line);
+            self.target = self.rate;
+        }
+        match (self.spec.variant, self.spec.first_cnp_rate) {
+            (Variant::Ns3, _) => {
+                let origin = now + CUT_OFFSET;
+                self.cut_origin = Some(origin);
+                self.cut_at = origin + self.spec.decrease_interval;
+            }
+            (Variant::Published, None) => self.cut(now),
+            (Variant::Published, Some(_)) => {
+                self.cut_origin = Some(now);
+                self.increase_at = now + self.spec.increase_timer;
+            }
         }
     }
 
@@ -167,6 +210,21 @@ impl Dcqcn {
         self.bytes = 0;
         self.cut_at = SimTime::NEVER;
         self.increase_at = now + self.spec.increase_timer;
+        if self.spec.variant == Variant::Published {
+            self.cut_origin = Some(now);
+            // The paper's order: the cut uses α of before the CNP.
+            self.alpha = self.risen(self.alpha);
+        }
+    }
+
+    /// α after an interval without a CNP.
+    fn decayed(&self, alpha: u64) -> u64 {
+        (alpha * ((1 << 16) - u64::from(self.spec.g_q16))) >> 16
+    }
+
+    /// α after a CNP.
+    fn risen(&self, alpha: u64) -> u64 {
+        self.decayed(alpha) + (u64::from(self.spec.g_q16) << 16)
     }
 
     /// One increase step: fast recovery, additive or hyper increase.
@@ -199,13 +257,12 @@ impl Dcqcn {
         let interval = self.spec.alpha_interval;
         let ticks = now.since(self.alpha_next).ps() / interval.ps() + 1;
         self.alpha_next += interval * ticks;
-        let keep = (1u64 << 16) - u64::from(self.spec.g_q16);
-        self.alpha = (self.alpha * keep) >> 16;
-        if std::mem::take(&mut self.alpha_cnp) {
-            self.alpha += u64::from(self.spec.g_q16) << 16;
-        }
+        self.alpha = match std::mem::take(&mut self.alpha_cnp) {
+            true => self.risen(self.alpha),
+            false => self.decayed(self.alpha),
+        };
         for _ in 1..ticks {
-            let next = (self.alpha * keep) >> 16;
+            let next = self.decayed(self.alpha);
             if next == self.alpha {
                 break;
             }
@@ -224,6 +281,7 @@ mod tests {
 
     fn spec() -> DcqcnSpec {
         DcqcnSpec {
+            variant: Variant::Ns3,
             g_q16: 256,
             alpha_interval: SimDuration::from_us(1),
             decrease_interval: SimDuration::from_us(4),
@@ -234,7 +292,15 @@ mod tests {
             rate_hai: BitRate::from_bps(200_000_000),
             rate_min: BitRate::from_gbps(1),
             clamp_target: false,
+            first_cnp_rate: None,
             window: None,
+        }
+    }
+
+    fn published() -> DcqcnSpec {
+        DcqcnSpec {
+            variant: Variant::Published,
+            ..spec()
         }
     }
 
@@ -310,6 +376,9 @@ mod tests {
                     self.next = Some([alpha, at + self.spec.decrease_interval.ps()]);
                     if self.saw[1] {
                         self.reduce(at);
+                    } else if self.published() {
+                        // The interval is over: the next CNP cuts at once.
+                        self.next = Some([alpha, u64::MAX]);
                     }
                 }
             }
@@ -325,12 +394,49 @@ mod tests {
             (self.stage, self.byte_stage, self.bytes) = (0, 0, 0);
             self.saw[1] = false;
             self.timer = Some(at + self.spec.increase_timer.ps());
+            if self.published() {
+                let alpha = self.next.map_or(u64::MAX, |n| n[0]);
+                self.next = Some([alpha, at + self.spec.decrease_interval.ps()]);
+                let g = u128::from(self.spec.g_q16);
+                self.alpha = self.alpha * (65_536 - g) / 65_536 + (g << 16);
+            }
+        }
+
+        fn published(&self) -> bool {
+            self.spec.variant == Variant::Published
+        }
+
+        /// A CNP under the published rules.
+        fn plain_cnp(&mut self, now: u64) {
+            let [_, cut] = self.next.unwrap_or([u64::MAX; 2]);
+            let first = self.next.is_none();
+            let alpha = now + self.spec.alpha_interval.ps();
+            self.next = Some([alpha, cut]);
+            match (first, self.spec.first_cnp_rate) {
+                (true, Some(rate)) => {
+                    let least = u128::from(self.spec.rate_min.bps());
+                    self.rate = u128::from(rate.bps().min(LINE.bps())).max(least);
+                    self.target = self.rate;
+                    self.timer = Some(now + self.spec.increase_timer.ps());
+                    self.next = Some([alpha, now + self.spec.decrease_interval.ps()]);
+                }
+                _ if cut == u64::MAX => self.reduce(now),
+                _ => self.saw[1] = true,
+            }
         }
 
         fn cnp(&mut self, now: u64) {
+            if self.published() {
+                return self.plain_cnp(now);
+            }
             self.saw = [self.next.is_some(), true];
             if self.next.is_none() {
                 let s = &self.spec;
+                if let Some(rate) = s.first_cnp_rate {
+                    let least = u128::from(s.rate_min.bps());
+                    self.rate = u128::from(rate.bps().min(LINE.bps())).max(least);
+                    self.target = self.rate;
+                }
                 let first_cut = now + s.decrease_interval.ps() + 1_000;
                 self.next = Some([now + s.alpha_interval.ps(), first_cut]);
             }
@@ -359,10 +465,16 @@ mod tests {
             (500u64..9_000, 1u64..20, 1u64..200),
             prop::option::of(20_000u64..500_000),
             0u32..4,
-            any::<bool>(),
+            (any::<bool>(), any::<bool>(), prop::option::of(0u64..150)),
         )
             .prop_map(
-                |(g, (alpha, cut, timer), byte_counter, f, clamp)| DcqcnSpec {
+                |(g, (alpha, cut, timer), byte_counter, f, (clamp, ns3, first))| DcqcnSpec {
+                    variant: if ns3 {
+                        Variant::Ns3
+                    } else {
+                        Variant::Published
+                    },
+                    first_cnp_rate: first.map(BitRate::from_gbps),
                     g_q16: g,
                     alpha_interval: SimDuration::from_ns(alpha),
                     // Multiples, so that cuts and increases often coincide.
@@ -408,7 +520,58 @@ mod tests {
     }
 
     #[test]
-    fn the_first_cnp_cuts_one_interval_later_by_almost_half() {
+    fn the_first_cnp_halves_the_rate_and_the_next_waits_for_its_interval() {
+        let slow = DcqcnSpec {
+            alpha_interval: SimDuration::from_us(55),
+            ..published()
+        };
+        let mut m = Dcqcn::new(&slow, LINE);
+        m.on_cnp(us(10));
+        assert_eq!((m.rate_bps(), m.target_bps()), (LINE.bps() / 2, LINE.bps()));
+        m.on_cnp(us(12));
+        assert_eq!((m.rate_bps(), m.deadline()), (LINE.bps() / 2, us(14)));
+        // Two more CNPs of one interval make one cut.
+        m.on_cnp(us(13));
+        m.on_deadline(us(14));
+        assert_eq!(m.rate_bps(), LINE.bps() / 4);
+        // 6 us later than the end of the interval: at once.
+        m.on_cnp(us(24));
+        assert_eq!((m.rate_bps(), m.deadline()), (LINE.bps() / 8, us(324)));
+    }
+
+    #[test]
+    fn a_cut_uses_alpha_of_before_its_cnp() {
+        let mut m = Dcqcn::new(&published(), LINE);
+        m.on_cnp(us(0));
+        // 100 intervals of decay, the last one just before the CNP.
+        let before = m.alpha_q32(us(100));
+        assert!(before < ONE * 7 / 10);
+        m.on_cnp(us(100));
+        let kept = (u128::from(2 * ONE - before) * u128::from(LINE.bps() / 2)) >> 33;
+        assert_eq!(u128::from(m.rate_bps()), kept);
+        assert_eq!(m.alpha_q32(us(100)), ((before * 65_280) >> 16) + (256 << 16));
+    }
+
+    #[test]
+    fn the_rate_of_the_first_cnp_can_be_set() {
+        let first_cnp_rate = Some(BitRate::from_gbps(10));
+        let spec = DcqcnSpec {
+            first_cnp_rate,
+            ..published()
+        };
+        let mut m = Dcqcn::new(&spec, LINE);
+        m.on_cnp(us(1));
+        assert_eq!(
+            (m.rate_bps(), m.target_bps()),
+            (10_000_000_000, 10_000_000_000)
+        );
+        assert_eq!(m.deadline(), us(301));
+        m.on_cnp(us(7));
+        assert!((5_000_000_000..5_200_000_000).contains(&m.rate_bps()));
+    }
+
+    #[test]
+    fn on_the_grid_the_first_cnp_cuts_one_interval_later_by_almost_half() {
         let mut m = Dcqcn::new(&spec(), LINE);
         m.on_cnp(us(10));
         assert_eq!(m.rate_bps(), LINE.bps());

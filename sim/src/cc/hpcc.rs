@@ -1,9 +1,17 @@
 //! HPCC (Li et al., SIGCOMM 2019): the rate follows the utilisation of the busiest hop, which the
 //! switches report in every packet.
+//!
+//! Flows that see the same utilisation become equal by the additive increase alone, and it is
+//! small: 50 Mb/s per round trip. The HPCC simulator's rules hide two advantages of a fast flow
+//! that are larger, and grow with the packet: a flow that sends less than a packet per round trip
+//! gets its increase once per packet instead; and one packet that happens to stand behind another
+//! counts as a queue of some percent of the BDP, which slow flows see more often, as it is the
+//! fast flow's packet. So here a round lasts a base RTT at least, the increase is in proportion to
+//! its length, and a queue is what stands beyond [`GRAIN`] packets.
 
-use super::{AckInfo, IntHop, scaled_window};
-use crate::model::HpccSpec;
-use crate::time::SimDuration;
+use super::{AckInfo, IntHop, at_new_line, scaled_window};
+use crate::model::{HpccSpec, Variant, Window};
+use crate::time::{SimDuration, SimTime};
 use crate::units::BitRate;
 
 /// Hops of a path that are looked at; later ones are ignored.
@@ -12,6 +20,11 @@ pub const MAX_HOPS: usize = 8;
 const ONE: u64 = 1 << 32;
 /// Highest utilisation that is told apart (Q32): 65,536 times the capacity.
 const MOST: u128 = 1 << 48;
+
+/// Packets that meet at a port by chance when all are paced.
+const GRAIN: u32 = 2;
+/// Base RTTs of increase that a round can give, however long it was.
+const LONGEST_ROUND: u64 = 16;
 
 /// What is known of one hop.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +46,11 @@ pub struct Hpcc {
     reference: u64,
     /// The next ACK beyond this byte ends the round trip. None before the first ACK.
     update_after: Option<u64>,
+    round_began: SimTime,
     stage: u32,
+    window: Option<Window>,
+    /// A queue of so many bytes does not count.
+    grain: u32,
     /// Smoothed utilisation of the busiest hop, Q32.
     u: u64,
     hop_count: usize,
@@ -42,16 +59,24 @@ pub struct Hpcc {
     bdp: u64,
 }
 
+/// The bound of bytes in flight, and how many fill the path.
+fn window_and_bdp(spec: &HpccSpec, line: BitRate) -> (Option<Window>, u64) {
+    let window = spec.window.at(line, spec.base_rtt);
+    let bdp = match window {
+        Some(window) => window.bytes,
+        None => line.bytes_in_floor(spec.base_rtt),
+    };
+    (window, bdp.max(1))
+}
+
 impl Hpcc {
-    /// At full rate. A base RTT of zero counts as the shortest possible.
-    pub fn new(spec: &HpccSpec, line: BitRate) -> Self {
+    /// At full rate. A base RTT of zero counts as the shortest possible. `packet`: bytes of the
+    /// largest frame.
+    pub fn new(spec: &HpccSpec, line: BitRate, packet: u32) -> Self {
         let mut spec = *spec;
         spec.rate_min = spec.rate_min.min(line);
         spec.base_rtt = spec.base_rtt.max(SimDuration::from_ps(1));
-        let bdp = match spec.window {
-            Some(w) => w.bytes,
-            None => line.bytes_in_floor(spec.base_rtt),
-        };
+        let (window, bdp) = window_and_bdp(&spec, line);
         let hop = Hop {
             last: IntHop::default(),
             u: ONE,
@@ -64,11 +89,29 @@ impl Hpcc {
             rate: line.bps(),
             reference: line.bps(),
             update_after: None,
+            round_began: SimTime::ZERO,
             stage: 0,
+            window,
+            grain: match spec.variant {
+                Variant::Published => packet.saturating_mul(GRAIN),
+                Variant::Ns3 => 0,
+            },
             u: ONE,
             hop_count: 0,
             hops: [hop; MAX_HOPS],
-            bdp: bdp.max(1),
+            bdp,
+        }
+    }
+
+    /// The port has another rate from now on.
+    pub fn set_line(&mut self, line: BitRate) {
+        let old = std::mem::replace(&mut self.line, line.bps());
+        self.spec.rate_min = self.spec.rate_min.min(line);
+        (self.window, self.bdp) = window_and_bdp(&self.spec, line);
+        self.rate = at_new_line(self.rate, old, self.line);
+        self.reference = at_new_line(self.reference, old, self.line);
+        for hop in &mut self.hops {
+            hop.reference = at_new_line(hop.reference, old, self.line);
         }
     }
 
@@ -79,38 +122,65 @@ impl Hpcc {
 
     /// Most payload bytes in flight.
     pub fn window(&self) -> Option<u64> {
-        scaled_window(self.spec.window, self.rate, self.line)
+        scaled_window(self.window, self.rate, self.line)
     }
 
     /// An ACK arrived with the telemetry of its data packet.
-    pub fn on_ack(&mut self, ack: &AckInfo<'_>) {
+    pub fn on_ack(&mut self, now: SimTime, ack: &AckInfo<'_>) {
         let hops = &ack.hops[..ack.hops.len().min(MAX_HOPS)];
-        let ends_round = self
-            .update_after
-            .is_none_or(|after| ack.acked_bytes_seq > after);
-        if self.update_after.is_none() || hops.len() != self.hop_count {
+        let first = self.update_after.is_none();
+        let lasted = now.since(self.round_began);
+        let ends_round = self.ends_round(ack.acked_bytes_seq, lasted);
+        if first || hops.len() != self.hop_count {
             // First telemetry of this path: nothing to compare with.
             self.hop_count = hops.len();
             for (hop, int) in self.hops.iter_mut().zip(hops) {
                 hop.last = *int;
             }
-        } else if self.spec.multi_rate {
-            if ends_round || self.spec.fast_react {
-                self.update_per_hop(hops, ends_round);
-            }
         } else if ends_round || self.spec.fast_react {
-            self.update(hops, ends_round);
+            let increase = self.increase(lasted);
+            if self.spec.multi_rate {
+                self.update_per_hop(hops, ends_round, increase);
+            } else {
+                self.update(hops, ends_round, increase);
+            }
         }
         if ends_round {
             let after = self.update_after.unwrap_or(0);
             self.update_after = Some(after.max(ack.sent_bytes_seq));
+            self.round_began = now;
+        }
+    }
+
+    fn ends_round(&self, acked: u64, lasted: SimDuration) -> bool {
+        let long_enough = match self.spec.variant {
+            Variant::Published => lasted >= self.spec.base_rtt,
+            Variant::Ns3 => true,
+        };
+        self.update_after
+            .is_none_or(|after| acked > after && long_enough)
+    }
+
+    /// What a round that has lasted so long adds to the rate, in bit/s.
+    fn increase(&self, lasted: SimDuration) -> u64 {
+        let step = self.spec.rate_ai.bps();
+        let round = u128::from(self.spec.base_rtt.ps());
+        match self.spec.variant {
+            Variant::Ns3 => step,
+            Variant::Published => {
+                let lasted = u128::from(lasted.ps()).min(round * u128::from(LONGEST_ROUND));
+                u64::try_from(u128::from(step) * lasted / round).unwrap_or(u64::MAX)
+            }
         }
     }
 
     /// One rate for the path: the busiest hop decides.
-    fn update(&mut self, hops: &[IntHop], ends_round: bool) {
+    fn update(&mut self, hops: &[IntHop], ends_round: bool, increase: u64) {
         let mut busiest = None;
         for (i, int) in hops.iter().enumerate() {
+            if self.passed_over(int, ends_round) {
+                continue;
+            }
             let Some((u, tau)) = self.measure(i, int) else {
                 continue;
             };
@@ -120,7 +190,7 @@ impl Hpcc {
         }
         let Some((u, tau)) = busiest else { return };
         self.u = self.smooth(self.u, u, tau);
-        let (rate, stage) = self.next_rate(self.reference, self.u, self.stage);
+        let (rate, stage) = self.next_rate(self.reference, self.u, self.stage, increase);
         self.rate = rate;
         if ends_round {
             self.reference = rate;
@@ -129,13 +199,17 @@ impl Hpcc {
     }
 
     /// A rate per hop: the least counts.
-    fn update_per_hop(&mut self, hops: &[IntHop], ends_round: bool) {
+    fn update_per_hop(&mut self, hops: &[IntHop], ends_round: bool, increase: u64) {
         let mut least = self.line;
         for (i, int) in hops.iter().enumerate() {
-            if let Some((u, tau)) = self.measure(i, int) {
+            let measured = match self.passed_over(int, ends_round) {
+                true => None,
+                false => self.measure(i, int),
+            };
+            if let Some((u, tau)) = measured {
                 let hop = self.hops[i];
                 let u = self.smooth(hop.u, u, tau);
-                let (rate, stage) = self.next_rate(hop.reference, u, hop.stage);
+                let (rate, stage) = self.next_rate(hop.reference, u, hop.stage, increase);
                 least = least.min(rate);
                 let hop = &mut self.hops[i];
                 hop.u = u;
@@ -150,6 +224,10 @@ impl Hpcc {
         self.rate = least;
     }
 
+    fn passed_over(&self, int: &IntHop, ends_round: bool) -> bool {
+        self.spec.sample_feedback && !ends_round && int.queue_bytes == 0
+    }
+
     /// Utilisation of a hop since its last report in Q32, and the time since then in picoseconds.
     /// None if no time has passed.
     fn measure(&mut self, i: usize, int: &IntHop) -> Option<(u64, u64)> {
@@ -162,7 +240,8 @@ impl Hpcc {
         // Below 2^40 bits in an interval everything fits; more is a broken report.
         let bits = (u128::from(int.tx_bytes.saturating_sub(last.tx_bytes)) * 8).min(1 << 44);
         let sent = ((bits * 1_000_000_000_000) << 32) / (u128::from(tau) * capacity);
-        let queue = u128::from(int.queue_bytes.min(last.queue_bytes));
+        let queue = int.queue_bytes.min(last.queue_bytes);
+        let queue = u128::from(queue.saturating_sub(self.grain));
         let queued = ((queue * u128::from(self.line)) << 32) / (capacity * u128::from(self.bdp));
         Some(((sent + queued).min(MOST) as u64, tau))
     }
@@ -175,32 +254,55 @@ impl Hpcc {
     }
 
     /// The next rate and additive stage from a reference rate and a utilisation.
-    fn next_rate(&self, reference: u64, u: u64, stage: u32) -> (u64, u32) {
-        let target = u64::from(self.spec.u_target_q16) << 16;
-        let (base, stage) = if u >= target || stage >= self.spec.max_stage {
-            let base = match u128::from(u) {
-                0 => u128::from(self.line),
-                u => u128::from(reference) * u128::from(target) / u,
-            };
-            (base, 0)
-        } else {
-            (u128::from(reference), stage + 1)
+    fn next_rate(&self, reference: u64, u: u64, stage: u32, increase: u64) -> (u64, u32) {
+        let steps = Steps {
+            u_target_q16: self.spec.u_target_q16,
+            max_stage: self.spec.max_stage,
+            increase,
+            least: self.spec.rate_min.bps(),
+            most: self.line,
         };
-        let rate = (base + u128::from(self.spec.rate_ai.bps())).min(u128::from(self.line));
-        ((rate as u64).max(self.spec.rate_min.bps()), stage)
+        next_rate(&steps, reference, u, stage)
     }
+}
+
+/// How a rate follows from a utilisation. Rates in bit/s.
+pub(super) struct Steps {
+    /// Target utilisation, in 2^16ths.
+    pub(super) u_target_q16: u32,
+    /// Additive stages before a multiplicative update.
+    pub(super) max_stage: u32,
+    pub(super) increase: u64,
+    pub(super) least: u64,
+    pub(super) most: u64,
+}
+
+/// The next rate and additive stage from a reference rate and a utilisation (Q32).
+pub(super) fn next_rate(steps: &Steps, reference: u64, u: u64, stage: u32) -> (u64, u32) {
+    let target = u64::from(steps.u_target_q16) << 16;
+    let (base, stage) = if u >= target || stage >= steps.max_stage {
+        let base = match u128::from(u) {
+            0 => u128::from(steps.most),
+            u => u128::from(reference) * u128::from(target) / u,
+        };
+        (base, 0)
+    } else {
+        (u128::from(reference), stage + 1)
+    };
+    let rate = (base + u128::from(steps.increase)).min(u128::from(steps.most));
+    ((rate as u64).max(steps.least), stage)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Window;
-    use crate::time::SimTime;
+    use crate::model::HpccWindow;
 
     const LINE: BitRate = BitRate::from_gbps(100);
 
     fn spec() -> HpccSpec {
         HpccSpec {
+            variant: Variant::Ns3,
             u_target_q16: 62_259,
             max_stage: 0,
             rate_ai: BitRate::from_bps(50_000_000),
@@ -208,7 +310,8 @@ mod tests {
             base_rtt: SimDuration::from_us(8),
             fast_react: true,
             multi_rate: false,
-            window: Some(Window {
+            sample_feedback: false,
+            window: HpccWindow::Given(Window {
                 bytes: 100_000,
                 variable: true,
             }),
@@ -224,19 +327,85 @@ mod tests {
         }
     }
 
+    /// An ACK that comes when its last hop was left.
     fn ack(m: &mut Hpcc, acked: u64, sent: u64, hops: &[IntHop]) {
-        let rtt = SimDuration::ZERO;
-        m.on_ack(&AckInfo {
-            acked_bytes_seq: acked,
-            sent_bytes_seq: sent,
-            rtt,
-            hops,
-        });
+        let now = hops.last().map_or(SimTime::ZERO, |h| h.at);
+        m.on_ack(
+            now,
+            &AckInfo {
+                acked_bytes_seq: acked,
+                sent_bytes_seq: sent,
+                hops,
+                ..AckInfo::default()
+            },
+        );
+    }
+
+    fn published() -> Hpcc {
+        let spec = HpccSpec {
+            variant: Variant::Published,
+            ..spec()
+        };
+        let mut m = Hpcc::new(&spec, LINE, 5_000);
+        m.reference = 10_000_000_000;
+        ack(&mut m, 1, 2, &[hop(0, 0, 0)]);
+        m
+    }
+
+    #[test]
+    fn a_round_is_at_least_a_base_rtt_and_adds_in_proportion_to_its_length() {
+        // At the target utilisation only the increase moves the rate: 50 Mb/s per 8 us.
+        let at_target = |us: u64| hop(us, 12_500 * us * 95 / 100, 0);
+        let mut m = published();
+        m.u = u64::from(m.spec.u_target_q16) << 16;
+        for (us, rate, reference) in [
+            (4, 10_025, 10_000),
+            (8, 10_050, 10_050),
+            (24, 10_150, 10_150),
+            // 10 ms count as 16 base RTTs.
+            (10_024, 10_950, 10_950),
+        ] {
+            ack(&mut m, 10 * us, 10 * us, &[at_target(us)]);
+            let near = |is: u64, wanted: u64| (is / 100_000).abs_diff(wanted * 10) <= 10;
+            assert!(near(m.rate_bps(), rate), "{us}: {}", m.rate_bps());
+            assert!(near(m.reference, reference), "{us}: {}", m.reference);
+        }
+    }
+
+    #[test]
+    fn packets_that_meet_by_chance_are_no_queue() {
+        let u = |queue: u32| {
+            let mut m = published();
+            ack(&mut m, 3, 4, &[hop(8, 50_000, queue)]);
+            m.hops[0].last.queue_bytes = queue;
+            ack(&mut m, 5, 6, &[hop(16, 100_000, queue)]);
+            m.u
+        };
+        assert_eq!(u(10_000), ONE / 2);
+        // 40 kB beyond the two packets of 5 kB: 0.4 of the BDP.
+        assert_eq!(u(50_000), ONE / 2 + (ONE as u128 * 2 / 5) as u64);
+    }
+
+    #[test]
+    fn by_default_the_window_is_the_bdp_of_the_base_rtt() {
+        let spec = HpccSpec {
+            window: HpccWindow::Bdp,
+            ..spec()
+        };
+        let mut m = Hpcc::new(&spec, LINE, 1_000);
+        assert_eq!(m.window(), Some(100_000));
+        m.rate /= 4;
+        assert_eq!(m.window(), Some(25_000));
+        let off = HpccSpec {
+            window: HpccWindow::Off,
+            ..spec
+        };
+        assert_eq!(Hpcc::new(&off, LINE, 1_000).window(), None);
     }
 
     #[test]
     fn a_full_link_with_a_queue_halves_the_rate() {
-        let mut m = Hpcc::new(&spec(), LINE);
+        let mut m = Hpcc::new(&spec(), LINE, 1_000);
         ack(&mut m, 1_000, 50_000, &[hop(0, 0, 90_000)]);
         assert_eq!(m.rate_bps(), LINE.bps());
         // 8 us at line rate is 100 kB; a standing queue of 0.9 BDP comes on top: u = 1.9.
@@ -248,7 +417,7 @@ mod tests {
 
     #[test]
     fn within_a_round_trip_it_reacts_from_the_same_reference() {
-        let mut m = Hpcc::new(&spec(), LINE);
+        let mut m = Hpcc::new(&spec(), LINE, 1_000);
         ack(&mut m, 1_000, 50_000, &[hop(0, 0, 0)]);
         ack(&mut m, 2_000, 60_000, &[hop(4, 100_000, 0)]);
         // Half an RTT at utilisation 2: (1 + 2) / 2 = 1.5.
@@ -258,7 +427,7 @@ mod tests {
             fast_react: false,
             ..spec()
         };
-        let mut m = Hpcc::new(&slow, LINE);
+        let mut m = Hpcc::new(&slow, LINE, 1_000);
         ack(&mut m, 1_000, 50_000, &[hop(0, 0, 0)]);
         ack(&mut m, 2_000, 60_000, &[hop(4, 100_000, 0)]);
         assert_eq!((m.u, m.rate_bps()), (ONE, LINE.bps()));
@@ -272,6 +441,7 @@ mod tests {
                 ..spec()
             },
             LINE,
+            1_000,
         );
         m.reference = 10_000_000_000;
         ack(&mut m, 1, 2, &[hop(0, 0, 0)]);
@@ -293,6 +463,7 @@ mod tests {
                 ..spec()
             },
             LINE,
+            1_000,
         );
         ack(&mut m, 1, 2, &[hop(0, 0, 0), hop(0, 0, 0)]);
         ack(&mut m, 3, 4, &[hop(8, 95_000, 0), hop(8, 190_000, 0)]);
@@ -302,8 +473,24 @@ mod tests {
     }
 
     #[test]
+    fn sampled_feedback_passes_over_hops_without_a_queue() {
+        let sampled = HpccSpec {
+            sample_feedback: true,
+            ..spec()
+        };
+        let rate = |queue: u32, acked: u64| {
+            let mut m = Hpcc::new(&sampled, LINE, 1_000);
+            ack(&mut m, 1, 10, &[hop(0, 0, queue)]);
+            ack(&mut m, acked, 20, &[hop(8, 100_000, queue)]);
+            m.rate_bps()
+        };
+        assert_eq!(rate(0, 5), LINE.bps());
+        assert!(rate(1, 5) < LINE.bps() && rate(0, 11) < LINE.bps());
+    }
+
+    #[test]
     fn strange_telemetry_is_survived() {
-        let mut m = Hpcc::new(&spec(), LINE);
+        let mut m = Hpcc::new(&spec(), LINE, 1_000);
         ack(&mut m, 1, 2, &[hop(5, 9_000, 7)]);
         ack(&mut m, 3, 4, &[hop(5, 9_000, 7)]);
         ack(&mut m, 5, 6, &[hop(4, 0, 7)]);

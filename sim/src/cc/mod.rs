@@ -4,14 +4,19 @@
 //! and the time at which it wants to act by itself. It neither sends nor sleeps.
 
 mod dcqcn;
+mod dctcp;
 mod hpcc;
+mod pint;
 mod timely;
 
 pub use dcqcn::Dcqcn;
+pub use dctcp::Dctcp;
 pub use hpcc::{Hpcc, MAX_HOPS};
+pub use pint::Pint;
 pub use timely::Timely;
 
 use crate::model::{CcSpec, Window};
+use crate::rng::Stream;
 use crate::time::{SimDuration, SimTime};
 use crate::units::BitRate;
 
@@ -22,6 +27,8 @@ pub enum Cc {
     Dcqcn(Dcqcn),
     Timely(Timely),
     Hpcc(Box<Hpcc>),
+    Dctcp(Box<Dctcp>),
+    Pint(Box<Pint>),
 }
 
 /// In-band telemetry of one switch egress, stamped when the packet leaves the queue.
@@ -36,7 +43,7 @@ pub struct IntHop {
 }
 
 /// What an ACK tells a machine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct AckInfo<'a> {
     /// Payload bytes acknowledged so far.
     pub acked_bytes_seq: u64,
@@ -44,18 +51,39 @@ pub struct AckInfo<'a> {
     pub sent_bytes_seq: u64,
     /// From the transmission of the acknowledged packet to now.
     pub rtt: SimDuration,
+    /// The packets that it acknowledges were marked.
+    pub ce: bool,
+    /// Packets that it acknowledges and no earlier one did.
+    pub packets: u32,
     /// Telemetry of the path, first switch first.
     pub hops: &'a [IntHop],
+    /// Utilisation of the busiest hop in 2^32ths (HPCC-PINT).
+    pub utilisation: u64,
+}
+
+/// What a machine needs to know of its queue pair.
+#[derive(Clone, Debug)]
+pub struct Carrier {
+    /// Most that it may send, in bits per second on the wire.
+    pub line: BitRate,
+    /// Payload bytes of a full packet.
+    pub mtu: u32,
+    /// Bytes of the largest frame.
+    pub frame: u32,
+    pub rng: Stream,
 }
 
 impl Cc {
-    /// A machine at full rate. `line` is the rate of the port, in bits per second on the wire.
-    pub fn new(spec: &CcSpec, line: BitRate) -> Cc {
+    /// A machine at full rate.
+    pub fn new(spec: &CcSpec, carrier: Carrier) -> Cc {
+        let line = carrier.line;
         match spec {
             CcSpec::None => Cc::None,
             CcSpec::Dcqcn(s) => Cc::Dcqcn(Dcqcn::new(s, line)),
             CcSpec::Timely(s) => Cc::Timely(Timely::new(s, line)),
-            CcSpec::Hpcc(s) => Cc::Hpcc(Box::new(Hpcc::new(s, line))),
+            CcSpec::Hpcc(s) => Cc::Hpcc(Box::new(Hpcc::new(s, line, carrier.frame))),
+            CcSpec::Dctcp(s) => Cc::Dctcp(Box::new(Dctcp::new(s, line, carrier.mtu))),
+            CcSpec::HpccPint(s) => Cc::Pint(Box::new(Pint::new(s, line, carrier.rng))),
         }
     }
 
@@ -66,6 +94,20 @@ impl Cc {
             Cc::Dcqcn(m) => m.rate_bps(),
             Cc::Timely(m) => m.rate_bps(),
             Cc::Hpcc(m) => m.rate_bps(),
+            Cc::Dctcp(m) => m.rate_bps(),
+            Cc::Pint(m) => m.rate_bps(),
+        }
+    }
+
+    /// The queue pair uses a port of another rate from now on.
+    pub fn set_line(&mut self, line: BitRate) {
+        match self {
+            Cc::None => {}
+            Cc::Dcqcn(m) => m.set_line(line),
+            Cc::Timely(m) => m.set_line(line),
+            Cc::Hpcc(m) => m.set_line(line),
+            Cc::Dctcp(m) => m.set_line(line),
+            Cc::Pint(m) => m.set_line(line),
         }
     }
 
@@ -76,6 +118,8 @@ impl Cc {
             Cc::Dcqcn(m) => m.window(),
             Cc::Timely(m) => m.window(),
             Cc::Hpcc(m) => m.window(),
+            Cc::Dctcp(m) => m.window(),
+            Cc::Pint(m) => m.window(),
         }
     }
 
@@ -94,11 +138,13 @@ impl Cc {
     }
 
     /// An ACK or NAK arrived.
-    pub fn on_ack(&mut self, _now: SimTime, ack: &AckInfo<'_>) {
+    pub fn on_ack(&mut self, now: SimTime, ack: &AckInfo<'_>) {
         match self {
             Cc::None | Cc::Dcqcn(_) => {}
             Cc::Timely(m) => m.on_ack(ack),
-            Cc::Hpcc(m) => m.on_ack(ack),
+            Cc::Hpcc(m) => m.on_ack(now, ack),
+            Cc::Dctcp(m) => m.on_ack(ack),
+            Cc::Pint(m) => m.on_ack(ack),
         }
     }
 
@@ -106,7 +152,7 @@ impl Cc {
     pub fn deadline(&self) -> SimTime {
         match self {
             Cc::Dcqcn(m) => m.deadline(),
-            Cc::None | Cc::Timely(_) | Cc::Hpcc(_) => SimTime::NEVER,
+            Cc::None | Cc::Timely(_) | Cc::Hpcc(_) | Cc::Dctcp(_) | Cc::Pint(_) => SimTime::NEVER,
         }
     }
 
@@ -117,15 +163,27 @@ impl Cc {
         }
     }
 
-    /// Data packets must collect [`IntHop`]s and ACKs must return them.
-    pub fn needs_int(&self) -> bool {
-        matches!(self, Cc::Hpcc(_))
+    /// Data packets must collect telemetry and ACKs must return it.
+    pub fn needs_telemetry(&self) -> bool {
+        matches!(self, Cc::Hpcc(_) | Cc::Pint(_))
     }
 
-    /// ACKs must carry the round-trip time.
-    pub fn needs_rtt(&self) -> bool {
-        matches!(self, Cc::Timely(_))
+    /// [`Cc::on_ack`] is to be called.
+    pub fn follows_acks(&self) -> bool {
+        !matches!(self, Cc::None | Cc::Dcqcn(_))
     }
+}
+
+/// The least that a window may come to, in bytes. None: it keeps its size, or there is none.
+pub(crate) fn least_window(spec: &CcSpec, line: BitRate) -> Option<u64> {
+    let rate_min = spec.rate_min()?;
+    let window = spec.window_at(line).filter(|w| w.variable);
+    scaled_window(window, rate_min.min(line).bps(), line.bps())
+}
+
+/// A rate after the line's has changed from `old` to `new`: who had all of it has all of it again.
+fn at_new_line(rate: u64, old: u64, new: u64) -> u64 {
+    if rate >= old { new } else { rate.min(new) }
 }
 
 /// The window at the present rate, in bytes; at least 1, so that a flow never stops for good.
@@ -144,10 +202,24 @@ mod tests {
 
     #[test]
     fn without_congestion_control_nothing_is_limited() {
-        let mut cc = Cc::new(&CcSpec::None, BitRate::from_gbps(100));
+        let carrier = Carrier {
+            line: BitRate::from_gbps(100),
+            mtu: 1_024,
+            frame: 1_086,
+            rng: Stream::new(1, 0, 0, crate::rng::Purpose::Pint),
+        };
+        let mut cc = Cc::new(&CcSpec::None, carrier);
         cc.on_cnp(SimTime::from_ns(5));
         assert_eq!((cc.rate_bps(), cc.window()), (u64::MAX, None));
         assert_eq!(cc.deadline(), SimTime::NEVER);
+    }
+
+    #[test]
+    fn a_new_line_bounds_the_rate_and_full_rate_stays_full() {
+        assert_eq!(at_new_line(100, 100, 400), 400);
+        assert_eq!(at_new_line(100, 100, 25), 25);
+        assert_eq!(at_new_line(50, 100, 400), 50);
+        assert_eq!(at_new_line(50, 100, 25), 25);
     }
 
     #[test]

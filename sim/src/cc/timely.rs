@@ -1,7 +1,7 @@
 //! TIMELY (Mittal et al., SIGCOMM 2015): the rate follows the gradient of the round-trip time,
 //! once per round trip, as in the HPCC simulator's mode 7.
 
-use super::{AckInfo, scaled_window};
+use super::{AckInfo, at_new_line, scaled_window};
 use crate::model::TimelySpec;
 use crate::time::SimDuration;
 use crate::units::BitRate;
@@ -41,6 +41,13 @@ impl Timely {
             rtt_diff: 0,
             stage: 0,
         }
+    }
+
+    /// The port has another rate from now on.
+    pub fn set_line(&mut self, line: BitRate) {
+        let old = std::mem::replace(&mut self.line, line.bps());
+        self.spec.rate_min = self.spec.rate_min.min(line);
+        self.rate = at_new_line(self.rate, old, self.line);
     }
 
     /// Current rate in bits per second.
@@ -136,7 +143,7 @@ mod tests {
                 acked_bytes_seq: seq,
                 sent_bytes_seq: seq + 500,
                 rtt: SimDuration::from_us(rtt),
-                hops: &[],
+                ..AckInfo::default()
             });
         }
     }
@@ -181,7 +188,7 @@ mod tests {
             acked_bytes_seq: after,
             sent_bytes_seq: after + 9,
             rtt,
-            hops: &[],
+            ..AckInfo::default()
         });
         assert_eq!(m.rate_bps(), 10_000_000_000);
     }

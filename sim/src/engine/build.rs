@@ -3,14 +3,16 @@
 use super::Sim;
 use super::grid::Grid;
 use super::link::LinkLoss;
+use super::own::Alone;
 use super::packet::PacketPool;
 use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
 use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
-use crate::cc::Cc;
+use super::stall::Stall;
+use crate::cc::{Carrier, Cc, least_window};
 use crate::model::{
-    CcSpec, FlowId, FlowSpec, Forwarding, Framing, Model, NicProfile, Op, PRIORITIES, PauseMode,
-    Recovery, Role, Transport,
+    CcSpec, FlowId, FlowSpec, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES,
+    Pacing, PauseMode, Recovery, Role, Transport, Turns,
 };
 use crate::nic::{Host, NicPort};
 use crate::results::{FlowResult, FlowStatus, Stop};
@@ -20,9 +22,10 @@ use crate::switch::{Marking, Switch, Tables, budget};
 use crate::time::SimDuration;
 use crate::topology::fabric::{Ends, Fabric, PortId};
 use crate::transport::{
-    Extent, FlowCold, Layout, Receiver, Sender, flow_path, ideal_time, latency_histogram,
-    sender_flag, stated_ports,
+    Extent, FlowCold, Layout, Receiver, Sender, flow_path, latency_histogram, sender_flag,
+    stated_ports,
 };
+use crate::units::BitRate;
 use std::collections::{BTreeMap, VecDeque};
 
 impl<'m> Sim<'m> {
@@ -50,7 +53,7 @@ impl<'m> Sim<'m> {
             tables: model
                 .switches
                 .iter()
-                .map(|s| Tables::new(s, model.framing.gap()))
+                .map(|s| Tables::new(s, model.framing))
                 .collect(),
             cold: Vec::with_capacity(count),
             nic_ports: vec![NicPort::default(); count],
@@ -77,10 +80,13 @@ impl<'m> Sim<'m> {
             open_deadlocks: Vec::new(),
             watchdog_log: Vec::new(),
             pause_log: Vec::new(),
+            along: Vec::new(),
             series: Vec::new(),
             sample_base: Default::default(),
+            watch: None,
             series_cut: None,
             faults_left: model.faults.len(),
+            stall: Stall::new(model),
             tap: None,
             wire: Wire::new(model),
             foreigners: Default::default(),
@@ -230,7 +236,11 @@ impl<'m> Sim<'m> {
         match self.model.nodes[node].role {
             Role::Host(profile) => {
                 let nic = &self.model.nics[profile as usize];
-                self.nic_ports[port as usize].drain_bps = nic.rx_drain.map_or(0, |r| r.bps());
+                let own = &mut self.nic_ports[port as usize];
+                own.drain_bps = nic.rx_drain.map_or(0, |r| r.bps());
+                own.control_first = nic.control_first;
+                own.one_ring = nic.turns == Turns::Port;
+                own.makes_up = nic.pacing == Pacing::Due;
                 let ruled = match self.wire {
                     Some(_) => port_flag::RULED,
                     None => 0,
@@ -274,14 +284,17 @@ impl<'m> Sim<'m> {
 
     fn build_flows(&mut self) {
         for qp in 0..self.model.flows.len() as u32 {
-            let (sender, receiver, ideal) = self.build_flow(qp);
+            let (sender, receiver, alone) = self.build_flow(qp);
             let many = sender.layout.messages > 1;
             let next_end = sender.layout.end_of(1);
             self.flows.push(FlowCold {
                 result: FlowResult {
                     flow: qp,
                     start: self.model.flows[qp as usize].start,
-                    ideal: SimDuration::from_ps(ideal.unwrap_or(0)),
+                    ideal: SimDuration::from_ps(alone.ideal.unwrap_or(0)),
+                    own: alone.own,
+                    round: alone.round,
+                    packet_wire: alone.packet_wire,
                     messages: u64::from(sender.layout.messages),
                     ..FlowResult::default()
                 },
@@ -290,6 +303,7 @@ impl<'m> Sim<'m> {
                 completed: 0,
                 released: self.model.flows[qp as usize].free_messages,
                 posted_count: 0,
+                posting: VecDeque::new(),
                 next_end,
                 releases: Vec::new(),
                 done: false,
@@ -300,7 +314,7 @@ impl<'m> Sim<'m> {
             });
             self.senders.push(sender);
             self.receivers.push(receiver);
-            if ideal.is_none() {
+            if alone.ideal.is_none() {
                 self.finish(qp, FlowStatus::Unreachable);
             }
         }
@@ -311,8 +325,8 @@ impl<'m> Sim<'m> {
         }
     }
 
-    /// Both ends of a flow, and its ideal time (None: unreachable).
-    fn build_flow(&mut self, qp: FlowId) -> (Sender, Receiver, Option<u64>) {
+    /// Both ends of a flow, and what it would take alone.
+    fn build_flow(&mut self, qp: FlowId) -> (Sender, Receiver, Alone) {
         let model = self.model;
         let spec = &model.flows[qp as usize];
         let nic = self.nic_of_node(spec.src);
@@ -322,9 +336,9 @@ impl<'m> Sim<'m> {
         let layout = Layout::new(spec, nic.mtu, pad);
         let data = self.find_path(qp, true);
         let back = self.find_path(qp, false);
-        let ideal = match (&data, &back) {
-            (Some(path), Some(_)) => Some(self.ideal_of(qp, &layout, path)),
-            _ => None,
+        let alone = match (&data, &back) {
+            (Some(path), Some(_)) => self.alone(qp, &layout, path),
+            _ => Alone::default(),
         };
         let (port, route) =
             self.store_path(data.as_deref(), if read { spec.dst } else { spec.src });
@@ -334,17 +348,28 @@ impl<'m> Sim<'m> {
         let pace = spec.pace.map_or(line, |p| p.min(line));
         let mut flags = 0;
         let unreliable = spec.transport != Transport::Rc;
-        let cc = Cc::new(&spec.cc, line);
+        let carrier = Carrier {
+            line: pace,
+            mtu: nic.mtu,
+            frame: model.framing.largest_frame(nic.mtu),
+            rng: Stream::new(model.seed, spec.src, qp, Purpose::Pint),
+        };
+        let cc = Cc::new(&spec.cc, carrier);
         for (condition, flag) in [
             (read, sender_flag::READ),
             (unreliable, sender_flag::UNRELIABLE),
             (spec.ecn_capable, sender_flag::ECT),
             (spec.cc != CcSpec::None || pace < line, sender_flag::PACED),
-            (cc.needs_int(), sender_flag::TELEMETRY),
+            (cc.needs_telemetry(), sender_flag::TELEMETRY),
         ] {
             flags |= if condition { flag } else { 0 };
         }
         let selective = nic.rc.recovery == Recovery::Selective && !read;
+        // A READ's data are responses to its requests.
+        let (sent, answer) = match read {
+            true => (spec.ack, spec.data),
+            false => (spec.data, spec.ack),
+        };
         let sender = Sender {
             una: 0,
             nxt: 0,
@@ -354,12 +379,13 @@ impl<'m> Sim<'m> {
             layout,
             port,
             route,
-            next: u32::MAX,
+            slot: 0,
             max_flight: nic.rc.max_outstanding.unwrap_or(1 << 23).clamp(1, 1 << 23),
+            ask_every: ask_every(&spec.cc, pace, nic.mtu, far.rc.ack_every),
             flags,
-            queue: spec.data.priority,
-            dscp: spec.data.dscp,
-            pcp: spec.data.pcp,
+            queue: sent.priority,
+            dscp: sent.dscp,
+            pcp: sent.pcp,
             retries: 0,
             rnr_retries: 0,
             recovery: nic.rc.recovery,
@@ -390,14 +416,16 @@ impl<'m> Sim<'m> {
             transport: spec.transport,
             op: spec.op,
             recovery: nic.rc.recovery,
-            dscp: spec.ack.dscp,
-            pcp: spec.ack.pcp,
-            queue: spec.ack.priority,
+            dscp: answer.dscp,
+            pcp: answer.pcp,
+            queue: answer.priority,
             nak_at: 0,
             nak_for: 0,
             deadline: NEVER,
             timer_at: NEVER,
             cnp_next: 0,
+            echo: far.np == NpSpec::EchoOnAck || matches!(spec.cc, CcSpec::Dctcp(_)),
+            marked: false,
             delivered: 0,
             arrived: None,
             receives: spec.receives.map_or(0, |r| r.posted),
@@ -405,10 +433,29 @@ impl<'m> Sim<'m> {
             requested: 0,
             retries: 0,
         };
-        (sender, receiver, ideal)
+        (sender, receiver, alone)
     }
 
-    fn nic_of_node(&self, node: u32) -> &'m NicProfile {
+    /// Every queue pair that sends gets its place among those of its host: the earlier it starts,
+    /// the earlier its place.
+    fn build_rings(&mut self) {
+        for i in 0..self.start_order.len() {
+            let qp = self.start_order[i];
+            let sender = &mut self.senders[qp as usize];
+            let node = self.fabric.ports[sender.port as usize].node;
+            for port in self.fabric.node_ports(node) {
+                let slots = &mut self.nic_ports[port as usize].slots;
+                sender.slot = slots.len() as u32;
+                slots.push(qp);
+            }
+        }
+        for qp in 0..self.senders.len() {
+            let sender = &self.senders[qp];
+            self.fit_ring(sender.port, sender.queue);
+        }
+    }
+
+    pub(super) fn nic_of_node(&self, node: u32) -> &'m NicProfile {
         let model = self.model;
         match model.nodes[node as usize].role {
             Role::Host(profile) => &model.nics[profile as usize],
@@ -440,31 +487,12 @@ impl<'m> Sim<'m> {
         }
     }
 
-    fn ideal_of(&self, qp: FlowId, layout: &Layout, path: &[PortId]) -> u64 {
-        let spec = &self.model.flows[qp as usize];
-        let framing = self.model.framing;
-        let gap = u64::from(self.gap_bytes);
-        let overhead = u64::from(framing.data(1_024, 0) - 1_024) + gap;
-        let padding = u64::from(layout.last) - spec.bytes.min(u64::from(layout.last));
-        let wire = spec.bytes + padding + u64::from(layout.total) * overhead;
-        let packet = u64::from(framing.data(layout.packet(0).0, 0)) + gap;
-        let hops: Vec<_> = path
-            .iter()
-            .map(|&p| {
-                (
-                    self.fabric.ports[p as usize].rate,
-                    self.ports[p as usize].delay,
-                )
-            })
-            .collect();
-        ideal_time(wire, packet, u64::from(framing.control(4)) + gap, &hops)
-    }
-
     fn build_events(&mut self) {
         let model = self.model;
         self.start_order = (0..model.flows.len() as u32).collect();
         self.start_order
             .sort_by_key(|&qp| (model.flows[qp as usize].start, qp));
+        self.build_rings();
         if let Some(&first) = self.start_order.first() {
             self.schedule(model.flows[first as usize].start.ps(), Kind::FlowStart, 0);
         }
@@ -477,6 +505,17 @@ impl<'m> Sim<'m> {
         if let Some(every) = model.sample {
             self.schedule(every.ps(), Kind::Sample, 0);
         }
+        self.start_watch();
+    }
+}
+
+/// How often a sender asks for an ACK, so that a window that shrinks cannot leave it waiting for an
+/// answer which the receiver, that counts to `ack_every`, does not give yet.
+fn ask_every(cc: &CcSpec, line: BitRate, mtu: u32, ack_every: u32) -> u32 {
+    let least = least_window(cc, line).map(|bytes| bytes.div_ceil(u64::from(mtu)));
+    match least {
+        Some(packets) if packets < u64::from(ack_every) => packets.max(1) as u32,
+        _ => u32::MAX,
     }
 }
 

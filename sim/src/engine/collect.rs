@@ -3,7 +3,7 @@
 use super::Sim;
 use super::packet::NO_PACKET;
 use super::port::port_flag;
-use crate::model::{Op, PRIORITIES, Transport};
+use crate::model::{Op, PRIORITIES, PauseMode, Transport};
 use crate::results::{
     DropCause, FlowStatus, NodeResult, Observed, PortResult, PriorityResult, RdmaCounters, Results,
 };
@@ -14,6 +14,8 @@ use crate::units::Bytes;
 impl Sim<'_> {
     pub(super) fn into_results(mut self) -> Results {
         self.close_pauses();
+        let queue_lengths = self.finish_watch();
+        self.close_paths();
         self.check_conservation();
         let nodes = self.node_results();
         let ports = (0..self.ports.len() as u32)
@@ -34,8 +36,10 @@ impl Sim<'_> {
             watchdog: self.watchdog_log,
             pauses: self.pause_log,
             series: self.series,
+            queue_lengths,
             series_cut: self.series_cut,
             rules: self.wire.map_or_else(Vec::new, |wire| wire.results()),
+            along: self.along,
         }
     }
 
@@ -120,19 +124,30 @@ impl Sim<'_> {
         let tx_bytes = self.bytes_sent(port);
         let received = self.frames_received(port);
         let host = out.has(port_flag::HOST);
+        // 802.3x stops all priorities alike.
+        let whole = match self.pause_spec(port).mode {
+            PauseMode::Global => cold.stats[0],
+            PauseMode::Pfc | PauseMode::Off => PriorityResult::default(),
+        };
         PortResult {
             node: info.node,
             port: info.index,
             peer: peer.node,
             peer_port: peer.index,
+            rate: info.rate,
             tx_frames: self.frames_sent(port) + cold.pause_frames,
             tx_bytes,
             rx_frames: received + self.cold[out.peer as usize].pause_frames,
             rx_bytes: self.bytes_sent(out.peer),
             priority: std::array::from_fn(|priority| self.priority_result(port, priority)),
             drops: cold.drops,
-            tx_global_pause: cold.tx.global_frames,
-            rx_global_pause: cold.rx.global_frames,
+            tx_global_pause: cold.tx.global_pauses,
+            tx_global_resume: cold.tx.global_resumes,
+            rx_global_pause: cold.rx.global_pauses,
+            rx_global_resume: cold.rx.global_resumes,
+            rx_global_pause_transitions: whole.rx_pause_transitions,
+            rx_global_pause_duration: whole.rx_pause_duration,
+            rx_pause_ignored: cold.rx.unheeded,
             queue_peak: Bytes(u64::from(if host {
                 out.backlog_peak.max(self.nic_ports[p].rx_peak)
             } else {
@@ -164,6 +179,7 @@ impl Sim<'_> {
                 let group = &self.groups[(port, pg)];
                 result.ingress_peak = Bytes(u64::from(group.peak));
                 result.headroom_peak = Bytes(u64::from(group.headroom_peak));
+                result.pause_least = Bytes(u64::from(group.pause_least));
             }
         }
         result

@@ -3,23 +3,54 @@
 use super::Sim;
 use super::packet::{Fifo, NO_PACKET, PacketKind};
 use super::port::port_flag;
-use crate::model::{FaultKind, NodeId, PRIORITIES, PauseMode};
+use super::queue::Kind;
+use crate::model::{Fault, FaultKind, NodeId, PRIORITIES, PauseMode};
 use crate::results::DropCause;
 use crate::topology::fabric::PortId;
-use crate::transport::sender_flag;
 use crate::units::{BitRate, Probability};
-use std::cmp::Reverse;
 
 impl Sim<'_> {
     pub(super) fn fault(&mut self, index: u32) {
-        self.faults_left -= 1;
-        match self.model.faults[index as usize].kind {
+        let Fault { at, kind } = self.model.faults[index as usize];
+        // A fault that repeats does not keep the run going.
+        self.faults_left -= usize::from(self.now == at.ps());
+        match kind {
             FaultKind::LinkDown(link) => self.link_down(link),
             FaultKind::LinkUp(link) => self.link_up(link),
             FaultKind::SlowReceiver { node, drain } => self.slow_receiver(node, drain),
             FaultKind::PauseStormStart { node, mask } => self.storm(node, mask),
             FaultKind::PauseStormEnd { node } => self.storm_end(node),
             FaultKind::LinkLoss { link, loss } => self.link_loss(link, loss),
+            FaultKind::PeriodicPause {
+                node,
+                mask,
+                quanta,
+                period,
+                count,
+            } => {
+                self.pause_node(node, mask, quanta);
+                let sent = (self.now - at.ps()) / period.ps() + 1;
+                if count.is_none_or(|count| sent < count) && !self.stalled() {
+                    let next = self.now.saturating_add(period.ps());
+                    self.schedule(next, Kind::Fault, index);
+                }
+            }
+        }
+    }
+
+    /// Every port of a host sends one pause.
+    fn pause_node(&mut self, node: NodeId, mask: u8, quanta: u16) {
+        for port in self.fabric.node_ports(node) {
+            let mask = self.storm_classes(port, mask);
+            self.pause_once(port, mask, quanta);
+        }
+    }
+
+    /// Whole-port pause knows no priorities.
+    fn storm_classes(&self, port: PortId, mask: u8) -> u8 {
+        match self.pause_spec(port).mode {
+            PauseMode::Global => u8::MAX,
+            PauseMode::Pfc | PauseMode::Off => mask,
         }
     }
 
@@ -55,6 +86,7 @@ impl Sim<'_> {
                 self.cold[port as usize].tx.forced
             };
             self.set_xoff(port, forced, true);
+            self.note_resumed(port, u8::MAX);
             self.kick(port);
         }
     }
@@ -113,8 +145,13 @@ impl Sim<'_> {
         }
         self.ports[port as usize].paused = 0;
         self.ports[port as usize].flags &= !port_flag::PAUSE_PENDING;
+        let now = self.now;
+        let rx = &mut self.cold[port as usize].rx;
+        for priority in (0..PRIORITIES).filter(|p| rx.ignored >> p & 1 == 1) {
+            rx.since[priority] = rx.since[priority].min(now);
+        }
         let tx = &mut self.cold[port as usize].tx;
-        (tx.xoff, tx.pending) = (0, 0);
+        (tx.xoff, tx.pending, tx.once) = (0, 0, (0, 0));
         for group in self.groups.of_port_mut(port) {
             group.paused = false;
         }
@@ -123,6 +160,7 @@ impl Sim<'_> {
     /// Routing has converged: unfinished flows take the paths that it gives now. Flows with an
     /// explicit path, and those without any way left, keep the one they have.
     fn reroute_flows(&mut self) {
+        let mut moves = Vec::new();
         for qp in 0..self.senders.len() as u32 {
             if self.flows[qp as usize].done || self.model.flows[qp as usize].path.is_some() {
                 continue;
@@ -133,33 +171,36 @@ impl Sim<'_> {
                 node(self.receivers[qp as usize].port),
             );
             if let Some(path) = self.find_path(qp, true) {
-                let (port, route) = self.store_path(Some(&path), from);
-                // Before the move, which may send at once.
+                let s = &self.senders[qp as usize];
+                let (port, route) = self.keep_path(qp, (s.port, s.route), &path, from);
                 self.senders[qp as usize].route = route;
-                self.move_sender(qp, port);
+                if self.senders[qp as usize].port != port {
+                    moves.push((qp, port));
+                }
             }
             if let Some(path) = self.find_path(qp, false) {
-                let (port, route) = self.store_path(Some(&path), to);
+                let r = &self.receivers[qp as usize];
+                let (port, route) = self.keep_path(qp, (r.port, r.route), &path, to);
                 self.receivers[qp as usize].port = port;
                 self.receivers[qp as usize].route = route;
             }
         }
+        self.move_senders(&moves);
     }
 
-    /// Lets a sender use another port of its host.
-    fn move_sender(&mut self, qp: u32, port: PortId) {
-        let s = &mut self.senders[qp as usize];
-        let old = std::mem::replace(&mut s.port, port);
-        if old == port || !s.is(sender_flag::QUEUED) {
-            return;
+    /// Stores a path, unless it is the one that is stored at `old`.
+    fn keep_path(
+        &mut self,
+        qp: u32,
+        old: (PortId, u32),
+        path: &[PortId],
+        node: NodeId,
+    ) -> (PortId, u32) {
+        if self.is_path(old.0, old.1, path) {
+            return old;
         }
-        s.flags &= !sender_flag::QUEUED;
-        let queue = s.queue;
-        self.nic_ports[old as usize]
-            .paced
-            .retain(|&Reverse((_, other))| other != qp);
-        self.remove_from_ring(old, queue, qp);
-        self.activate(qp);
+        self.forget_path(qp);
+        self.store_path(Some(path), node)
     }
 
     fn slow_receiver(&mut self, node: NodeId, drain: Option<BitRate>) {
@@ -172,9 +213,7 @@ impl Sim<'_> {
 
     fn storm(&mut self, node: NodeId, mask: u8) {
         for port in self.fabric.node_ports(node) {
-            // Whole-port pause knows no priorities.
-            let global = self.pause_spec(port).mode == PauseMode::Global;
-            let mask = if global { u8::MAX } else { mask };
+            let mask = self.storm_classes(port, mask);
             self.note_pausing(port);
             self.cold[port as usize].tx.forced |= mask;
             self.set_xoff(port, mask, true);

@@ -3,12 +3,14 @@
 //! State is dense arrays indexed by port, port × queue, switch, host and flow. The models are
 //! `impl Sim` blocks beside their subject: [`crate::switch`], [`crate::nic`], [`crate::transport`].
 
+mod along;
 mod build;
 mod collect;
 mod faults;
 pub mod footprint;
 pub mod grid;
 mod link;
+mod own;
 pub mod packet;
 pub mod port;
 pub mod queue;
@@ -16,6 +18,7 @@ pub mod queue;
 mod random_tests;
 mod rules;
 mod sample;
+mod stall;
 pub mod tap;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -27,7 +30,7 @@ pub use tap::{observe, run_tapped};
 
 use crate::model::Model;
 use crate::nic::{Host, NicPort};
-use crate::results::{Deadlock, PauseLogEntry, Results, Sample, Stop, WatchdogEvent};
+use crate::results::{Deadlock, HopResult, PauseLogEntry, Results, Sample, Stop, WatchdogEvent};
 use crate::rng::Stream;
 use crate::switch::buffer::Group;
 use crate::switch::{Marking, Switch, Tables};
@@ -107,10 +110,14 @@ pub struct Sim<'m> {
     pub(crate) watchdog_log: Vec<WatchdogEvent>,
     pub(crate) pause_log: Vec<PauseLogEntry>,
     pub(crate) series: Vec<Sample>,
+    /// Hops of flows that have started.
+    pub(crate) along: Vec<HopResult>,
     pub(crate) sample_base: sample::Base,
+    pub(crate) watch: Option<Box<sample::Watch>>,
     /// When there was no more room for samples.
     pub(crate) series_cut: Option<SimTime>,
     pub(crate) faults_left: usize,
+    stall: stall::Stall,
     tap: Option<tap::Tap<'m>>,
     /// Rules of the scenario; None: there are none.
     pub(crate) wire: Option<Box<rules::Wire<'m>>>,
@@ -193,8 +200,10 @@ impl Sim<'_> {
             Kind::Fault => self.fault(entity),
             Kind::Watchdog => self.watchdog_poll(entity),
             Kind::DeadlockScan => self.deadlock_scan(),
+            Kind::Sample if entity == sample::QUEUES => self.watch_queues(),
             Kind::Sample => self.take_sample(),
             Kind::Release => self.release_held(),
+            Kind::Notify => self.notify(entity),
         }
     }
 

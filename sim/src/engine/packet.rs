@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn fifo_keeps_order_and_the_pool_reuses_slots() {
-        let mut pool = PacketPool::default();
+        let mut pool = PacketPool::new(4);
         let mut fifo = Fifo::EMPTY;
         let ids: Vec<_> = (0..3).map(|_| pool.insert(Packet::EMPTY)).collect();
         ids.iter().for_each(|&id| fifo.push(&mut pool, id));

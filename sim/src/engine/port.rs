@@ -1,6 +1,6 @@
 //! State of ports and queues, laid out for the packet path: what a hop touches is together.
 
-use super::packet::{Fifo, NO_PACKET, PacketId, PacketPool};
+use super::packet::{Fifo, PacketId, PacketPool};
 use crate::model::{PRIORITIES, SchedulerSpec};
 use crate::results::{CAUSES, PriorityResult};
 use crate::time::SimTime;
@@ -59,7 +59,7 @@ pub struct Port {
     pub backlog_peak: u32,
     /// Queues that hold packets.
     pub ready: u8,
-    /// Host: queues with queue pairs that want to send.
+    /// Host: queues with queue pairs that are ready to send.
     pub rings: u8,
     /// Queues that may not send.
     pub paused: u8,
@@ -85,9 +85,6 @@ impl Port {
 #[repr(align(64))]
 pub struct Queue {
     pub fifo: Fifo,
-    /// Ring of senders (host): first and last.
-    pub ring_head: u32,
-    pub ring_tail: u32,
     pub bytes: u32,
     pub peak: u32,
     /// Bytes that the queue may still send in its turn.
@@ -109,8 +106,6 @@ pub struct Queue {
 impl Queue {
     pub const EMPTY: Queue = Queue {
         fifo: Fifo::EMPTY,
-        ring_head: NO_PACKET,
-        ring_tail: NO_PACKET,
         bytes: 0,
         peak: 0,
         deficit: 0,
@@ -148,10 +143,15 @@ pub struct PauseRx {
     pub pending: Fifo,
     /// End of the pause per priority; zero: not paused.
     pub until: [u64; PRIORITIES],
+    /// Since when it is paused; while the watchdog ignores pauses, when they would have ended.
     pub since: [u64; PRIORITIES],
     /// Time of the pending PauseExpire event.
     pub expire_at: u64,
-    pub global_frames: u64,
+    /// 802.3x frames with time > 0, and with time = 0.
+    pub global_pauses: u64,
+    pub global_resumes: u64,
+    /// Frames that the port does not obey by its configuration.
+    pub unheeded: u64,
     /// Priorities whose pause the watchdog ignores, and those it discards.
     pub ignored: u8,
     pub discarded: u8,
@@ -164,9 +164,13 @@ pub struct PauseTx {
     pub xoff: u8,
     /// Priorities whose change or refresh is not sent yet.
     pub pending: u8,
+    /// A pause of given quanta for a mask of priorities that is to be sent once.
+    pub once: (u8, u16),
     /// Time of the pending PauseRefresh event.
     pub refresh_at: u64,
-    pub global_frames: u64,
+    /// 802.3x frames with time > 0, and with time = 0.
+    pub global_pauses: u64,
+    pub global_resumes: u64,
     /// Priorities paused by a fault (a storm), whatever the buffer holds.
     pub forced: u8,
 }
@@ -189,6 +193,8 @@ pub struct PortCold {
     pub lost: u64,
     /// DCQCN notification point with port scope: earliest time of the next CNP.
     pub cnp_next: u64,
+    /// HPCC-PINT.
+    pub average: crate::transport::telemetry::Averaged,
     /// Frames that rules added to what this port sent.
     pub added: u64,
     /// Packets with a wrong ICRC that were discarded here.

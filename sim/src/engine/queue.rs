@@ -47,13 +47,15 @@ pub enum Kind {
     Watchdog = 10,
     /// Look for queues that wait for each other.
     DeadlockScan = 11,
-    /// Take a sample of the time series.
+    /// Take a sample of the time series (entity 0) or of the lengths of queues (1).
     Sample = 12,
     /// A frame that a rule held back goes on.
     Release = 13,
+    /// A CNP has been generated at a host port.
+    Notify = 14,
 }
 
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 15] = [
     Kind::Arrive,
     Kind::PauseApply,
     Kind::PauseExpire,
@@ -68,6 +70,7 @@ const KINDS: [Kind; 14] = [
     Kind::DeadlockScan,
     Kind::Sample,
     Kind::Release,
+    Kind::Notify,
 ];
 
 impl Kind {
@@ -75,7 +78,7 @@ impl Kind {
     pub const fn is_timer(self) -> bool {
         !matches!(
             self,
-            Kind::Arrive | Kind::TxReady | Kind::PauseApply | Kind::RxDrain
+            Kind::Arrive | Kind::TxReady | Kind::PauseApply | Kind::RxDrain | Kind::Notify
         )
     }
 }
@@ -215,6 +218,31 @@ impl EventQueue {
     pub fn upcoming(&self, ahead: usize) -> Option<Key> {
         let last = self.current.len().checked_sub(ahead + 1)?;
         self.current.get(last).map(|e| e.1)
+    }
+
+    /// What is pending, in no useful order.
+    pub fn pending(&self) -> impl Iterator<Item = Key> + '_ {
+        let bits = |(word, set): (usize, &u64)| {
+            let set = *set;
+            (0..64)
+                .filter(move |bit| set >> bit & 1 == 1)
+                .map(move |bit| word * 64 + bit)
+        };
+        let linked = self
+            .occupied
+            .iter()
+            .enumerate()
+            .flat_map(bits)
+            .flat_map(|slot| {
+                let node = |at: u32| (at != NONE).then(|| self.nodes[at as usize]);
+                std::iter::successors(node(self.heads[slot]), move |n| node(n.next))
+            });
+        let near = self
+            .current
+            .iter()
+            .map(|e| e.1)
+            .chain(linked.map(|n| n.key));
+        near.chain(self.far.iter().map(|Reverse(e)| e.1))
     }
 
     pub fn is_empty(&self) -> bool {

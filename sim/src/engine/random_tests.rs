@@ -98,6 +98,7 @@ fn profiles(model: &mut Model, d: &mut Draw) {
             dscp: 48,
             pcp: 6,
         },
+        delay: SimDuration::from_us([0, 1, 9][(model.seed % 3) as usize]),
     };
     let s = &mut model.switches[0];
     s.forwarding = d.of(&[
@@ -124,6 +125,7 @@ fn profiles(model: &mut Model, d: &mut Draw) {
         s.watchdog = Some(WatchdogSpec {
             poll: SimDuration::from_us(10),
             detect: SimDuration::from_us(100),
+            empty_queue: d.of(&[EmptyQueue::Storm, EmptyQueue::Ignore]),
             restore: SimDuration::from_us(100),
             action: d.of(&[WatchdogAction::Drop, WatchdogAction::Forward]),
         });
@@ -150,6 +152,7 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
         pcp: 2,
     };
     let dcqcn = CcSpec::Dcqcn(DcqcnSpec {
+        variant: [Variant::Published, Variant::Ns3][(model.seed % 2) as usize],
         g_q16: 256,
         alpha_interval: SimDuration::from_us(1),
         decrease_interval: SimDuration::from_us(4),
@@ -160,6 +163,7 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
         rate_hai: BitRate::from_bps(2_000_000_000),
         rate_min: BitRate::from_gbps(1),
         clamp_target: false,
+        first_cnp_rate: model.seed.is_multiple_of(5).then_some(BitRate::from_gbps(7)),
         window: d.of(&[
             None,
             Some(Window {
@@ -168,6 +172,13 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
             }),
         ]),
     });
+    let dctcp = CcSpec::Dctcp(DctcpSpec {
+        g_q16: 4_096,
+        rate_ai: BitRate::from_gbps(1),
+        rate_min: BitRate::from_gbps(1),
+        window: None,
+    });
+    let marks = if model.seed.is_multiple_of(4) { dctcp } else { dcqcn };
     for _ in 0..1 + d.below(8) {
         let src = d.below(u64::from(hosts)) as u32;
         let dst = (src + 1 + d.below(u64::from(hosts) - 1) as u32) % hosts;
@@ -203,7 +214,7 @@ fn traffic(model: &mut Model, d: &mut Draw, hosts: u32) {
                 pcp: 6,
             },
         ]);
-        f.cc = d.of(&[CcSpec::None, CcSpec::None, dcqcn.clone()]);
+        f.cc = d.of(&[CcSpec::None, CcSpec::None, marks.clone()]);
         f.pace = d.of(&[
             None,
             None,
@@ -220,7 +231,15 @@ fn faults(model: &mut Model, d: &mut Draw, hosts: u32) {
         let end = start + SimDuration::from_ns(1 + d.below(200_000));
         let node = d.below(u64::from(hosts)) as u32;
         let link = d.below(model.links.len() as u64) as u32;
-        let (from, to) = match d.below(4) {
+        let pauses = |count, quanta| FaultKind::PeriodicPause {
+            node,
+            mask: 1 << 3,
+            quanta,
+            period: SimDuration::from_us(5),
+            count: Some(count),
+        };
+        let (from, to) = match d.below(5) {
+            4 => (pauses(20, 700), pauses(3, 3_000)),
             0 => (FaultKind::LinkDown(link), FaultKind::LinkUp(link)),
             1 => (
                 FaultKind::SlowReceiver {

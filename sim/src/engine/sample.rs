@@ -1,9 +1,122 @@
-//! The time series.
+//! The time series, and the distribution of queue lengths.
 
 use super::Sim;
 use super::queue::Kind;
-use crate::results::Sample;
+use crate::results::{QueueLength, QueueLengths, Sample};
 use crate::time::SimTime;
+use crate::topology::fabric::PortId;
+
+/// Entity of the events that look at queues.
+pub(super) const QUEUES: u32 = 1;
+/// Most reports of the time behind the last event, in which nothing changes.
+const IDLE_REPORTS: usize = 1_000;
+
+/// Watching queues.
+pub(crate) struct Watch {
+    /// The ports of switches.
+    ports: Vec<PortId>,
+    lengths: QueueLengths,
+    reports: Vec<QueueLengths>,
+    /// Time of the next look, ps. None: that was the last.
+    next: Option<u64>,
+}
+
+impl Watch {
+    /// Adds `times` looks, the last of them at `now`.
+    fn count(&mut self, times: u64, now: u64, bytes: impl Fn(PortId) -> u32) {
+        for (length, &port) in self.lengths.ports.iter_mut().zip(&self.ports) {
+            let kb = (bytes(port) / 1_000) as usize;
+            if length.counts.len() <= kb {
+                length.counts.resize(kb + 1, 0);
+            }
+            length.counts[kb] += times;
+        }
+        self.lengths.at = SimTime::from_ps(now);
+    }
+
+    fn report(&mut self) {
+        self.reports.push(self.lengths.clone());
+    }
+}
+
+impl Sim<'_> {
+    pub(super) fn start_watch(&mut self) {
+        let Some(watch) = self.model.queue_watch else {
+            return;
+        };
+        let all = self.fabric.ports.iter().enumerate();
+        let of_switches = all.filter(|(_, info)| self.fabric.is_switch(info.node));
+        let (ports, lengths) = of_switches
+            .map(|(port, info)| {
+                let length = QueueLength {
+                    node: info.node,
+                    port: info.index,
+                    counts: Vec::new(),
+                };
+                (port as PortId, length)
+            })
+            .unzip();
+        self.watch = Some(Box::new(Watch {
+            ports,
+            lengths: QueueLengths {
+                at: SimTime::ZERO,
+                ports: lengths,
+            },
+            reports: Vec::new(),
+            next: Some(watch.from.ps()),
+        }));
+        self.schedule(watch.from.ps(), Kind::Sample, QUEUES);
+    }
+
+    pub(super) fn watch_queues(&mut self) {
+        let (Some(spec), Some(watch)) = (self.model.queue_watch, &mut self.watch) else {
+            return;
+        };
+        let ports = &self.ports;
+        watch.count(1, self.now, |port| ports[port as usize].backlog);
+        if self.now.is_multiple_of(spec.report.ps()) {
+            watch.report();
+        }
+        watch.next = (self.now < spec.until.ps()).then(|| self.now + spec.every.ps());
+        if let Some(next) = watch.next
+            && self.alive()
+        {
+            self.schedule(next, Kind::Sample, QUEUES);
+        }
+    }
+
+    /// Completes the counts: behind the last event nothing changes any more.
+    pub(super) fn finish_watch(&mut self) -> Vec<QueueLengths> {
+        let (Some(spec), Some(mut watch)) = (self.model.queue_watch, self.watch.take()) else {
+            return Vec::new();
+        };
+        let end = self.model.until.map_or(self.now, SimTime::ps);
+        let (every, report) = (spec.every.ps(), spec.report.ps());
+        let (from, until) = (spec.from.ps(), spec.until.ps());
+        let looks = until.saturating_sub(from).div_ceil(every);
+        let last = from.saturating_add(looks.saturating_mul(every)).min(end);
+        let ports = &self.ports;
+        while let Some(next) = watch.next.filter(|next| *next <= last) {
+            // Up to the next report, if there is one before the end.
+            let few = watch.reports.len() < IDLE_REPORTS;
+            let due = next.next_multiple_of(report);
+            let stop = if few && due <= last { due } else { last };
+            let times = (stop - next) / every + 1;
+            let at = next + (times - 1) * every;
+            watch.count(times, at, |port| ports[port as usize].backlog);
+            if few && at.is_multiple_of(report) {
+                watch.report();
+            }
+            watch.next = Some(at + every);
+        }
+        let reported = watch.reports.last().map(|r| r.at);
+        let looked = watch.lengths.ports.iter().any(|p| !p.counts.is_empty());
+        if looked && reported != Some(watch.lengths.at) {
+            watch.report();
+        }
+        watch.reports
+    }
+}
 
 /// Totals at the previous sample.
 #[derive(Default)]
@@ -56,7 +169,7 @@ impl Sim<'_> {
             port_paused: self.ports.iter().map(|p| p.paused).collect(),
         });
         (base.flow_bytes, base.port_bytes) = (flow_total, port_total);
-        if self.alive() && !self.events.is_empty() {
+        if self.alive() && !self.nothing_to_watch() {
             self.schedule(self.now + every.ps(), Kind::Sample, 0);
         }
     }

@@ -49,6 +49,10 @@ pub struct TapEvent {
     pub at: SimTime,
     pub port: PortId,
     pub direction: Direction,
+    /// Out: the queue that the frame left, and the bytes that wait in it behind the frame. A pause
+    /// frame waits in none.
+    pub queue: u8,
+    pub queued: u32,
     pub frame: TapFrame,
 }
 
@@ -144,11 +148,20 @@ impl<'m> Sim<'m> {
 impl Sim<'_> {
     fn tap(&mut self, at: u64, port: PortId, direction: Direction, frame: TapFrame) {
         let now = self.now;
+        let (queue, queued) = match (&frame, direction) {
+            (TapFrame::Packet(packet), Direction::Out) => {
+                let queue = packet.queue;
+                (queue, self.queues[(port, queue)].bytes)
+            }
+            _ => (0, 0),
+        };
         if let Some(tap) = &mut self.tap {
             let event = TapEvent {
                 at: SimTime::from_ps(at),
                 port,
                 direction,
+                queue,
+                queued,
                 frame,
             };
             tap.push(now, event);
@@ -219,7 +232,10 @@ impl Sim<'_> {
             global: spec.mode == PauseMode::Global,
             enabled: content.enabled,
             stop: content.stop,
-            quanta: spec.quanta.unwrap_or(u16::MAX),
+            quanta: match content.quanta {
+                0 => spec.quanta.unwrap_or(u16::MAX),
+                quanta => quanta,
+            },
         }
     }
 }

@@ -65,6 +65,9 @@ pub(crate) fn nic(pfc: PauseMode) -> NicProfile {
         pfc: pause(pfc),
         scheduler: strict(),
         control_first: false,
+        turns: Turns::Class,
+        pacing: Pacing::Due,
+        send_latency: SimDuration::ZERO,
         rx_buffer: Bytes(1 << 20),
         rx_xoff: Bytes(1 << 19),
         rx_xon: Bytes(1 << 18),
@@ -173,6 +176,7 @@ pub(crate) fn star(hosts: u32, nic: NicProfile, switch: SwitchProfile) -> Model 
         faults: Vec::new(),
         rules: Vec::new(),
         sample: None,
+        queue_watch: None,
         deadlock_scan: None,
         log_pauses: true,
     }

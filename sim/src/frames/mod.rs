@@ -62,6 +62,16 @@ impl<'m> Frames<'m> {
         let Framing::RoceV2 { vlan, ipv6 } = model.framing else {
             return None;
         };
+        Some(Frames::with(model, vlan, ipv6))
+    }
+
+    /// Frames that stand for those of a model whose framing is sizes alone: with the headers of
+    /// RoCEv2 over IPv4, whatever length that gives.
+    pub fn standing_in(model: &'m Model) -> Self {
+        Frames::with(model, false, false)
+    }
+
+    fn with(model: &'m Model, vlan: bool, ipv6: bool) -> Self {
         let mut fabric = Fabric::new(model);
         let flows = model.flows.iter().enumerate();
         let flows = flows
@@ -73,14 +83,14 @@ impl<'m> Frames<'m> {
             count += u32::from(host);
             if host { count } else { 0 }
         });
-        Some(Frames {
+        Frames {
             model,
             vlan,
             ipv6,
             host_ports: host_ports.collect(),
             ports: fabric.ports,
             flows,
-        })
+        }
     }
 
     /// All ports of all nodes, in the order of their [`PortId`].
@@ -141,7 +151,11 @@ impl<'m> Frames<'m> {
     /// Replaces what `buffer` holds by the frame of a packet of a flow.
     pub(crate) fn write(&self, packet: &Packet, buffer: &mut Vec<u8>) {
         self.packet(packet).emit(buffer, |_| ());
-        debug_assert_eq!(buffer.len() + 4, usize::from(packet.frame), "{packet:?}");
+        debug_assert!(
+            buffer.len() + 4 == usize::from(packet.frame)
+                || matches!(self.model.framing, Framing::Fixed { .. }),
+            "{packet:?}"
+        );
     }
 
     /// Replaces it by a pause frame that `sender` sends.

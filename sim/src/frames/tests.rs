@@ -1,10 +1,10 @@
 use super::*;
 use crate::engine::testing::{flow, nic, star, switch};
 use crate::engine::{self, run_tapped};
-use crate::model::{PauseMode, ReceiveQueue};
+use crate::model::{CnpScope, EcnSpec, EcnThresholds, Marking, NpSpec, PauseMode, ReceiveQueue};
 use crate::time::SimDuration;
-use crate::units::Probability;
-use crate::wire::bth::Syndrome;
+use crate::units::{BitRate, Bytes, Probability};
+use crate::wire::bth::{Operation, Syndrome};
 use crate::wire::dissect::{self, Body};
 use crate::wire::roce::Icrc;
 
@@ -81,6 +81,78 @@ fn check(event: &TapEvent, bytes: &[u8]) {
         (TapFrame::Pause(_), Body::Pause(_)) => assert_eq!(bytes.len(), 60),
         other => panic!("{other:?}"),
     }
+}
+
+/// Requests go with the marking of data, what answers them with that of ACKs, CNPs with their own.
+#[test]
+fn every_kind_of_packet_has_the_marking_of_its_direction() {
+    let own = |priority| Marking {
+        priority,
+        dscp: priority * 8,
+        pcp: priority,
+    };
+    let mut kinds = std::collections::BTreeSet::new();
+    for (op, bytes, message) in [
+        (Op::Write, 900_001, 9_999),
+        (Op::Send, 100_001, 9_999),
+        (Op::Read, 900_001, 9_999),
+        (Op::Atomic, 8_000, 8),
+    ] {
+        let mut model = busy(op, Transport::Rc, bytes, message);
+        model.framing = Framing::RoceV2 {
+            vlan: true,
+            ipv6: false,
+        };
+        model.nics[0].np = NpSpec::Cnp {
+            interval: SimDuration::from_us(5),
+            scope: CnpScope::Qp,
+            delay: SimDuration::ZERO,
+            marking: own(6),
+        };
+        for queue in [2, 5] {
+            model.switches[0].ecn[queue] = Some(EcnSpec {
+                by_rate: vec![EcnThresholds {
+                    rate: BitRate::default(),
+                    kmin: Bytes(2_000),
+                    kmax: Bytes(9_000),
+                    pmax: Probability::ONE,
+                }],
+            });
+        }
+        if op == Op::Read {
+            // Responses meet at host 0.
+            for f in &mut model.flows {
+                (f.src, f.dst) = (f.dst, f.src);
+            }
+        }
+        for f in &mut model.flows {
+            (f.data, f.ack) = (own(2), own(5));
+        }
+        for (event, bytes) in captured(&model) {
+            let TapFrame::Packet(packet) = &event.frame else {
+                continue;
+            };
+            let frame = dissected(&bytes);
+            let Body::Roce(roce) = &frame.body else {
+                panic!("{packet:?}")
+            };
+            let opcode = roce.bth.opcode;
+            let wanted = match opcode.operation() {
+                _ if opcode.is_cnp() => 6,
+                Some(Operation::Acknowledge | Operation::AtomicAcknowledge) => 5,
+                Some(operation) if operation.is_read_response() => 5,
+                _ => 2,
+            };
+            let tag = frame.ethernet.outer.map(|tag| tag.pcp);
+            let seen = (roce.network.dscp, tag);
+            assert_eq!(seen, (wanted * 8, Some(wanted)), "{opcode:?} {packet:?}");
+            kinds.insert((op as u8, format!("{:?}", packet.kind)));
+        }
+    }
+    let seen = |op, kind: &str| kinds.contains(&(op as u8, kind.to_owned()));
+    assert!(seen(Op::Write, "Nak") && seen(Op::Write, "Cnp") && seen(Op::Send, "RnrNak"));
+    assert!(seen(Op::Read, "Refusal") && seen(Op::Read, "ReadRequest") && seen(Op::Read, "Cnp"));
+    assert!(seen(Op::Atomic, "Ack") && seen(Op::Atomic, "Nak"));
 }
 
 #[test]

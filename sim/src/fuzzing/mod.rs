@@ -50,15 +50,19 @@ pub fn hpcc(data: &[u8]) {
             _ => topology.clone(),
         })
     };
-    let _ = hpcc::load("config.txt", &read);
+    if let Ok(input) = hpcc::load("config.txt", &read) {
+        let _ = hpcc::scenario_text(&input.model, &input.files, "fuzz");
+    }
 }
 
-/// Flow lists and size distributions.
+/// Flow lists, connection matrices and size distributions.
 pub fn tables(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
     let _ = workload::parse_csv(text, &|name| name.parse().ok());
+    let hosts: Vec<u32> = (0..16).collect();
+    let _ = workload::parse_htsim(text, &hosts);
     if let Ok(cdf) = workload::Cdf::parse(text) {
         let mut rng = crate::rng::Stream::new(1, 0, 0, crate::rng::Purpose::Workload);
         let _ = (cdf.mean(), cdf.sample(&mut rng));

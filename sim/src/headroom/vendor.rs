@@ -99,19 +99,41 @@ pub(super) fn sonic_terms(input: &Input) -> Vec<Term> {
     terms
 }
 
-/// `Xon` of SONiC's formula: the pipeline latency, rounded up.
+/// Lanes of a port whose pipeline SONiC takes for twice as long.
+const SONIC_WIDE_PORT: u32 = 8;
+
+/// `Xon` of SONiC's formula: the pipeline latency, rounded up. Of 8 lanes it takes twice the
+/// latency less 1 KiB.
 pub(super) fn sonic_xon(input: &Input) -> Bytes {
-    Bytes(input.pipeline_bytes.next_multiple_of(SONIC_UNIT as u64))
+    let unit = SONIC_UNIT as u64;
+    let pipeline = match input.lanes {
+        SONIC_WIDE_PORT => (2 * input.pipeline_bytes).saturating_sub(unit),
+        _ => input.pipeline_bytes,
+    };
+    Bytes(pipeline.next_multiple_of(unit))
 }
 
-/// Bytes that the peer sends until it obeys.
+/// `size` of SONiC's formula without a shared headroom pool: `Xon` + `Xoff`, and of 8 lanes the
+/// port's MTU, rounded up.
+pub(super) fn sonic_size(input: &Input, xoff: Bytes) -> Bytes {
+    let overhead = match input.lanes {
+        SONIC_WIDE_PORT => u64::from(input.port_mtu),
+        _ => 0,
+    };
+    let size = xoff.0 + sonic_xon(input).0 + overhead;
+    Bytes(size.next_multiple_of(SONIC_UNIT as u64))
+}
+
+/// Bytes that the peer sends until it obeys: of the time that is stated, or that SONiC has for the
+/// rate, otherwise of the next listed rate.
 fn sonic_peer_response(input: &Input) -> (u64, String) {
     let listed = |gbps| BitRate::from_gbps(gbps) == input.rate;
-    match RESPONSE_QUANTA.iter().find(|(gbps, _)| listed(*gbps)) {
-        Some((_, quanta)) => (quanta * 64, format!("{quanta} quanta × 512 / 8")),
-        None => (
-            input.rate.bytes_in_floor(input.response),
-            format!("{} at {}", input.response, input.rate),
+    let quanta = RESPONSE_QUANTA.iter().find(|(gbps, _)| listed(*gbps));
+    match (input.response, quanta) {
+        (None, Some((_, quanta))) => (quanta * 64, format!("{quanta} quanta × 512 / 8")),
+        _ => (
+            input.rate.bytes_in_floor(input.response()),
+            format!("{} at {}", input.response(), input.rate),
         ),
     }
 }
@@ -152,15 +174,7 @@ mod tests {
     }
 
     fn sonic(gbps: u64, metres: u64) -> Input {
-        Input {
-            mtu_frame_bytes: 1_024,
-            port_mtu: 9_100,
-            cell_bytes: 144,
-            small_packet_percent: 100,
-            mac_phy_bytes: 819,
-            pipeline_bytes: 18 * 1_024,
-            ..Input::roce(BitRate::from_gbps(gbps), Length(metres * 1_000), 1_024)
-        }
+        Input::sonic(BitRate::from_gbps(gbps), Length(metres * 1_000))
     }
 
     #[test]
@@ -168,6 +182,7 @@ mod tests {
         let total = |input: &Input| calculate(Profile::Sonic, input).unwrap().total.0;
         // 1024 + (9100 + 2 × 5 m × 100 Gb/s / c + 819 + 394 × 64) × 144 / 64, rounded up.
         assert_eq!(total(&sonic(100, 5)), 81_920);
+        assert_eq!(total(&sonic(100, 300)), 163_840);
         let input = Input {
             gearbox_delay: SimDuration::from_ns(9),
             ..sonic(400, 300)
@@ -181,5 +196,89 @@ mod tests {
         assert_eq!(total(&input), 24_576);
         let breakdown = calculate(Profile::Sonic, &sonic(100, 5)).unwrap();
         assert_eq!(breakdown.xon, Some(Bytes(18_432)));
+        assert_eq!(breakdown.size, Some(Bytes(81_920 + 18_432)));
+    }
+
+    /// Xoff and XON of the table that SONiC ships for NVIDIA's SN4280: what its formula gives if
+    /// 2 % of the packets are small.
+    #[test]
+    fn sonic_matches_a_published_table() {
+        for (gbps, metres, xoff) in [
+            (10, 5, 16_384),
+            (25, 5, 17_408),
+            (100, 5, 37_888),
+            (200, 5, 43_008),
+            (400, 5, 73_728),
+            (10, 40, 16_384),
+            (25, 40, 18_432),
+            (100, 40, 43_008),
+            (100, 300, 75_776),
+        ] {
+            let input = Input {
+                small_packet_percent: 2,
+                pipeline_bytes: 19 * 1_024,
+                ..sonic(gbps, metres)
+            };
+            let breakdown = calculate(Profile::Sonic, &input).unwrap();
+            assert_eq!(breakdown.total, Bytes(xoff), "{gbps}G {metres} m");
+            assert_eq!(breakdown.xon, Some(Bytes(19_456)));
+        }
+        let wide = Input {
+            lanes: 8,
+            pipeline_bytes: 19 * 1_024,
+            ..sonic(400, 5)
+        };
+        let breakdown = calculate(Profile::Sonic, &wide).unwrap();
+        assert_eq!(breakdown.xon, Some(Bytes(37 * 1_024)));
+        let whole = breakdown.total.0 + 37 * 1_024 + 9_100;
+        assert_eq!(breakdown.size, Some(Bytes(whole.next_multiple_of(1_024))));
+    }
+
+    #[test]
+    fn every_input_of_sonic_counts() {
+        let total = |input: &Input| {
+            let breakdown = calculate(Profile::Sonic, input).unwrap();
+            (breakdown.total, breakdown.xon)
+        };
+        let base = sonic(100, 40);
+        let stated = |response| Input { response, ..base };
+        let second = SimDuration::from_us(1);
+        for other in [
+            Input {
+                mtu_frame_bytes: 4_096,
+                ..base
+            },
+            Input {
+                port_mtu: 4_096,
+                ..base
+            },
+            Input {
+                cell_bytes: 208,
+                ..base
+            },
+            Input {
+                small_packet_percent: 50,
+                ..base
+            },
+            Input {
+                mac_phy_bytes: 4_096,
+                ..base
+            },
+            Input {
+                gearbox_delay: second,
+                ..base
+            },
+            Input {
+                pipeline_bytes: 40_000,
+                ..base
+            },
+            stated(Some(second)),
+            Input { lanes: 8, ..base },
+        ] {
+            assert_ne!(total(&other), total(&base), "{other:?}");
+        }
+        // Stated as it would be by default, the response changes nothing.
+        let by_rate = Some(super::super::response_time(base.rate));
+        assert_eq!(total(&stated(by_rate)), total(&base));
     }
 }

@@ -217,7 +217,7 @@ pub static METRICS: &[Metric] = &[
         "goodput.mean",
         Unit::Rate,
         Flow,
-        "mean over flows of payload delivered / time from the flow's start to its end",
+        "mean over the flows that have started of payload delivered / time from start to end",
         eval::goodput_mean,
     ),
     call(
@@ -238,7 +238,7 @@ pub static METRICS: &[Metric] = &[
         "goodput.jain",
         Unit::Ratio,
         Flow,
-        "Jain's fairness index of the flows' goodput: 1 if all are equal, 1/n if one has all",
+        "Jain's fairness index of the goodput of flows that have started: 1 if all are equal",
         eval::goodput_jain,
     ),
     call(
@@ -313,8 +313,13 @@ pub static METRICS: &[Metric] = &[
     ),
     drops(
         "drops.headroom_full",
-        "a lossless group had exhausted its headroom",
+        "a lossless group had exhausted its own headroom",
         DropCause::HeadroomFull,
+    ),
+    drops(
+        "drops.headroom_pool_full",
+        "the headroom pool that lossless groups share was exhausted",
+        DropCause::HeadroomPoolFull,
     ),
     drops(
         "drops.link_error",
@@ -393,28 +398,38 @@ pub static METRICS: &[Metric] = &[
         "pause.frames",
         Unit::Count,
         PortPriority,
-        "pause frames received (time > 0), per priority that they stop",
+        "pause frames received (time > 0), obeyed or not, per priority that they name; \
+         an 802.3x frame counts once",
         eval::pause_frames,
     ),
     call(
         "pause.resumes",
         Unit::Count,
         PortPriority,
-        "resume frames received (time = 0), per priority",
+        "resume frames received (time = 0), likewise",
         eval::pause_resumes,
     ),
     call(
         "pause.sent",
         Unit::Count,
         PortPriority,
-        "pause frames sent (time > 0), per priority",
+        "pause frames sent (time > 0), likewise",
         eval::pause_sent,
+    ),
+    call(
+        "pause.ignored",
+        Unit::Count,
+        PortPriority,
+        "pause frames received (time > 0) that a port does not obey by its configuration: they \
+         are of the other kind (PFC, 802.3x) or name another class; with prio, of PFC only",
+        eval::pause_ignored,
     ),
     call(
         "pause.time",
         Unit::Duration,
         PortPriority,
-        "time for which ports were kept from sending, summed over ports and priorities",
+        "time for which ports were kept from sending, summed over ports and priorities; \
+         802.3x stops a port as a whole, and counts once",
         eval::pause_time,
     ),
     call(

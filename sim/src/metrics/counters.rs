@@ -1,9 +1,10 @@
 //! Port counters under the names that `ethtool -S` gives them on an mlx5 NIC.
 //!
 //! `rx_prioN_pause` and `tx_prioN_pause` count frames with time > 0 and resumes alike, since both
-//! are pause frames on the wire. Durations are whole microseconds. `tx_prioN_pause_duration` is
-//! how long the link partner was stopped. Names without a counterpart there (`tx_prioN_marked`,
-//! `drops_*`) are xoff's own.
+//! are pause frames on the wire; so do `rx_global_pause` and `tx_global_pause` of 802.3x frames,
+//! which no priority counts. Durations are whole microseconds. `tx_prioN_pause_duration` is how
+//! long the link partner was stopped. Names without a counterpart there (`tx_prioN_marked`,
+//! `rx_prioN_pause_ignored`, `rx_pause_ignored`, `drops_*`) are xoff's own.
 
 use crate::model::PRIORITIES;
 use crate::results::{DROP_CAUSES, PortResult, Results};
@@ -25,9 +26,15 @@ pub fn port_counters(results: &Results, port: &PortResult) -> Vec<(String, u64)>
         .binary_search_by_key(&(port.peer, port.peer_port), key)
         .ok()
         .map(|at| &results.ports[at]);
+    // How long PFC stopped a priority of a port; time under 802.3x is the whole port's.
+    let by_class = |p: &PortResult, n: usize| match p.rx_global_pause_duration {
+        SimDuration::ZERO => p.priority[n].rx_pause_duration,
+        _ => SimDuration::ZERO,
+    };
+    let whole = port.rx_global_pause_duration;
     for n in 0..PRIORITIES {
         let mine = &port.priority[n];
-        let stopped = partner.map_or(SimDuration::ZERO, |p| p.priority[n].rx_pause_duration);
+        let stopped = partner.map_or(SimDuration::ZERO, |p| by_class(p, n));
         let pauses = mine.tx_pause + mine.tx_resume + mine.rx_pause + mine.rx_resume;
         if mine.tx_frames + pauses == 0 && !mine.lossless && stopped.is_zero() {
             continue;
@@ -38,18 +45,18 @@ pub fn port_counters(results: &Results, port: &PortResult) -> Vec<(String, u64)>
         add(format!("rx_prio{n}_pause"), mine.rx_pause + mine.rx_resume);
         add(
             format!("rx_prio{n}_pause_duration"),
-            microseconds(mine.rx_pause_duration),
+            microseconds(by_class(port, n)),
         );
-        add(
-            format!("rx_prio{n}_pause_transition"),
-            mine.rx_pause_transitions,
-        );
+        let transitions = mine.rx_pause_transitions * u64::from(whole.is_zero());
+        add(format!("rx_prio{n}_pause_transition"), transitions);
+        if mine.rx_pause_ignored > 0 {
+            add(format!("rx_prio{n}_pause_ignored"), mine.rx_pause_ignored);
+        }
         add(format!("tx_prio{n}_pause"), mine.tx_pause + mine.tx_resume);
         add(format!("tx_prio{n}_pause_duration"), microseconds(stopped));
         add(format!("tx_prio{n}_marked"), mine.ecn_marked);
     }
-    out.push(("rx_global_pause".to_owned(), port.rx_global_pause));
-    out.push(("tx_global_pause".to_owned(), port.tx_global_pause));
+    out.extend(global_counters(port, partner));
     for (cause, name) in DROP_CAUSES {
         for (n, &frames) in port.drops[cause as usize].iter().enumerate() {
             if frames > 0 {
@@ -58,6 +65,50 @@ pub fn port_counters(results: &Results, port: &PortResult) -> Vec<(String, u64)>
         }
     }
     out
+}
+
+/// Counters of 802.3x. Times are left out where there are none.
+fn global_counters(
+    port: &PortResult,
+    partner: Option<&PortResult>,
+) -> impl Iterator<Item = (String, u64)> {
+    let partner = partner.map_or(SimDuration::ZERO, |p| p.rx_global_pause_duration);
+    let always = true;
+    [
+        (
+            always,
+            "rx_global_pause",
+            port.rx_global_pause + port.rx_global_resume,
+        ),
+        (
+            !port.rx_global_pause_duration.is_zero(),
+            "rx_global_pause_duration",
+            microseconds(port.rx_global_pause_duration),
+        ),
+        (
+            port.rx_global_pause_transitions > 0,
+            "rx_global_pause_transition",
+            port.rx_global_pause_transitions,
+        ),
+        (
+            always,
+            "tx_global_pause",
+            port.tx_global_pause + port.tx_global_resume,
+        ),
+        (
+            !partner.is_zero(),
+            "tx_global_pause_duration",
+            microseconds(partner),
+        ),
+        (
+            port.rx_pause_ignored > 0,
+            "rx_pause_ignored",
+            port.rx_pause_ignored,
+        ),
+    ]
+    .into_iter()
+    .filter(|(told, ..)| *told)
+    .map(|(_, name, value)| (name.to_owned(), value))
 }
 
 fn microseconds(d: SimDuration) -> u64 {

@@ -165,30 +165,57 @@ pub(super) fn goodput_total(v: &View<'_>) -> Outcome {
     Ok(Value::Rate(total_goodput(v)))
 }
 
+/// Whether a flow had anything to send before the run ended: its start had come, and so had the
+/// first message that it waits for.
+fn has_started(v: &View<'_>, flow: &FlowResult) -> bool {
+    if flow.status != FlowStatus::Unfinished || flow.data_packets > 0 {
+        return true;
+    }
+    let Some(spec) = v.model.flows.get(flow.flow as usize) else {
+        return true;
+    };
+    let awaited = spec.after.filter(|_| spec.free_messages == 0);
+    let released = awaited.is_none_or(|after| {
+        let first = v.model.flows.get(after as usize);
+        let first = first.map_or(0, |f| f.message_bytes.min(f.bytes));
+        let before = v.results.flows.get(after as usize);
+        before.is_some_and(|f| f.bytes_delivered >= first)
+    });
+    flow.start < flow.active_until && released
+}
+
+/// Goodput of the flows that have started.
+fn goodputs(v: &View<'_>) -> Result<Vec<BitRate>, NoData> {
+    let started = v.flows.iter().filter(|f| has_started(v, f));
+    let rates: Vec<BitRate> = started.map(|f| goodput(f)).collect();
+    match rates.is_empty() {
+        true => Err(NoData("no selected flow has started".to_owned())),
+        false => Ok(rates),
+    }
+}
+
 pub(super) fn goodput_mean(v: &View<'_>) -> Outcome {
-    let sum: u128 = v.flows.iter().map(|f| u128::from(goodput(f).bps())).sum();
-    let mean = sum / v.flows.len().max(1) as u128;
+    let rates = goodputs(v)?;
+    let sum: u128 = rates.iter().map(|r| u128::from(r.bps())).sum();
+    let mean = sum / rates.len() as u128;
     Ok(Value::Rate(BitRate::from_bps(mean as u64)))
 }
 
 pub(super) fn goodput_min(v: &View<'_>) -> Outcome {
-    Ok(Value::Rate(
-        v.flows.iter().map(|f| goodput(f)).min().unwrap_or_default(),
-    ))
+    let least = goodputs(v)?.into_iter().min();
+    Ok(Value::Rate(least.unwrap_or_default()))
 }
 
 pub(super) fn goodput_max(v: &View<'_>) -> Outcome {
-    Ok(Value::Rate(
-        v.flows.iter().map(|f| goodput(f)).max().unwrap_or_default(),
-    ))
+    let most = goodputs(v)?.into_iter().max();
+    Ok(Value::Rate(most.unwrap_or_default()))
 }
 
 pub(super) fn goodput_jain(v: &View<'_>) -> Outcome {
     // In kbit/s, so that the squares of millions of sums fit 128 bits.
-    let rates: Vec<u128> = v
-        .flows
+    let rates: Vec<u128> = goodputs(v)?
         .iter()
-        .map(|f| u128::from(goodput(f).bps() / 1_000))
+        .map(|r| u128::from(r.bps() / 1_000))
         .collect();
     let sum: u128 = rates.iter().sum();
     let squares: u128 = rates.iter().map(|r| r * r).sum();
@@ -287,8 +314,11 @@ pub(super) fn retransmits_ratio(v: &View<'_>) -> Outcome {
 
 /// Whether a cause is a failure of buffering, and not of a link or route.
 pub fn is_congestion(cause: DropCause) -> bool {
-    use DropCause::{HeadroomFull, RxBuffer, TailDrop, Watchdog};
-    matches!(cause, TailDrop | HeadroomFull | RxBuffer | Watchdog)
+    use DropCause::{HeadroomFull, HeadroomPoolFull, RxBuffer, TailDrop, Watchdog};
+    matches!(
+        cause,
+        TailDrop | HeadroomFull | HeadroomPoolFull | RxBuffer | Watchdog
+    )
 }
 
 pub(super) fn drops_total(v: &View<'_>) -> Outcome {
@@ -322,24 +352,62 @@ fn prio_sum(v: &View<'_>, of: fn(&PriorityResult) -> u64) -> u64 {
     priorities(v).map(of).sum()
 }
 
+/// Pause frames: PFC by priority; 802.3x concerns all of them, and counts once.
+fn pauses(v: &View<'_>, pfc: fn(&PriorityResult) -> u64, global: fn(&PortResult) -> u64) -> u64 {
+    prio_sum(v, pfc) + v.ports.iter().map(|port| global(port)).sum::<u64>()
+}
+
 pub(super) fn ecn_marked(v: &View<'_>) -> Outcome {
     Ok(Value::Count(prio_sum(v, |p| p.ecn_marked)))
 }
 
 pub(super) fn pause_frames(v: &View<'_>) -> Outcome {
-    Ok(Value::Count(prio_sum(v, |p| p.rx_pause)))
+    Ok(Value::Count(pauses(
+        v,
+        |p| p.rx_pause,
+        |p| p.rx_global_pause,
+    )))
 }
 
 pub(super) fn pause_resumes(v: &View<'_>) -> Outcome {
-    Ok(Value::Count(prio_sum(v, |p| p.rx_resume)))
+    Ok(Value::Count(pauses(
+        v,
+        |p| p.rx_resume,
+        |p| p.rx_global_resume,
+    )))
 }
 
 pub(super) fn pause_sent(v: &View<'_>) -> Outcome {
-    Ok(Value::Count(prio_sum(v, |p| p.tx_pause)))
+    Ok(Value::Count(pauses(
+        v,
+        |p| p.tx_pause,
+        |p| p.tx_global_pause,
+    )))
+}
+
+pub(super) fn pause_ignored(v: &View<'_>) -> Outcome {
+    if v.priorities == u8::MAX {
+        return Ok(Value::Count(
+            v.ports.iter().map(|p| p.rx_pause_ignored).sum(),
+        ));
+    }
+    Ok(Value::Count(prio_sum(v, |p| p.rx_pause_ignored)))
 }
 
 pub(super) fn pause_time(v: &View<'_>) -> Outcome {
-    let total = priorities(v).fold(SimDuration::ZERO, |sum, p| sum + p.rx_pause_duration);
+    let stopped = |port: &PortResult| {
+        let whole = port.rx_global_pause_duration;
+        if !whole.is_zero() {
+            return whole;
+        }
+        selected(v.priorities).fold(SimDuration::ZERO, |sum, p| {
+            sum + port.priority[p].rx_pause_duration
+        })
+    };
+    let total = v
+        .ports
+        .iter()
+        .fold(SimDuration::ZERO, |sum, port| sum + stopped(port));
     Ok(Value::Duration(total))
 }
 

@@ -216,12 +216,46 @@ mod tests {
     use super::super::testing::incast;
     use super::*;
     use crate::model::Model;
+    use crate::time::SimTime;
 
     fn eval(m: &Model, r: &Results, text: &str) -> String {
         match Summary::new(m, r).eval(&MetricRef::parse(text).unwrap()) {
             Ok(v) => v.to_string(),
             Err(NoData(why)) => format!("- {why}"),
         }
+    }
+
+    /// A flow whose time has not come, or that waits for another, has no share yet. One that could
+    /// have sent and did not has a share of nothing.
+    #[test]
+    fn flows_that_have_not_started_have_no_share() {
+        let (mut m, mut r) = incast();
+        let add = |m: &mut Model, r: &mut Results, start: SimTime, after: Option<u32>| {
+            let flow = m.flows.len() as u32;
+            let mut spec = m.flows[0].clone();
+            (spec.name, spec.start, spec.after) = (format!("f{flow}"), start, after);
+            m.flows.push(spec);
+            r.flows.push(FlowResult {
+                flow,
+                start,
+                active_until: r.end,
+                ..FlowResult::default()
+            });
+        };
+        let all = ["goodput.jain", "goodput.min", "goodput.mean", "goodput.max"];
+        let before = all.map(|metric| eval(&m, &r, metric));
+        let end = r.end;
+        add(&mut m, &mut r, end, None);
+        add(&mut m, &mut r, SimTime::from_ps(end.ps() + 1), None);
+        // The victim has not delivered a whole message.
+        add(&mut m, &mut r, SimTime::ZERO, Some(3));
+        assert_eq!(all.map(|metric| eval(&m, &r, metric)), before);
+        let none = "- no selected flow has started";
+        assert_eq!(eval(&m, &r, "goodput.jain[flow=f4|f5]"), none);
+        // This one could have sent.
+        add(&mut m, &mut r, SimTime::ZERO, Some(0));
+        assert_eq!(eval(&m, &r, "goodput.min"), "0bps");
+        assert_ne!(eval(&m, &r, "goodput.jain"), before[0]);
     }
 
     #[test]

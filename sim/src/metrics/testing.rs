@@ -119,6 +119,7 @@ pub(crate) fn incast() -> (Model, Results) {
         faults: Vec::new(),
         rules: Vec::new(),
         sample: None,
+        queue_watch: None,
         deadlock_scan: Some(SimDuration::from_ms(1)),
         log_pauses: false,
     };

@@ -1,12 +1,15 @@
 //! NICs: which queue pair sends next, and what happens to received frames.
 
+mod ring;
 mod rx;
 
 use crate::engine::Sim;
 use crate::engine::packet::{Fifo, PacketId};
 use crate::engine::port::port_flag;
+use crate::model::{CcSpec, PRIORITIES};
 use crate::topology::fabric::PortId;
 use crate::transport::sender_flag;
+use ring::{NOBODY, Ring};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -21,10 +24,28 @@ pub struct Host {
 }
 
 /// The NIC side of a host port.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct NicPort {
+    /// The queue pairs that send from this host, in the order in which they were made.
+    pub slots: Vec<u32>,
+    /// Per class, the slots of queue pairs that are ready to send. Empty: no class has any.
+    rings: Vec<Ring>,
+    /// Per class, the slot that sent last.
+    last: [u32; PRIORITIES],
+    /// Control packets precede data of every class.
+    pub control_first: bool,
+    /// Turns go round the queue pairs of all classes; `last[0]` is the last of all.
+    pub one_ring: bool,
+    /// Paced senders make up for the time that they waited for the port.
+    pub makes_up: bool,
+    /// Wire bytes of one packet of every queue pair that is at work: one round of the rings.
+    pub round_bytes: u64,
+    /// Per class, the end of the last pause.
+    pub resumed: [u64; PRIORITIES],
     /// Senders that wait for their pacing time.
     pub paced: BinaryHeap<Reverse<(u64, u32)>>,
+    /// CNPs that are being generated, oldest first.
+    pub cnps: Fifo,
     /// Received frames on their way to host memory.
     pub rx: Fifo,
     pub rx_bytes: u32,
@@ -39,6 +60,44 @@ pub struct NicPort {
     pub guarded: bool,
 }
 
+impl Default for NicPort {
+    fn default() -> Self {
+        NicPort {
+            cnps: Fifo::default(),
+            slots: Vec::new(),
+            rings: Vec::new(),
+            last: [NOBODY; PRIORITIES],
+            control_first: false,
+            one_ring: false,
+            makes_up: false,
+            round_bytes: 0,
+            resumed: [0; PRIORITIES],
+            paced: BinaryHeap::new(),
+            rx: Fifo::EMPTY,
+            rx_bytes: 0,
+            rx_peak: 0,
+            drain_bps: 0,
+            drain_at: 0,
+            pausing_since: 0,
+            guarded: false,
+        }
+    }
+}
+
+impl NicPort {
+    /// Where the last turn of a class is kept.
+    #[inline]
+    fn turn(&self, queue: u8) -> usize {
+        if self.one_ring { 0 } else { usize::from(queue) }
+    }
+
+    /// The slot whose turn it is in a class; its ring must not be empty.
+    #[inline]
+    fn next_slot(&self, queue: u8) -> u32 {
+        self.rings[usize::from(queue)].next(self.last[self.turn(queue)])
+    }
+}
+
 impl Sim<'_> {
     /// A sender has something to send: put it in line and start the port if it is idle.
     pub(crate) fn activate(&mut self, qp: u32) {
@@ -49,15 +108,18 @@ impl Sim<'_> {
         if sender.flags & sender_flag::QUEUED != 0 {
             return;
         }
-        let (port, at) = (sender.port, sender.not_before());
         sender.flags |= sender_flag::QUEUED;
+        // It had nothing to send until now, so it has no time to make up for.
+        sender.avail = sender.avail.max(self.now);
+        let (port, at) = (sender.port, sender.not_before());
         if at > self.now {
             self.nic_ports[port as usize].paced.push(Reverse((at, qp)));
             let out = &self.ports[port as usize];
             self.wake(port, at.max(out.busy_until));
         } else {
+            let queue = sender.queue;
             self.join_ring(port, qp);
-            self.kick_queue(port, self.senders[qp as usize].queue);
+            self.kick_queue(port, queue);
         }
     }
 
@@ -68,45 +130,36 @@ impl Sim<'_> {
         }
     }
 
+    /// Gives a class of a port a ring in which all queue pairs of the host have their places.
+    pub(crate) fn fit_ring(&mut self, port: PortId, queue: u8) {
+        let nic = &mut self.nic_ports[port as usize];
+        nic.rings.resize_with(PRIORITIES, Ring::default);
+        nic.rings[usize::from(queue)].fit(nic.slots.len());
+    }
+
     fn join_ring(&mut self, port: PortId, qp: u32) {
-        self.join_ring_of(port, self.senders[qp as usize].queue, qp);
+        let sender = &self.senders[qp as usize];
+        self.nic_ports[port as usize].rings[usize::from(sender.queue)].insert(sender.slot);
+        self.ports[port as usize].rings |= 1 << sender.queue;
     }
 
-    fn join_ring_of(&mut self, port: PortId, queue: u8, qp: u32) {
-        self.senders[qp as usize].next = u32::MAX;
-        let q = &mut self.queues[(port, queue)];
-        if q.ring_head == u32::MAX {
-            q.ring_head = qp;
-        } else {
-            self.senders[q.ring_tail as usize].next = qp;
-        }
-        q.ring_tail = qp;
-        self.ports[port as usize].rings |= 1 << queue;
-    }
-
-    /// Takes a sender out of the ring that it stands in, if it does.
-    pub(crate) fn remove_from_ring(&mut self, port: PortId, queue: u8, qp: u32) {
-        let q = &mut self.queues[(port, queue)];
-        let mut at = std::mem::replace(&mut q.ring_head, u32::MAX);
-        q.ring_tail = u32::MAX;
-        self.ports[port as usize].rings &= !(1 << queue);
-        while at != u32::MAX {
-            let next = self.senders[at as usize].next;
-            if at != qp {
-                self.join_ring_of(port, queue, at);
-            }
-            at = next;
-        }
-    }
-
-    fn leave_ring(&mut self, port: PortId, queue: u8) -> u32 {
-        let q = &mut self.queues[(port, queue)];
-        let qp = q.ring_head;
-        q.ring_head = self.senders[qp as usize].next;
-        if q.ring_head == u32::MAX {
+    /// Takes a slot out of the ring of a class, if it is there.
+    #[inline]
+    fn leave_ring(&mut self, port: PortId, queue: u8, slot: u32) {
+        let ring = &mut self.nic_ports[port as usize].rings[usize::from(queue)];
+        ring.remove(slot);
+        if ring.is_empty() {
             self.ports[port as usize].rings &= !(1 << queue);
+            self.settle(port, queue);
         }
-        qp
+    }
+
+    /// The slot whose turn it is in a class, and its queue pair; the ring must not be empty.
+    #[inline]
+    fn whose_turn(&self, port: PortId, queue: u8) -> (u32, u32) {
+        let nic = &self.nic_ports[port as usize];
+        let slot = nic.next_slot(queue);
+        (slot, nic.slots[slot as usize])
     }
 
     /// A queue that has nothing to send keeps no credit (DWRR).
@@ -117,10 +170,33 @@ impl Sim<'_> {
         }
     }
 
-    /// Frame bytes of what a sender would send next (its ring must not be empty).
-    pub(crate) fn next_data_frame(&self, qp: u32) -> u32 {
+    /// Frame bytes of what a class would send next (its ring must not be empty).
+    pub(crate) fn next_data_frame(&self, port: PortId, queue: u8) -> u32 {
+        let (_, qp) = self.whose_turn(port, queue);
         let sender = &self.senders[qp as usize];
-        u32::from(self.data_frame(sender, sender.nxt).0)
+        u32::from(self.data_frame(sender, sender.next_psn()).0)
+    }
+
+    /// Queues of a port may send again from now on.
+    pub(crate) fn note_resumed(&mut self, port: PortId, queues: u8) {
+        for queue in (0..PRIORITIES).filter(|q| queues & (1 << q) != 0) {
+            self.nic_ports[port as usize].resumed[queue] = self.now;
+        }
+    }
+
+    /// A queue pair begins or ends its work at its port.
+    pub(crate) fn note_at_work(&mut self, qp: u32, begins: bool) {
+        let sender = &self.senders[qp as usize];
+        let frame = self
+            .model
+            .framing
+            .largest_frame(u32::from(sender.layout.mtu));
+        let bytes = u64::from(frame + self.gap_bytes);
+        let nic = &mut self.nic_ports[sender.port as usize];
+        nic.round_bytes = match begins {
+            true => nic.round_bytes + bytes,
+            false => nic.round_bytes - bytes,
+        };
     }
 
     /// Queues a control packet (ACK, NAK, CNP, READ request) at a host port.
@@ -184,11 +260,10 @@ impl Sim<'_> {
                 return;
             }
             let control = out.ready & !out.paused;
-            let first = self.hosts[out.unit as usize].profile as usize;
-            let queue = if control != 0 && self.model.nics[first].control_first {
+            let queue = if control != 0 && self.nic_ports[port as usize].control_first {
                 7 - control.leading_zeros() as u8
             } else {
-                match self.choose_queue(port, eligible) {
+                match self.choose_class(port, eligible) {
                     Some(queue) => queue,
                     None => return,
                 }
@@ -196,17 +271,67 @@ impl Sim<'_> {
             if self.ports[port as usize].ready & (1 << queue) != 0 {
                 return self.send_queued_control(port, queue);
             }
-            let qp = self.leave_ring(port, queue);
-            self.senders[qp as usize].flags &= !sender_flag::QUEUED;
-            if self.can_send(qp) && self.senders[qp as usize].not_before() <= self.now {
-                self.send_data(port, qp);
-                self.requeue(port, qp);
-                return self.settle(port, queue);
+            let (slot, qp) = self.whose_turn(port, queue);
+            if self.is_due(qp) {
+                let nic = &mut self.nic_ports[port as usize];
+                let turn = nic.turn(queue);
+                nic.last[turn] = slot;
+                let more = self.send_data(port, qp);
+                return self.after_turn(port, qp, more);
             }
-            // Its window closed, or it failed, while it stood in line.
-            self.activate_later(qp);
-            self.settle(port, queue);
+            self.sit_out(port, qp);
         }
+    }
+
+    /// The class to serve among `eligible`. None: all are held by their shapers, or have nothing
+    /// to send after all.
+    #[inline]
+    fn choose_class(&mut self, port: PortId, eligible: u8) -> Option<u8> {
+        let alone = eligible & (eligible - 1) == 0;
+        if alone && !self.ports[port as usize].has(port_flag::SHAPED) {
+            return Some(eligible.trailing_zeros() as u8);
+        }
+        let eligible = self.weed(port, eligible);
+        let out = &self.ports[port as usize];
+        let nic = &self.nic_ports[port as usize];
+        match (eligible, nic.one_ring) {
+            (0, _) => None,
+            (_, false) => self.choose_queue(port, eligible),
+            (_, true) if out.ready & eligible != 0 => {
+                Some(7 - (out.ready & eligible).leading_zeros() as u8)
+            }
+            (_, true) => {
+                let queues = (0..PRIORITIES as u8).filter(|q| eligible & (1 << q) != 0);
+                // Slots behind the last that sent come before those that wrap.
+                let behind = nic.last[0].wrapping_add(1);
+                queues.min_by_key(|&q| nic.next_slot(q).wrapping_sub(behind))
+            }
+        }
+    }
+
+    /// The classes of `eligible` that can send. Who can not leaves the ring here, before a shaper
+    /// or a share is charged for the packet.
+    fn weed(&mut self, port: PortId, mut eligible: u8) -> u8 {
+        let data = eligible & !self.ports[port as usize].ready;
+        for queue in (0..PRIORITIES as u8).filter(|q| data & (1 << q) != 0) {
+            while self.ports[port as usize].rings & (1 << queue) != 0 {
+                let (_, qp) = self.whose_turn(port, queue);
+                if self.is_due(qp) {
+                    break;
+                }
+                self.sit_out(port, qp);
+            }
+            if self.ports[port as usize].rings & (1 << queue) == 0 {
+                eligible &= !(1 << queue);
+            }
+        }
+        eligible
+    }
+
+    /// Whether a sender may send a packet now.
+    #[inline]
+    fn is_due(&self, qp: u32) -> bool {
+        self.can_send(qp) && self.senders[qp as usize].not_before() <= self.now
     }
 
     fn send_queued_control(&mut self, port: PortId, queue: u8) {
@@ -224,30 +349,83 @@ impl Sim<'_> {
         self.send(port, queue, id);
     }
 
-    /// After a packet: back in line, to the pacing heap, or out until an event wakes the sender.
-    fn requeue(&mut self, port: PortId, qp: u32) {
-        // A completion may have put it in line already.
-        if self.senders[qp as usize].is(sender_flag::QUEUED) || !self.can_send(qp) {
-            return;
-        }
-        let free = self.ports[port as usize].busy_until;
+    /// A sender has sent. It stays in the ring if it may send `more` when the port is free.
+    #[inline]
+    fn after_turn(&mut self, port: PortId, qp: u32, more: bool) {
         let sender = &mut self.senders[qp as usize];
-        sender.flags |= sender_flag::QUEUED;
+        let (queue, slot) = (sender.queue, sender.slot);
+        if !more {
+            sender.flags &= !sender_flag::QUEUED;
+            return self.leave_ring(port, queue, slot);
+        }
         let at = sender.not_before();
-        if at <= free {
-            self.join_ring(port, qp);
-        } else {
+        if at > self.ports[port as usize].busy_until.max(self.now) {
+            self.leave_ring(port, queue, slot);
             self.nic_ports[port as usize].paced.push(Reverse((at, qp)));
         }
     }
 
-    /// Puts a sender that may send only later into the pacing heap.
-    fn activate_later(&mut self, qp: u32) {
+    /// A sender whose turn it is cannot send: its window closed, or it failed, or must wait, since
+    /// it joined the ring.
+    fn sit_out(&mut self, port: PortId, qp: u32) {
         let sender = &self.senders[qp as usize];
-        let (port, at) = (sender.port, sender.not_before());
-        if self.can_send(qp) && at > self.now {
-            self.senders[qp as usize].flags |= sender_flag::QUEUED;
+        let (queue, slot, at) = (sender.queue, sender.slot, sender.not_before());
+        self.leave_ring(port, queue, slot);
+        if self.can_send(qp) {
             self.nic_ports[port as usize].paced.push(Reverse((at, qp)));
+        } else {
+            self.senders[qp as usize].flags &= !sender_flag::QUEUED;
+        }
+    }
+
+    /// Lets senders use other ports of their hosts.
+    pub(crate) fn move_senders(&mut self, moves: &[(u32, PortId)]) {
+        let mut left: Vec<PortId> = Vec::new();
+        for &(qp, port) in moves {
+            let sender = &self.senders[qp as usize];
+            let (old, queue, slot) = (sender.port, sender.queue, sender.slot);
+            if self.senders[qp as usize].is(sender_flag::STARTED) {
+                self.note_at_work(qp, false);
+            }
+            self.leave_ring(old, queue, slot);
+            self.senders[qp as usize].flags &= !sender_flag::QUEUED;
+            self.use_port(qp, port);
+            self.fit_ring(port, queue);
+            if self.senders[qp as usize].is(sender_flag::STARTED) {
+                self.note_at_work(qp, true);
+            }
+            left.push(old);
+        }
+        left.sort_unstable();
+        left.dedup();
+        for port in left {
+            let senders = &self.senders;
+            self.nic_ports[port as usize]
+                .paced
+                .retain(|&Reverse((_, qp))| senders[qp as usize].port == port);
+        }
+        for &(qp, _) in moves {
+            self.activate(qp);
+        }
+    }
+
+    /// The rate of a sender is bounded by the port that it uses.
+    fn use_port(&mut self, qp: u32, port: PortId) {
+        let spec = &self.model.flows[qp as usize];
+        let line = self.cold[port as usize].rate;
+        let pace = spec.pace.map_or(line, |pace| pace.min(line));
+        let s = &mut self.senders[qp as usize];
+        s.port = port;
+        s.pace_bps = pace.bps();
+        s.cc.set_line(pace);
+        if spec.cc != CcSpec::None || pace < line {
+            s.flags |= sender_flag::PACED;
+        } else {
+            s.flags &= !sender_flag::PACED;
+            s.avail = 0;
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

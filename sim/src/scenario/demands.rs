@@ -24,6 +24,8 @@ pub(super) struct Wanted {
     pub(super) dst_port: Option<u32>,
     pub(super) sport: Option<u16>,
     pub(super) first_psn: Option<u32>,
+    /// The flow as written, for what it has of its own.
+    pub(super) own: Option<RawFlow>,
 }
 
 impl Wanted {
@@ -38,6 +40,7 @@ impl Wanted {
             dst_port: None,
             sport: None,
             first_psn: None,
+            own: None,
         }
     }
 }
@@ -68,7 +71,7 @@ pub(super) fn demands(
     let count = hosts.len() as u64;
     let list = match t.kind.value {
         RawPattern::Flows => Vec::new(),
-        RawPattern::Csv => csv(t, room, context, mistakes),
+        RawPattern::Csv | RawPattern::Htsim => from_file(t, room, context, mistakes),
         RawPattern::Incast => incast(t, &hosts, bytes, context, mistakes),
         RawPattern::Permutation => match &t.shift {
             None => workload::permutation(&hosts, bytes, &mut rng),
@@ -112,10 +115,15 @@ fn check_keys(t: &Sp<RawTraffic>, mistakes: &mut Mistakes) {
         (
             "bytes",
             span(&t.bytes),
-            kind != Csv,
+            !matches!(kind, Csv | Htsim),
             sized || kind == Poisson && fixed,
         ),
-        ("file", span(&t.file), kind == Csv, kind == Csv),
+        (
+            "file",
+            span(&t.file),
+            matches!(kind, Csv | Htsim),
+            matches!(kind, Csv | Htsim),
+        ),
         ("senders", span(&t.senders), kind == Incast, false),
         (
             "receiver",
@@ -133,7 +141,12 @@ fn check_keys(t: &Sp<RawTraffic>, mistakes: &mut Mistakes) {
             kind == Poisson,
             kind == Poisson,
         ),
-        ("hosts", span(&t.hosts), !matches!(kind, Flows | Csv), false),
+        (
+            "hosts",
+            span(&t.hosts),
+            !matches!(kind, Flows | Csv | Htsim),
+            false,
+        ),
         ("message", span(&t.message), kind != RingAllreduce, false),
     ];
     for (name, given, read, required) in keys {
@@ -223,6 +236,7 @@ fn listed(t: &Sp<RawTraffic>, context: &Context<'_>, mistakes: &mut Mistakes) ->
             dst_port: port(&flow.dst_port, &flow.dst, dst, context, mistakes),
             sport: flow.sport.given(),
             first_psn: first_psn(&flow.first_psn, mistakes),
+            own: Some(flow.value.clone()),
         });
     }
     if t.flow.as_ref().is_some_and(Vec::is_empty) {
@@ -322,7 +336,12 @@ fn read(file: &Sp<String>, context: &Context<'_>, mistakes: &mut Mistakes) -> Op
     }
 }
 
-fn csv(t: &RawTraffic, room: u64, context: &Context<'_>, mistakes: &mut Mistakes) -> Vec<Demand> {
+fn from_file(
+    t: &RawTraffic,
+    room: u64,
+    context: &Context<'_>,
+    mistakes: &mut Mistakes,
+) -> Vec<Demand> {
     let Some((file, text)) = t
         .file
         .as_ref()
@@ -339,7 +358,11 @@ fn csv(t: &RawTraffic, room: u64, context: &Context<'_>, mistakes: &mut Mistakes
         let named = network.id(name).filter(|id| network.is_host(*id));
         named.or_else(|| network.hosts.get(name.parse::<usize>().ok()?).copied())
     };
-    match workload::parse_csv(&text, &resolve) {
+    let read = match t.kind.value {
+        RawPattern::Htsim => workload::parse_htsim(&text, &network.hosts),
+        _ => workload::parse_csv(&text, &resolve),
+    };
+    match read {
         Ok(list) => list,
         Err(e) => {
             file_mistake(file, &text, e, mistakes);

@@ -2,10 +2,11 @@
 
 use super::diag::Mistakes;
 use super::network::Network;
-use super::quantity::{Given, OrOff, Sp};
+use super::quantity::{Given, OrOff, Quanta, Sp};
 use super::raw::*;
 use crate::model::{Fault, FaultKind, NicProfile, NodeId, Role};
 use crate::time::{SimDuration, SimTime};
+use std::ops::Range;
 
 /// The faults by time.
 pub(super) fn build(
@@ -35,6 +36,8 @@ pub(super) fn build(
                         kind,
                     });
                 }
+                // It counts, and ends by itself.
+                (Some(_), None) if matches!(begin, FaultKind::PeriodicPause { .. }) => {}
                 (Some(end), None) => mistakes.at(end, "this kind of fault has no end", ""),
                 (None, _) => {}
             }
@@ -47,51 +50,80 @@ pub(super) fn build(
 /// Reports keys that the fault's kind does not read, and keys that it lacks.
 fn check_keys(fault: &Sp<RawFault>, mistakes: &mut Mistakes) {
     use RawFaultKind::*;
+    fn place<T>(key: &Option<Sp<T>>) -> Option<Range<usize>> {
+        key.as_ref().map(|v| v.span.clone())
+    }
     let kind = fault.kind.value;
-    let span_of = |s: Option<&std::ops::Range<usize>>| s.cloned();
+    let periodic = kind == PeriodicPause;
+    let storms = matches!(kind, PauseStorm | PeriodicPause);
+    let of_node = storms || matches!(kind, SlowReceiver | PauseStormEnd);
+    let of_link = matches!(kind, LinkDown | LinkUp | Loss);
+    // Name, place, whether the kind reads it, and whether it can do without.
     let keys = [
-        (
-            "link",
-            span_of(fault.link.as_ref().map(|v| &v.span)),
-            matches!(kind, LinkDown | LinkUp | Loss),
-        ),
-        (
-            "node",
-            span_of(fault.node.as_ref().map(|v| &v.span)),
-            matches!(kind, SlowReceiver | PauseStorm | PauseStormEnd),
-        ),
-        (
-            "drain",
-            span_of(fault.drain.as_ref().map(|v| &v.span)),
-            kind == SlowReceiver,
-        ),
-        (
-            "loss",
-            span_of(fault.loss.as_ref().map(|v| &v.span)),
-            kind == Loss,
-        ),
+        ("link", place(&fault.link), of_link, false),
+        ("node", place(&fault.node), of_node, false),
+        ("drain", place(&fault.drain), kind == SlowReceiver, false),
+        ("loss", place(&fault.loss), kind == Loss, false),
+        ("period", place(&fault.period), periodic, false),
+        ("quanta", place(&fault.quanta), periodic, false),
+        ("priorities", place(&fault.priorities), storms, true),
+        ("count", place(&fault.count), periodic, true),
     ];
-    for (name, given, wanted) in keys {
-        match (given, wanted) {
-            (Some(span), false) => {
+    for (name, given, read, optional) in keys {
+        match given {
+            Some(span) if !read => {
                 let message = format!("`{name}` has no meaning for this kind of fault");
                 mistakes.push(&span, message, "", "");
             }
-            (None, true) => mistakes.at(
-                &fault.kind,
-                format!("this kind of fault needs `{name}`"),
-                "",
-            ),
+            None if read && !optional => {
+                let message = format!("this kind of fault needs `{name}`");
+                mistakes.at(&fault.kind, message, "");
+            }
             _ => {}
         }
     }
-    if let Some(given) = fault.priorities.as_ref().filter(|_| kind != PauseStorm) {
-        mistakes.at(
-            given,
-            "`priorities` has no meaning for this kind of fault",
-            "",
-        );
+}
+
+/// A pause that is sent again and again, from `at` to `end`.
+fn periodic(
+    fault: &RawFault,
+    node: NodeId,
+    mask: u8,
+    mistakes: &mut Mistakes,
+) -> Option<FaultKind> {
+    let (period, quanta) = (fault.period.as_ref()?, fault.quanta.as_ref()?);
+    if period.is_zero() {
+        mistakes.at(period, "a period of zero", "");
+        return None;
     }
+    let Quanta(Some(time)) = quanta.value else {
+        let help = "use 1 to 65535, or kind = \"pause-storm\"";
+        mistakes.at(quanta, "a periodic pause has an end", help);
+        return None;
+    };
+    if let Some(none) = fault.count.as_ref().filter(|c| c.value == 0) {
+        mistakes.at(none, "a count of zero", "leave out the fault");
+    }
+    let at = fault.at.get_or(SimDuration::ZERO);
+    let count = match (&fault.count, &fault.until) {
+        (Some(count), Some(_)) => {
+            let message = "both `count` and `until` say when a periodic pause ends";
+            mistakes.at(count, message, "keep one of them");
+            None
+        }
+        (Some(count), None) => Some(u64::from(count.value)),
+        (None, until) => until.given().map(|end| {
+            let span = end.ps().saturating_sub(at.ps());
+            span.div_ceil(period.ps())
+        }),
+    };
+    Some(FaultKind::PeriodicPause {
+        node,
+        mask,
+        quanta: time,
+        period: period.value,
+        count,
+    })
 }
 
 /// What happens, and what puts it right.
@@ -139,6 +171,11 @@ fn kinds(
         }
         (RawFaultKind::PauseStormEnd, Some(node)) => {
             vec![(FaultKind::PauseStormEnd { node }, None)]
+        }
+        (RawFaultKind::PeriodicPause, Some(node)) => {
+            let mask = storm_mask(fault, node, network, nics);
+            let kind = periodic(fault, node, mask, mistakes);
+            kind.into_iter().map(|kind| (kind, None)).collect()
         }
         (_, None) => Vec::new(),
     }

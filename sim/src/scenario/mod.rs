@@ -11,8 +11,10 @@ mod diag;
 mod edit;
 mod faults;
 mod judge;
+mod maps;
 mod network;
 mod nics;
+mod output;
 mod profiles;
 mod quantity;
 mod raw;
@@ -37,6 +39,7 @@ use edit::Document;
 use judge::Expected;
 use network::{Network, ProfileNames};
 use nics::Nic;
+pub(crate) use profiles::{default_dscp_map, default_marking};
 use quantity::{Given, OrOff, Scalar};
 use raw::*;
 use std::cell::Cell;
@@ -215,6 +218,8 @@ fn plan(
         raw: &raw,
     };
     let cases = maker.cases(&chosen, mistakes);
+    let nodes = cases.first().map_or(&[][..], |case| &case.model.nodes);
+    let files = output::files(&raw.simulation.hpcc, nodes, mistakes);
     let path = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
     let name = path.strip_suffix(".toml").unwrap_or(path).to_owned();
     let title = raw.title.given().unwrap_or_else(|| name.clone());
@@ -231,6 +236,7 @@ fn plan(
         report,
         agreements,
         hash: hash(source, over),
+        files,
     })
 }
 
@@ -405,7 +411,6 @@ fn model(
 ) -> Model {
     let seed = over.seed.unwrap_or(raw.seed.get_or(1));
     let framing = framing(&raw.simulation.framing, mistakes);
-    validate::trust(raw, framing, mistakes);
     let names = ProfileNames::new(raw);
     let network = network::build(raw, &names, over.memory, mistakes);
     let (nics, switches) = profiles(raw, &names, &network, framing, mistakes);
@@ -413,6 +418,7 @@ fn model(
         network: &network,
         nics: &nics,
         seed,
+        fixed: matches!(framing, Framing::Fixed { .. }),
         read,
         work: Cell::new(network::MAX_COMPARISONS),
         memory: over.memory,
@@ -461,8 +467,9 @@ fn model(
         faults,
         rules,
         sample: simulation.sample.get_or(OrOff(None)).0,
+        queue_watch: output::queue_watch(&simulation.hpcc, mistakes),
         deadlock_scan: simulation.deadlock_scan.get_or(OrOff(scan)).0,
-        log_pauses: simulation.log_pauses.get_or(false),
+        log_pauses: simulation.log_pauses.get_or(false) || simulation.hpcc.pfc.is_some(),
     };
     validate::budgets(raw, &model, &network, mistakes);
     model

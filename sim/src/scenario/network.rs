@@ -504,9 +504,11 @@ fn add_or_change(
         mistakes.at(&link.b, format!("`{}` is linked to itself", *link.a), "");
         return;
     }
-    if !stated.insert((a.min(b), a.max(b))) {
+    let further = link.parallel.get_or(false);
+    if !stated.insert((a.min(b), a.max(b))) && !further {
         let message = format!("the link {} to {} is stated twice", *link.a, *link.b);
-        mistakes.push(&link.span, message, "", "use `count` for parallel links");
+        let help = "use `count` for parallel links, or `parallel = true` if they differ";
+        mistakes.push(&link.span, message, "", help);
         return;
     }
     let count = link.count.get_or(1);
@@ -518,7 +520,10 @@ fn add_or_change(
         mistakes.at(given, format!("{count} parallel links"), "use 1 to 1024");
         return;
     }
-    let built = network.between(a, b).to_vec();
+    let built = match further {
+        true => Vec::new(),
+        false => network.between(a, b).to_vec(),
+    };
     if let (false, Some(count)) = (built.is_empty(), &link.count) {
         let message = format!("the topology has already built {} links here", built.len());
         mistakes.at(

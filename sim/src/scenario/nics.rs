@@ -2,11 +2,11 @@
 
 use super::diag::Mistakes;
 use super::profiles::{default_marking, marking, pause, scheduler};
-use super::quantity::{Gain, Given, OrOff, Sp, TimerCode};
+use super::quantity::{Gain, Given, LogBase, OrOff, Sp, TimerCode};
 use super::raw::*;
 use crate::model::*;
 use crate::time::SimDuration;
-use crate::units::{BitRate, Bytes};
+use crate::units::{BitRate, Bytes, Probability};
 
 /// A NIC profile and the congestion controls that its parameters give.
 #[derive(Debug)]
@@ -17,15 +17,29 @@ pub(super) struct Nic {
     dcqcn: DcqcnSpec,
     timely: TimelySpec,
     hpcc: HpccSpec,
+    /// Windows scale with the rate.
+    window_variable: bool,
+    pint: PintSpec,
+    dctcp: DctcpSpec,
 }
 
 impl Nic {
+    /// A window of a flow's own.
+    pub(super) fn window(&self, bytes: Bytes) -> Window {
+        Window {
+            bytes: bytes.0,
+            variable: self.window_variable,
+        }
+    }
+
     pub(super) fn congestion_control(&self, cc: RawCc) -> CcSpec {
         match cc {
             RawCc::None => CcSpec::None,
             RawCc::Dcqcn => CcSpec::Dcqcn(self.dcqcn),
             RawCc::Timely => CcSpec::Timely(self.timely),
             RawCc::Hpcc => CcSpec::Hpcc(self.hpcc),
+            RawCc::HpccPint => CcSpec::HpccPint(self.pint.clone()),
+            RawCc::Dctcp => CcSpec::Dctcp(self.dctcp),
         }
     }
 }
@@ -44,15 +58,16 @@ pub(super) fn nic(
     let rx_xon = raw.rx_xon.get_or(Bytes(rx_xoff.0 / 2));
     check_order(&raw.rx_xoff, rx_xoff, "rx_buffer", rx_buffer, mistakes);
     check_order(&raw.rx_xon, rx_xon, "rx_xoff", rx_xoff, mistakes);
+    let window_variable = raw.window_variable.get_or(false);
     let window = raw.window.get_or(OrOff(None)).0.map(|w| Window {
         bytes: w.0,
-        variable: raw.window_variable.get_or(false),
+        variable: window_variable,
     });
     if let Some(zero) = raw.window.as_ref().filter(|w| w.0 == Some(Bytes(0))) {
         mistakes.at(zero, "a window of zero bytes", "use \"off\" for no window");
     }
     let cc = raw.cc.get_or(RawCc::None);
-    let mut rc = reliability(raw, mistakes);
+    let mut rc = reliability(raw, cc, mistakes);
     if let (RawCc::None, Some(w)) = (cc, window) {
         // Without a congestion control the window is a plain bound of packets.
         let packets = (w.bytes / u64::from(mtu)).clamp(1, 1 << 23) as u32;
@@ -64,6 +79,12 @@ pub(super) fn nic(
         pfc: pause(&raw.pfc, rates),
         scheduler: scheduler(&raw.ets, mistakes),
         control_first: raw.control_first.get_or(true),
+        turns: turns(raw, mistakes),
+        pacing: match raw.pacing.get_or(RawPacing::Due) {
+            RawPacing::Due => Pacing::Due,
+            RawPacing::Sent => Pacing::Sent,
+        },
+        send_latency: raw.send_latency.get_or(SimDuration::ZERO),
         rx_buffer,
         rx_xoff,
         rx_xon,
@@ -72,13 +93,34 @@ pub(super) fn nic(
         np: notification(&raw.cnp),
         storm_guard: raw.storm_guard.get_or(OrOff(None)).0,
     };
+    let hpcc_window = match (&raw.window, window) {
+        (None, _) => HpccWindow::Bdp,
+        (Some(_), None) => HpccWindow::Off,
+        (Some(_), Some(window)) => HpccWindow::Given(window),
+    };
     let timely = timely(&raw.timely, window, mistakes);
     Nic {
         profile,
         cc,
         dcqcn: dcqcn(&raw.dcqcn, window, mistakes),
         timely,
-        hpcc: hpcc(&raw.hpcc, window),
+        hpcc: hpcc(&raw.hpcc, hpcc_window),
+        pint: pint(&raw.pint, &raw.hpcc, hpcc_window),
+        dctcp: dctcp(&raw.dctcp, window),
+        window_variable,
+    }
+}
+
+fn turns(raw: &RawNic, mistakes: &mut Mistakes) -> Turns {
+    match &raw.turns {
+        Some(given) if given.value == RawTurns::Port => {
+            if !raw.ets.is_silent() {
+                let help = "leave `ets` out, or use turns = \"class\"";
+                mistakes.at(given, "turns of a whole port know no `ets`", help);
+            }
+            Turns::Port
+        }
+        _ => Turns::Class,
     }
 }
 
@@ -87,12 +129,12 @@ fn mtu(raw: &RawNic, framing: Framing, mistakes: &mut Mistakes) -> u32 {
     let roce = matches!(framing, Framing::RoceV2 { .. });
     let good = match roce {
         true => [256, 512, 1024, 2048, 4096].contains(&mtu),
-        false => (1..=65_536).contains(&mtu),
+        false => (1..=65_535).contains(&mtu),
     };
     if let (false, Some(given)) = (good, &raw.mtu) {
         let help = match roce {
             true => "RoCE has path MTUs of 256, 512, 1024, 2048 and 4096 bytes",
-            false => "use 1 to 65536 bytes",
+            false => "use 1 to 65535 bytes",
         };
         mistakes.at(given, format!("{mtu} is no MTU"), help);
         return 4096;
@@ -128,7 +170,7 @@ fn rnr_time(code: u8) -> SimDuration {
     SimDuration::from_us(10 * tens)
 }
 
-fn reliability(raw: &RawNic, mistakes: &mut Mistakes) -> RcSpec {
+fn reliability(raw: &RawNic, cc: RawCc, mistakes: &mut Mistakes) -> RcSpec {
     let rnr_retry = raw.rnr_retry.get_or(7);
     if let Some(given) = raw.rnr_retry.as_ref().filter(|r| r.value > 7) {
         mistakes.at(
@@ -185,7 +227,10 @@ fn reliability(raw: &RawNic, mistakes: &mut Mistakes) -> RcSpec {
             RawRecovery::GoBack0 => Recovery::GoBack0,
             RawRecovery::Selective => Recovery::Selective,
         },
-        ack_every: raw.ack_every.get_or(4),
+        ack_every: raw.ack_every.get_or(match cc {
+            RawCc::None | RawCc::Dcqcn => 4,
+            RawCc::Timely | RawCc::Hpcc | RawCc::HpccPint | RawCc::Dctcp => 1,
+        }),
         timeout: match raw.timeout.get_or(TimerCode::Code(14)) {
             TimerCode::Code(0) => SimDuration::ZERO,
             TimerCode::Code(n) => SimDuration::from_ps(4_096_000) * (1 << n),
@@ -221,6 +266,7 @@ fn notification(raw: &RawCnp) -> NpSpec {
                 RawCnpScope::Port => CnpScope::Port,
             },
             marking: marking(&raw.marking(), default_marking(6)),
+            delay: raw.delay.get_or(SimDuration::ZERO),
         },
     }
 }
@@ -258,7 +304,19 @@ fn dcqcn(raw: &RawDcqcn, window: Option<Window>, mistakes: &mut Mistakes) -> Dcq
             "use \"off\" for the timer alone",
         );
     }
+    if let Some(zero) = raw
+        .first_cnp_rate
+        .as_ref()
+        .filter(|r| r.0.is_some_and(|r| r.bps() == 0))
+    {
+        mistakes.at(
+            zero,
+            "a rate of zero",
+            "use \"off\" for a cut like any other",
+        );
+    }
     DcqcnSpec {
+        variant: variant(&raw.variant),
         g_q16: raw.g.get_or(Gain(256)).0,
         alpha_interval: raw.alpha_interval.get_or(SimDuration::from_us(55)),
         decrease_interval: raw.decrease_interval.get_or(SimDuration::from_us(50)),
@@ -269,6 +327,7 @@ fn dcqcn(raw: &RawDcqcn, window: Option<Window>, mistakes: &mut Mistakes) -> Dcq
         rate_hai: raw.rate_hai.get_or(mbps(400)),
         rate_min: raw.rate_min.get_or(mbps(100)),
         clamp_target: raw.clamp_target.get_or(false),
+        first_cnp_rate: raw.first_cnp_rate.get_or(OrOff(None)).0,
         window,
     }
 }
@@ -299,8 +358,41 @@ fn timely(raw: &RawTimely, window: Option<Window>, mistakes: &mut Mistakes) -> T
     }
 }
 
-fn hpcc(raw: &RawHpcc, window: Option<Window>) -> HpccSpec {
+fn variant(raw: &Option<Sp<RawVariant>>) -> Variant {
+    match raw.get_or(RawVariant::Published) {
+        RawVariant::Published => Variant::Published,
+        RawVariant::Ns3 => Variant::Ns3,
+    }
+}
+
+fn pint(raw: &RawPint, hpcc: &RawHpcc, window: HpccWindow) -> PintSpec {
+    // 1.05 in 2^32ths. The range of the key leaves no base without powers.
+    let base = raw.log_base.get_or(LogBase(4_509_715_661)).0;
+    let shared = self::hpcc(hpcc, window);
+    PintSpec {
+        u_target_q16: shared.u_target_q16,
+        max_stage: shared.max_stage,
+        rate_ai: shared.rate_ai,
+        rate_min: shared.rate_min,
+        base_rtt: shared.base_rtt,
+        window,
+        powers: PintSpec::powers_of(base).unwrap_or_default(),
+        probability: raw.probability.get_or(Probability::ONE),
+    }
+}
+
+fn dctcp(raw: &RawDctcp, window: Option<Window>) -> DctcpSpec {
+    DctcpSpec {
+        g_q16: raw.g.get_or(Gain(4_096)).0,
+        rate_ai: raw.rate_ai.get_or(mbps(615)),
+        rate_min: raw.rate_min.get_or(mbps(100)),
+        window,
+    }
+}
+
+fn hpcc(raw: &RawHpcc, window: HpccWindow) -> HpccSpec {
     HpccSpec {
+        variant: variant(&raw.variant),
         u_target_q16: raw.u_target.get_or(Gain(62_259)).0,
         max_stage: raw.max_stage.get_or(5),
         rate_ai: raw.rate_ai.get_or(mbps(50)),
@@ -308,6 +400,7 @@ fn hpcc(raw: &RawHpcc, window: Option<Window>) -> HpccSpec {
         base_rtt: raw.base_rtt.get_or(SimDuration::from_us(13)),
         fast_react: raw.fast_react.get_or(true),
         multi_rate: raw.multi_rate.get_or(false),
+        sample_feedback: raw.sample_feedback.get_or(false),
         window,
     }
 }

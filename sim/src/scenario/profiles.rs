@@ -1,59 +1,20 @@
 //! Switch profiles, and the parts that switches and NICs share.
 
 use super::diag::Mistakes;
-use super::quantity::{Auto, Given, OrOff, Quanta, Sp};
+use super::maps;
+use super::quantity::{Alpha, Auto, Given, OrHpcc, OrOff, Priority, Quanta, Sp};
 use super::raw::*;
 use crate::headroom;
 use crate::model::*;
 use crate::time::SimDuration;
 use crate::units::{BitRate, Bytes, Probability};
-use std::collections::BTreeMap;
-
-/// Reads a key that is a number from 0 to `max`.
-fn slot<T>(key: &str, v: &Sp<T>, what: &str, max: u8, mistakes: &mut Mistakes) -> Option<usize> {
-    match key.parse::<u8>() {
-        Ok(n) if n <= max => Some(usize::from(n)),
-        _ => {
-            mistakes.at(
-                v,
-                format!("`{key}` is no {what}"),
-                &format!("use \"0\" to \"{max}\""),
-            );
-            None
-        }
-    }
-}
-
-/// Overrides entries of a map from numbers or ranges such as "8-15".
-fn fill_map<const N: usize>(
-    map: &mut [u8; N],
-    given: &BTreeMap<String, Sp<super::quantity::Priority>>,
-    what: &str,
-    mistakes: &mut Mistakes,
-) {
-    for (key, value) in given {
-        let (from, to) = key.split_once('-').unwrap_or((key, key));
-        let bounds = from
-            .trim()
-            .parse::<usize>()
-            .ok()
-            .zip(to.trim().parse::<usize>().ok());
-        match bounds {
-            Some((from, to)) if from <= to && to < N => map[from..=to].fill(value.value.0),
-            _ => {
-                let help = format!("use \"0\" to \"{}\", or a range such as \"0-7\"", N - 1);
-                mistakes.at(value, format!("`{key}` is no {what}"), &help);
-            }
-        }
-    }
-}
 
 fn bits(priorities: &[super::quantity::Priority]) -> u8 {
     priorities.iter().fold(0, |mask, p| mask | 1 << p.0)
 }
 
 /// DSCP to priority out of the box: RoCE and its congestion notifications, then class selectors.
-pub(super) fn default_dscp_map() -> [u8; 64] {
+pub(crate) fn default_dscp_map() -> [u8; 64] {
     let mut map: [u8; 64] = std::array::from_fn(|dscp| (dscp / 8) as u8);
     map[26] = 3;
     map[48] = 6;
@@ -78,7 +39,7 @@ pub(super) fn marking(raw: &RawMarking, base: Marking) -> Marking {
 }
 
 /// The marking that a priority has unless told otherwise.
-pub(super) fn default_marking(priority: u8) -> Marking {
+pub(crate) fn default_marking(priority: u8) -> Marking {
     Marking {
         priority,
         dscp: default_dscp(priority),
@@ -128,10 +89,7 @@ pub(super) fn scheduler(raw: &RawEts, mistakes: &mut Mistakes) -> SchedulerSpec 
             *queue = QueueSched::Strict;
         }
     }
-    for (key, share) in &raw.shares {
-        let Some(i) = slot(key, share, "queue", 7, mistakes) else {
-            continue;
-        };
+    for (i, share) in maps::slots(&raw.shares, "queue", 7, mistakes) {
         match share.value {
             0 => mistakes.at(share, "a share of 0 is never served", "leave the queue out"),
             weight if weight > 10_000 => mistakes.at(share, "share above 10000", ""),
@@ -143,10 +101,8 @@ pub(super) fn scheduler(raw: &RawEts, mistakes: &mut Mistakes) -> SchedulerSpec 
         }
     }
     let mut shapers = [None; PRIORITIES];
-    for (key, rate) in &raw.max {
-        if let Some(i) = slot(key, rate, "queue", 7, mistakes) {
-            shapers[i] = Some(rate.value);
-        }
+    for (i, rate) in maps::slots(&raw.max, "queue", 7, mistakes) {
+        shapers[i] = Some(rate.value);
     }
     SchedulerSpec {
         queues,
@@ -163,10 +119,12 @@ pub(super) fn switch(
     mistakes: &mut Mistakes,
 ) -> SwitchProfile {
     let mut dscp_to_priority = default_dscp_map();
-    fill_map(
+    let priority = |p: &Priority| p.0;
+    maps::fill(
         &mut dscp_to_priority,
         &raw.dscp_to_priority,
         "DSCP",
+        priority,
         mistakes,
     );
     let mut maps = [std::array::from_fn(|i| i as u8); 3];
@@ -175,7 +133,7 @@ pub(super) fn switch(
         (1, &raw.priority_to_pg, "priority"),
         (2, &raw.priority_to_queue, "priority"),
     ] {
-        fill_map(&mut maps[map], given, what, mistakes);
+        maps::fill(&mut maps[map], given, what, priority, mistakes);
     }
     let [pcp_to_priority, priority_to_pg, priority_to_queue] = maps;
     let pfc = pause(&raw.pfc, rates);
@@ -210,10 +168,45 @@ pub(super) fn switch(
     }
 }
 
+/// What a value of a limit means.
+trait AsLimit: Copy {
+    fn limit(self) -> Limit;
+}
+
+impl AsLimit for Alpha {
+    fn limit(self) -> Limit {
+        Limit::Dynamic {
+            num: self.num,
+            den: self.den,
+        }
+    }
+}
+
+impl AsLimit for OrHpcc<Alpha> {
+    fn limit(self) -> Limit {
+        match self {
+            OrHpcc::HpccNs3 => Limit::DynamicByRate { shift: 3 },
+            OrHpcc::Value(alpha) => alpha.limit(),
+        }
+    }
+}
+
+impl AsLimit for Bytes {
+    fn limit(self) -> Limit {
+        Limit::Static(self)
+    }
+}
+
+impl AsLimit for OrOff<Bytes> {
+    fn limit(self) -> Limit {
+        self.0.map_or(Limit::Unlimited, Limit::Static)
+    }
+}
+
 /// A limit from its two spellings.
 fn limit(
-    alpha: &Option<Sp<super::quantity::Alpha>>,
-    fixed: &Option<Sp<Bytes>>,
+    alpha: &Option<Sp<impl AsLimit>>,
+    fixed: &Option<Sp<impl AsLimit>>,
     names: [&str; 2],
     mistakes: &mut Mistakes,
 ) -> Option<Limit> {
@@ -226,16 +219,13 @@ fn limit(
             mistakes.at(fixed, message, "keep one of them");
             None
         }
-        (Some(a), None) => Some(Limit::Dynamic {
-            num: a.num,
-            den: a.den,
-        }),
-        (None, Some(fixed)) => Some(Limit::Static(fixed.value)),
+        (Some(alpha), None) => Some(alpha.value.limit()),
+        (None, Some(fixed)) => Some(fixed.value.limit()),
         (None, None) => None,
     }
 }
 
-/// Which groups are lossless: those of the priorities that send pause.
+/// Which groups are lossless: those of the priorities that send pause, unless they are stated.
 fn lossless_groups(
     raw: &RawSwitch,
     pfc: &PauseSpec,
@@ -252,6 +242,18 @@ fn lossless_groups(
     (0..PRIORITIES)
         .filter(paused)
         .for_each(|p| lossless[usize::from(map[p])] = true);
+    if let Some(stated) = &raw.buffer.lossless {
+        let groups = bits(stated);
+        if let Some(pg) = (0..PRIORITIES).find(|pg| lossless[*pg] && groups >> pg & 1 == 0) {
+            let message = format!("priority group {pg} sends pause but is not lossless");
+            mistakes.at(
+                stated,
+                message,
+                "list it, or leave it out of pfc.priorities",
+            );
+        }
+        return std::array::from_fn(|pg| groups >> pg & 1 == 1);
+    }
     for p in (0..PRIORITIES).filter(|p| !paused(p) && lossless[usize::from(map[*p])]) {
         let pg = map[p];
         let stated = raw
@@ -288,13 +290,10 @@ fn buffer(
     let names = ["alpha", "xoff"];
     let pause_limit =
         limit(&b.alpha, &b.xoff, names, mistakes).unwrap_or(Limit::Dynamic { num: 1, den: 8 });
-    let lossy_ingress =
-        b.lossy_ingress_alpha
-            .given()
-            .map_or(Limit::Unlimited, |a| Limit::Dynamic {
-                num: a.num,
-                den: a.den,
-            });
+    let lossy_ingress = b
+        .lossy_ingress_alpha
+        .given()
+        .map_or(Limit::Unlimited, AsLimit::limit);
     let mut pgs = lossless.map(|lossless| PgSpec {
         lossless,
         reserve: if lossless {
@@ -306,10 +305,7 @@ fn buffer(
         limit: if lossless { pause_limit } else { lossy_ingress },
         xon_offset: b.xon_offset.get_or(Bytes(8 << 10)),
     });
-    for (key, over) in &b.pg {
-        let Some(i) = slot(key, over, "priority group", 7, mistakes) else {
-            continue;
-        };
+    for (i, over) in maps::slots(&b.pg, "priority group", 7, mistakes) {
         let pg = &mut pgs[i];
         pg.limit = limit(&over.alpha, &over.xoff, names, mistakes).unwrap_or(pg.limit);
         pg.reserve = over.reserve.get_or(pg.reserve);
@@ -342,11 +338,12 @@ fn buffer(
     }
 }
 
-fn headroom_of(given: &Option<Sp<Auto<Bytes>>>, lossless: bool) -> Headroom {
-    match (lossless, given.get_or(Auto::Auto)) {
-        (false, _) => Headroom::Bytes(Bytes(0)),
-        (true, Auto::Auto) => Headroom::Auto,
-        (true, Auto::Value(bytes)) => Headroom::Bytes(bytes),
+fn headroom_of(given: &Option<Sp<OrHpcc<Auto<Bytes>>>>, lossless: bool) -> Headroom {
+    match given.get_or(OrHpcc::Value(Auto::Auto)) {
+        _ if !lossless => Headroom::Bytes(Bytes(0)),
+        OrHpcc::HpccNs3 => Headroom::HpccNs3,
+        OrHpcc::Value(Auto::Auto) => Headroom::Auto,
+        OrHpcc::Value(Auto::Value(bytes)) => Headroom::Bytes(bytes),
     }
 }
 
@@ -358,12 +355,10 @@ fn egress(b: &RawBuffer, mistakes: &mut Mistakes) -> [EgressSpec; PRIORITIES] {
         reserve: Bytes(0),
         limit: base,
     }; PRIORITIES];
-    for (key, over) in &b.queue {
-        if let Some(i) = slot(key, over, "queue", 7, mistakes) {
-            let given = limit(&over.alpha, &over.limit, ["alpha", "limit"], mistakes);
-            queues[i].limit = given.unwrap_or(base);
-            queues[i].reserve = over.reserve.get_or(Bytes(0));
-        }
+    for (i, over) in maps::slots(&b.queue, "queue", 7, mistakes) {
+        let given = limit(&over.alpha, &over.limit, ["alpha", "limit"], mistakes);
+        queues[i].limit = given.unwrap_or(base);
+        queues[i].reserve = over.reserve.get_or(Bytes(0));
     }
     queues
 }
@@ -388,10 +383,11 @@ fn ecn(raw: &RawEcn, mistakes: &mut Mistakes) -> [Option<EcnSpec>; PRIORITIES] {
             .map_or(0..0, |v| v.span.clone());
         kmin_above_kmax(&span, &base, mistakes);
     }
-    let mut by_rate = Vec::new();
+    let (mut by_rate, mut rates) = (Vec::new(), Vec::new());
     for (key, over) in &raw.by_rate {
         match key.parse::<BitRate>() {
             Ok(rate) if rate.bps() > 0 => {
+                rates.push((rate, key.as_str(), over));
                 by_rate.push(EcnThresholds {
                     rate,
                     ..thresholds(over, base, mistakes)
@@ -401,6 +397,7 @@ fn ecn(raw: &RawEcn, mistakes: &mut Mistakes) -> [Option<EcnSpec>; PRIORITIES] {
             Err(e) => mistakes.at(over, format!("`{key}`: {e}"), ""),
         }
     }
+    maps::once(&mut rates, mistakes);
     by_rate.push(base);
     let stated = raw.queue.len() + raw.by_rate.len() > 0
         || raw.queues.is_some()
@@ -413,11 +410,9 @@ fn ecn(raw: &RawEcn, mistakes: &mut Mistakes) -> [Option<EcnSpec>; PRIORITIES] {
             by_rate: by_rate.clone(),
         })
     });
-    for (key, over) in &raw.queue {
+    for (i, over) in maps::slots(&raw.queue, "queue", 7, mistakes) {
         let own = thresholds(over, base, mistakes);
-        if let Some(i) = slot(key, over, "queue", 7, mistakes) {
-            queues[i] = Some(EcnSpec { by_rate: vec![own] });
-        }
+        queues[i] = Some(EcnSpec { by_rate: vec![own] });
     }
     match switched(&raw.mode, stated) {
         true => queues,
@@ -454,13 +449,18 @@ fn kmin_above_kmax(span: &std::ops::Range<usize>, t: &EcnThresholds, mistakes: &
 
 fn watchdog(raw: &RawWatchdog, mistakes: &mut Mistakes) -> Option<WatchdogSpec> {
     let times = [&raw.poll, &raw.detect, &raw.restore];
-    let stated = times.iter().any(|t| t.is_some()) || raw.action.is_some();
+    let stated =
+        times.iter().any(|t| t.is_some()) || raw.action.is_some() || raw.empty_queue.is_some();
     for zero in times.into_iter().flatten().filter(|t| t.is_zero()) {
         mistakes.at(zero, "a watchdog time of zero", "");
     }
     switched(&raw.mode, stated).then(|| WatchdogSpec {
         poll: raw.poll.get_or(SimDuration::from_ms(100)),
         detect: raw.detect.get_or(SimDuration::from_ms(200)),
+        empty_queue: match raw.empty_queue.get_or(RawEmptyQueue::Storm) {
+            RawEmptyQueue::Storm => EmptyQueue::Storm,
+            RawEmptyQueue::Ignore => EmptyQueue::Ignore,
+        },
         restore: raw.restore.get_or(SimDuration::from_ms(200)),
         action: match raw.action.get_or(RawWatchdogAction::Drop) {
             RawWatchdogAction::Drop => WatchdogAction::Drop,

@@ -150,11 +150,13 @@ scalars! {
     Alpha => "Alpha";
     BitErrors => "BitErrorRate";
     Gain => "Gain";
+    LogBase => "LogBase";
     Label => "Label";
     TimerCode => "TimerCode";
     Quanta => "Quanta";
     Auto<T> => "Auto", T;
     OrOff<T> => "OrOff", T;
+    OrHpcc<T> => "OrHpcc", T;
 }
 
 fn parse<T: FromStr<Err = E>, E: fmt::Display>(text: &str) -> Result<T, String> {
@@ -315,6 +317,25 @@ impl Scalar for Gain {
     }
 }
 
+/// The base of a logarithm in 2^32ths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogBase(pub(super) u64);
+
+impl Scalar for LogBase {
+    const EXPECTED: &'static str = "a base such as 1.05";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        fraction(text)
+            .filter(|v| (1.001..=16.0).contains(v))
+            .map(|v| LogBase((v * 4_294_967_296.0).round() as u64))
+            .ok_or_else(|| format!("`{text}` is out of range: expected 1.001 to 16"))
+    }
+
+    fn schema() -> Schema {
+        string_or_number(Self::EXPECTED)
+    }
+}
+
 /// A label of an axis: any scalar, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Label(pub(super) String);
@@ -440,6 +461,32 @@ impl<T: Scalar> Scalar for OrOff<T> {
 
     fn schema() -> Schema {
         json_schema!({ "anyOf": [{ "const": "off" }, T::schema()] })
+    }
+}
+
+/// A value, or the rule of the HPCC ns-3 simulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OrHpcc<T> {
+    HpccNs3,
+    Value(T),
+}
+
+impl<T: Scalar> Scalar for OrHpcc<T> {
+    const EXPECTED: &'static str = T::EXPECTED;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "hpcc-ns3" => Ok(OrHpcc::HpccNs3),
+            _ => T::from_text(text).map(OrHpcc::Value),
+        }
+    }
+
+    fn from_number(text: &str) -> Result<Self, String> {
+        T::from_number(text).map(OrHpcc::Value)
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "anyOf": [{ "const": "hpcc-ns3" }, T::schema()] })
     }
 }
 

@@ -241,7 +241,7 @@ const BAD: &[(&str, &str, usize)] = &[
     ("[nic.default]\nmtu = 1500", "1500 is no MTU", 8),
     ("[nic.default]\nrx_buffer = 5", "missing unit", 8),
     ("[nic.default]\nrx_xoff = '9MB'", "above rx_buffer", 8),
-    ("[nic.default]\ncc = 'dctcp'", "unknown value `dctcp`", 8),
+    ("[nic.default]\ncc = 'swift'", "unknown value `swift`", 8),
     ("[nic.default]\nack_every = 0", "zero", 8),
     ("[nic.default]\nrnr_retry = 8", "rnr_retry", 8),
     ("[nic.default]\ntimeout = 32", "no timer code", 8),
@@ -253,7 +253,6 @@ const BAD: &[(&str, &str, usize)] = &[
         8,
     ),
     ("[switch.default.pfc]\npriorities = [8]", "priority 8", 8),
-    ("[switch.default]\ntrust = 'pcp'", "no VLAN tag", 8),
     ("[switch.default.ecn]\nkmin = '9MB'", "above kmax", 8),
     (
         "[switch.default.ets]\nshares = { '0' = 0 }",

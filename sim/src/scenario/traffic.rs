@@ -33,6 +33,8 @@ pub(super) struct Context<'a> {
     pub(super) network: &'a Network,
     pub(super) nics: &'a [Nic],
     pub(super) seed: u64,
+    /// Framing with sizes alone.
+    pub(super) fixed: bool,
     pub(super) read: super::ReadFile<'a>,
     /// Comparisons of names with patterns that may still be made.
     pub(super) work: Cell<u64>,
@@ -156,6 +158,7 @@ pub(super) fn kind_name(kind: RawPattern) -> &'static str {
     match kind {
         RawPattern::Flows => "flows",
         RawPattern::Csv => "csv",
+        RawPattern::Htsim => "htsim",
         RawPattern::Incast => "incast",
         RawPattern::Permutation => "permutation",
         RawPattern::AllToAll => "all-to-all",
@@ -300,7 +303,7 @@ fn flow(
         (None, n) => format!("{}-{n}", common.group),
     };
     let spread = (mix(id as u64) & 0x3fff) as u16;
-    FlowSpec {
+    let mut flow = FlowSpec {
         name,
         group: common.group.clone(),
         src: demand.src,
@@ -327,6 +330,54 @@ fn flow(
         free_messages: demand.free_messages,
         receives: common.receives,
         first_psn: wanted.first_psn.or(common.first_psn),
+    };
+    if let Some(own) = &wanted.own {
+        individual(traffic, own, nic, context, &mut flow, mistakes);
+    }
+    flow
+}
+
+/// What a listed flow has of its own.
+fn individual(
+    traffic: &RawTraffic,
+    own: &RawFlow,
+    nic: &Nic,
+    context: &Context<'_>,
+    flow: &mut FlowSpec,
+    mistakes: &mut Mistakes,
+) {
+    if let Some(group) = &own.group {
+        if !valid_name(group) {
+            mistakes.at(group, format!("`{}` is no name", **group), NAME_HELP);
+        }
+        flow.group.clone_from(group);
+    }
+    if let Some(priority) = &own.priority {
+        flow.data = default_marking(priority.0);
+        flow.ack = marking(&traffic.ack, flow.data);
+    }
+    if let Some(ack) = &own.ack {
+        flow.ack = marking(ack, flow.data);
+    }
+    if let Some(dport) = &own.dport {
+        if !context.fixed {
+            let help = "leave `dport` out, or use simulation.framing.kind = \"fixed\"";
+            mistakes.at(dport, "RoCEv2 has destination port 4791", help);
+        }
+        flow.dport = dport.value;
+    }
+    if let Some(window) = &own.window {
+        if window.0 == 0 {
+            mistakes.at(window, "a window of zero bytes", "");
+        } else if !flow.cc.set_window(nic.window(window.value)) {
+            let help = "set `cc`, or bound packets with max_outstanding of the NIC";
+            mistakes.at(window, "a window belongs to a congestion control", help);
+        }
+    }
+    if let Some(rtt) = own.base_rtt.as_ref()
+        && !flow.cc.set_base_rtt(rtt.value)
+    {
+        mistakes.at(rtt, "this congestion control knows no base RTT", "");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::diag::Mistakes;
 use super::network::Network;
-use super::raw::{RawScenario, RawTrust};
+use super::raw::RawScenario;
 use crate::model::*;
 use crate::switch::budget;
 use crate::units::BitRate;
@@ -84,19 +84,6 @@ pub(super) fn budgets(
     let message = format!("the buffer of switch `{}` is too small", node.name);
     let help = "enlarge `buffer.size`, shorten the headroom, or share it in a `headroom_pool`";
     mistakes.push(&span, message, &worst.budget.to_string(), help);
-}
-
-/// Marking that the framing cannot carry.
-pub(super) fn trust(raw: &RawScenario, framing: Framing, mistakes: &mut Mistakes) {
-    if !matches!(framing, Framing::RoceV2 { vlan: false, .. }) {
-        return;
-    }
-    for profile in raw.switch.values() {
-        if let Some(trust) = profile.trust.as_ref().filter(|t| t.value == RawTrust::Pcp) {
-            let help = "set simulation.framing.vlan = true, or trust DSCP";
-            mistakes.at(trust, "PCP is trusted but frames carry no VLAN tag", help);
-        }
-    }
 }
 
 /// Rules look at frames, and some framings have only sizes.

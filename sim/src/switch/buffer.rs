@@ -80,6 +80,8 @@ pub struct Group {
     pub paused: bool,
     pub peak: u32,
     pub headroom_peak: u32,
+    /// Least that it held when it paused its sender; 0: it never did.
+    pub pause_least: u32,
 }
 
 impl Group {
@@ -95,6 +97,7 @@ impl Group {
         paused: false,
         peak: 0,
         headroom_peak: 0,
+        pause_least: 0,
     };
 
     #[inline]
@@ -125,6 +128,8 @@ pub enum Admission {
     OverLimit,
     /// A lossless group has no headroom left.
     HeadroomFull,
+    /// The headroom pool, which a lossless group shares with others, has none left.
+    HeadroomPoolFull,
 }
 
 impl Pool {
@@ -147,7 +152,10 @@ impl Pool {
         } else if !group.lossless {
             return Admission::OverLimit;
         } else if self.headroom_left(group) < bytes {
-            return Admission::HeadroomFull;
+            return match self.headroom_pool {
+                Some(_) => Admission::HeadroomPoolFull,
+                None => Admission::HeadroomFull,
+            };
         } else {
             group.headroom_used += bytes;
             self.headroom_used += bytes;

@@ -47,7 +47,10 @@ impl Sim<'_> {
             }
         }
         // A deadlock that nothing but time could dissolve does not keep the run going.
-        if let (true, Some(change)) = (self.alive(), self.events.next_time()) {
+        if !self.alive() || self.nothing_to_watch() {
+            return;
+        }
+        if let Some(change) = self.events.next_time() {
             let step = interval.ps();
             // Nothing has happened since the last scan, so until the next event each would find what
             // this one did.

@@ -13,7 +13,7 @@ pub use ecn::Marking;
 use crate::engine::Sim;
 use crate::engine::packet::{PacketId, PacketKind, flag};
 use crate::engine::port::port_flag;
-use crate::model::{Occupancy, Op, PRIORITIES, SwitchProfile, TailDrop, Trust};
+use crate::model::{Framing, Occupancy, Op, PRIORITIES, SwitchProfile, TailDrop, Trust};
 use crate::results::DropCause;
 use crate::topology::fabric::{Ends, PortId};
 use buffer::{Admission, Pool, Threshold};
@@ -46,9 +46,13 @@ pub struct Tables {
 }
 
 impl Tables {
-    pub(crate) fn new(profile: &SwitchProfile, gap_bytes: u32) -> Self {
+    pub(crate) fn new(profile: &SwitchProfile, framing: Framing) -> Self {
+        let gap_bytes = framing.gap();
+        let untagged = matches!(framing, Framing::RoceV2 { vlan: false, .. });
         let class = match profile.trust {
             Trust::Dscp => profile.dscp_to_priority,
+            // A frame without a tag has no PCP (802.1Q 6.9: the port's default priority).
+            Trust::Pcp if untagged => [profile.default_priority; 64],
             Trust::Pcp => std::array::from_fn(|tag| profile.pcp_to_priority[tag % PRIORITIES]),
             Trust::None => [profile.default_priority; 64],
         };
@@ -100,7 +104,7 @@ impl Tables {
 
     /// Priority of a packet by its trusted marking.
     #[inline]
-    fn classify(&self, dscp: u8, pcp: u8) -> u8 {
+    pub(crate) fn classify(&self, dscp: u8, pcp: u8) -> u8 {
         self.class[usize::from(if self.by_pcp { pcp } else { dscp } & 63)]
     }
 }
@@ -178,6 +182,9 @@ impl Sim<'_> {
             Admission::Admitted => {}
             Admission::OverLimit => return self.tail_drop(unit, egress, id),
             Admission::HeadroomFull => return self.discard(rx, id, DropCause::HeadroomFull),
+            Admission::HeadroomPoolFull => {
+                return self.discard(rx, id, DropCause::HeadroomPoolFull);
+            }
         }
         let pause = group.pause_mask != 0 && switch.pool.should_pause(group);
         if lossless {

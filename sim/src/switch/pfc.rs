@@ -27,17 +27,20 @@ const QUANTUM_BITS: u64 = 512;
 pub(crate) struct Content {
     pub(crate) enabled: u8,
     pub(crate) stop: u8,
+    /// Pause time of its own; 0: that of the sender's settings.
+    pub(crate) quanta: u16,
 }
 
 impl Content {
     fn pack(self) -> u32 {
-        u32::from(self.enabled) | u32::from(self.stop) << 8
+        u32::from(self.enabled) | u32::from(self.stop) << 8 | u32::from(self.quanta) << 16
     }
 
     pub(crate) fn unpack(arg: u32) -> Self {
         Content {
             enabled: arg as u8,
             stop: (arg >> 8) as u8,
+            quanta: (arg >> 16) as u16,
         }
     }
 }
@@ -47,7 +50,7 @@ fn pause_time(spec: &PauseSpec, rate: BitRate) -> u64 {
     spec.quanta.map_or(NEVER, |q| quanta_time(q, rate))
 }
 
-fn quanta_time(quanta: u16, rate: BitRate) -> u64 {
+pub(crate) fn quanta_time(quanta: u16, rate: BitRate) -> u64 {
     let bytes = u64::from(quanta) * QUANTUM_BITS / 8;
     rate.serialize_ceil(bytes).ps()
 }
@@ -64,7 +67,13 @@ impl Sim<'_> {
 
     /// A priority group at ingress `port` must pause its sender.
     pub(crate) fn pause_group(&mut self, port: PortId, group: u8) {
-        self.groups[(port, group)].paused = true;
+        let held = &mut self.groups[(port, group)];
+        held.paused = true;
+        let bytes = held.used + held.headroom_used;
+        held.pause_least = match held.pause_least {
+            0 => bytes,
+            least => least.min(bytes),
+        };
         self.set_xoff(port, self.groups[(port, group)].pause_mask, true);
     }
 
@@ -92,6 +101,11 @@ impl Sim<'_> {
         tx.xoff ^= changed;
         tx.pending |= changed;
         self.ports[port as usize].flags |= port_flag::PAUSE_PENDING;
+        self.pause_soon(port);
+    }
+
+    /// There is a pause frame to send.
+    fn pause_soon(&mut self, port: PortId) {
         if self.pause_spec(port).out_of_band {
             self.send_pause(port);
         } else {
@@ -99,18 +113,45 @@ impl Sim<'_> {
         }
     }
 
-    /// Sends the pending pause frame. In band, the port must be idle.
+    /// Sends one pause of a given time, whatever the port holds. Classes that it keeps stopped
+    /// anyway stay so.
+    pub(crate) fn pause_once(&mut self, port: PortId, mask: u8, quanta: u16) {
+        let tx = &mut self.cold[port as usize].tx;
+        tx.once = (mask & !tx.xoff, quanta);
+        if tx.once.0 != 0 {
+            self.ports[port as usize].flags |= port_flag::PAUSE_PENDING;
+            self.pause_soon(port);
+        }
+    }
+
+    /// Sends a pending pause frame. In band, the port must be idle.
     pub(crate) fn send_pause(&mut self, port: PortId) {
         let p = port as usize;
         let spec = *self.pause_spec(port);
         self.ports[p].flags &= !port_flag::PAUSE_PENDING;
         let tx = &mut self.cold[p].tx;
-        let enabled = std::mem::take(&mut tx.pending);
-        let content = Content {
-            enabled,
-            stop: enabled & tx.xoff,
+        let pending = std::mem::take(&mut tx.pending);
+        let content = if pending != 0 {
+            if tx.once.0 != 0 {
+                self.ports[p].flags |= port_flag::PAUSE_PENDING;
+            }
+            Content {
+                enabled: pending,
+                stop: pending & tx.xoff,
+                quanta: 0,
+            }
+        } else {
+            let (mask, quanta) = std::mem::take(&mut tx.once);
+            // What has been stopped for longer in the meantime must not be cut short.
+            let mask = mask & !tx.xoff;
+            let (enabled, stop) = (mask, mask);
+            Content {
+                enabled,
+                stop,
+                quanta,
+            }
         };
-        if enabled == 0 || self.ports[p].has(port_flag::DOWN) {
+        if content.enabled == 0 || self.ports[p].has(port_flag::DOWN) {
             return;
         }
         self.count_sent(port, content, spec.mode);
@@ -172,7 +213,10 @@ impl Sim<'_> {
     fn count_sent(&mut self, port: PortId, content: Content, mode: PauseMode) {
         let cold = &mut self.cold[port as usize];
         if mode == PauseMode::Global {
-            cold.tx.global_frames += 1;
+            let stops = content.stop != 0;
+            cold.tx.global_pauses += u64::from(stops);
+            cold.tx.global_resumes += u64::from(!stops);
+            return;
         }
         for (priority, stats) in cold.stats.iter_mut().enumerate() {
             if content.enabled & 1 << priority != 0 {
@@ -218,6 +262,9 @@ impl Sim<'_> {
         }
         let tx = &mut self.cold[port as usize].tx;
         tx.refresh_at = NEVER;
+        if self.stalled() {
+            return;
+        }
         let host = self.ports[port as usize].has(port_flag::HOST);
         if host && self.guard_due(port) <= self.now {
             return self.guard_network(port);
@@ -260,11 +307,13 @@ impl Sim<'_> {
         let spec = *self.pause_spec(port);
         self.log_pause(port, content, &spec);
         let rate = self.cold[p].rate;
-        let until = self
-            .now
-            .saturating_add(pause_time(&self.sender_spec(port), rate));
+        let sender = self.sender_spec(port);
+        let until = self.now.saturating_add(match content.quanta {
+            0 => pause_time(&sender, rate),
+            quanta => quanta_time(quanta, rate),
+        });
         // A NIC that storms though pause is off there sends PFC frames.
-        let sent_as = match self.sender_spec(port).mode {
+        let sent_as = match sender.mode {
             PauseMode::Off => PauseMode::Pfc,
             mode => mode,
         };
@@ -316,29 +365,40 @@ impl Sim<'_> {
     ) {
         let p = port as usize;
         let spec = *self.pause_spec(port);
-        if sent_as == PauseMode::Global {
-            self.cold[p].rx.global_frames += 1;
+        let global = sent_as == PauseMode::Global;
+        if global {
+            let stops = until_of.iter().flatten().any(|&until| until != 0);
+            self.cold[p].rx.global_pauses += u64::from(stops);
+            self.cold[p].rx.global_resumes += u64::from(!stops);
         }
         // A port obeys the kind of pause that it is configured for (802.1Q: PFC replaces 802.3x).
-        if spec.mode != sent_as {
-            return;
-        }
+        let obeyed = if spec.mode == sent_as {
+            spec.rx_mask
+        } else {
+            0
+        };
+        let mut unheeded = false;
         for (priority, until) in (0..).zip(until_of) {
             let bit = 1 << priority;
             let Some(until) = *until else {
                 continue;
             };
-            let stats = &mut self.cold[p].stats[usize::from(priority)];
             let stop = until != 0;
-            stats.rx_pause += u64::from(stop);
-            stats.rx_resume += u64::from(!stop);
-            if self.cold[p].rx.ignored & bit != 0 {
-                if stop {
-                    self.note_pause_seen(port, priority);
-                }
+            let unobeyed = stop && obeyed & bit == 0;
+            unheeded |= unobeyed;
+            if !global {
+                let stats = &mut self.cold[p].stats[usize::from(priority)];
+                stats.rx_pause += u64::from(stop);
+                stats.rx_resume += u64::from(!stop);
+                stats.rx_pause_ignored += u64::from(unobeyed);
+            }
+            if obeyed & bit == 0 {
                 continue;
             }
-            if spec.rx_mask & bit == 0 {
+            if self.cold[p].rx.ignored & bit != 0 {
+                // The watchdog keeps an eye on when the storm is over.
+                let over = if stop { until } else { self.now };
+                self.cold[p].rx.since[usize::from(priority)] = over;
                 continue;
             }
             if stop {
@@ -347,6 +407,7 @@ impl Sim<'_> {
                 self.end_pause(port, priority);
             }
         }
+        self.cold[p].rx.unheeded += u64::from(unheeded);
         self.pauses_changed(port);
     }
 
@@ -412,6 +473,10 @@ impl Sim<'_> {
                 queues |= 1 << self.queue_of(port, priority);
                 first = first.min(until);
             }
+        }
+        let resumed = self.ports[p].paused & !queues;
+        if resumed != 0 && self.ports[p].has(port_flag::HOST) {
+            self.note_resumed(port, resumed);
         }
         self.ports[p].paused = queues;
         let rx = &mut self.cold[p].rx;

@@ -85,7 +85,7 @@ impl Sim<'_> {
     fn next_wire_bytes(&self, port: PortId, queue: u8) -> u32 {
         let q = &self.queues[(port, queue)];
         let frame = if q.fifo.is_empty() {
-            self.next_data_frame(q.ring_head)
+            self.next_data_frame(port, queue)
         } else {
             u32::from(q.head_frame)
         };
@@ -93,7 +93,7 @@ impl Sim<'_> {
     }
 
     /// Index of a port's scheduler: NIC profiles first, then switch profiles.
-    fn scheduler_of(&self, port: PortId) -> usize {
+    pub(crate) fn scheduler_of(&self, port: PortId) -> usize {
         let out = &self.ports[port as usize];
         if out.has(port_flag::HOST) {
             self.hosts[out.unit as usize].profile as usize

@@ -1,10 +1,13 @@
-//! PFC watchdog: a queue that is paused, holds packets and sends nothing for the detection time is
-//! in a storm; until pauses cease for the restoration time it is discarded or set free.
+//! PFC watchdog: a queue that is paused and sends nothing for the detection time is in a storm;
+//! until pauses cease for the restoration time it is discarded or set free.
+//!
+//! Polls have a clock of their own that runs from the start of the simulation. A poll sees what has
+//! lasted long enough, so that detection and restoration take up to one interval longer.
 
 use crate::engine::Sim;
 use crate::engine::port::port_flag;
 use crate::engine::queue::Kind;
-use crate::model::{PRIORITIES, WatchdogAction, WatchdogSpec};
+use crate::model::{EmptyQueue, PRIORITIES, WatchdogAction, WatchdogSpec};
 use crate::results::{DropCause, WatchdogEvent};
 use crate::time::SimTime;
 use crate::topology::fabric::PortId;
@@ -26,9 +29,16 @@ impl Sim<'_> {
             return;
         }
         if let Some(spec) = self.watchdog_spec(unit) {
-            self.switches[unit as usize].watchdog_armed = true;
-            self.schedule(self.now + spec.poll.ps(), Kind::Watchdog, unit);
+            self.schedule_poll(unit, &spec);
         }
+    }
+
+    /// Polls while there is something to see: the others of its clock would find nothing.
+    fn schedule_poll(&mut self, unit: u32, spec: &WatchdogSpec) {
+        self.switches[unit as usize].watchdog_armed = true;
+        let poll = spec.poll.ps();
+        let at = (self.now / poll + 1).saturating_mul(poll);
+        self.schedule(at, Kind::Watchdog, unit);
     }
 
     pub(crate) fn watchdog_poll(&mut self, unit: u32) {
@@ -42,9 +52,9 @@ impl Sim<'_> {
                 busy |= self.watchdog_check(port, priority, &spec);
             }
         }
-        self.switches[unit as usize].watchdog_armed = busy;
-        if self.switches[unit as usize].watchdog_armed {
-            self.schedule(self.now + spec.poll.ps(), Kind::Watchdog, unit);
+        self.switches[unit as usize].watchdog_armed = false;
+        if busy && !self.stalled() {
+            self.schedule_poll(unit, &spec);
         }
     }
 
@@ -52,10 +62,13 @@ impl Sim<'_> {
     fn watchdog_check(&mut self, port: PortId, priority: u8, spec: &WatchdogSpec) -> bool {
         let p = port as usize;
         let bit = 1u8 << priority;
+        let i = usize::from(priority);
         let rx = &self.cold[p].rx;
-        let since = rx.since[usize::from(priority)];
+        let since = rx.since[i];
         if rx.ignored & bit != 0 {
-            if self.now - self.last_pause_seen(port, priority) >= spec.restore.ps() {
+            // While the watchdog ignores pauses none stops the port, and `since` is when the last
+            // one would have ended.
+            if self.now.checked_sub(since) >= Some(spec.restore.ps()) {
                 let rx = &mut self.cold[p].rx;
                 rx.ignored &= !bit;
                 rx.discarded &= !bit;
@@ -63,20 +76,27 @@ impl Sim<'_> {
                     self.ports[p].flags &= !port_flag::DISCARDS;
                 }
                 self.log_watchdog(port, priority, false);
+                return false;
             }
             return true;
         }
-        if rx.until[usize::from(priority)] == 0 {
+        let until = rx.until[i];
+        if until == 0 {
             return false;
         }
         let queue = self.queue_of(port, priority);
         let q = &self.queues[(port, queue)];
-        let stalled = self.now - since.max(q.last_tx);
-        if !q.fifo.is_empty() && stalled >= spec.detect.ps() {
+        // A paused queue sends nothing; the clock of `last_tx` restarts with the first packet.
+        let stalled = match spec.empty_queue {
+            EmptyQueue::Storm => self.now - since,
+            EmptyQueue::Ignore if q.fifo.is_empty() => 0,
+            EmptyQueue::Ignore => self.now - since.max(q.last_tx),
+        };
+        if stalled >= spec.detect.ps() {
             self.cold[p].rx.ignored |= bit;
             self.log_watchdog(port, priority, true);
             self.end_pause(port, priority);
-            self.note_pause_seen(port, priority);
+            self.cold[p].rx.since[i] = until;
             if spec.action == WatchdogAction::Drop {
                 self.cold[p].rx.discarded |= bit;
                 self.ports[p].flags |= port_flag::DISCARDS;
@@ -96,16 +116,5 @@ impl Sim<'_> {
             priority,
             storm,
         });
-    }
-
-    /// Last time that a pause for a priority in storm arrived.
-    fn last_pause_seen(&self, port: PortId, priority: u8) -> u64 {
-        // While the watchdog ignores pauses no pause is in force, so `since` is free to hold it.
-        self.cold[port as usize].rx.since[usize::from(priority)]
-    }
-
-    /// Remembers that a pause for a priority in storm arrived now.
-    pub(crate) fn note_pause_seen(&mut self, port: PortId, priority: u8) {
-        self.cold[port as usize].rx.since[usize::from(priority)] = self.now;
     }
 }

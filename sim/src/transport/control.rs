@@ -3,7 +3,7 @@
 use super::send::header;
 use super::sender_flag;
 use crate::engine::Sim;
-use crate::engine::packet::{Packet, PacketKind, flag};
+use crate::engine::packet::{NO_PACKET, Packet, PacketKind, flag};
 use crate::engine::port::NEVER;
 use crate::engine::queue::Kind;
 use crate::model::{CnpScope, NpSpec, Op};
@@ -52,14 +52,10 @@ impl Sim<'_> {
         reply.psn = self.receivers[data.qp as usize].epsn;
         reply.arg = data.psn;
         reply.sent_at = data.sent_at;
-        if data.has(flag::CE) && self.echoes_ce(data.qp) {
+        if data.has(flag::CE) && self.receivers[data.qp as usize].echo {
             reply.flags |= flag::CE_ECHO;
         }
         reply.telemetry = self.telemetry.copy(data.telemetry);
-    }
-
-    fn echoes_ce(&self, qp: u32) -> bool {
-        self.nic_at(self.receivers[qp as usize].port).np == NpSpec::EchoOnAck
     }
 
     /// The profile of the NIC that owns a host port.
@@ -91,10 +87,14 @@ impl Sim<'_> {
             interval,
             scope,
             marking,
+            delay,
         } = self.nic_at(port).np
         else {
             return;
         };
+        if self.receivers[qp as usize].echo {
+            return;
+        }
         let unit = self.ports[port as usize].unit as usize;
         let peer = &self.model.flows[qp as usize];
         let peer = if peer.op == Op::Read {
@@ -117,7 +117,38 @@ impl Sim<'_> {
         cnp.pcp = marking.pcp;
         cnp.priority = marking.priority;
         cnp.queue = marking.priority;
-        self.send_reply(qp, cnp);
+        if delay.is_zero() {
+            return self.send_reply(qp, cnp);
+        }
+        cnp.due = self.now.saturating_add(delay.ps());
+        let due = cnp.due;
+        let id = self.packets.insert(cnp);
+        let waiting = &mut self.nic_ports[port as usize].cnps;
+        let idle = waiting.is_empty();
+        waiting.push(&mut self.packets, id);
+        if idle {
+            self.schedule(due, Kind::Notify, port);
+        }
+    }
+
+    /// The oldest CNP that a port's NIC has been working on is ready.
+    pub(crate) fn notify(&mut self, port: u32) {
+        while let Some(id) = self.nic_ports[port as usize].cnps.pop(&self.packets) {
+            let (qp, queue) = (self.packets[id].qp, self.packets[id].queue);
+            // The way back may have changed meanwhile.
+            let r = &self.receivers[qp as usize];
+            let leaves_by = r.port;
+            self.packets[id].route = r.route;
+            self.send_control(leaves_by, queue, id);
+            let next = self.nic_ports[port as usize].cnps.head;
+            if next == NO_PACKET {
+                return;
+            }
+            let due = self.packets[next].due;
+            if due > self.now {
+                return self.schedule(due, Kind::Notify, port);
+            }
+        }
     }
 
     /// READ: asks for everything up to `end` that was not asked for yet.
@@ -165,7 +196,9 @@ impl Sim<'_> {
             return self.send_reply(qp, nak);
         }
         let s = &self.senders[qp as usize];
+        // It goes the way of the responses, as one of them.
         (nak.psn, nak.route) = (s.limit, s.route);
+        (nak.dscp, nak.pcp, nak.priority, nak.queue) = (s.dscp, s.pcp, s.queue, s.queue);
         let (port, queue) = (s.port, nak.queue);
         let id = self.packets.insert(nak);
         self.send_control(port, queue, id);

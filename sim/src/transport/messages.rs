@@ -197,7 +197,7 @@ impl Sim<'_> {
         }
     }
 
-    /// Hands newly posted messages to the transport.
+    /// Posts messages that may be by now.
     pub(crate) fn post(&mut self, qp: u32) {
         if self.flows[qp as usize].done {
             return;
@@ -211,6 +211,34 @@ impl Sim<'_> {
             cold.posted_count = postable;
         }
         let end = layout.end_of(postable);
+        let latency = self.nic_of(qp).send_latency.ps();
+        if latency == 0 {
+            return self.hand_over(qp, end);
+        }
+        let posting = &mut self.flows[qp as usize].posting;
+        if posting.back().is_none_or(|&(_, last)| last < end) {
+            let at = self.now.saturating_add(latency);
+            posting.push_back((at, end));
+            self.arm_sender(qp, at);
+        }
+    }
+
+    /// What was posted has reached the transport, as far as it is time. When the next will.
+    pub(crate) fn hand_over_due(&mut self, qp: u32) -> u64 {
+        loop {
+            match self.flows[qp as usize].posting.front() {
+                None => return NEVER,
+                Some(&(at, _)) if at > self.now => return at,
+                Some(&(_, end)) => {
+                    self.flows[qp as usize].posting.pop_front();
+                    self.hand_over(qp, end);
+                }
+            }
+        }
+    }
+
+    /// Packets up to `end` are the transport's to send, or to ask for.
+    fn hand_over(&mut self, qp: u32, end: u32) {
         if self.senders[qp as usize].is(sender_flag::READ) {
             self.request_reads(qp, end);
         } else {
@@ -284,6 +312,8 @@ impl Sim<'_> {
             }
             self.senders[qp as usize].flags |= sender_flag::STARTED;
             self.flows[qp as usize].result.start = SimTime::from_ps(self.now);
+            self.note_at_work(qp, true);
+            self.watch_path(qp);
             self.post(qp);
         }
     }
@@ -291,13 +321,18 @@ impl Sim<'_> {
     /// Ends a flow: complete, or in error with the rest of its work flushed.
     pub(crate) fn finish(&mut self, qp: u32, status: FlowStatus) {
         let layout = self.senders[qp as usize].layout;
-        let cold = &mut self.flows[qp as usize];
-        if cold.done {
+        if self.flows[qp as usize].done {
             return;
         }
+        self.close_path(qp);
+        let cold = &mut self.flows[qp as usize];
         cold.done = true;
         cold.posted = Default::default();
         self.flows_done += 1;
+        if self.senders[qp as usize].is(sender_flag::STARTED) {
+            self.note_at_work(qp, false);
+        }
+        let cold = &mut self.flows[qp as usize];
         let now = SimTime::from_ps(self.now);
         cold.result.status = status;
         cold.result.active_until = now;

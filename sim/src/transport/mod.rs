@@ -12,6 +12,8 @@ mod receive;
 mod selective;
 mod send;
 pub mod telemetry;
+#[cfg(test)]
+mod tests;
 
 use crate::cc::Cc;
 use crate::model::{FlowSpec, Op, Recovery, Transport};
@@ -25,7 +27,7 @@ use std::collections::VecDeque;
 
 /// Bits of [`Sender::flags`].
 pub mod sender_flag {
-    /// In a ring or in the pacing heap of its port.
+    /// Ready in the ring, or in the pacing heap, of its port.
     pub const QUEUED: u8 = 0x01;
     /// The queue pair is in error.
     pub const FAILED: u8 = 0x02;
@@ -56,9 +58,11 @@ pub struct Sender {
     pub layout: Layout,
     pub port: PortId,
     pub route: u32,
-    /// Next in the ring.
-    pub next: u32,
+    /// Place among the queue pairs of its host.
+    pub slot: u32,
     pub max_flight: u32,
+    /// At least one of so many packets asks for an ACK.
+    pub ask_every: u32,
     pub flags: u8,
     pub queue: u8,
     pub dscp: u8,
@@ -66,7 +70,7 @@ pub struct Sender {
     pub retries: u8,
     pub rnr_retries: u8,
     pub recovery: Recovery,
-    /// Pacing: no packet before this time.
+    /// Pacing: the next packet is due at this time.
     pub avail: u64,
     /// RNR wait or retransmission delay: no packet before this time.
     pub hold: u64,
@@ -87,6 +91,13 @@ impl Sender {
     #[inline]
     pub fn not_before(&self) -> u64 {
         self.avail.max(self.hold)
+    }
+
+    /// The packet that it would send next.
+    #[inline]
+    pub fn next_psn(&self) -> u32 {
+        let repeated = self.resend.as_ref().and_then(|r| r.first());
+        repeated.unwrap_or(self.nxt)
     }
 
     #[inline]
@@ -132,6 +143,10 @@ pub struct Receiver {
     pub timer_at: u64,
     /// DCQCN notification point: earliest next CNP.
     pub cnp_next: u64,
+    /// ACKs say whether what they acknowledge was marked (no CNPs).
+    pub echo: bool,
+    /// The packets since the last ACK were marked.
+    pub marked: bool,
     pub delivered: u64,
     pub arrived: Option<Box<Arrived>>,
     /// Receive buffers left, and when used ones are posted again.
@@ -153,6 +168,9 @@ pub struct FlowCold {
     pub released: u32,
     /// Messages whose time of posting is recorded.
     pub posted_count: u32,
+    /// What was posted and is still on its way to the transport: when it gets there, and the end
+    /// of its packets.
+    pub posting: VecDeque<(u64, u32)>,
     /// Packet at which the next message completes.
     pub next_end: u32,
     /// Flows that a message delivered here releases.

@@ -39,12 +39,15 @@ impl Sim<'_> {
                 .counters
                 .rp_cnp_handled += 1;
         }
-        if s.cc.needs_rtt() || s.cc.needs_int() {
+        if s.cc.follows_acks() {
             let mtu = u64::from(s.layout.mtu);
             let info = AckInfo {
                 acked_bytes_seq: u64::from(packet.psn) * mtu,
                 sent_bytes_seq: u64::from(s.nxt) * mtu,
                 rtt: SimDuration::from_ps(self.now - packet.sent_at),
+                ce: packet.has(flag::CE_ECHO),
+                packets: packet.psn.saturating_sub(s.una),
+                utilisation: self.telemetry.utilisation(packet.telemetry),
                 hops: self.telemetry.hops(packet.telemetry),
             };
             s.cc.on_ack(now, &info);
@@ -140,6 +143,9 @@ impl Sim<'_> {
             return;
         }
         s.nxt = packet.psn;
+        if let Some(resend) = &mut s.resend {
+            resend.restart(packet.psn);
+        }
         s.rto_at = NEVER;
         s.rnr_retries = s.rnr_retries.saturating_add(1);
         if rc.rnr_retry.is_some_and(|limit| s.rnr_retries > limit) {
@@ -149,7 +155,10 @@ impl Sim<'_> {
                 .req_rnr_retries_exceeded += 1;
             return self.finish(qp, FlowStatus::RnrRetryExceeded);
         }
+        let held = self.senders[qp as usize].hold.max(self.now);
         self.hold_back(qp, wait);
+        let more = self.senders[qp as usize].hold.saturating_sub(held);
+        self.flows[qp as usize].result.rnr_wait += SimDuration::from_ps(more);
         self.activate(qp);
     }
 
@@ -211,8 +220,9 @@ impl Sim<'_> {
         if s.rto_at <= self.now {
             self.ack_timeout(qp);
         }
+        let next = self.hand_over_due(qp);
         let s = &self.senders[qp as usize];
-        let at = s.rto_at.min(s.cc.deadline().ps());
+        let at = s.rto_at.min(s.cc.deadline().ps()).min(next);
         if at != NEVER && !self.flows[qp as usize].done {
             self.arm_sender(qp, at.max(self.now + 1));
         }
@@ -233,7 +243,8 @@ impl Sim<'_> {
             Recovery::GoBack0 => (s.una, s.nxt) = (floor, floor),
             Recovery::Selective => {
                 if let Some(resend) = &mut s.resend {
-                    resend.timeout(s.max);
+                    let certain = self.model.flows[qp as usize].receives.is_none();
+                    resend.timeout(s.nxt, certain);
                 }
             }
         }

@@ -16,7 +16,8 @@ impl Sim<'_> {
         if self.receivers[packet.qp as usize].special && !self.is_usable(packet) {
             return;
         }
-        if packet.has(flag::CE) && self.nic_at(port).np != NpSpec::Off {
+        let r = &self.receivers[packet.qp as usize];
+        if packet.has(flag::CE) && (r.echo || self.nic_at(port).np != NpSpec::Off) {
             self.congestion_seen(port, packet.qp);
         }
         let r = &self.receivers[packet.qp as usize];
@@ -43,11 +44,17 @@ impl Sim<'_> {
     #[inline]
     fn in_order(&mut self, packet: &Packet) {
         let qp = packet.qp;
-        if packet.psn == self.receivers[qp as usize].message_end && !self.open_message(packet) {
+        if packet.psn == self.receivers[qp as usize].message_end
+            && !self.open_message(qp, packet.psn)
+        {
             return;
         }
         if self.observing {
             self.note_accepted(qp, packet.psn);
+        }
+        let r = &mut self.receivers[qp as usize];
+        if r.echo && r.marked != packet.has(flag::CE) {
+            self.marking_changes(packet);
         }
         let r = &mut self.receivers[qp as usize];
         r.epsn += 1;
@@ -66,6 +73,23 @@ impl Sim<'_> {
             self.close_message(qp);
         }
         self.acknowledge(packet);
+    }
+
+    /// An ACK speaks for marked packets or for others, never for both (RFC 8257, 3.2): what came
+    /// before is acknowledged now.
+    fn marking_changes(&mut self, packet: &Packet) {
+        let r = &mut self.receivers[packet.qp as usize];
+        r.marked = packet.has(flag::CE);
+        if r.since_ack == 0 || r.op == Op::Read {
+            return;
+        }
+        let before = Packet {
+            flags: packet.flags ^ flag::CE,
+            psn: r.epsn - 1,
+            telemetry: Packet::EMPTY.telemetry,
+            ..*packet
+        };
+        self.send_ack(&before);
     }
 
     /// Keeps watch over the receiver: each packet is accepted once and in its turn.
@@ -103,11 +127,15 @@ impl Sim<'_> {
             if epsn >= r.layout.total || !r.arrived.as_ref().is_some_and(|a| a.contains(epsn)) {
                 return;
             }
-            if epsn == r.message_end {
-                (r.message_start, r.message_end) = (epsn, r.layout.message_end(epsn));
+            if epsn == r.message_end && !self.open_message(qp, epsn) {
+                // It will come again, and all behind it.
+                self.receivers[qp as usize].arrived = None;
+                return;
             }
+            let r = &mut self.receivers[qp as usize];
             r.delivered += u64::from(r.layout.packet(epsn).0);
             r.epsn += 1;
+            r.since_ack += 1;
             if self.observing {
                 self.note_accepted(qp, epsn);
             }
@@ -115,8 +143,7 @@ impl Sim<'_> {
     }
 
     /// The first packet of a message: a SEND needs a posted receive. False: refused.
-    fn open_message(&mut self, packet: &Packet) -> bool {
-        let qp = packet.qp;
+    fn open_message(&mut self, qp: u32, first: u32) -> bool {
         if let Some(spec) = self.model.flows[qp as usize].receives {
             let now = self.now;
             let r = &mut self.receivers[qp as usize];
@@ -137,8 +164,8 @@ impl Sim<'_> {
             r.receives -= 1;
         }
         let r = &mut self.receivers[qp as usize];
-        r.message_start = packet.psn;
-        r.message_end = r.layout.message_end(packet.psn);
+        r.message_start = first;
+        r.message_end = r.layout.message_end(first);
         true
     }
 
@@ -256,7 +283,7 @@ impl Sim<'_> {
             r.broken = true;
         }
         if packet.psn == start {
-            let refused = !self.open_message(packet);
+            let refused = !self.open_message(qp, packet.psn);
             self.receivers[qp as usize].broken = refused;
         } else if broken {
             let r = &mut self.receivers[qp as usize];
@@ -275,7 +302,7 @@ impl Sim<'_> {
 
     /// UD: every packet stands alone.
     fn datagram(&mut self, packet: &Packet) {
-        if self.open_message(packet) {
+        if self.open_message(packet.qp, packet.psn) {
             let r = &mut self.receivers[packet.qp as usize];
             r.epsn = packet.psn + 1;
             r.delivered += u64::from(packet.payload);

@@ -67,6 +67,10 @@ impl Resend {
         !self.queue.is_empty()
     }
 
+    pub fn first(&self) -> Option<u32> {
+        self.queue.front().copied()
+    }
+
     pub fn next(&mut self) -> Option<u32> {
         self.queue.pop_front()
     }
@@ -80,6 +84,14 @@ impl Resend {
         while self.queue.front().is_some_and(|&psn| psn < una) {
             self.queue.pop_front();
         }
+    }
+
+    /// Everything before `psn` has arrived, and all from there on is sent anew.
+    pub fn restart(&mut self, psn: u32) {
+        *self = Resend {
+            base: psn,
+            ..Resend::default()
+        };
     }
 
     /// `psn` has arrived although an earlier packet is missing: queue the gaps before it.
@@ -100,9 +112,14 @@ impl Resend {
         }
     }
 
-    /// Timeout: everything sent and not known to have arrived is sent again.
-    pub fn timeout(&mut self, sent: u32) {
+    /// Timeout: everything sent and not known to have arrived is sent again. A receiver that runs
+    /// out of receives throws away what arrived, and its RNR NAK may be lost: what is known of it
+    /// is not `certain`.
+    pub fn timeout(&mut self, sent: u32, certain: bool) {
         self.queue.clear();
+        if !certain {
+            self.states.clear();
+        }
         let count = (sent - self.base) as usize;
         while self.states.len() < count {
             self.states.push_back(State::Sent);
@@ -130,9 +147,15 @@ mod tests {
         r.received(6);
         assert!(!r.is_pending());
         r.acknowledge(2);
-        r.timeout(8);
+        r.timeout(8, true);
+        assert_eq!(r.first(), Some(2));
         let queued: Vec<u32> = std::iter::from_fn(|| r.next()).collect();
         assert_eq!(queued, [2, 4, 7]);
+        r.restart(5);
+        r.received(6);
+        r.timeout(7, false);
+        let queued: Vec<u32> = std::iter::from_fn(|| r.next()).collect();
+        assert_eq!(queued, [5, 6]);
     }
 
     #[test]

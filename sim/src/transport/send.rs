@@ -1,11 +1,13 @@
 //! Sending data packets.
 
 use super::{Sender, sender_flag};
+use crate::cc::Cc;
 use crate::engine::Sim;
 use crate::engine::packet::{Packet, PacketKind, flag};
 use crate::engine::port::NEVER;
 use crate::engine::queue::Kind;
 use crate::model::{Framing, Op};
+use crate::nic::NicPort;
 use crate::time::SimDuration;
 use crate::topology::fabric::PortId;
 use crate::units::BitRate;
@@ -148,7 +150,8 @@ impl Sim<'_> {
     }
 
     /// Sends the next data packet of a queue pair; the port is idle and the sender may send.
-    pub(crate) fn send_data(&mut self, port: PortId, qp: u32) {
+    /// Returns whether it may send another.
+    pub(crate) fn send_data(&mut self, port: PortId, qp: u32) -> bool {
         let s = &mut self.senders[qp as usize];
         let psn = match s.resend.as_mut().and_then(|r| r.next()) {
             Some(psn) => psn,
@@ -179,14 +182,18 @@ impl Sim<'_> {
         }
         let (queue, telemetry) = (s.queue, s.is(sender_flag::TELEMETRY));
         self.after_data(qp, psn, frame);
-        // The receiver must answer when nothing else will come to make it answer.
-        if last || !self.can_send(qp) {
+        let more = self.can_send(qp);
+        if last || !more || self.asks(qp, psn) {
             flags |= flag::ACK_REQUEST;
         }
         packet.flags = flags;
         packet.kind = PacketKind::Data;
         if telemetry {
-            packet.telemetry = self.telemetry.start();
+            let average = match &self.senders[qp as usize].cc {
+                Cc::Pint(m) => m.base_rtt_ps(),
+                _ => 0,
+            };
+            packet.telemetry = self.telemetry.start(average);
         }
         let result = &mut self.flows[qp as usize].result;
         result.data_packets += 1;
@@ -201,7 +208,18 @@ impl Sim<'_> {
             // Nobody will answer: a message is complete for its sender once it is sent.
             let sent = s.nxt;
             self.complete_up_to(qp, sent);
+            return self.can_send(qp);
         }
+        more
+    }
+
+    /// Whether a packet asks for an ACK by its number. As any does behind which nothing can be sent,
+    /// since nothing else will make the receiver answer, so do as many that what is not asked for
+    /// keeps within a window that has shrunk meanwhile.
+    #[inline]
+    fn asks(&self, qp: u32, psn: u32) -> bool {
+        let every = self.senders[qp as usize].ask_every;
+        every != u32::MAX && (psn + 1).is_multiple_of(every)
     }
 
     /// Pacing, ack timeout and congestion control after a packet.
@@ -213,7 +231,10 @@ impl Sim<'_> {
         s.max = s.max.max(psn + 1);
         if s.is(sender_flag::PACED) {
             let rate = s.cc.rate_bps().min(s.pace_bps).max(1);
-            s.avail = now + (wire * PS_BITS).div_ceil(rate);
+            if s.avail < now {
+                s.avail = s.paced_from(&self.nic_ports[s.port as usize], now, rate);
+            }
+            s.avail = s.avail.saturating_add((wire * PS_BITS).div_ceil(rate));
             s.cc.on_sent(crate::time::SimTime::from_ps(now), wire);
         }
         if s.is(sender_flag::UNRELIABLE) {
@@ -233,6 +254,28 @@ impl Sim<'_> {
             s.timer_at = at;
             self.schedule(at, Kind::Requester, qp);
         }
+    }
+}
+
+impl Sender {
+    /// From when the time to the next packet counts, for a packet that is sent late: from when it
+    /// was due, so that a sender that waited for the port keeps its rate.
+    ///
+    /// What it could not have sent it need not make up for: the time before the end of a pause, a
+    /// wait that the receiver asked for, or (see [`Sim::activate`]) a closed window. Nor more than
+    /// one round of the rings, a packet of every queue pair at work. While paces together are
+    /// below the rate of the port, no more than that is ever behind: the port is not idle while
+    /// something is, and each pair's packets are due one by one. If they are above it, what is
+    /// behind can never be sent, and this bounds the burst of those who stay when others end.
+    #[cold]
+    fn paced_from(&self, nic: &NicPort, now: u64, rate: u64) -> u64 {
+        if !nic.makes_up {
+            return now;
+        }
+        let round = nic.round_bytes.saturating_mul(PS_BITS) / rate;
+        let resumed = nic.resumed[usize::from(self.queue)];
+        let ready = self.avail.max(self.hold).max(resumed);
+        ready.max(now.saturating_sub(round))
     }
 }
 

@@ -1,4 +1,5 @@
-//! In-band telemetry records that travel with data packets and return with their ACKs (HPCC).
+//! In-band telemetry records that travel with data packets and return with their ACKs (HPCC, and
+//! the single utilisation of HPCC-PINT).
 
 use crate::cc::IntHop;
 use crate::engine::Sim;
@@ -14,6 +15,39 @@ const NO_RECORD: u32 = u32::MAX;
 struct Record {
     hops: [IntHop; HOPS],
     len: usize,
+    /// HPCC-PINT: switches average over this time, in ps. Zero: a record per hop instead.
+    average: u64,
+    /// HPCC-PINT: largest utilisation on the way, Q32.
+    utilisation: u64,
+}
+
+/// HPCC-PINT: what a switch port keeps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Averaged {
+    /// Utilisation, Q32.
+    u: u64,
+    at: u64,
+    tx_bytes: u64,
+}
+
+impl Averaged {
+    /// Brings the average over `span` ps up to date: a weighted mean of what was sent, and of the
+    /// queue in relation to what the port sends in `span`.
+    fn update(&mut self, span: u64, hop: &IntHop) -> u64 {
+        let now = hop.at.ps();
+        let step = u128::from((now - self.at).min(span));
+        let whole = u128::from(span);
+        // Bytes of one time span at the port's rate, times 8e12.
+        let full = u128::from(hop.rate.bps()).max(1) * whole;
+        let share = |bytes: u64| ((u128::from(bytes) * 8_000_000_000_000) << 32) / full;
+        let old = u128::from(self.u) * (whole - step) / whole;
+        let queued = share(u64::from(hop.queue_bytes)) * step / whole;
+        let sent = share(hop.tx_bytes.saturating_sub(self.tx_bytes).min(1 << 40));
+        // 65,536 times the capacity is as much as can be told.
+        self.u = (old + queued + sent).min(1 << 48) as u64;
+        (self.at, self.tx_bytes) = (now, hop.tx_bytes);
+        self.u
+    }
 }
 
 /// All records in use.
@@ -33,7 +67,8 @@ impl TelemetryPool {
         (self.records.len() - 1) as u32
     }
 
-    pub fn start(&mut self) -> u32 {
+    /// `average`: for HPCC-PINT, the time over which switches average, in ps; else zero.
+    pub fn start(&mut self, average: u64) -> u32 {
         let hop = IntHop {
             at: SimTime::ZERO,
             tx_bytes: 0,
@@ -43,6 +78,8 @@ impl TelemetryPool {
         self.insert(Record {
             hops: [hop; HOPS],
             len: 0,
+            average,
+            utilisation: 0,
         })
     }
 
@@ -61,6 +98,10 @@ impl TelemetryPool {
             None => &[],
         }
     }
+
+    pub fn utilisation(&self, id: u32) -> u64 {
+        self.records.get(id as usize).map_or(0, |r| r.utilisation)
+    }
 }
 
 impl Sim<'_> {
@@ -78,6 +119,13 @@ impl Sim<'_> {
             rate: self.cold[port as usize].rate,
         };
         let record = &mut self.telemetry.records[packet.telemetry as usize];
+        if record.average > 0 {
+            let u = self.cold[port as usize]
+                .average
+                .update(record.average, &hop);
+            record.utilisation = record.utilisation.max(u);
+            return;
+        }
         if record.len < HOPS {
             record.hops[record.len] = hop;
             record.len += 1;

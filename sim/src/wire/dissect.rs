@@ -75,6 +75,15 @@ pub struct Dissected<'a> {
     pub body: Body<'a>,
 }
 
+impl Default for Dissected<'_> {
+    fn default() -> Self {
+        Dissected {
+            ethernet: ethernet::Repr::default(),
+            body: Body::Lldp(&[]),
+        }
+    }
+}
+
 /// Whether a frame of `original_len` bytes was cut by the capture (snaplen): an error about its
 /// length is then no fault of the frame.
 pub fn is_cut(original_len: u32, captured: usize) -> bool {
@@ -87,23 +96,26 @@ pub fn is_cut(original_len: u32, captured: usize) -> bool {
 /// transport headers costs the ICRC's verification; before that, the frame is malformed, and
 /// [`is_cut`] tells why.
 pub fn dissect<'a>(link: Link, frame: &'a [u8], original_len: u32) -> Dissected<'a> {
-    let mut dissected = Dissected {
-        ethernet: ethernet::Repr::default(),
-        body: Body::Lldp(&[]),
-    };
-    match link_header(link, frame, &mut dissected.ethernet) {
+    let mut dissected = Dissected::default();
+    dissect_into(link, frame, original_len, &mut dissected);
+    dissected
+}
+
+/// The same, where the result is to stay: it is large.
+#[inline]
+pub fn dissect_into<'a>(link: Link, frame: &'a [u8], original_len: u32, to: &mut Dissected<'a>) {
+    match link_header(link, frame, &mut to.ethernet) {
         Ok(header_len) => {
             let wire_len = original_len.max(u32::try_from(frame.len()).unwrap_or(u32::MAX));
             let wire_len = wire_len.saturating_sub(header_len as u32);
             let payload = frame.get(header_len..).unwrap_or_default();
-            dissected.body = body(dissected.ethernet.ethertype, payload, wire_len);
-            if let Body::Malformed(error) = &mut dissected.body {
+            body(to.ethernet.ethertype, payload, wire_len, &mut to.body);
+            if let Body::Malformed(error) = &mut to.body {
                 error.offset += header_len;
             }
         }
-        Err(error) => dissected.body = Body::Malformed(error),
+        Err(error) => to.body = Body::Malformed(error),
     }
-    dissected
 }
 
 /// Reads addresses, tags and type, and returns the bytes before what follows.
@@ -157,19 +169,25 @@ fn cooked(len: [u8; 2], address: [u8; 6]) -> Mac {
     }
 }
 
-// Results are made where they stay rather than passed on by `?`: moving them costs more than reading
-// the headers.
+// Results are made where they stay rather than passed on by value or `?`: moving them costs more
+// than reading the headers.
 #[inline]
-fn body(ethertype: u16, payload: &[u8], wire_len: u32) -> Body<'_> {
+fn body<'a>(ethertype: u16, payload: &'a [u8], wire_len: u32, to: &mut Body<'a>) {
     match ethertype {
         ethertype::IPV4 => match Network::parse_v4(payload, wire_len) {
-            Ok((network, header_len)) => internet(ethertype, network, payload, header_len),
-            Err(error) => Body::Malformed(error),
+            Ok((network, header_len)) => internet(ethertype, network, payload, header_len, to),
+            Err(error) => *to = Body::Malformed(error),
         },
         ethertype::IPV6 => match Network::parse_v6(payload, wire_len) {
-            Ok((network, header_len)) => internet(ethertype, network, payload, header_len),
-            Err(error) => Body::Malformed(error),
+            Ok((network, header_len)) => internet(ethertype, network, payload, header_len, to),
+            Err(error) => *to = Body::Malformed(error),
         },
+        _ => *to = other_body(ethertype, payload, wire_len),
+    }
+}
+
+fn other_body(ethertype: u16, payload: &[u8], wire_len: u32) -> Body<'_> {
+    match ethertype {
         ethertype::ROCE_V1 => match Network::parse_grh(payload, wire_len) {
             Ok((network, header_len)) => {
                 match roce::Packet::parse_v1(network, payload, header_len) {
@@ -192,8 +210,14 @@ fn body(ethertype: u16, payload: &[u8], wire_len: u32) -> Body<'_> {
     }
 }
 
-#[inline]
-fn internet(ethertype: u16, network: Network, packet: &[u8], header_len: usize) -> Body<'_> {
+#[inline(always)]
+fn internet<'a>(
+    ethertype: u16,
+    network: Network,
+    packet: &'a [u8],
+    header_len: usize,
+    to: &mut Body<'a>,
+) {
     // What follows the IP packet is padding of a short Ethernet frame, or its FCS.
     let end = header_len.saturating_add(network.payload_len as usize);
     let packet = packet.get(..end).unwrap_or(packet);
@@ -204,16 +228,24 @@ fn internet(ethertype: u16, network: Network, packet: &[u8], header_len: usize) 
         port: None,
     };
     if network.is_later_fragment() {
-        return Body::Other(other);
+        *to = Body::Other(other);
+        return;
     }
-    match network.protocol {
+    *to = match network.protocol {
         protocol::UDP => match udp_ports(payload) {
             Ok((_, roce::UDP_PORT)) => match roce::Packet::parse_v2(network, packet, header_len) {
-                Ok(packet) => Body::Roce(packet),
+                Ok(packet) => {
+                    *to = Body::Roce(packet);
+                    return;
+                }
                 Err(error) => Body::Malformed(error),
             },
             Ok((src, dst)) => Body::Other(Other {
-                port: Some(src.min(dst)),
+                // What goes to the port of RoCE is RoCE: this only comes from it.
+                port: Some(match src {
+                    roce::UDP_PORT if port_name(dst).is_none() => src,
+                    _ => src.min(dst),
+                }),
                 ..other
             }),
             Err(error) => Body::Malformed(error.shifted(header_len)),
@@ -223,7 +255,7 @@ fn internet(ethertype: u16, network: Network, packet: &[u8], header_len: usize) 
             Err(error) => Body::Malformed(error.shifted(header_len)),
         },
         _ => Body::Other(other),
-    }
+    };
 }
 
 fn udp_ports(data: &[u8]) -> Result<(u16, u16)> {
@@ -313,6 +345,7 @@ fn port_name(port: u16) -> Option<&'static str> {
         3702 => "WS-Discovery",
         3784 | 4784 => "BFD",
         4789 => "VXLAN",
+        roce::UDP_PORT => "UDP from port 4791 (the other direction of what goes there, no RoCE)",
         5353 => "mDNS",
         5355 => "LLMNR",
         6081 => "Geneve",
@@ -450,6 +483,8 @@ mod tests {
         let raw = |packet: &[u8]| other(dissect(Link::RawIp, packet, 28).body);
         let back = raw(&udp(roce::UDP_PORT, 53, 0));
         assert_eq!((back.port, back.name().as_ref()), (Some(53), "DNS"));
+        let answer = raw(&udp(roce::UDP_PORT, 0xc000, 0)).name();
+        assert!(answer.starts_with("UDP from port 4791 (the other direction"));
         assert_eq!(raw(&udp(4000, 7000, 0)).name(), "UDP port 4000");
         assert_eq!(raw(&udp(4000, roce::UDP_PORT, 1)).name(), "UDP fragment");
     }

@@ -46,7 +46,36 @@ impl Below {
 /// The ICRC of `packet`, which starts with the network header and ends before the ICRC; its BTH
 /// starts at `bth`. As a number whose first byte on the wire is the highest, which is how Wireshark
 /// prints it. None if the headers do not fit.
+#[inline]
 pub fn compute(below: Below, packet: &[u8], bth: usize) -> Option<u32> {
+    const PLAIN: usize = V4_LEN + UDP_LEN;
+    if below == Below::V4
+        && bth == PLAIN
+        && let Some((head, rest)) = packet.split_first_chunk::<{ PLAIN + BTH_LEN }>()
+    {
+        return Some(plain_v4(head, rest));
+    }
+    general(below, packet, bth)
+}
+
+/// IPv4 without options: of one length, so that no copy needs a call.
+#[inline]
+fn plain_v4(head: &[u8; V4_LEN + UDP_LEN + BTH_LEN], rest: &[u8]) -> u32 {
+    let mut masked = *head;
+    masked[1] = 0xff;
+    masked[8] = 0xff;
+    masked[10] = 0xff;
+    masked[11] = 0xff;
+    masked[V4_LEN + 6] = 0xff;
+    masked[V4_LEN + 7] = 0xff;
+    masked[V4_LEN + UDP_LEN + 4] = 0xff;
+    let mut hasher = Hasher::new_with_initial(LRH);
+    hasher.update(&masked);
+    hasher.update(rest);
+    hasher.finalize().swap_bytes()
+}
+
+fn general(below: Below, packet: &[u8], bth: usize) -> Option<u32> {
     let network_len = below.network_len();
     let transport = bth.checked_sub(below.udp_len())?;
     let options = packet.get(network_len..transport)?;
@@ -106,6 +135,15 @@ pub(super) fn hex(digits: &str) -> Vec<u8> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_short_way_is_the_long_one(packet in prop::collection::vec(any::<u8>(), 0..300)) {
+            let bth = V4_LEN + UDP_LEN;
+            let long = general(Below::V4, &packet, bth);
+            prop_assert_eq!(compute(Below::V4, &packet, bth), long);
+        }
+    }
 
     // The first two are scapy 2.8.0 (`from scapy.contrib.roce import *`), with
     //   u = UDP(sport=49152, dport=4791)

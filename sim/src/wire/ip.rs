@@ -298,7 +298,10 @@ fn check_version(layer: &'static str, found: u8, want: u8, expected: &'static st
 pub(super) fn sum(data: &[u8]) -> u16 {
     let (words, rest) = data.as_chunks::<4>();
     let mut last = [0; 4];
-    last[..rest.len()].copy_from_slice(rest);
+    // A copy of nothing is a call all the same.
+    if !rest.is_empty() {
+        last[..rest.len()].copy_from_slice(rest);
+    }
     let native = |word: &[u8; 4]| u64::from(u32::from_ne_bytes(*word));
     let sum = words
         .iter()

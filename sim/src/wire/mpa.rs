@@ -150,6 +150,35 @@ pub enum Crc {
     Unknown,
 }
 
+/// What the markers of a stream say of the FPDU that they stand in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pointer {
+    /// How far back it began, most significant octet first (RFC 5044 4.3).
+    #[default]
+    Big,
+    /// The same in the other order.
+    Little,
+    /// Nothing: they are always zero.
+    Zero,
+}
+
+/// Where markers stand, and what they say. The default is the rule; others are what senders do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkerRule {
+    /// The octets of CRCs count in the distance between two markers.
+    pub crc_counts: bool,
+    pub pointer: Pointer,
+}
+
+impl Default for MarkerRule {
+    fn default() -> Self {
+        Self {
+            crc_counts: true,
+            pointer: Pointer::Big,
+        }
+    }
+}
+
 /// An FPDU that has passed through a [`Deframer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fpdu {
@@ -157,18 +186,24 @@ pub struct Fpdu {
     /// The first octets of the ULPDU, without markers.
     pub head: Vec<u8>,
     pub crc: Crc,
-    /// Markers in it that point elsewhere than to its start.
+    /// Markers in it that point elsewhere than to its start, and those behind its first octet that
+    /// are right to the last bit.
     pub bad_markers: u32,
+    pub good_markers: u32,
 }
 
 /// Takes a stream apart into FPDUs, at any split, with memory for one head.
 #[derive(Clone, Debug)]
 pub struct Deframer {
     markers: bool,
+    rule: MarkerRule,
     use_crc: bool,
     keep: usize,
-    /// In the stream, from the first octet of the first FPDU.
+    /// In the stream, from the first octet of the first FPDU; and of these, octets of CRCs.
     position: u64,
+    crc_octets: u64,
+    /// Octets since the last marker began, as the rule counts them.
+    phase: u64,
     /// Of the length field of this FPDU.
     start: u64,
     /// Octets of this FPDU so far, without markers.
@@ -179,6 +214,7 @@ pub struct Deframer {
     sent_crc: [u8; 4],
     marker: [u8; 4],
     bad_markers: u32,
+    good_markers: u32,
     holes: bool,
 }
 
@@ -187,9 +223,12 @@ impl Deframer {
     pub fn new(markers: bool, use_crc: bool, keep: usize) -> Self {
         Self {
             markers,
+            rule: MarkerRule::default(),
             use_crc,
             keep,
             position: 0,
+            crc_octets: 0,
+            phase: 0,
             start: 0,
             taken: 0,
             length: [0; 2],
@@ -198,8 +237,31 @@ impl Deframer {
             sent_crc: [0; 4],
             marker: [0; 4],
             bad_markers: 0,
+            good_markers: 0,
             holes: false,
         }
+    }
+
+    /// The same at this place of the stream, for a sender with another rule. Between two FPDUs.
+    pub fn under(&self, rule: MarkerRule) -> Self {
+        let counted = match rule.crc_counts {
+            true => self.position,
+            false => self.position.wrapping_sub(self.crc_octets),
+        };
+        Self {
+            rule,
+            phase: counted % MARKER_INTERVAL,
+            ..self.clone()
+        }
+    }
+
+    pub fn rule(&self) -> MarkerRule {
+        self.rule
+    }
+
+    /// Markers so far of the FPDU that is being taken: wrong ones, and right ones.
+    pub fn markers(&self) -> [u32; 2] {
+        [self.bad_markers, self.good_markers]
     }
 
     /// Begins an FPDU at the next octet, wherever the last one was.
@@ -208,6 +270,7 @@ impl Deframer {
         self.head.clear();
         self.crc = 0;
         self.bad_markers = 0;
+        self.good_markers = 0;
         self.holes = false;
     }
 
@@ -216,13 +279,22 @@ impl Deframer {
         self.markers
     }
 
+    pub fn uses_crc(&self) -> bool {
+        self.use_crc
+    }
+
     /// Octets of a marker that stands before the next field; `None` in the middle of one.
     pub fn before_field(&self) -> Option<usize> {
-        match self.position % MARKER_INTERVAL {
+        match self.phase {
             0 if self.markers => Some(MARKER_LEN as usize),
             1..MARKER_LEN if self.markers => None,
             _ => Some(0),
         }
+    }
+
+    /// Length and octets so far of the ULPDU that is being taken, once its length is known.
+    pub fn current(&self) -> Option<(u16, &[u8])> {
+        (self.taken >= 2 && !self.holes).then(|| (u16::from_be_bytes(self.length), &self.head[..]))
     }
 
     /// Whether the next octet is the first of an FPDU.
@@ -231,7 +303,26 @@ impl Deframer {
     }
 
     fn in_marker(&self) -> bool {
-        self.markers && self.position % MARKER_INTERVAL < MARKER_LEN
+        self.interrupted() && self.phase < MARKER_LEN
+    }
+
+    /// Whether a marker may stand here: not where octets do not count.
+    fn interrupted(&self) -> bool {
+        self.markers && (self.rule.crc_counts || !self.in_crc())
+    }
+
+    fn in_crc(&self) -> bool {
+        self.taken >= 2 && self.taken >= self.crc_at()
+    }
+
+    /// Passes over octets of one field or marker.
+    fn advance(&mut self, len: u64) {
+        let crc = self.in_crc() && !self.in_marker();
+        self.position = self.position.wrapping_add(len);
+        self.crc_octets = self.crc_octets.wrapping_add(if crc { len } else { 0 });
+        if !crc || self.rule.crc_counts {
+            self.phase = (self.phase + len % MARKER_INTERVAL) % MARKER_INTERVAL;
+        }
     }
 
     fn ulpdu_len(&self) -> usize {
@@ -246,7 +337,7 @@ impl Deframer {
     /// Octets up to the next change of field or marker.
     fn run(&self) -> usize {
         if self.in_marker() {
-            return (MARKER_LEN - self.position % MARKER_INTERVAL) as usize;
+            return (MARKER_LEN - self.phase) as usize;
         }
         let field_end = match self.taken {
             0..2 => 2,
@@ -254,8 +345,8 @@ impl Deframer {
             _ => self.crc_at() + 4,
         };
         let field = field_end - self.taken;
-        if self.markers {
-            field.min((MARKER_INTERVAL - self.position % MARKER_INTERVAL) as usize)
+        if self.interrupted() {
+            field.min((MARKER_INTERVAL - self.phase) as usize)
         } else {
             field
         }
@@ -284,16 +375,19 @@ impl Deframer {
         let mut ended = None;
         while left > 0 {
             if !self.in_marker() && (self.taken < 2 || ended.is_some()) {
+                // How many of them are CRCs is not known.
                 self.position = self.position.wrapping_add(left);
+                self.phase = (self.phase + left % MARKER_INTERVAL) % MARKER_INTERVAL;
                 self.restart();
                 return None;
             }
             let len = (self.run() as u64).min(left);
-            if !self.in_marker() {
+            let marker = self.in_marker();
+            self.advance(len);
+            if !marker {
                 self.taken += len as usize;
             }
             self.holes = true;
-            self.position = self.position.wrapping_add(len);
             left -= len;
             if let Some(fpdu) = self.complete() {
                 ended = Some(fpdu);
@@ -307,8 +401,8 @@ impl Deframer {
         if self.in_marker() {
             self.crc = crc32c::crc32c_append(self.crc, data);
             for octet in data {
-                self.marker[(self.position % MARKER_INTERVAL) as usize] = *octet;
-                self.position = self.position.wrapping_add(1);
+                self.marker[self.phase as usize] = *octet;
+                self.advance(1);
             }
             if !self.in_marker() {
                 self.check_marker();
@@ -318,6 +412,7 @@ impl Deframer {
         if self.taken == 0 {
             self.start = self.position;
         }
+        self.advance(data.len() as u64);
         let crc_at = if self.taken < 2 {
             usize::MAX
         } else {
@@ -345,21 +440,34 @@ impl Deframer {
                 self.taken += 1;
             }
         }
-        self.position = self.position.wrapping_add(data.len() as u64);
     }
 
     /// A marker says how far back its FPDU began; one in front of an FPDU says 0.
     fn check_marker(&mut self) {
-        let pointer = u64::from(u16::from_be_bytes([self.marker[2], self.marker[3]]));
-        let expected = match self.taken {
+        let [a, b, c, d] = self.marker;
+        let pointer = match self.rule.pointer {
+            Pointer::Little => u16::from_le_bytes([c, d]),
+            Pointer::Big | Pointer::Zero => u16::from_be_bytes([c, d]),
+        };
+        let pointer = u64::from(pointer);
+        let behind = match self.taken {
             0 => 0,
             _ => self
                 .position
                 .wrapping_sub(MARKER_LEN)
                 .wrapping_sub(self.start),
         };
-        if !self.holes && pointer != expected {
+        let expected = match self.rule.pointer {
+            Pointer::Zero => 0,
+            Pointer::Big | Pointer::Little => behind,
+        };
+        if self.holes {
+            return;
+        }
+        if pointer != expected {
             self.bad_markers = self.bad_markers.saturating_add(1);
+        } else if behind > 0 && [a, b] == [0; 2] {
+            self.good_markers = self.good_markers.saturating_add(1);
         }
     }
 
@@ -383,6 +491,7 @@ impl Deframer {
             head: std::mem::take(&mut self.head),
             crc,
             bad_markers: self.bad_markers,
+            good_markers: self.good_markers,
         };
         self.restart();
         Some(fpdu)
@@ -393,7 +502,9 @@ impl Deframer {
 #[derive(Clone, Debug, Default)]
 pub struct Framer {
     markers: bool,
+    rule: MarkerRule,
     use_crc: bool,
+    /// As the rule counts.
     position: u64,
 }
 
@@ -401,8 +512,17 @@ impl Framer {
     pub fn new(markers: bool, use_crc: bool) -> Self {
         Self {
             markers,
+            rule: MarkerRule::default(),
             use_crc,
             position: 0,
+        }
+    }
+
+    /// With markers by another rule than that of the RFC.
+    pub fn with_rule(use_crc: bool, rule: MarkerRule) -> Self {
+        Self {
+            rule,
+            ..Self::new(true, use_crc)
         }
     }
 
@@ -415,13 +535,19 @@ impl Framer {
         self.append(&len.to_be_bytes(), &mut start, out);
         self.append(ulpdu, &mut start, out);
         self.append(&[0; 3][..padding(len)], &mut start, out);
-        self.marker(&mut start, out);
+        if self.rule.crc_counts {
+            self.marker(&mut start, out);
+        }
         let crc = if self.use_crc {
             crc32c::crc32c(&out[begin..])
         } else {
             0
         };
-        self.append(&crc.to_le_bytes(), &mut start, out);
+        if self.rule.crc_counts {
+            self.append(&crc.to_le_bytes(), &mut start, out);
+        } else {
+            out.extend_from_slice(&crc.to_le_bytes());
+        }
     }
 
     /// `start`: where the length field of this FPDU stands.
@@ -445,7 +571,11 @@ impl Framer {
         if self.markers && self.position.is_multiple_of(MARKER_INTERVAL) {
             let pointer = start.map_or(0, |s| (self.position - s) as u16);
             out.extend_from_slice(&[0, 0]);
-            out.extend_from_slice(&pointer.to_be_bytes());
+            out.extend_from_slice(&match self.rule.pointer {
+                Pointer::Big => pointer.to_be_bytes(),
+                Pointer::Little => pointer.to_le_bytes(),
+                Pointer::Zero => [0; 2],
+            });
             self.position += MARKER_LEN;
         }
     }
@@ -605,12 +735,20 @@ mod tests {
             markers: bool,
             use_crc: bool,
             step in 1usize..2000,
+            crc_counts: bool,
+            kind in 0usize..3,
         ) {
-            let (mut framer, mut out) = (Framer::new(markers, use_crc), Vec::new());
+            let pointer = [Pointer::Big, Pointer::Little, Pointer::Zero][kind];
+            let rule = MarkerRule { crc_counts, pointer };
+            let mut framer = Framer::new(markers, use_crc);
+            if markers {
+                framer = Framer::with_rule(use_crc, rule);
+            }
+            let mut out = Vec::new();
             for ulpdu in &ulpdus {
                 framer.emit(ulpdu, &mut out);
             }
-            let mut deframer = Deframer::new(markers, use_crc, usize::MAX);
+            let mut deframer = Deframer::new(markers, use_crc, usize::MAX).under(rule);
             let fpdus = deframe(&mut deframer, &out, step);
             let heads: Vec<_> = fpdus.iter().map(|f| f.head.clone()).collect();
             prop_assert_eq!(heads, ulpdus);

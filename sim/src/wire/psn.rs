@@ -19,6 +19,12 @@ pub const fn diff(a: u32, b: u32) -> i32 {
     (a.wrapping_sub(b) << 8).cast_signed() >> 8
 }
 
+/// The number, counted from `first` without end, of the packet `psn`: the one nearest to the number
+/// `near`. Negative for packets before `first`.
+pub const fn unwrap(psn: u32, first: u32, near: u32) -> i64 {
+    near as i64 + diff(psn, add(first, near)) as i64
+}
+
 /// Whether `a` comes before `b`.
 pub const fn before(a: u32, b: u32) -> bool {
     diff(a, b) < 0
@@ -53,6 +59,19 @@ mod tests {
         assert_eq!(diff(0x80_0000, 0), -0x80_0000);
         assert!(before(MASK, 3));
         assert_eq!(max(MASK, 3), 3);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn numbers_go_on_where_the_wire_wraps(
+            first in 0..=MASK,
+            near: u32,
+            ahead in -0x80_0000..0x80_0000i64,
+        ) {
+            let number = i64::from(near) + ahead;
+            let on_wire = add(first, number.rem_euclid(1 << 24) as u32);
+            proptest::prop_assert_eq!(unwrap(on_wire, first, near), number);
+        }
     }
 
     #[test]

@@ -14,6 +14,13 @@ pub const ETHERTYPE_V1: u16 = 0x8915;
 pub const MIN_FRAME: usize = 60;
 
 const UDP_LEN: usize = 8;
+/// Layer that errors of lengths name, where UDP carries RoCE.
+const UDP_LAYER: &str = "UDP of RoCEv2";
+
+/// Whether an error is about a RoCE packet, rather than about something else or what lies below.
+pub fn is_layer(layer: &str) -> bool {
+    [UDP_LAYER, "GRH", "BTH", "extension header"].contains(&layer)
+}
 
 /// What is known of a packet's invariant CRC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +58,12 @@ impl<'a> Packet<'a> {
     #[inline(always)]
     pub fn parse_v2(network: Network, packet: &'a [u8], header_len: usize) -> Result<Packet<'a>> {
         let udp = packet.get(header_len..).unwrap_or_default();
-        let udp = take::<UDP_LEN>(udp, "UDP", "8 bytes").map_err(|e| e.shifted(header_len))?;
+        let udp = take::<UDP_LEN>(udp, UDP_LAYER, "8 bytes").map_err(|e| e.shifted(header_len))?;
         let udp_len = u32::from(u16::from_be_bytes([udp[4], udp[5]]));
         let fragment = network.has_more_fragments();
         if udp_len < UDP_LEN as u32 || (udp_len > network.payload_len && !fragment) {
             return Err(WireError {
-                layer: "UDP",
+                layer: UDP_LAYER,
                 field: "length",
                 offset: header_len + 4,
                 expected: "8 to what IP holds",
@@ -391,8 +398,8 @@ pub(super) mod tests {
             }
         };
         // UDP's length, beyond IP's and below its header's; too short for the headers behind it.
-        assert_eq!(field(43, 49), ("UDP", "length", 42));
-        assert_eq!(field(43, 7), ("UDP", "length", 42));
+        assert_eq!(field(43, 49), (UDP_LAYER, "length", 42));
+        assert_eq!(field(43, 7), (UDP_LAYER, "length", 42));
         assert_eq!(field(43, 8 + 12 + 16 + 5), ("BTH", "payload length", 46));
         assert_eq!(field(43, 8 + 12 + 15), ("extension header", "length", 73));
         assert_eq!(field(43, 8 + 11), ("BTH", "length", 57));

@@ -4,11 +4,13 @@
 //! [`Stream`](crate::rng::Stream).
 
 mod csv;
+mod htsim;
 mod pattern;
 mod poisson;
 mod sizes;
 
 pub use csv::{CsvError, parse_csv};
+pub use htsim::parse_htsim;
 pub use pattern::{all_to_all, incast, permutation, ring_all_reduce, shift};
 pub use poisson::{Poisson, poisson};
 pub use sizes::{Cdf, Sizes};

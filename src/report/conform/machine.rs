@@ -1,8 +1,8 @@
 //! JSON, JUnit and SARIF.
 
 use super::Conformed;
+use crate::report::suites::{self, Suite, Test};
 use crate::report::{VERSION, sarif};
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use xoff_conformance::Verdict;
@@ -88,31 +88,24 @@ pub(super) fn mutants(out: &mut dyn Write, outcomes: &[MutantOutcome]) -> io::Re
 }
 
 pub(crate) fn junit(out: &mut dyn Write, sets: &[Conformed]) -> io::Result<()> {
-    let mut report = Report::new("xoff");
-    for set in sets {
-        let mut suite = TestSuite::new(set.title());
-        suite.add_test_cases(set.outcomes.iter().map(|outcome| test(set, outcome)));
-        report.add_test_suite(suite);
-    }
-    report.serialize(&mut *out).map_err(io::Error::other)
+    let suites = sets.iter().map(|set| Suite {
+        name: set.title().to_string(),
+        properties: Vec::new(),
+        tests: set.outcomes.iter().map(|o| test(set, o)).collect(),
+    });
+    suites::write(out, &suites.collect::<Vec<_>>())
 }
 
-fn test(set: &Conformed, outcome: &Outcome) -> TestCase {
-    let mut status = match outcome.verdict {
-        Verdict::Pass => TestCaseStatus::success(),
-        Verdict::Fail | Verdict::Xpass => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Verdict::Skip(_) | Verdict::Xfail(_) | Verdict::Inconclusive(_) => {
-            TestCaseStatus::skipped()
-        }
-    };
+fn test(set: &Conformed, outcome: &Outcome) -> Test {
     let detail = outcome.detail();
-    if outcome.verdict != Verdict::Pass {
-        status.set_message(outcome.verdict.reason().unwrap_or(&detail));
-        status.set_type(outcome.verdict.name());
-    }
     let check = outcome.check;
-    let mut case = TestCase::new(format!("{} {}", check.id, check.name), status);
-    case.set_classname(set.title());
+    let name = format!("{} {}", check.id, check.name);
+    let mut test = Test::new(&set.title(), name, suites::status(&outcome.verdict));
+    if outcome.verdict != Verdict::Pass {
+        let message = outcome.verdict.reason().unwrap_or(&detail);
+        message.clone_into(&mut test.message);
+        test.kind = outcome.verdict.name();
+    }
     let capture = set.kept(check.id).and_then(|kept| kept.capture.as_deref());
     let mut text = match outcome.verdict.is_failure() {
         true => format!("{detail}\nrepeat with: {}", set.repeat(check.id)),
@@ -122,10 +115,8 @@ fn test(set: &Conformed, outcome: &Outcome) -> TestCase {
         // The form in which test runners pick up files.
         text += &format!("\n[[ATTACHMENT|{capture}]]");
     }
-    if !text.is_empty() {
-        case.set_system_out(text);
-    }
-    case
+    test.output = text;
+    test
 }
 
 pub(crate) fn sarif(out: &mut dyn Write, sets: &[Conformed]) -> io::Result<()> {

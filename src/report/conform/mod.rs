@@ -5,6 +5,7 @@ mod human;
 mod machine;
 mod selfcheck;
 mod tap;
+mod xml;
 
 pub(crate) use compared::compared;
 pub(crate) use human::{human, mutants};

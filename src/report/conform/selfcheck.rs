@@ -1,7 +1,7 @@
 //! H-05: the reports are what their formats demand. A sample with every verdict and awkward texts is
 //! printed, read back, and must say the same.
 
-use super::{Conformed, json, junit, sarif, tap};
+use super::{Conformed, json, junit, sarif, tap, xml};
 use serde_json::Value;
 use std::io;
 use xoff_conformance::Verdict;
@@ -121,26 +121,33 @@ fn read_json(text: &str, count: usize) -> Result<(), String> {
 }
 
 fn read_junit(text: &str, count: usize) -> Result<(), String> {
-    let report = quick_junit::Report::deserialize_from_str(text).map_err(|e| e.to_string())?;
-    same("tests", report.tests, count)?;
-    same("failures", report.failures, 2)?;
-    same("errors", report.errors, 0)?;
-    let all = report
-        .test_suites
-        .iter()
-        .flat_map(|suite| &suite.test_cases);
-    let skips =
-        all.filter(|case| matches!(case.status, quick_junit::TestCaseStatus::Skipped { .. }));
-    same("skipped", skips.count(), 3)?;
-    let cases = report
-        .test_suites
-        .iter()
-        .flat_map(|suite| &suite.test_cases);
-    let failed = cases.filter(|case| {
-        let kind = quick_junit::NonSuccessKind::Failure;
-        matches!(&case.status, quick_junit::TestCaseStatus::NonSuccess { kind: k, .. } if *k == kind)
-    });
-    same("failed tests", failed.count(), 2)
+    let elements = xml::elements(text)?;
+    let named = |name: &str| {
+        elements
+            .iter()
+            .filter(move |e| e.name == name)
+            .collect::<Vec<_>>()
+    };
+    let root = elements.first().ok_or("there is no element")?;
+    same("root", root.name.as_str(), "testsuites")?;
+    for element in [root].into_iter().chain(named("testsuite")) {
+        let number = |key| element.attribute(key).and_then(|n| n.parse().ok());
+        same("tests", number("tests"), Some(count))?;
+        same("failures", number("failures"), Some(2))?;
+        same("errors", number("errors"), Some(0))?;
+        same("skipped", number("skipped"), Some(3))?;
+    }
+    same("tests", named("testcase").len(), count)?;
+    same("failed tests", named("failure").len(), 2)?;
+    let skipped = named("skipped");
+    same("skipped tests", skipped.len(), 3)?;
+    for test in skipped {
+        same("reason", test.attribute("message"), Some(AWKWARD))?;
+    }
+    for output in named("system-out") {
+        same("output", output.text.starts_with(AWKWARD), true)?;
+    }
+    Ok(())
 }
 
 /// A reader of the protocol's lines: plan, points, directives, YAML blocks.

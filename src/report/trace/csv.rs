@@ -1,11 +1,12 @@
 //! What a capture shows as tables for spreadsheets and plotting, units in the column names.
 
 use super::super::csv::Csv;
-use super::human::{Class, classes};
+use super::human::class_name;
 use super::{
     Stream, Traced, cause_name, interface_name, recovery_name, service_name, streams, verdict,
 };
-use xoff_conformance::trace::report::TraceReport;
+use xoff_conformance::trace::report::{PauseClass, Service, TraceReport};
+use xoff_sim::units::BitRate;
 
 /// File names and contents. The timeline only if it was kept.
 pub(crate) fn files(traced: &Traced) -> Vec<(&'static str, String)> {
@@ -16,7 +17,7 @@ pub(crate) fn files(traced: &Traced) -> Vec<(&'static str, String)> {
         ("pauses.csv", pauses(report)),
         ("findings.csv", findings(report)),
     ];
-    if report.timeline.is_some() {
+    if report.timeline.is_some() && !report.capture.timeless() {
         files.push(("timeline.csv", timeline(report)));
     }
     files
@@ -39,20 +40,25 @@ fn connections(report: &TraceReport) -> String {
          completion_mean_ns,completion_max_ns,ack_latency_min_ns,ack_latency_mean_ns,\
          ack_latency_max_ns,recovery",
     );
+    let timed = !report.capture.timeless();
     for s in streams(report) {
         let (c, tx, rx) = (s.connection, s.sent, s.received);
         ends(&mut csv, &s);
-        csv.text(service_name(c.service))
-            .text(&interface_name(report, c.interface));
+        let service = match c.service {
+            Service::Unknown => "",
+            known => service_name(known),
+        };
+        csv.text(service).text(&interface_name(report, c.interface));
         csv.number(u64::from(tx.data.dscp))
             .maybe(tx.data.pcp.map(u64::from))
             .maybe(c.vlan.map(u64::from))
             .number(u64::from(c.mtu));
-        csv.maybe(tx.first_data_ns).maybe(tx.last_data_ns);
+        csv.maybe(tx.first_data_ns.filter(|_| timed))
+            .maybe(tx.last_data_ns.filter(|_| timed));
         csv.number(tx.data_packets)
             .number(tx.new_bytes)
             .number(s.delivered())
-            .number(s.goodput().bps());
+            .maybe(s.goodput().map(BitRate::bps));
         let errors = tx
             .error_naks
             .iter()
@@ -81,7 +87,7 @@ fn connections(report: &TraceReport) -> String {
         }
         for spread in [tx.completion_ns, tx.ack_latency_ns] {
             for n in 0..3 {
-                csv.maybe(spread.map(|of| of[n]));
+                csv.maybe(spread.filter(|_| timed).map(|of| of[n]));
             }
         }
         csv.text(recovery_name(tx.recovery).unwrap_or_default())
@@ -94,17 +100,18 @@ fn episodes(report: &TraceReport) -> String {
     let mut csv = Csv::new(
         "src,src_qpn,dst,dst_qpn,cause,at_ns,frame,trigger_frame,psn,packets,bytes,delay_ns",
     );
+    let timed = !report.capture.timeless();
     for s in streams(report) {
         for e in &s.sent.episodes {
             ends(&mut csv, &s);
             csv.text(cause_name(e.cause))
-                .number(e.at_ns)
+                .maybe(Some(e.at_ns).filter(|_| timed))
                 .number(e.frame)
                 .maybe(e.trigger);
             csv.number(u64::from(e.psn))
                 .number(e.packets)
                 .number(e.bytes)
-                .number(e.delay_ns)
+                .maybe(Some(e.delay_ns).filter(|_| timed))
                 .end();
         }
     }
@@ -117,21 +124,19 @@ fn pauses(report: &TraceReport) -> String {
         "interface,sender_mac,priority,pause_frames,resume_frames,paused_ns,longest_ns,\
          transitions,rate_bps,rate_inferred",
     );
+    let timed = !report.capture.timeless();
     for port in &report.pauses {
-        for class in classes(port) {
-            let n = class.index();
-            let (name, pause, resume) = match class {
-                Class::All => ("all".to_owned(), port.global, 0),
-                Class::Priority(p) => (p.to_string(), port.pause[p], port.resume[p]),
-            };
+        for class in port.classes() {
+            let [pause, resume] = port.counts(class);
+            let times = port.times(class);
             csv.text(&interface_name(report, port.interface))
                 .text(&port.sender.to_string())
-                .text(&name);
+                .text(&class_name(class));
             csv.number(pause)
                 .number(resume)
-                .number(port.paused_ns[n])
-                .number(port.longest_ns[n])
-                .number(port.transitions[n]);
+                .maybe(Some(times.paused_ns).filter(|_| timed))
+                .maybe(Some(times.longest_ns).filter(|_| timed))
+                .number(times.transitions);
             csv.maybe(port.rate)
                 .number(u64::from(port.rate_inferred))
                 .end();
@@ -200,7 +205,11 @@ fn timeline(report: &TraceReport) -> String {
             continue;
         };
         let name = interface_name(report, port.interface);
-        let object = format!("{name} {} priority {}", port.sender, row.priority);
+        let class = match row.class {
+            PauseClass::All => "all priorities".to_owned(),
+            PauseClass::Priority(p) => format!("priority {p}"),
+        };
+        let object = format!("{name} {} {class}", port.sender);
         for (step, paused) in row.paused_ns.iter().enumerate() {
             put(at(step), &object, "paused_ns", *paused);
         }

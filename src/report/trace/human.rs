@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use xoff_conformance::finding::{Finding, Severity};
-use xoff_conformance::trace::report::{CaptureSummary, PausePort, TraceReport};
+use xoff_conformance::trace::report::{CaptureSummary, PauseClass, TraceReport};
 use xoff_sim::metrics::value::{Value, grouped, ppm};
 use xoff_sim::units::Bytes;
 
@@ -37,7 +37,10 @@ fn text(traced: &Traced, pictures: bool) -> String {
     let report = &traced.report;
     let mut out = header(&traced.name, &report.capture);
     out += &capture_notes(report);
-    out += &summary(&report.findings);
+    out += &match report.capture.unreadable() {
+        true => "verdict: none, as nothing could be read\n".to_owned(),
+        false => summary(&report.findings),
+    };
     let mut rows = streams(report);
     let total = rows.len();
     let numbered = |n: usize| n.saturating_sub(LISTED);
@@ -55,7 +58,10 @@ fn text(traced: &Traced, pictures: bool) -> String {
     out += &links::text(report);
     out += &smb::text(&report.smb);
     out += &smb::iwarp(&report.iwarp);
-    if pictures && let Some(data) = &report.timeline {
+    if pictures
+        && let Some(data) = &report.timeline
+        && !report.capture.timeless()
+    {
         out += &timeline::text(report, data, timeline::columns());
     }
     out += &findings(&report.findings);
@@ -76,7 +82,10 @@ fn section(out: &mut String, title: &str, table: &Table, more: usize) {
 }
 
 fn header(name: &str, capture: &CaptureSummary) -> String {
-    let span = duration(capture.last_ns.saturating_sub(capture.first_ns));
+    let span = match capture.span_ns() {
+        _ if capture.timeless() => "no times".to_owned(),
+        span => duration(span.unwrap_or(0)).to_string(),
+    };
     let mut out = format!(
         "{}\nxoff {VERSION}: {}, {} captured, {span}, {}\n",
         plain(name),
@@ -167,8 +176,16 @@ fn no_rdma(report: &TraceReport) -> String {
         [] => "nothing to judge".to_owned(),
         what => format!("judged is only its {}", what.join(", ")),
     };
-    if report.capture.frames == 0 {
+    let capture = &report.capture;
+    if capture.frames == 0 {
         return "no frames: the capture is empty\n".to_owned();
+    }
+    if capture.unreadable() {
+        return "nothing could be read: no frame is of a link type that xoff knows\n".to_owned();
+    }
+    if capture.malformed_roce > 0 {
+        let packets = plural(capture.malformed_roce, "RoCE packet");
+        return format!("no RDMA that could be followed: {packets}, all malformed; {rest}\n");
     }
     format!("no RDMA: the capture holds neither RoCE nor iWARP; {rest}\n")
 }
@@ -212,7 +229,8 @@ fn connections(rows: &[Stream<'_>]) -> Table {
             format!("{}{mixed}", s.sent.data.dscp),
             grouped(s.sent.messages),
             Bytes(s.delivered()).to_string(),
-            s.goodput().to_string(),
+            s.goodput()
+                .map_or(NOTHING.to_owned(), |rate| rate.to_string()),
         ]);
     }
     table
@@ -291,28 +309,30 @@ fn pauses(report: &TraceReport) -> (Table, usize) {
         ("at rate", Align::Right),
     ]);
     let capture = &report.capture;
-    let span = capture.last_ns.saturating_sub(capture.first_ns);
+    let timeless = capture.timeless();
+    let span = capture.span_ns().unwrap_or(0);
+    let time = |ns: u64| match timeless {
+        true => NOTHING.to_owned(),
+        false => duration(ns).to_string(),
+    };
     let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
     for port in &report.pauses {
-        for class in classes(port) {
-            let (name, pause, resume) = match class {
-                Class::All => ("all".to_owned(), port.global, 0),
-                Class::Priority(p) => (p.to_string(), port.pause[p], port.resume[p]),
-            };
-            let p = class.index();
+        for class in port.classes() {
+            let [pause, resume] = port.counts(class);
+            let times = port.times(class);
             let rate = port.rate.map(xoff_sim::units::BitRate::from_bps);
             let guess = if port.rate_inferred { "~" } else { "" };
             rows.push((
-                port.paused_ns[p],
+                times.paused_ns,
                 vec![
                     plain(&interface_name(report, port.interface)),
                     port.sender.to_string(),
-                    name,
+                    class_name(class),
                     grouped(pause),
                     grouped(resume),
-                    duration(port.paused_ns[p]).to_string(),
-                    share(port.paused_ns[p], span),
-                    duration(port.longest_ns[p]).to_string(),
+                    time(times.paused_ns),
+                    share(times.paused_ns, span),
+                    time(times.longest_ns),
                     rate.map_or(NOTHING.to_owned(), |r| format!("{guess}{r}")),
                 ],
             ));
@@ -326,30 +346,12 @@ fn pauses(report: &TraceReport) -> (Table, usize) {
     (table, more)
 }
 
-/// What a pause frame stops.
-#[derive(Clone, Copy)]
-pub(super) enum Class {
-    /// 802.3x.
-    All,
-    Priority(usize),
-}
-
-impl Class {
-    /// Where its times are kept: a global pause stops every priority alike.
-    pub(super) fn index(self) -> usize {
-        match self {
-            Class::All => 0,
-            Class::Priority(p) => p,
-        }
+/// `all` is an 802.3x pause.
+pub(super) fn class_name(class: PauseClass) -> String {
+    match class {
+        PauseClass::All => "all".to_owned(),
+        PauseClass::Priority(p) => p.to_string(),
     }
-}
-
-/// Those that the frames of a port named.
-pub(super) fn classes(port: &PausePort) -> Vec<Class> {
-    let named = |p: &usize| port.pause[*p] > 0 || port.resume[*p] > 0;
-    let priorities = (0..8).filter(named).map(Class::Priority);
-    let all = (port.global > 0).then_some(Class::All);
-    all.into_iter().chain(priorities).collect()
 }
 
 fn findings(findings: &[Finding]) -> String {
@@ -500,6 +502,8 @@ mod tests {
         traced.report = TraceReport {
             capture: CaptureSummary {
                 frames: 3,
+                first_ns: Some(0),
+                last_ns: Some(0),
                 protocols: vec![("ARP".into(), 2), ("TCP\u{1b}[2J".into(), 1)],
                 ..CaptureSummary::default()
             },

@@ -10,14 +10,14 @@ use std::io::{self, Write};
 use xoff_conformance::capture::{Direction, LinkType};
 use xoff_conformance::finding::Finding;
 use xoff_conformance::trace::report::{
-    CaptureSummary, Connection, DirectionReport, Endpoint, Link, LinkEnd, Marking, PausePort,
-    Vantage,
+    CaptureSummary, Connection, DirectionReport, Endpoint, Link, LinkEnd, Marking, PauseClass,
+    PausePort, Service, Vantage,
 };
 use xoff_sim::dcbx::{Dialect, Operational};
 use xoff_sim::wire::{cee, qaz};
 
 /// Version of the layout: raised when a key changes its meaning or goes away.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 pub(crate) fn write(
     out: &mut dyn Write,
@@ -44,7 +44,7 @@ fn list<T>(items: &[T], of: impl Fn(&T) -> Value) -> Value {
 
 fn one(traced: &Traced) -> Value {
     let report = &traced.report;
-    json!({
+    let mut value = json!({
         "file": traced.name,
         "capture": capture(&report.capture),
         "connections": list(&report.connections, connection),
@@ -54,7 +54,27 @@ fn one(traced: &Traced) -> Value {
         "iwarp": list(&report.iwarp, super::smb::iwarp_json),
         "replay": traced.replayed.as_ref().map(replay::json),
         "findings": ranked(&report.findings).into_iter().map(finding).collect::<Vec<_>>(),
-    })
+    });
+    if report.capture.timeless() {
+        without_times(&mut value);
+    }
+    value
+}
+
+/// What would be counted from times that the capture does not have is not known.
+fn without_times(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match key.ends_with("_ns") {
+                    true => *value = Value::Null,
+                    false => without_times(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_times),
+        _ => {}
+    }
 }
 
 fn finding(f: &Finding) -> Value {
@@ -96,8 +116,13 @@ fn capture(c: &CaptureSummary) -> Value {
         "captured_bytes": c.bytes,
         "first_ns": c.first_ns,
         "last_ns": c.last_ns,
+        "untimed_frames": c.untimed_frames,
+        "backwards_frames": c.backwards.frames,
+        "backwards_most_ns": c.backwards.most_ns,
         "cut_frames": c.cut_frames,
         "malformed_frames": c.malformed,
+        "malformed_roce_frames": c.malformed_roce,
+        "unread_frames": c.unread_frames,
         "malformed_examples": list(&c.malformed_examples, |(frame, why)| {
             json!({ "frame": frame, "error": why })
         }),
@@ -146,7 +171,7 @@ fn connection(c: &Connection) -> Value {
         })
         .collect();
     json!({
-        "service": service_name(c.service),
+        "service": Some(service_name(c.service)).filter(|_| c.service != Service::Unknown),
         "interface": c.interface,
         "vantage": vantage,
         "a": endpoint(&c.a),
@@ -206,6 +231,7 @@ fn traffic(d: &DirectionReport) -> Map<String, Value> {
         "first_psn": d.first_psn,
         "first_data_ns": d.first_data_ns,
         "last_data_ns": d.last_data_ns,
+        "active_ns": d.activity.ns,
         "data_packets": d.data_packets,
         "retransmitted_packets": d.retransmitted_packets,
         "retransmitted_bytes": d.retransmitted_bytes,
@@ -271,19 +297,26 @@ fn answers(d: &DirectionReport) -> Map<String, Value> {
 }
 
 fn pause(p: &PausePort) -> Value {
-    let classes: Vec<Value> = (0..8)
-        .filter(|n| p.pause[*n] > 0 || p.resume[*n] > 0 || p.paused_ns[*n] > 0)
-        .map(|n| {
-            json!({
-                "priority": n,
-                "pause_frames": p.pause[n],
-                "resume_frames": p.resume[n],
-                "paused_ns": p.paused_ns[n],
-                "longest_ns": p.longest_ns[n],
-                "transitions": p.transitions[n],
-            })
-        })
-        .collect();
+    let class = |class: PauseClass| {
+        let ([pause, resume], times) = (p.counts(class), p.times(class));
+        object(json!({
+            "pause_frames": pause,
+            "resume_frames": resume,
+            "paused_ns": times.paused_ns,
+            "longest_ns": times.longest_ns,
+            "transitions": times.transitions,
+        }))
+    };
+    let named = p.classes().into_iter();
+    let priorities = named.filter_map(|named| {
+        let PauseClass::Priority(n) = named else {
+            return None;
+        };
+        let mut value = class(named);
+        value.insert("priority".to_owned(), json!(n));
+        Some(Value::Object(value))
+    });
+    let global = (p.global() > 0).then(|| Value::Object(class(PauseClass::All)));
     let direction = match p.direction {
         Direction::Unknown => None,
         Direction::In => Some("in"),
@@ -294,8 +327,10 @@ fn pause(p: &PausePort) -> Value {
         "sender_mac": p.sender.to_string(),
         "direction": direction,
         "frames": p.frames,
-        "global_pause_frames": p.global,
-        "priorities": classes,
+        "global_pause_frames": p.global_pause,
+        "global_resume_frames": p.global_resume,
+        "global": global,
+        "priorities": priorities.collect::<Vec<_>>(),
         "rate_bps": p.rate,
         "rate_inferred": p.rate_inferred,
         "first_frame": p.first_frame,
@@ -335,6 +370,18 @@ fn end(e: &LinkEnd) -> Value {
             "ready": priorities(q.ready),
         })),
         "cee": a.cee.as_ref().map(cee),
+        "port_vlan": e.port_settings.port_vlan,
+        "vlan_names": list(&e.port_settings.vlan_names, |(vid, name)| {
+            json!({ "vlan": vid, "name": name })
+        }),
+        "protocol_vlans": e.port_settings.protocol_vlans,
+        "management_vlan": e.port_settings.management_vlan,
+        "max_frame_bytes": e.port_settings.max_frame,
+        "link_aggregation": e.port_settings.aggregation.map(|a| json!({
+            "capable": a.capable,
+            "aggregated": a.aggregated,
+            "port": a.port,
+        })),
     })
 }
 

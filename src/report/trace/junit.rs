@@ -1,7 +1,7 @@
 //! Captures for test runners: a suite per capture, a test per finding.
 
 use super::{Failure, Traced, frames, ranked, sentences, verdict};
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use crate::report::suites::{self, Status, Suite, Test};
 use std::io::{self, Write};
 use xoff_conformance::catalogue;
 use xoff_conformance::finding::Finding;
@@ -11,57 +11,52 @@ pub(crate) fn write(
     traced: &[Traced],
     failures: &[Failure],
 ) -> io::Result<()> {
-    let mut report = Report::new("xoff");
-    for capture in traced {
-        report.add_test_suite(suite(capture));
-    }
+    let mut suites: Vec<Suite> = traced.iter().map(suite).collect();
     for (name, message) in failures {
-        let mut suite = TestSuite::new(name.as_str());
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_message(message.as_str());
-        suite.add_test_case(TestCase::new("readable", status));
-        report.add_test_suite(suite);
+        let mut test = Test::new(name, "readable", Status::Error);
+        test.message.clone_from(message);
+        suites.push(Suite {
+            name: name.clone(),
+            properties: Vec::new(),
+            tests: vec![test],
+        });
     }
-    report.serialize(&mut *out).map_err(io::Error::other)
+    suites::write(out, &suites)
 }
 
-fn suite(traced: &Traced) -> TestSuite {
-    let mut suite = TestSuite::new(traced.name.as_str());
-    let mut status = TestCaseStatus::success();
+fn suite(traced: &Traced) -> Suite {
+    let mut readable = Test::new(&traced.name, "readable", Status::Success);
     if let Some(why) = &traced.report.capture.partial {
-        status = TestCaseStatus::skipped();
-        status.set_message(format!("PARTIAL: {why}"));
+        readable.status = Status::Skipped;
+        readable.message = format!("PARTIAL: {why}");
     }
-    let mut readable = TestCase::new("readable", status);
-    readable.set_classname(traced.name.as_str());
-    suite.add_test_case(readable);
-    for finding in ranked(&traced.report.findings) {
-        suite.add_test_case(test(&traced.name, finding));
+    let findings = ranked(&traced.report.findings);
+    let findings = findings.into_iter().map(|f| test(&traced.name, f));
+    Suite {
+        name: traced.name.clone(),
+        properties: Vec::new(),
+        tests: std::iter::once(readable).chain(findings).collect(),
     }
-    suite
 }
 
-fn test(name: &str, finding: &Finding) -> TestCase {
+fn test(name: &str, finding: &Finding) -> Test {
     let text = format!("{} {}", sentences(finding), frames(finding));
     // Warnings and notes do not fail the run, as they do not on the command line.
-    let mut status = match verdict(finding) {
-        "error" => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        "inconclusive" => TestCaseStatus::skipped(),
-        _ => TestCaseStatus::success(),
+    let status = match verdict(finding) {
+        "error" => Status::Failure,
+        "inconclusive" => Status::Skipped,
+        _ => Status::Success,
     };
-    let told = matches!(verdict(finding), "error" | "inconclusive");
-    if told {
-        status.set_message(text.trim_end());
-        status.set_type(verdict(finding));
-    }
     let kind = catalogue::find(finding.id).map_or("", |check| check.name);
     let title = format!("{} {kind} [{}]", finding.id, finding.subject);
-    let mut case = TestCase::new(title, status);
-    case.set_classname(name);
-    if !told {
-        case.set_system_out(format!("{}: {}", verdict(finding), text.trim_end()));
+    let mut test = Test::new(name, title, status);
+    if status == Status::Success {
+        test.output = format!("{}: {}", verdict(finding), text.trim_end());
+    } else {
+        text.trim_end().clone_into(&mut test.message);
+        test.kind = verdict(finding);
     }
-    case
+    test
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::super::diagnosis::plural;
 use super::human::paragraph;
 use super::{interface_name, plain};
-use xoff_conformance::trace::report::{Link, LinkEnd, TraceReport};
+use xoff_conformance::trace::report::{Link, LinkEnd, PortSettings, TraceReport};
 use xoff_sim::dcbx::{Dialect, Operational};
 use xoff_sim::wire::{cee, qaz};
 
@@ -120,7 +120,40 @@ fn one_end(end: &LinkEnd) -> String {
     if let Some(cee) = &a.cee {
         cee_lines(cee, &mut line);
     }
+    port_lines(&end.port_settings, &mut line);
     out
+}
+
+fn port_lines(port: &PortSettings, line: &mut dyn FnMut(&str, String)) {
+    let mut vlans: Vec<String> = Vec::new();
+    vlans.extend(port.port_vlan.map(|vid| match vid {
+        0 => "no port VLAN".to_owned(),
+        _ => format!("port VLAN {vid}"),
+    }));
+    for vid in &port.protocol_vlans {
+        vlans.push(format!("protocol VLAN {vid}"));
+    }
+    vlans.extend(
+        port.management_vlan
+            .map(|vid| format!("management VLAN {vid}")),
+    );
+    for (vid, name) in &port.vlan_names {
+        vlans.push(format!("{vid} is called {}", plain(name)));
+    }
+    if !vlans.is_empty() {
+        line("VLAN", vlans.join(", "));
+    }
+    if let Some(bytes) = port.max_frame {
+        line("max frame", format!("{bytes} bytes with header and FCS"));
+    }
+    if let Some(a) = port.aggregation {
+        let text = match (a.capable, a.aggregated) {
+            (_, true) => format!("in use, as port {}", a.port),
+            (true, false) => "possible, not in use".to_owned(),
+            (false, false) => "not possible".to_owned(),
+        };
+        line("aggregation", text);
+    }
 }
 
 fn cee_lines(cee: &cee::Repr, line: &mut dyn FnMut(&str, String)) {
@@ -248,6 +281,11 @@ fn shares(ets: &qaz::Ets) -> String {
             format!("{class} {how} for {}", priorities(members))
         });
     }
+    // Four bits name a class, of which there are eight.
+    let stray = mask(|p| ets.priority[p] > 7);
+    if stray != 0 {
+        parts.push(format!("no class that exists for {}", priorities(stray)));
+    }
     format!("classes {}", parts.join(", "))
 }
 
@@ -267,4 +305,25 @@ fn apps(apps: &[qaz::App]) -> String {
         })
         .collect();
     list.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn priorities_of_classes_that_do_not_exist_are_shown() {
+        let mut ets = qaz::Ets {
+            bandwidth: [60, 40, 0, 0, 0, 0, 0, 0],
+            tsa: [2; 8],
+            priority: [0, 0, 0, 1, 0, 0, 0, 0],
+            ..qaz::Ets::default()
+        };
+        let shown = "classes 0 60% for priorities 0, 1, 2, 4, 5, 6, 7, 1 40% for priority 3";
+        assert_eq!(shares(&ets), shown);
+        ets.priority = [0, 0, 0, 1, 8, 15, 0, 0];
+        let shown = "classes 0 60% for priorities 0, 1, 2, 6, 7, 1 40% for priority 3, no class \
+                     that exists for priorities 4, 5";
+        assert_eq!(shares(&ets), shown);
+    }
 }

@@ -16,7 +16,7 @@ use xoff_conformance::finding::{Finding, Severity};
 use xoff_conformance::trace::report::{
     Cause, Connection, DirectionReport, Operation, Recovery, Service, TraceReport,
 };
-use xoff_sim::time::SimDuration;
+use xoff_sim::time::Nanoseconds;
 use xoff_sim::units::BitRate;
 
 /// A capture that was read.
@@ -54,14 +54,11 @@ impl Stream<'_> {
         }
     }
 
-    /// Payload accepted in order over the time in which data flowed; zero if that is no time.
-    pub(super) fn goodput(&self) -> BitRate {
-        let d = self.received;
-        let span = match (d.first_data_ns, d.last_data_ns) {
-            (Some(first), Some(last)) => duration(last.saturating_sub(first)),
-            _ => SimDuration::ZERO,
-        };
-        BitRate::mean_floor(self.delivered(), span)
+    /// Payload accepted in order over the time in which data flowed: silence of the application
+    /// does not count. None if no two packets of a burst show that time.
+    pub(super) fn goodput(&self) -> Option<BitRate> {
+        let rate = self.received.activity.rate(self.delivered());
+        rate.map(BitRate::from_bps)
     }
 
     /// Payload accepted in order, or seen where the receiver's state is not known.
@@ -181,13 +178,14 @@ pub(crate) fn frames(finding: &Finding) -> String {
     }
 }
 
-/// Nanoseconds as a duration; the greatest there is if they are too many.
-pub(super) fn duration(ns: u64) -> SimDuration {
-    SimDuration::from_ps(ns.saturating_mul(1_000))
+/// Nanoseconds as a duration.
+pub(super) fn duration(ns: u64) -> Nanoseconds {
+    Nanoseconds(ns)
 }
 
 pub(super) fn service_name(service: Service) -> &'static str {
     match service {
+        Service::Unknown => "?",
         Service::Rc => "RC",
         Service::Uc => "UC",
         Service::Ud => "UD",

@@ -5,9 +5,11 @@ use super::super::human::NOTHING;
 use super::super::table::{Align, Table};
 use super::human::paragraph;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use xoff_conformance::trace::iwarp::{IwarpConnection, IwarpDirection};
 use xoff_conformance::trace::smb::{
-    Carrier, Channel, DirectConnection, DirectDirection, Rdma, SmbReport, SmbSession,
+    Carrier, Channel, DirectConnection, DirectDirection, Rdma, RefusedSetup, SmbReport, SmbSession,
+    status_words,
 };
 use xoff_sim::metrics::value::grouped;
 use xoff_sim::units::{BitRate, Bytes};
@@ -131,17 +133,25 @@ fn one_channel(c: &Channel) -> String {
     let mut text = format!(
         "{} {} to {}, {kind}, from frame {}",
         carrier_name(c.carrier),
-        c.client,
-        c.server,
+        end(c.client),
+        end(c.server),
         c.first_frame
     );
     if let Some(status) = c.status.filter(|status| *status != 0) {
-        text += &format!(", refused with status {status:#010x}");
+        text += &format!(", refused with status {}", status_words(status));
     }
     if c.reset.is_some() {
         text += ", reset";
     }
     text
+}
+
+/// An end of a channel: RoCE has no ports.
+fn end(end: SocketAddr) -> String {
+    match end.port() {
+        0 => end.ip().to_string(),
+        _ => end.to_string(),
+    }
 }
 
 fn one_direct(d: &DirectConnection) -> String {
@@ -195,8 +205,10 @@ pub(super) fn iwarp(connections: &[IwarpConnection]) -> String {
         ("payload", Align::Right),
         ("bad CRC", Align::Right),
         ("TCP resent", Align::Right),
+        ("messages", Align::Left),
         ("end", Align::Left),
     ]);
+    let mut partly = String::new();
     let mut rows: Vec<&IwarpConnection> = connections.iter().collect();
     rows.sort_by_key(|c| std::cmp::Reverse(sum(c, payload)));
     for c in rows.into_iter().take(LISTED) {
@@ -220,11 +232,47 @@ pub(super) fn iwarp(connections: &[IwarpConnection]) -> String {
             Bytes(sum(c, payload)).to_string(),
             grouped(sum(c, |d| d.bad_crc)),
             grouped(sum(c, |d| d.tcp.retransmitted)),
+            operations(c),
             end.to_owned(),
         ]);
+        partly += &followed(c);
     }
     let rest = more(connections.len(), "connection");
-    format!("\niWARP connections\n{}{rest}", table.render(2))
+    format!("\niWARP connections\n{}{rest}{partly}", table.render(2))
+}
+
+/// How many messages of which kind, both ways together.
+fn operations(c: &IwarpConnection) -> String {
+    let mut counts: Vec<(String, u64)> = Vec::new();
+    for o in c.directions.iter().flat_map(|d| &d.operations) {
+        let name = o.opcode.to_string();
+        match counts.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, n)) => *n = n.saturating_add(o.messages),
+            None => counts.push((name, o.messages)),
+        }
+    }
+    let list: Vec<String> = counts
+        .iter()
+        .map(|(name, n)| format!("{} {name}", grouped(*n)))
+        .collect();
+    list.join(", ")
+}
+
+/// Directions whose counts end before the capture does.
+fn followed(c: &IwarpConnection) -> String {
+    let ends = [c.initiator, c.responder];
+    let mut out = String::new();
+    for (side, d) in c.directions.iter().enumerate() {
+        if let Some(frame) = d.followed_to {
+            let text = format!(
+                "{} to {}: counted up to frame {frame} only, as FPDUs cannot be told behind it",
+                ends[side],
+                ends[1 - side]
+            );
+            out += &paragraph(2, "partial: ", &text);
+        }
+    }
+    out
 }
 
 fn payload(d: &IwarpDirection) -> u64 {
@@ -247,9 +295,20 @@ pub(super) fn json(r: &SmbReport) -> Value {
         "bindings_accepted": r.bindings,
         "bindings_refused": r.failed_bindings,
         "sessions_refused": r.failed_setups,
+        "refused": r.refused.iter().map(refused_json).collect::<Vec<_>>(),
         "lost_sync": r.lost_sync,
         "sessions": r.sessions.iter().map(session_json).collect::<Vec<_>>(),
         "smb_direct": r.direct.iter().map(direct_json).collect::<Vec<_>>(),
+    })
+}
+
+fn refused_json(r: &RefusedSetup) -> Value {
+    json!({
+        "client": r.client.to_string(),
+        "server": r.server.to_string(),
+        "status": r.status,
+        "count": r.count,
+        "frames": r.frames,
     })
 }
 
@@ -259,15 +318,15 @@ fn session_json(s: &SmbSession) -> Value {
         .iter()
         .map(|c| {
             json!({
-                "carrier": carrier_name(c.carrier),
-                "client": c.client.to_string(),
-                "server": c.server.to_string(),
-                "first_frame": c.first_frame,
-                "binding": c.binding,
-                "binding_requests": c.binding_requests,
-                "status": c.status,
-                "reset": c.reset.is_some(),
-            })
+                           "carrier": carrier_name(c.carrier),
+            "client": end(c.client),
+                           "server": end(c.server),
+                           "first_frame": c.first_frame,
+                           "binding": c.binding,
+                           "binding_requests": c.binding_requests,
+                           "status": c.status,
+                           "reset": c.reset.is_some(),
+                       })
         })
         .collect();
     let interfaces: Vec<Value> = s
@@ -351,6 +410,7 @@ pub(super) fn iwarp_json(c: &IwarpConnection) -> Value {
             "bad_crc": d.bad_crc,
             "unverified_crc": d.unverified_crc,
             "bad_markers": d.bad_markers,
+            "followed_to_frame": d.followed_to,
             "bad_headers": d.bad_headers,
             "tcp_segments": d.tcp.segments,
             "tcp_retransmitted_segments": d.tcp.retransmitted,
@@ -388,7 +448,7 @@ pub(super) fn iwarp_json(c: &IwarpConnection) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::net::{IpAddr, Ipv4Addr};
     use xoff_conformance::trace::smb::OfferedInterface;
     use xoff_sim::wire::smb2::InterfaceInfo;
 
@@ -397,6 +457,12 @@ mod tests {
         assert_eq!(dialect_name(0x0202), "SMB 2.0.2");
         assert_eq!(dialect_name(0x0300), "SMB 3.0");
         assert_eq!(dialect_name(0x0311), "SMB 3.1.1");
+    }
+
+    #[test]
+    fn only_ends_with_ports_show_one() {
+        let at = |port| SocketAddr::from(([10, 0, 0, 1], port));
+        assert_eq!([end(at(0)), end(at(445))], ["10.0.0.1", "10.0.0.1:445"]);
     }
 
     #[test]

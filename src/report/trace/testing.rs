@@ -39,6 +39,11 @@ fn direction() -> DirectionReport {
         cnps: 12,
         ce_marked: 600,
         bad_icrc: 2,
+        activity: Activity {
+            ns: 1_000_000,
+            bytes: 10_752_000,
+            total: 10_752_000,
+        },
         recovery: Recovery::GoBackN,
         messages: 12,
         messages_completed: 11,
@@ -148,6 +153,17 @@ fn link() -> Link {
         first_frame: 1,
         last_ns: 9,
         advertised: advertised.clone(),
+        port_settings: PortSettings {
+            port_vlan: Some(10),
+            vlan_names: vec![(10, "storage\u{7}".to_owned())],
+            max_frame: Some(9_216),
+            aggregation: Some(Aggregation {
+                capable: true,
+                aggregated: true,
+                port: 3,
+            }),
+            ..PortSettings::default()
+        },
     };
     let operational = Operational {
         dialect: Dialect::Ieee,
@@ -185,7 +201,7 @@ fn timeline() -> Timeline {
         }],
         pauses: vec![PauseRow {
             port: 0,
-            priority: 3,
+            class: PauseClass::Priority(3),
             paused_ns: (0..100).map(|n| n * 100).collect(),
         }],
     }
@@ -205,10 +221,18 @@ pub(crate) fn traced() -> Traced {
     let capture = CaptureSummary {
         frames: 12_345,
         bytes: 13_000_000,
-        first_ns: 1_000,
-        last_ns: 1_001_000,
+        first_ns: Some(1_000),
+        last_ns: Some(1_001_000),
+        untimed_frames: 2,
+        backwards: Backwards {
+            frames: 3,
+            first_frame: 8,
+            most_ns: 250_000,
+        },
         cut_frames: 5,
         malformed: 1,
+        malformed_roce: 0,
+        unread_frames: 0,
         malformed_examples: vec![(77, "BTH length at byte 4: cut".to_owned())],
         interfaces: vec![(interface, stats, 12_345)],
         protocols: vec![("RoCEv2".to_owned(), 12_300), ("PFC".to_owned(), 45)],
@@ -219,7 +243,9 @@ pub(crate) fn traced() -> Traced {
         sender: Mac([2, 0, 0, 0, 0, 9]),
         direction: Direction::In,
         frames: 45,
-        global: 0,
+        global_pause: 0,
+        global_resume: 0,
+        global_times: PauseTimes::default(),
         pause: [0, 0, 0, 30, 0, 0, 0, 0],
         resume: [0, 0, 0, 15, 0, 0, 0, 0],
         paused_ns: [0, 0, 0, 400_000, 0, 0, 0, 0],

@@ -22,7 +22,7 @@ pub(super) fn columns() -> usize {
 
 pub(super) fn text(report: &TraceReport, data: &Timeline, width: usize) -> String {
     let scale = Scale::new(data, width.saturating_sub(GUTTER));
-    if scale.columns == 0 {
+    if scale.columns == 0 || data.step_ns == 0 {
         return String::new();
     }
     let step = duration(scale.column_ns());
@@ -214,10 +214,10 @@ fn pause(report: &TraceReport, scale: &Scale, paused: &PauseRow) -> String {
     });
     let picture: String = shares.into_iter().collect();
     format!(
-        "  {} paused by {}, priority {}\n",
+        "  {} paused by {}, {}\n",
         plain(&interface_name(report, port.interface)),
         port.sender,
-        paused.priority
+        paused.class
     ) + &row("share", &picture)
 }
 
@@ -259,6 +259,7 @@ fn interesting_pauses(data: &Timeline) -> (Vec<&PauseRow>, usize) {
 mod tests {
     use super::super::testing::traced;
     use super::*;
+    use xoff_conformance::trace::report::PauseClass;
 
     #[test]
     fn pictures_fit_the_width() {
@@ -291,7 +292,7 @@ mod tests {
         data.flows = vec![FlowRow::default()];
         data.pauses = vec![PauseRow {
             port: 9,
-            priority: 0,
+            class: PauseClass::All,
             paused_ns: vec![u64::MAX; 5],
         }];
         assert!(text(&report, &data, 100).contains("time"));

@@ -79,6 +79,7 @@ impl Classic {
         let at_ns = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.unit;
         Ok(Some(Record {
             at_ns,
+            timed: true,
             interface: 0,
             direction: Direction::Unknown,
             original_len: original,

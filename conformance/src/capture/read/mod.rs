@@ -203,6 +203,7 @@ fn link_type(number: u32) -> LinkType {
 #[derive(Clone, Copy, Debug, Default)]
 struct Record {
     at_ns: u64,
+    timed: bool,
     interface: u32,
     direction: Direction,
     original_len: u32,
@@ -318,6 +319,7 @@ impl Reader {
         Frame {
             number: self.frames,
             at_ns: r.at_ns,
+            timed: r.timed,
             interface: r.interface,
             direction: r.direction,
             original_len: original,

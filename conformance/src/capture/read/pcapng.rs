@@ -60,18 +60,21 @@ impl Unit {
 }
 
 impl Clock {
+    /// None: before 1970, or beyond the year 2554.
     #[inline]
-    fn ns(&self, high: u32, low: u32) -> u64 {
+    fn ns(&self, high: u32, low: u32) -> Option<u64> {
         let stamp = u64::from(high) << 32 | u64::from(low);
+        if self.offset == 0
+            && let Unit::Times(n) = self.unit
+        {
+            return stamp.checked_mul(n);
+        }
         let ns = match self.unit {
-            Unit::Times(n) => stamp.saturating_mul(n),
-            Unit::Over(n) => stamp / n,
-            Unit::Binary(n) => {
-                let scaled = (u128::from(stamp) * 1_000_000_000) >> n;
-                u64::try_from(scaled).unwrap_or(u64::MAX)
-            }
+            Unit::Times(n) => i128::from(stamp) * i128::from(n),
+            Unit::Over(n) => i128::from(stamp / n),
+            Unit::Binary(n) => (i128::from(stamp) * 1_000_000_000) >> n,
         };
-        ns.saturating_add_signed(self.offset.saturating_mul(1_000_000_000))
+        u64::try_from(ns + i128::from(self.offset) * 1_000_000_000).ok()
     }
 }
 
@@ -248,8 +251,10 @@ impl Sections {
                 format!("a packet of {captured} captured bytes in a block with room for {room}");
             return Err(corrupt(at, what));
         }
+        let at_ns = clock.ns(high, low);
         let mut record = Record {
-            at_ns: clock.ns(high, low),
+            at_ns: at_ns.unwrap_or(self.last_ns),
+            timed: at_ns.is_some(),
             interface: (self.first as u32).saturating_add(interface),
             direction: Direction::Unknown,
             original_len: original,
@@ -300,6 +305,7 @@ impl Sections {
         let len = (original.min(limit) as usize).min(body.len() - 4);
         Ok(Record {
             at_ns: self.last_ns,
+            timed: false,
             interface: self.first as u32,
             direction: Direction::Unknown,
             original_len: original,
@@ -378,8 +384,7 @@ impl Sections {
         ) else {
             return;
         };
-        let time =
-            |value: &[u8]| Some(clock.ns(self.order.u32(value, 0)?, self.order.u32(value, 4)?));
+        let time = |value: &[u8]| clock.ns(self.order.u32(value, 0)?, self.order.u32(value, 4)?);
         let mut dropped: Option<u64> = None;
         for (code, value) in Options::new(self.order, body.get(12..).unwrap_or_default()) {
             let count = self.order.u64(value, 0);

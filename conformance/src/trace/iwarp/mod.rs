@@ -3,11 +3,14 @@
 //! Checks beside those of RoCE: W-23 wrong MPA CRC, W-24 headers or markers that cannot be, W-25
 //! connections that were refused or ended by a Terminate.
 
+mod framing;
+
 use super::smb::{Rdma, RdmaKey, SendPacket, SmbFollower};
 use super::tcp::{Piece, Place, TcpCounters};
 use crate::finding::{FRAMES_KEPT, Finding, Severity};
+use framing::Framing;
 use std::net::SocketAddr;
-use xoff_sim::wire::mpa::{Crc, Deframer, Fpdu, ReadDepths, Startup};
+use xoff_sim::wire::mpa::{Crc, Deframer, Fpdu, MarkerRule, Pointer, ReadDepths, Startup};
 use xoff_sim::wire::rdmap::{self, Control, Opcode, Terminate};
 use xoff_sim::wire::{WireError, ddp};
 
@@ -53,6 +56,10 @@ pub struct IwarpDirection {
     pub bad_headers: u64,
     /// How often the thread was lost.
     pub lost_sync: u64,
+    /// Nothing behind this frame is counted: where FPDUs begin there cannot be told.
+    pub followed_to: Option<u64>,
+    /// The rule that the markers follow, if it is not that of RFC 5044.
+    pub marker_rule: Option<MarkerRule>,
     pub crc_frames: Vec<u64>,
     pub header_frames: Vec<u64>,
     pub tcp: TcpCounters,
@@ -68,6 +75,8 @@ pub struct Operation {
     pub bytes: u64,
 }
 
+/// The longest DDP header, octets.
+const HEADER_MAX: usize = 18;
 /// Octets of each ULPDU that are looked at.
 const KEEP: usize = 8 << 10;
 
@@ -91,8 +100,14 @@ struct Side {
     /// Start-up frame, until it is complete.
     startup: Vec<u8>,
     started: bool,
-    deframer: Option<Deframer>,
+    framing: Option<Framing>,
     lost: bool,
+    /// Not even a later segment can be understood.
+    stopped: bool,
+    /// Of the last FPDU that is certain.
+    certain: Place,
+    /// An FPDU whose header cannot be, with nothing to prove that one begins there.
+    suspect: Option<Place>,
     /// Message offset of the next Send segment.
     send_offset: u64,
 }
@@ -157,7 +172,12 @@ impl IwarpStream {
         segment_start: bool,
         smb: &mut SmbFollower,
     ) {
-        if self.sides[side].lost && !self.resume(side, octets, segment_start) {
+        if segment_start && self.strayed(side, octets) {
+            self.lose(side, smb);
+        }
+        if self.sides[side].stopped
+            || self.sides[side].lost && !self.resume(side, octets, segment_start)
+        {
             return;
         }
         if self.sides[side].started {
@@ -181,12 +201,30 @@ impl IwarpStream {
         }
     }
 
+    /// Whether what is being taken for an FPDU has a header that cannot be, while one begins here.
+    fn strayed(&mut self, side: usize, octets: &[u8]) -> bool {
+        let state = &mut self.sides[side];
+        if state.lost || state.stopped {
+            return false;
+        }
+        let Some(framing) = state.framing.as_mut().filter(|f| !f.in_doubt()) else {
+            return false;
+        };
+        let deframer = framing.deframer();
+        let field = deframer.before_field().and_then(|at| octets.get(at..));
+        let begun = deframer
+            .current()
+            .filter(|(_, head)| head.len() >= HEADER_MAX);
+        begun.is_some_and(|(len, head)| !is_sound(len, head)) && field.is_some_and(plausible)
+    }
+
     /// Looks for an FPDU at the start of a segment, where senders like to begin one.
     fn resume(&mut self, side: usize, octets: &[u8], segment_start: bool) -> bool {
         let state = &mut self.sides[side];
-        let Some(deframer) = state.deframer.as_mut() else {
+        let Some(framing) = state.framing.as_mut() else {
             return false;
         };
+        let deframer = framing.deframer();
         let field = deframer.before_field().and_then(|at| octets.get(at..));
         if segment_start && field.is_some_and(plausible) {
             deframer.restart();
@@ -212,40 +250,69 @@ impl IwarpStream {
             for side in 0..2 {
                 let markers = self.wants_markers[1 - side];
                 report.markers[side] = markers;
-                self.sides[side].deframer = Some(Deframer::new(markers, report.crc, KEEP));
+                let deframer = Deframer::new(markers, report.crc, KEEP);
+                self.sides[side].framing = Some(Framing::new(deframer));
             }
         }
     }
 
     fn fpdus(&mut self, side: usize, place: Place, octets: &[u8], smb: &mut SmbFollower) {
         let mut rest = octets;
-        while !rest.is_empty() {
-            let Some(deframer) = self.sides[side].deframer.as_mut() else {
+        let mut found = Vec::new();
+        while !rest.is_empty() && !self.sides[side].lost {
+            let Some(framing) = self.sides[side].framing.as_mut() else {
                 // Only a peer that saw the reply may go on, so the reply is missing here.
                 return self.lose(side, smb);
             };
-            let (used, fpdu) = deframer.push(rest);
+            let Ok(used) = framing.push(rest, has_sound_header, &mut found) else {
+                return self.stop(side, smb);
+            };
             rest = &rest[used..];
-            if let Some(fpdu) = fpdu {
-                self.fpdu(side, place, &fpdu, smb);
-            }
+            self.found(side, place, &mut found, smb);
         }
+    }
+
+    /// Takes FPDUs, by whatever rule of markers they were found.
+    fn found(&mut self, side: usize, place: Place, fpdus: &mut Vec<Fpdu>, smb: &mut SmbFollower) {
+        if let Some(framing) = &mut self.sides[side].framing {
+            let rule = framing.deframer().rule();
+            let odd = Some(rule).filter(|rule| *rule != MarkerRule::default());
+            self.report.directions[side].marker_rule = odd;
+        }
+        for fpdu in fpdus.drain(..) {
+            self.fpdu(side, place, &fpdu, smb);
+        }
+    }
+
+    /// Nothing further of this direction can be understood.
+    fn stop(&mut self, side: usize, smb: &mut SmbFollower) {
+        self.sides[side].stopped = true;
+        self.report.directions[side].followed_to = Some(self.sides[side].certain.frame);
+        self.lose(side, smb);
     }
 
     fn gap(&mut self, side: usize, octets: u64, smb: &mut SmbFollower) {
         let state = &mut self.sides[side];
-        if octets == u64::MAX {
-            state.deframer = state.deframer.take().filter(|d| !d.marked());
+        if state.stopped {
+            return;
+        }
+        let marked = |f: &mut Framing| f.deframer().marked();
+        if octets == u64::MAX && state.framing.as_mut().is_some_and(marked) {
+            state.framing = None;
         }
         if state.lost {
-            if let Some(deframer) = state.deframer.as_mut() {
-                deframer.skip(octets);
+            if let Some(framing) = state.framing.as_mut() {
+                framing.skip(octets);
             }
             return;
         }
-        match state.deframer.as_mut().and_then(|d| d.skip(octets)) {
+        let odd = self.report.directions[side].marker_rule.is_some();
+        let doubtful = state.framing.as_ref().is_some_and(Framing::in_doubt);
+        match state.framing.as_mut().and_then(|f| f.skip(octets)) {
             Some(None) => {}
             Some(Some(fpdu)) => self.fpdu(side, self.latest, &fpdu, smb),
+            // Where the next marker stands is known by the RFC's rule only.
+            None if odd || doubtful => self.stop(side, smb),
             None => self.lose(side, smb),
         }
     }
@@ -258,9 +325,17 @@ impl IwarpStream {
     }
 
     fn fpdu(&mut self, side: usize, place: Place, fpdu: &Fpdu, smb: &mut SmbFollower) {
+        if self.suspects(side, place, fpdu, smb) {
+            return;
+        }
+        self.sides[side].certain = place;
         let report = &mut self.report.directions[side];
         report.fpdus += 1;
         report.bad_markers += u64::from(fpdu.bad_markers);
+        if report.marker_rule.is_some() {
+            // Right by the sender's own rule only.
+            report.bad_markers += u64::from(fpdu.good_markers);
+        }
         report.unverified_crc += u64::from(fpdu.crc == Crc::Unknown);
         if let Crc::Bad { .. } = fpdu.crc {
             report.bad_crc += 1;
@@ -300,6 +375,45 @@ impl IwarpStream {
         }
     }
 
+    /// Whether an FPDU may be none, or payload that was taken for one: its header cannot be, and no
+    /// CRC proves it. Two in a row are none.
+    fn suspects(&mut self, side: usize, place: Place, fpdu: &Fpdu, smb: &mut SmbFollower) -> bool {
+        let proved = matches!(fpdu.crc, Crc::Good | Crc::Unknown);
+        let state = &mut self.sides[side];
+        if proved || has_sound_header(fpdu) {
+            if let Some(place) = state.suspect.take() {
+                self.bad_header(side, place);
+            }
+            return false;
+        }
+        match (state.suspect.take(), fpdu.crc) {
+            (Some(_), _) => {
+                self.lose(side, smb);
+                true
+            }
+            (None, Crc::Unused) => {
+                state.suspect = Some(place);
+                smb.rdma_gap(self.key, side);
+                true
+            }
+            // A wrong CRC is counted as such; another such FPDU is none.
+            (None, _) => {
+                state.suspect = Some(place);
+                false
+            }
+        }
+    }
+
+    /// An FPDU that is one, though its header cannot be.
+    fn bad_header(&mut self, side: usize, place: Place) {
+        let report = &mut self.report.directions[side];
+        if !self.report.crc {
+            report.fpdus += 1;
+            report.bad_headers += 1;
+            keep(&mut report.header_frames, place);
+        }
+    }
+
     fn send(
         &mut self,
         side: usize,
@@ -323,7 +437,7 @@ impl IwarpStream {
             offset + bytes as u64
         };
         let packet = SendPacket {
-            ends: [self.report.initiator.ip(), self.report.responder.ip()],
+            ends: [self.report.initiator, self.report.responder],
             direction: side,
             octets: payload,
             wire_len: bytes as u32,
@@ -335,7 +449,27 @@ impl IwarpStream {
     }
 
     /// `tcp`: counters of the stream's directions.
-    pub(super) fn finish(mut self, tcp: [TcpCounters; 2], reset: bool) -> IwarpConnection {
+    pub(super) fn finish(
+        mut self,
+        tcp: [TcpCounters; 2],
+        reset: bool,
+        smb: &mut SmbFollower,
+    ) -> IwarpConnection {
+        for side in 0..2 {
+            let concluded = self.sides[side].framing.as_mut().map(Framing::conclude);
+            self.found(side, self.latest, &mut concluded.unwrap_or_default(), smb);
+            if let Some(place) = self.sides[side].suspect.take() {
+                self.bad_header(side, place);
+            }
+            if self.sides[side]
+                .framing
+                .as_ref()
+                .is_some_and(Framing::in_doubt)
+            {
+                let to = self.sides[side].certain.frame;
+                self.report.directions[side].followed_to = Some(to);
+            }
+        }
         for (direction, counters) in tcp.into_iter().enumerate() {
             self.report.directions[direction ^ usize::from(self.flipped)].tcp = counters;
         }
@@ -376,13 +510,22 @@ fn sound(header: &ddp::Repr, control: &Control) -> bool {
         && control.opcode.is_tagged() == tagged
 }
 
+fn has_sound_header(fpdu: &Fpdu) -> bool {
+    is_sound(fpdu.ulpdu_len, &fpdu.head)
+}
+
+/// Whether a ULPDU of a length may begin with these octets.
+fn is_sound(len: u16, head: &[u8]) -> bool {
+    let header = ddp::Repr::parse(head).ok();
+    header.is_some_and(|(h, size)| usize::from(len) >= size && sound(&h, &Control::of(&h)))
+}
+
 /// Whether an FPDU without markers may begin here.
 fn plausible(octets: &[u8]) -> bool {
     let len = octets
         .first_chunk::<2>()
         .map_or(0, |l| u16::from_be_bytes(*l));
-    let header = octets.get(2..).and_then(|o| ddp::Repr::parse(o).ok());
-    header.is_some_and(|(h, size)| usize::from(len) >= size && sound(&h, &Control::of(&h)))
+    octets.get(2..).is_some_and(|head| is_sound(len, head))
 }
 
 /// What is wrong with a connection: W-23 to W-25.
@@ -412,22 +555,53 @@ pub(super) fn findings(connection: &IwarpConnection) -> Vec<Finding> {
             });
         }
         let strange = d.bad_headers + d.bad_markers;
-        if strange > 0 {
+        if strange > 0 || d.marker_rule.is_some() {
             findings.push(Finding {
                 id: "W-24",
                 cause: format!(
-                    "{} DDP or RDMAP headers and {} MPA markers are not what the RFCs allow.",
-                    d.bad_headers, d.bad_markers
+                    "{} DDP or RDMAP headers and {} MPA markers are not what the RFCs allow{}.",
+                    d.bad_headers,
+                    d.bad_markers,
+                    d.marker_rule.map_or(String::new(), rule_words)
                 ),
                 cure: "Update the sender's adapter firmware or driver.".to_string(),
-                count: strange,
+                count: strange.max(1),
                 frames: d.header_frames.clone(),
-                ..base
+                ..base.clone()
             });
         }
+        findings.extend(d.followed_to.map(|frame| {
+            Finding {
+            id: "W-24",
+            inconclusive: Some(format!("nothing behind frame {frame} is counted")),
+            cause: "MPA markers neither stand nor point where RFC 5044 puts them, and no rule that \
+                    senders are known to follow explains them: where FPDUs begin cannot be told."
+                .to_string(),
+            cure: "Update the sender's adapter firmware or driver, or turn markers off."
+                .to_string(),
+            count: 1,
+            frames: vec![frame],
+            ..base
+        }
+        }));
     }
     findings.extend(ended(c));
     findings
+}
+
+/// How markers differ from the rule of RFC 5044 4.3.
+fn rule_words(rule: MarkerRule) -> String {
+    let pointer = match rule.pointer {
+        Pointer::Big => None,
+        Pointer::Little => Some("FPDUPTR has its octets in the other order"),
+        Pointer::Zero => Some("FPDUPTR is always zero"),
+    };
+    let place = (!rule.crc_counts).then_some("the octets of CRCs are not counted between markers");
+    let words: Vec<&str> = pointer.into_iter().chain(place).collect();
+    format!(
+        ": {}; they are followed by the sender's own rule",
+        words.join(", and ")
+    )
 }
 
 fn ended(c: &IwarpConnection) -> Option<Finding> {

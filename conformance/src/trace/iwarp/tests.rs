@@ -87,6 +87,7 @@ impl Pair {
         let frame = Frame {
             number: self.frame,
             at_ns: self.frame * 1000,
+            timed: true,
             interface: 0,
             direction: Direction::Unknown,
             original_len: 0,

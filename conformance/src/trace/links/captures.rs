@@ -29,6 +29,7 @@ fn decode(name: &str) -> (Vec<(u64, Repr)>, Outcome) {
         let f = Frame {
             number,
             at_ns: last_ns,
+            timed: true,
             interface: 0,
             direction: crate::capture::Direction::Unknown,
             original_len: packet.orig_len(),
@@ -40,7 +41,7 @@ fn decode(name: &str) -> (Vec<(u64, Repr)>, Outcome) {
     (
         units,
         follower.finish(&CaptureSummary {
-            last_ns,
+            last_ns: Some(last_ns),
             ..CaptureSummary::default()
         }),
     )

@@ -5,6 +5,7 @@ use crate::finding::{Finding, Severity};
 use crate::trace::report::CaptureSummary;
 use crate::trace::tally::Tally;
 use xoff_sim::dcbx::{Dialect, Operational};
+use xoff_sim::wire::lldp::Fault;
 use xoff_sim::wire::qaz::{self, App, Ets};
 
 /// One sighting, at the station's first frame.
@@ -57,10 +58,24 @@ pub(super) fn units(follower: &Follower, capture: &CaptureSummary, findings: &mu
 /// What one station does wrong by itself.
 pub(super) fn end(interface: &str, end: &End, last_ns: u64, findings: &mut Vec<Finding>) {
     let subject = || station(interface, end);
-    for (fault, tally) in &end.faults {
+    for (words, fault, tally) in &end.faults {
+        let (what, cure) = match fault {
+            Fault::Malformed(_) => (
+                "a TLV of LLDP is malformed, and discarded",
+                "Update the LLDP agent of the sender.",
+            ),
+            Fault::Violation(..) => (
+                "LLDP is inconsistent",
+                "Correct the DCB settings of the sender.",
+            ),
+            Fault::Duplicate(_) => (
+                "a TLV of LLDP is repeated, of which the first counts",
+                "Have it sent once: see whether two agents, or two settings of one agent, add it.",
+            ),
+        };
         findings.push(Finding {
-            cause: format!("malformed or inconsistent LLDP: {fault}"),
-            cure: "Correct the DCB settings of the sender, or its LLDP agent.".to_owned(),
+            cause: format!("{what}: {words}"),
+            cure: cure.to_owned(),
             ..tally.finding("X-02", Severity::Warning, subject())
         });
     }
@@ -215,13 +230,15 @@ fn required(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Finding>
         .unit
         .capabilities
         .map(|(_, enabled)| enabled & BRIDGE != 0);
-    if end.report.advertised.dialect() == Dialect::None || bridge == Some(false) {
+    let silent = !speaks_dcbx(end);
+    // What says nothing of DCBX, nor that it is a switch, may be anything.
+    if bridge == Some(false) || silent && bridge.is_none() {
         return;
     }
-    let perhaps = if bridge.is_none() {
-        "if this is a switch: "
-    } else {
-        ""
+    let perhaps = match (bridge, silent) {
+        (None, _) => "if this is a switch: ",
+        (_, true) => "a switch that sends no DCBX at all: ",
+        _ => "",
     };
     let missing: Vec<&str> = host_requirements(&end.unit)
         .into_iter()

@@ -67,6 +67,7 @@ fn run(units: &[(u64, u8, Repr)], last_ns: u64) -> Outcome {
         let f = Frame {
             number: i as u64 + 1,
             at_ns: *at_ns,
+            timed: true,
             interface: 0,
             direction: Direction::Unknown,
             original_len: data.len() as u32,
@@ -75,7 +76,7 @@ fn run(units: &[(u64, u8, Repr)], last_ns: u64) -> Outcome {
         follower.frame(&f, &eth, &data[len..]);
     }
     follower.finish(&CaptureSummary {
-        last_ns,
+        last_ns: Some(last_ns),
         ..CaptureSummary::default()
     })
 }
@@ -187,6 +188,7 @@ fn malformed_units_are_found_and_survived() {
     let f = |data: &'static [u8], original_len| Frame {
         number: 9,
         at_ns: 0,
+        timed: true,
         interface: 0,
         direction: Direction::Unknown,
         original_len,

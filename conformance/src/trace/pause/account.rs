@@ -2,10 +2,22 @@
 
 use crate::trace::buckets::{Buckets, FIRST_STEP_NS, STEPS};
 use crate::trace::rate::STANDARD_RATES;
+use crate::trace::report::{PauseClass, PauseTimes};
 use xoff_sim::units::BitRate;
 
 /// Bytes on the wire in the time of one quantum (512 bit times; 802.3 31B.2).
 const QUANTUM_BYTES: u64 = 64;
+
+/// Where the link as a whole is accounted for, behind the eight priorities: by 802.3x alone.
+pub(super) const LINK: usize = 8;
+const CLASSES: usize = LINK + 1;
+
+pub(super) fn index(class: PauseClass) -> usize {
+    match class {
+        PauseClass::All => LINK,
+        PauseClass::Priority(p) => usize::from(p).min(LINK),
+    }
+}
 
 /// One class at one link rate. Times are picoseconds of the capture's clock.
 #[derive(Clone, Debug, Default)]
@@ -59,10 +71,8 @@ fn to_ns(ps: u128) -> u64 {
 /// What came of the pauses at one rate.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Totals {
-    pub(super) paused_ns: [u64; 8],
-    pub(super) longest_ns: [u64; 8],
-    pub(super) transitions: [u64; 8],
-    pub(super) activity: [Option<Buckets<u64>>; 8],
+    pub(super) times: [PauseTimes; CLASSES],
+    pub(super) activity: [Option<Buckets<u64>>; CLASSES],
 }
 
 /// The classes at the link's rate or, as long as that is not known, at every rate it may have.
@@ -70,7 +80,7 @@ pub(super) struct Totals {
 pub(super) struct Account {
     start_ns: u64,
     last: u128,
-    rates: Vec<(BitRate, [Class; 8])>,
+    rates: Vec<(BitRate, [Class; CLASSES])>,
 }
 
 impl Account {
@@ -92,13 +102,19 @@ impl Account {
         }
     }
 
-    /// A frame that asks classes to stop for so many quanta. Frames that go back in time count as
-    /// simultaneous with the one before.
-    pub(super) fn frame(&mut self, at_ns: u64, times: &[Option<u16>; 8]) {
-        self.frame_ps(u128::from(at_ns) * 1_000, times);
+    /// A PFC frame that asks priorities to stop for so many quanta. Frames that go back in time
+    /// count as simultaneous with the one before.
+    pub(super) fn priorities(&mut self, at_ns: u64, times: &[Option<u16>; 8]) {
+        let asked = std::array::from_fn(|c| times.get(c).copied().flatten());
+        self.frame_ps(u128::from(at_ns) * 1_000, &asked);
     }
 
-    fn frame_ps(&mut self, at: u128, times: &[Option<u16>; 8]) {
+    /// An 802.3x frame: the link stops, and with it every priority.
+    pub(super) fn link(&mut self, at_ns: u64, quanta: u16) {
+        self.frame_ps(u128::from(at_ns) * 1_000, &[Some(quanta); CLASSES]);
+    }
+
+    fn frame_ps(&mut self, at: u128, times: &[Option<u16>; CLASSES]) {
         let now = self.last.max(at);
         self.last = now;
         for (rate, classes) in &mut self.rates {
@@ -125,9 +141,11 @@ impl Account {
             if let Some((_, until)) = class.stopped {
                 class.close(until.min(end), self.start_ns);
             }
-            totals.paused_ns[i] = to_ns(class.paused);
-            totals.longest_ns[i] = to_ns(class.longest);
-            totals.transitions[i] = class.transitions;
+            totals.times[i] = PauseTimes {
+                paused_ns: to_ns(class.paused),
+                longest_ns: to_ns(class.longest),
+                transitions: class.transitions,
+            };
             totals.activity[i] = class.activity;
         }
         Some(totals)
@@ -149,28 +167,36 @@ mod tests {
     fn pauses_end_by_themselves_or_by_a_frame_or_go_on() {
         // 100 quanta at 1 Gb/s: 51.2 µs.
         let mut account = Account::new(Some(GBPS), 0);
-        account.frame(1_000, &only(3, 100));
-        account.frame(11_000, &only(3, 100));
-        account.frame(100_000, &only(3, 100));
-        account.frame(110_000, &only(3, 0));
-        account.frame(120_000, &only(3, 0));
-        account.frame(200_000, &only(3, 100));
-        account.frame(190_000, &only(5, 1));
+        account.priorities(1_000, &only(3, 100));
+        account.priorities(11_000, &only(3, 100));
+        account.priorities(100_000, &only(3, 100));
+        account.priorities(110_000, &only(3, 0));
+        account.priorities(120_000, &only(3, 0));
+        account.priorities(200_000, &only(3, 100));
+        account.priorities(190_000, &only(5, 1));
         let totals = account.finish(GBPS, 210_000).unwrap();
-        assert_eq!(totals.paused_ns[3], 61_200 + 10_000 + 10_000);
-        assert_eq!(totals.longest_ns[3], 61_200);
-        assert_eq!(totals.transitions, [0, 0, 0, 3, 0, 1, 0, 0]);
-        assert_eq!(totals.paused_ns[5], 512);
+        assert_eq!(totals.times[3].paused_ns, 61_200 + 10_000 + 10_000);
+        assert_eq!(totals.times[3].longest_ns, 61_200);
+        assert_eq!(
+            totals.times.map(|t| t.transitions),
+            [0, 0, 0, 3, 0, 1, 0, 0, 0]
+        );
+        assert_eq!(totals.times[5].paused_ns, 512);
         let cells = totals.activity[3].as_ref().unwrap();
         let row = cells.fold_to(0, cells.step_ns());
-        assert_eq!(row.iter().sum::<u64>(), totals.paused_ns[3]);
+        assert_eq!(row.iter().sum::<u64>(), totals.times[3].paused_ns);
     }
 
     #[test]
     fn an_unknown_rate_is_settled_at_the_end() {
         let mut account = Account::new(None, 0);
-        account.frame(0, &only(0, 1));
-        let at = |rate| account.clone().finish(rate, 10_000).map(|t| t.paused_ns[0]);
+        account.priorities(0, &only(0, 1));
+        let at = |rate| {
+            account
+                .clone()
+                .finish(rate, 10_000)
+                .map(|t| t.times[0].paused_ns)
+        };
         assert_eq!(at(10 * GBPS), Some(51));
         assert_eq!(at(2_500_000_000), Some(204));
         assert_eq!(at(3 * GBPS), None);
@@ -217,7 +243,8 @@ mod tests {
             let here = (port.node, port.port);
             for entry in results.pauses.iter().filter(|e| (e.node, e.port) == here) {
                 let quanta = if entry.pause { spec.quanta.unwrap() } else { 0 };
-                let times = std::array::from_fn(|c| (entry.mask & 1 << c != 0).then_some(quanta));
+                let named = |c: usize| c < LINK && entry.mask & 1 << c != 0;
+                let times = std::array::from_fn(|c| named(c).then_some(quanta));
                 let effect = entry.at.ps() + spec.response.ps();
                 account.frame_ps(u128::from(effect), &times);
             }
@@ -225,10 +252,10 @@ mod tests {
                 .finish_ps(100 * GBPS, u128::from(results.end.ps()))
                 .unwrap();
             for (class, told) in port.priority.iter().enumerate() {
-                assert_eq!(totals.paused_ns[class], told.rx_pause_duration.ns());
-                assert_eq!(totals.longest_ns[class], told.rx_pause_longest.ns());
-                assert_eq!(totals.transitions[class], told.rx_pause_transitions);
-                stopped += u32::from(totals.paused_ns[class] > 0);
+                assert_eq!(totals.times[class].paused_ns, told.rx_pause_duration.ns());
+                assert_eq!(totals.times[class].longest_ns, told.rx_pause_longest.ns());
+                assert_eq!(totals.times[class].transitions, told.rx_pause_transitions);
+                stopped += u32::from(totals.times[class].paused_ns > 0);
             }
         }
         assert!(stopped >= 4, "{stopped}");
@@ -245,14 +272,14 @@ mod tests {
             let mut now = 0;
             for (gap, quanta) in frames {
                 now += gap;
-                account.frame(now * 512, &only(1, quanta));
+                account.priorities(now * 512, &only(1, quanta));
                 for (i, step) in stopped.iter_mut().enumerate().skip(now as usize) {
                     *step = (i as u64) < now + u64::from(quanta);
                 }
             }
             let end = now + end;
             let expected = stopped[..end as usize].iter().filter(|s| **s).count() as u64 * 512;
-            prop_assert_eq!(account.finish(GBPS, end * 512).unwrap().paused_ns[1], expected);
+            prop_assert_eq!(account.finish(GBPS, end * 512).unwrap().times[1].paused_ns, expected);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Port;
 use crate::capture::Direction;
 use crate::finding::{Finding, Severity};
-use crate::trace::report::{CaptureSummary, PausePort};
+use crate::trace::report::{CaptureSummary, PauseClass, PausePort};
 use crate::trace::tally::Tally;
 use crate::trace::words::{grouped, many, share, time};
 use std::collections::BTreeMap;
@@ -106,14 +106,19 @@ impl Judged<'_> {
                 findings.push(self.shape(irregularity, tally));
             }
         }
-        if self.report.pause == [0; 8] && self.report.global == 0 {
+        if self.report.pause == [0; 8] && self.report.global_pause == 0 {
             return;
         }
         if self.report.rate.is_none() {
             findings.push(self.without_rate());
             return;
         }
-        let stopped: Vec<usize> = (0..8).filter(|&class| self.stopped(class)).collect();
+        let named = self.report.classes();
+        let stopped: Vec<PauseClass> = match self.stopped(PauseClass::All) {
+            // Every priority with it: that is said once.
+            true => vec![PauseClass::All],
+            false => named.into_iter().filter(|&c| self.stopped(c)).collect(),
+        };
         findings.extend(stopped.iter().map(|&class| match self.storm(class) {
             true => self.storm_finding(class),
             false => self.throttled(class),
@@ -130,6 +135,13 @@ impl Judged<'_> {
             self.report.sender,
             direction_word(self.report.direction)
         )
+    }
+
+    fn subject_of(&self, class: PauseClass) -> String {
+        match class {
+            PauseClass::All => format!("{}, 802.3x", self.subject()),
+            PauseClass::Priority(_) => format!("{}, {class}", self.subject()),
+        }
     }
 
     fn shape(&self, irregularity: Irregularity, tally: &Tally) -> Finding {
@@ -197,70 +209,68 @@ impl Judged<'_> {
     }
 
     /// Long at once, or most of the time.
-    fn stopped(&self, class: usize) -> bool {
-        let most = self.report.paused_ns[class] > self.span_ns / 2;
-        self.report.longest_ns[class] > STORM_NS || self.span_ns >= SPAN_MIN_NS && most
+    fn stopped(&self, class: PauseClass) -> bool {
+        let times = self.report.times(class);
+        let most = times.paused_ns > self.span_ns / 2;
+        times.longest_ns > STORM_NS || self.span_ns >= SPAN_MIN_NS && most
     }
 
     /// Stopped without end, rather than again and again for as long as a queue takes to drain.
-    fn storm(&self, class: usize) -> bool {
-        let longest = self.report.longest_ns[class];
+    fn storm(&self, class: PauseClass) -> bool {
+        let longest = self.report.times(class).longest_ns;
         longest > STORM_NS || longest >= STRETCH_NS && longest > self.span_ns / 4
     }
 
-    fn throttled(&self, class: usize) -> Finding {
-        let report = self.report;
-        let paused = report.paused_ns[class];
+    fn throttled(&self, class: PauseClass) -> Finding {
+        let times = self.report.times(class);
+        let paused = times.paused_ns;
         Finding {
             cause: format!(
-                "priority {class} was stopped for {} of {} ({}), {} at most at a stretch: what \
+                "{class} was stopped for {} of {} ({}), {} at most at a stretch: what \
                  lies behind takes far less than is offered",
                 time(paused),
                 time(self.span_ns),
                 share(paused, self.span_ns),
-                time(report.longest_ns[class])
+                time(times.longest_ns)
             ),
             cure: "Find the slow or crowded link behind the sender of the pauses; ECN with DCQCN \
                    slows the sources down instead of stopping links."
                 .to_owned(),
-            ..self.port.frames.finding(
-                "P-20",
-                Severity::Warning,
-                format!("{}, priority {class}", self.subject()),
-            )
+            ..self
+                .port
+                .frames
+                .finding("P-20", Severity::Warning, self.subject_of(class))
         }
     }
 
-    fn storm_finding(&self, class: usize) -> Finding {
-        let report = self.report;
-        let paused = report.paused_ns[class];
+    fn storm_finding(&self, class: PauseClass) -> Finding {
+        let times = self.report.times(class);
+        let paused = times.paused_ns;
         Finding {
             cause: format!(
-                "pause storm: priority {class} was stopped for {} of {} ({}), {} at a stretch",
+                "pause storm: {class} was stopped for {} of {} ({}), {} at a stretch",
                 time(paused),
                 time(self.span_ns),
                 share(paused, self.span_ns),
-                time(report.longest_ns[class])
+                time(times.longest_ns)
             ),
             cure: "Find what the sender of the pauses cannot get rid of, and put a PFC watchdog \
                    on the switch port that is stopped."
                 .to_owned(),
-            ..self.port.frames.finding(
-                "P-20",
-                Severity::Error,
-                format!("{}, priority {class}", self.subject()),
-            )
+            ..self
+                .port
+                .frames
+                .finding("P-20", Severity::Error, self.subject_of(class))
         }
     }
 
     /// A link that is stopped beyond the budget though little came down to its sender.
     fn uncalled(&self) -> Option<Finding> {
         let report = self.report;
-        let (class, &paused) = report
-            .paused_ns
-            .iter()
-            .enumerate()
-            .max_by_key(|&(class, &ns)| (ns, std::cmp::Reverse(class)))?;
+        let named = report.classes().into_iter();
+        let (class, paused) = named
+            .map(|class| (class, report.times(class).paused_ns))
+            .max_by_key(|&(class, ns)| (ns, std::cmp::Reverse(class)))?;
         let budget = u128::from(self.span_ns) * u128::from(BUDGET_PPM) / 1_000_000;
         if self.span_ns < SPAN_MIN_NS || u128::from(paused) <= budget {
             return None;
@@ -274,23 +284,22 @@ impl Judged<'_> {
         let per_second = grouped(u64::try_from(per_second).unwrap_or(u64::MAX));
         let mut found = Finding {
             cause: format!(
-                "priority {class} is stopped {per_second} us per second, though what came down the \
+                "{class} is stopped {per_second} us per second, though what came down the \
                  link was {percent} % of its rate: a slow receiver, or congestion beyond it"
             ),
             cure: "If the sender of the pauses is a host, look at its PCIe, memory and receive \
                    buffers; if a switch, at its other ports."
                 .to_owned(),
-            ..self.port.frames.finding(
-                "P-20",
-                Severity::Warning,
-                format!("{}, priority {class}", self.subject()),
-            )
+            ..self
+                .port
+                .frames
+                .finding("P-20", Severity::Warning, self.subject_of(class))
         };
         if self.towards == 0 {
             found.inconclusive =
                 Some("the capture holds no frames towards the sender of the pauses".to_owned());
             found.cause = format!(
-                "priority {class} is stopped {per_second} us per second, and nothing shows whether \
+                "{class} is stopped {per_second} us per second, and nothing shows whether \
                  traffic called for it"
             );
         }

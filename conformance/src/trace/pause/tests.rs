@@ -39,6 +39,7 @@ impl Bench {
         Frame {
             number: self.number,
             at_ns,
+            timed: true,
             interface: 0,
             direction,
             original_len: len,
@@ -100,7 +101,10 @@ fn counts_times_and_rows_of_a_port() {
         panic!("one row");
     };
     let row = activity.row(0, activity.cells.step_ns());
-    assert_eq!((row.port, row.priority, row.paused_ns.len()), (0, 3, 512));
+    assert_eq!(
+        (row.port, row.class, row.paused_ns.len()),
+        (0, PauseClass::Priority(3), 512)
+    );
     assert_eq!(row.paused_ns.iter().sum::<u64>(), 12_000);
     // The link was full: pauses were called for.
     assert_eq!(ids(&outcome.findings), []);
@@ -187,7 +191,7 @@ fn irregular_frames_are_named() {
     );
     assert_eq!(outcome.findings[0].frames, [3]);
     assert_eq!(outcome.ports.len(), 2);
-    assert_eq!(outcome.ports[1].global, 1);
+    assert_eq!(outcome.ports[1].global_pause, 1);
     assert_eq!(outcome.ports[1].transitions, [1; 8]);
 }
 

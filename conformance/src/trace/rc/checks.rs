@@ -21,12 +21,17 @@ pub(super) fn packet(half: &mut Half, op: Op, f: &Frame, p: &roce::Packet) {
     if (bth.reserved6 | bth.reserved7 | bth.tver) != 0 {
         reserved(half, f, p);
     }
-    if p.sport != half.sport {
+    // Notifications choose their port freely: their way does not matter.
+    let notifies = op.role == Role::Cnp;
+    if half.port_of_cnp && !notifies {
+        (half.sport, half.port_of_cnp) = (p.sport, false);
+    }
+    if p.sport != half.sport && !notifies {
         let ports = [half.sport, p.sport].map(|s| u64::from(s.unwrap_or(0)));
         half.tallies.add(Kind::SourcePortChanged, f.number, ports);
         half.sport = p.sport;
     }
-    if p.sport.is_some_and(|s| !SOURCE_PORTS.contains(&s)) {
+    if p.sport.is_some_and(|s| !SOURCE_PORTS.contains(&s)) && !notifies {
         let port = u64::from(p.sport.unwrap_or(0));
         half.tallies.add(Kind::SourcePort, f.number, [port, 0]);
     }

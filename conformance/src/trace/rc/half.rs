@@ -77,6 +77,10 @@ pub(super) struct Half {
     pub(super) v1: bool,
     pub(super) vlan: Option<u16>,
     pub(super) sport: Option<u16>,
+    /// The step of sequence numbers that its requests are listed under, while it has no peer.
+    pub(super) listed: Option<u8>,
+    /// So far only notifications were seen.
+    pub(super) port_of_cnp: bool,
     pub(super) migreq: bool,
     pub(super) first_ns: u64,
     pub(super) last_ns: u64,
@@ -92,6 +96,8 @@ pub(super) struct Half {
     pub(super) answer_marks: Marks,
     pub(super) bad_icrc: u64,
     pub(super) unverified_icrc: u64,
+    /// Wrong, where all of the sender's are.
+    pub(super) unjudged_icrc: u64,
     /// What rides on its SENDs is nobody's concern.
     pub(super) plain_sends: bool,
     /// Opcode sequence: a message is in progress.

@@ -1,5 +1,6 @@
 //! Messages: where they begin and end, how large they are, when they are done.
 
+use super::bursts::Bursts;
 use super::op::{Op, Role};
 use super::seen::Seen;
 use super::stat::Stat;
@@ -79,7 +80,7 @@ impl Messages {
 
     /// A packet. `acked`: end of what is acknowledged.
     #[inline]
-    pub(super) fn packet(&mut self, part: &Part, seen: &Seen, acked: u64) {
+    pub(super) fn packet(&mut self, part: &Part, seen: &Seen, acked: u64, bursts: &mut Bursts) {
         if part.psn < self.next {
             return;
         }
@@ -87,17 +88,17 @@ impl Messages {
             self.keep(part);
             if acked > self.next {
                 // What lies between will not come again: its messages cannot be told apart.
-                self.go_on(seen, acked);
+                self.go_on(seen, acked, bursts);
             }
             return;
         }
-        self.take(part);
+        self.take(part, bursts);
         if self.waits {
-            self.go_on(seen, acked);
+            self.go_on(seen, acked, bursts);
         }
     }
 
-    fn take(&mut self, part: &Part) {
+    fn take(&mut self, part: &Part, bursts: &mut Bursts) {
         self.next = part.psn.saturating_add(part.count);
         if part.op.first {
             let begun = self.total.saturating_sub(self.completed) + 1;
@@ -111,7 +112,7 @@ impl Messages {
             });
         }
         if part.op.last {
-            self.close(part);
+            self.close(part, bursts);
         }
     }
 
@@ -131,13 +132,13 @@ impl Messages {
 
     /// Takes what follows without a gap, or has arrived anyway.
     #[cold]
-    fn go_on(&mut self, seen: &Seen, acked: u64) {
+    fn go_on(&mut self, seen: &Seen, acked: u64, bursts: &mut Bursts) {
         loop {
             let end = seen.next_missing(self.next);
             while let Some(part) = self.ahead.front().copied().filter(|p| p.psn < end) {
                 self.ahead.pop_front();
                 if part.psn >= self.next {
-                    self.take(&part);
+                    self.take(&part, bursts);
                 }
             }
             self.next = self.next.max(end);
@@ -156,7 +157,7 @@ impl Messages {
         self.open.map(|o| o.psn)
     }
 
-    fn close(&mut self, part: &Part) {
+    fn close(&mut self, part: &Part, bursts: &mut Bursts) {
         let Some(open) = self.open.take() else {
             return;
         };
@@ -168,6 +169,7 @@ impl Messages {
         };
         self.total += 1;
         self.bytes = self.bytes.saturating_add(bytes);
+        bursts.message(open.operation, bytes);
         let run = self.count(open.operation, bytes, open.at_ns);
         let pending = Pending {
             end: self.next,
@@ -224,9 +226,8 @@ impl Messages {
             if first.end > end {
                 return;
             }
-            let span = at_ns.saturating_sub(first.start_ns);
             if first.count == 1 {
-                self.completion.add(span);
+                self.completion.between(first.start_ns, at_ns);
             }
             let extra = (end - first.end).checked_div(first.packets).unwrap_or(0);
             let done = (extra + 1).min(first.count);
@@ -279,11 +280,26 @@ mod tests {
         m.start_at(10);
         let seen = Seen::new(10);
         for i in 0..3 {
-            m.packet(&part(0, 10 + 3 * i, 1024, i), &seen, 0);
-            m.packet(&part(1, 11 + 3 * i, 1024, i), &seen, 0);
-            m.packet(&part(2, 12 + 3 * i, 100, i), &seen, 0);
+            m.packet(
+                &part(0, 10 + 3 * i, 1024, i),
+                &seen,
+                0,
+                &mut Bursts::default(),
+            );
+            m.packet(
+                &part(1, 11 + 3 * i, 1024, i),
+                &seen,
+                0,
+                &mut Bursts::default(),
+            );
+            m.packet(
+                &part(2, 12 + 3 * i, 100, i),
+                &seen,
+                0,
+                &mut Bursts::default(),
+            );
         }
-        m.packet(&part(4, 19, 7, 9), &seen, 0);
+        m.packet(&part(4, 19, 7, 9), &seen, 0, &mut Bursts::default());
         m.acked(16, 50);
         assert_eq!((m.total, m.completed), (4, 2));
         m.acked(20, 60);
@@ -304,7 +320,7 @@ mod tests {
         m.start_at(0);
         let seen = Seen::new(0);
         for psn in 0..10_000 {
-            m.packet(&part(4, psn, 64, psn), &seen, 0);
+            m.packet(&part(4, psn, 64, psn), &seen, 0, &mut Bursts::default());
         }
         assert!(m.pending.len() <= 2 * PENDING);
         m.acked(9_000, 1);

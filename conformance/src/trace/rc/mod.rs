@@ -9,6 +9,7 @@
 //!   goes back), [`receiver`] (what was accepted), [`reads`], [`messages`]
 //! - [`checks`]: single packets; [`report`]: connections; [`findings`]: what is wrong
 
+mod bursts;
 mod checks;
 mod findings;
 mod half;
@@ -42,6 +43,7 @@ use requests::{Info, Requests};
 use rustc_hash::FxHashMap;
 use stat::Stat;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use tally::{Kind, Tallies};
 use xoff_sim::wire::bth::{NakCode, Syndrome, rnr_timer_ns};
 use xoff_sim::wire::roce::Icrc;
@@ -78,7 +80,7 @@ impl Context {
             for (seen, &frames) in paused.iter_mut().zip(&port.pause) {
                 *seen |= frames > 0;
             }
-            if port.global > 0 {
+            if port.global_pause > 0 {
                 context.global_pause.insert(port.interface);
             }
         }
@@ -140,8 +142,8 @@ pub struct Follower {
     index: FxHashMap<Key, u32>,
     last: Option<(Key, u32)>,
     halves: Vec<Half>,
-    /// Halves without a peer, by their addresses.
-    single: FxHashMap<Hosts, Vec<u32>>,
+    /// Halves with requests and without a peer, by their addresses and how far the numbers are.
+    open: FxHashMap<(Hosts, u8), Vec<u32>>,
     /// CNPs by interface and source, and also by destination.
     cnp_ports: FxHashMap<(u32, u128), Spacing>,
     cnp_pairs: FxHashMap<(u32, u128, u128), Spacing>,
@@ -172,14 +174,33 @@ impl Follower {
         self.interfaces[id] = Some(interface.clone());
     }
 
-    /// Takes a RoCE packet. Says if it is part of a SEND that the receiver accepts, and whose
-    /// contents are not yet known to be of no concern ([`Follower::ignore_sends`]).
+    /// Whether nothing was taken so far.
+    pub fn is_empty(&self) -> bool {
+        self.halves.is_empty()
+    }
+
+    /// Whether packets of a sender were taken that were not spoilt.
+    pub fn knows(&self, interface: u32, src: IpAddr) -> bool {
+        let src = key::number(src);
+        let mut halves = self.halves.iter();
+        halves.any(|h| (h.key.interface, h.key.src) == (interface, src))
+    }
+
+    /// Takes a RoCE packet; `overlook`: though its ICRC is wrong. Says if it is part of a SEND that
+    /// the receiver accepts, and whose contents are not yet known to be of no concern
+    /// ([`Follower::ignore_sends`]).
     #[inline]
-    pub fn packet(&mut self, f: &Frame, eth: &ethernet::Repr, p: &roce::Packet) -> Option<Send> {
+    pub fn packet(
+        &mut self,
+        f: &Frame,
+        eth: &ethernet::Repr,
+        p: &roce::Packet,
+        overlook: bool,
+    ) -> Option<Send> {
         let key = key::of(f, p);
         let i = match self.last {
             Some((k, i)) if k == key => i,
-            _ => self.find(key, f, eth, p)?,
+            _ => self.find(key, f, eth, p, overlook)?,
         };
         self.last = Some((key, i));
         let half = &mut self.halves[i as usize];
@@ -187,6 +208,7 @@ impl Follower {
         match p.icrc {
             Icrc::Valid => {}
             Icrc::Unavailable => half.unverified_icrc += 1,
+            Icrc::Invalid { .. } if overlook => half.unjudged_icrc += 1,
             Icrc::Invalid { found, computed } => {
                 half.bad_icrc += 1;
                 let example = [u64::from(found), u64::from(computed)];
@@ -215,11 +237,18 @@ impl Follower {
     }
 
     /// The half of a packet, new if need be; none for a spoilt packet of no known half.
-    fn find(&mut self, key: Key, f: &Frame, eth: &ethernet::Repr, p: &roce::Packet) -> Option<u32> {
+    fn find(
+        &mut self,
+        key: Key,
+        f: &Frame,
+        eth: &ethernet::Repr,
+        p: &roce::Packet,
+        overlook: bool,
+    ) -> Option<u32> {
         if let Some(&i) = self.index.get(&key) {
             return Some(i);
         }
-        if matches!(p.icrc, Icrc::Invalid { .. }) {
+        if matches!(p.icrc, Icrc::Invalid { .. }) && !overlook {
             self.stray.add(Kind::BadIcrc, f.number, [0; 2]);
             return None;
         }
@@ -228,7 +257,6 @@ impl Follower {
         let place = key::place(f, eth, interface.and_then(Option::as_ref));
         self.halves.push(new_half(key, place, f, eth, p));
         self.index.insert(key, i);
-        self.single.entry(Hosts::of(&key)).or_default().push(i);
         self.start_ns.get_or_insert(f.at_ns);
         Some(i)
     }
@@ -282,6 +310,10 @@ impl Follower {
         }
         let next = half.requests.started.then_some(half.requests.highest);
         half.requests.request(&part, &info);
+        if half.peer.is_none() {
+            self.list(i);
+        }
+        let half = &mut self.halves[i as usize];
         let wanted = op.operation == Operation::Send && !half.plain_sends;
         if !wanted || half.requests.highest != part.psn + 1 || next > Some(part.psn) {
             return None;
@@ -308,6 +340,9 @@ impl Follower {
         half.requests.read_request(part, len, &info);
         if half.requests.read_restarts > before {
             half.tallies.add(Kind::ReadRestart, f.number, [0; 2]);
+        }
+        if half.peer.is_none() {
+            self.list(i);
         }
     }
 
@@ -406,7 +441,7 @@ impl Follower {
 impl Spacing {
     fn note(&mut self, at_ns: u64) {
         if self.count > 0 {
-            self.span.add(at_ns.saturating_sub(self.last_ns));
+            self.span.between(self.last_ns, at_ns);
         }
         self.last_ns = at_ns;
         self.count += 1;
@@ -417,8 +452,7 @@ impl Answers {
     fn cnp(&mut self, at_ns: u64) {
         self.cnps += 1;
         self.first_ns.get_or_insert(at_ns);
-        if let Some(last) = self.cnp_last_ns {
-            let span = at_ns.saturating_sub(last);
+        if let Some(span) = self.cnp_last_ns.and_then(|last| at_ns.checked_sub(last)) {
             self.cnp_spacing_ns = Some(self.cnp_spacing_ns.map_or(span, |s| s.min(span)));
         }
         self.cnp_last_ns = Some(at_ns);
@@ -446,6 +480,8 @@ fn new_half(
         v1: p.sport.is_none(),
         vlan: eth.inner.or(eth.outer).map(|t| t.vid),
         sport: p.sport,
+        listed: None,
+        port_of_cnp: op::of(p.bth.opcode).role == Role::Cnp,
         migreq: p.bth.migreq,
         first_ns: f.at_ns,
         last_ns: f.at_ns,
@@ -458,6 +494,7 @@ fn new_half(
         answer_marks: Marks::default(),
         bad_icrc: 0,
         unverified_icrc: 0,
+        unjudged_icrc: 0,
         plain_sends: false,
         in_message: false,
         tallies: Tallies::default(),

@@ -51,7 +51,9 @@ const fn decode(opcode: u8) -> Op {
         1 => Service::Uc,
         2 => Service::Rd,
         3 => Service::Ud,
-        _ => Service::Xrc,
+        5 => Service::Xrc,
+        // 4 is that of notifications, which say nothing of the service; the rest are reserved.
+        _ => Service::Unknown,
     };
     let known = matches!(opcode >> 5, 0 | 1 | 3 | 5);
     let (role, operation, first, last) = match opcode & 0x1f {
@@ -99,6 +101,15 @@ mod tests {
         assert_eq!(of(Opcode(0x64)).service, Service::Ud);
         assert_eq!(of(Opcode(0xac)).role, Role::ReadRequest);
         assert_eq!(of(Opcode(0x81)).role, Role::Cnp);
+        for (opcode, service) in [
+            (0x81, Service::Unknown),
+            (0x80, Service::Unknown),
+            (0xc4, Service::Unknown),
+            (0xe4, Service::Unknown),
+            (0xa4, Service::Xrc),
+        ] {
+            assert_eq!(of(Opcode(opcode)).service, service, "{opcode:#x}");
+        }
         assert_eq!(of(Opcode(0x80)).role, Role::Other);
         assert_eq!(of(Opcode(0x1f)).role, Role::Other);
     }

@@ -7,6 +7,7 @@ use super::op::Role;
 use super::requests::{EARLIER, Requests};
 use crate::capture::Frame;
 use crate::trace::report::Service;
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use xoff_sim::wire::roce;
 
@@ -32,21 +33,33 @@ impl Follower {
         }
         let hosts = Hosts::of(&half.key).reversed();
         let mut best = None;
-        let (mut fitting, mut same_port) = (Vec::new(), Vec::new());
-        for &j in self.single.get(&hosts)? {
-            let other = &self.halves[j as usize];
-            let Some(fit) = fits(other, role, f, p).filter(|&fit| j != i && Some(fit) >= best)
-            else {
+        let (mut fitting, mut same_port): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+        let far = role == Role::ReadResponse && half.attempts <= EAGER;
+        for bucket in buckets(p.bth.psn, far) {
+            let Some(list) = self.open.get_mut(&(hosts, bucket)) else {
                 continue;
             };
-            if Some(fit) > best {
-                best = Some(fit);
-                fitting.clear();
-                same_port.clear();
-            }
-            fitting.push(j);
-            if other.sport == p.sport {
-                same_port.push(j);
+            let halves = &self.halves;
+            list.retain(|&j| halves[j as usize].peer.is_none());
+            for &j in &*list {
+                let other = &halves[j as usize];
+                let Some(fit) = fits(other, role, f, p).filter(|&fit| j != i && Some(fit) >= best)
+                else {
+                    continue;
+                };
+                if Some(fit) > best {
+                    best = Some(fit);
+                    fitting.clear();
+                    same_port.clear();
+                }
+                // A half may stand in several.
+                if fitting.contains(&j) {
+                    continue;
+                }
+                fitting.push(j);
+                if other.sport == p.sport {
+                    same_port.push(j);
+                }
             }
         }
         let peer = match (&fitting[..], &same_port[..]) {
@@ -66,14 +79,10 @@ impl Follower {
             let half = &mut self.halves[a as usize];
             half.peer = Some(b);
             half.ambiguous = false;
-            let hosts = Hosts::of(&half.key);
-            if let Some(list) = self.single.get_mut(&hosts) {
-                list.retain(|&k| k != a);
-            }
         }
         for (a, b) in [(i, j), (j, i)] {
-            if let Some(unseen) = self.halves[a as usize].unseen.take() {
-                self.halves[b as usize].requests.take_in(&unseen);
+            if let Some(mut unseen) = self.halves[a as usize].unseen.take() {
+                self.halves[b as usize].requests.take_in(&mut unseen);
             }
         }
     }
@@ -88,17 +97,54 @@ impl Follower {
                 known.insert(half.key.anywhere(), peer);
             }
         }
+        let mut single = Single::default();
+        for (i, half) in (0u32..).zip(&self.halves) {
+            if half.peer.is_none() {
+                let hosts = Hosts::of(&half.key);
+                single.all.entry(hosts).or_default().push(i);
+                single
+                    .by_port
+                    .entry((hosts, half.sport))
+                    .or_default()
+                    .push(i);
+                *single.left.entry(hosts).or_default() += 1;
+            }
+        }
         for i in 0..self.halves.len() {
             if self.halves[i].peer.is_some() {
                 continue;
             }
-            if let Some(j) = self.last_choice(i, &known) {
+            if let Some(j) = self.last_choice(i, &known, &single) {
+                for half in [i, j as usize] {
+                    let hosts = Hosts::of(&self.halves[half].key);
+                    *single.left.entry(hosts).or_default() -= 1;
+                }
                 self.pair(i as u32, j);
             }
         }
     }
 
-    fn last_choice(&self, i: usize, known: &BTreeMap<Key, Key>) -> Option<u32> {
+    /// Notes that the requests of a half without a peer have come so far.
+    #[inline]
+    pub(super) fn list(&mut self, i: u32) {
+        let half = &mut self.halves[i as usize];
+        let bucket = (half.requests.highest >> BUCKET_BITS) as u8;
+        if half.peer.is_some() || half.listed == Some(bucket) || !half.requests.started {
+            return;
+        }
+        let first = (half.requests.first >> BUCKET_BITS) as u8;
+        let from = half.listed.map_or(first, |listed| listed.wrapping_add(1));
+        half.listed = Some(bucket);
+        let hosts = Hosts::of(&half.key);
+        // More than all there are means that numbers began anew.
+        let count = bucket.wrapping_sub(from);
+        for n in 0..=count {
+            let bucket = from.wrapping_add(n);
+            self.open.entry((hosts, bucket)).or_default().push(i);
+        }
+    }
+
+    fn last_choice(&self, i: usize, known: &BTreeMap<Key, Key>, single: &Single) -> Option<u32> {
         let half = &self.halves[i];
         if let Some(peer) = known.get(&half.key.anywhere()) {
             let mut key = *peer;
@@ -107,23 +153,47 @@ impl Follower {
             return self.halves[j as usize].peer.is_none().then_some(j);
         }
         let hosts = Hosts::of(&half.key).reversed();
-        let others = self.single.get(&hosts)?;
-        let possible: Vec<u32> = others
-            .iter()
-            .copied()
-            .filter(|&j| j as usize != i && complement(half, &self.halves[j as usize]))
-            .collect();
-        let same_port: Vec<u32> = possible
-            .iter()
-            .copied()
-            .filter(|&j| self.halves[j as usize].sport == half.sport)
-            .collect();
-        match (&same_port[..], &possible[..]) {
-            ([one], _) => Some(*one),
-            ([], [one]) if self.single.get(&Hosts::of(&half.key))?.len() == 1 => Some(*one),
+        let fits = |j: &&u32| {
+            let other = &self.halves[**j as usize];
+            **j as usize != i && other.peer.is_none() && complement(half, other)
+        };
+        let only = |list: Option<&Vec<u32>>| {
+            let mut fitting = list.into_iter().flatten().filter(fits);
+            (fitting.next().copied(), fitting.next().is_some())
+        };
+        match only(single.by_port.get(&(hosts, half.sport))) {
+            (Some(one), false) => return Some(one),
+            (Some(_), true) => return None,
+            (None, _) => {}
+        }
+        // No port says which: there must be one only at both ends.
+        if single.left.get(&Hosts::of(&half.key)) != Some(&1) {
+            return None;
+        }
+        match only(single.all.get(&hosts)) {
+            (Some(one), false) => Some(one),
             _ => None,
         }
     }
+}
+
+/// Halves without a peer when the capture ends, by addresses and by source port.
+#[derive(Default)]
+struct Single {
+    all: FxHashMap<Hosts, Vec<u32>>,
+    by_port: FxHashMap<(Hosts, Option<u16>), Vec<u32>>,
+    /// How many are left.
+    left: FxHashMap<Hosts, usize>,
+}
+
+/// Sequence numbers of requests are looked for in steps of 2^16, [`EARLIER`].
+const BUCKET_BITS: u32 = 16;
+
+/// Where requests stand that an answer with this number may be for: its own step, and the next, as
+/// the beginning of the requests may not have been seen. `far`: in any, its own first.
+fn buckets(psn: u32, far: bool) -> impl Iterator<Item = u8> {
+    let own = (psn >> BUCKET_BITS) as u8;
+    (0..if far { 256 } else { 2u16 }).map(move |n| own.wrapping_add(n as u8))
 }
 
 /// How well an answer suits the requests of a half, if it does.
@@ -167,7 +237,9 @@ fn complement(a: &Half, b: &Half) -> bool {
 
 impl Requests {
     /// Adds what was seen of these requests before it was known whose they are.
-    pub(super) fn take_in(&mut self, unseen: &Requests) {
+    pub(super) fn take_in(&mut self, unseen: &mut Requests) {
+        let bursts = std::mem::take(&mut unseen.bursts);
+        self.bursts.take_in(bursts, &unseen.counts());
         self.data_packets += unseen.data_packets;
         self.retransmitted_packets += unseen.retransmitted_packets;
         self.retransmitted_bytes += unseen.retransmitted_bytes;

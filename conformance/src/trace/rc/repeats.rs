@@ -173,12 +173,13 @@ impl Repeats {
 
     fn cause(&mut self, back: &Back) -> Cause {
         if let Some(nak) = self.nak.filter(|n| back.psn >= n.psn || back.first) {
-            let waited = back.at_ns.saturating_sub(nak.at_ns);
             if let Some(asked) = nak.wait_ns {
-                self.rnr_wait(asked, waited, back.frame);
+                if let Some(waited) = back.at_ns.checked_sub(nak.at_ns) {
+                    self.rnr_wait(asked, waited, back.frame);
+                }
                 return Cause::Rnr;
             }
-            self.reaction.add(waited);
+            self.reaction.between(nak.at_ns, back.at_ns);
             self.note_loss(back);
             return Cause::Nak;
         }

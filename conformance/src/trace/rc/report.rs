@@ -79,6 +79,12 @@ pub(super) fn rows(
 pub(super) fn connections(follower: &mut Follower, views: &Views) -> Vec<Connection> {
     let notifiers = notifiers(&follower.halves);
     let halves = &mut follower.halves;
+    for half in halves.iter_mut() {
+        for r in std::iter::once(&mut half.requests).chain(half.unseen.as_deref_mut()) {
+            let counts = r.counts();
+            r.bursts.finish(&counts);
+        }
+    }
     let mut list = Vec::with_capacity(views.list.len());
     for view in &views.list {
         let Some(any) = view.any() else { continue };
@@ -121,14 +127,15 @@ fn notifiers(halves: &[Half]) -> BTreeSet<u128> {
         .collect()
 }
 
-/// A notification's own half says RC whatever the connection is.
+/// That of requests, if there are any, else that of answers: notifications tell none.
 fn service(halves: &[Half], both: [Option<usize>; 2]) -> crate::trace::report::Service {
     let of = |h: Option<usize>| h.map(|h| &halves[h]);
     let sent = |h: &&Half| h.requests.started || h.unseen.is_some();
     let [a, b] = both.map(of);
+    let told = |h: &&Half| h.service != crate::trace::report::Service::Unknown;
     a.filter(sent)
         .or(b.filter(sent))
-        .or(a)
+        .or(a.filter(told))
         .or(b)
         .map_or_else(Default::default, |h| h.service)
 }
@@ -232,6 +239,7 @@ fn from_requests(report: &mut DirectionReport, r: &Requests) {
     report.messages_completed = r.messages.completed;
     report.outstanding_max = u32::try_from(r.messages.outstanding_max).unwrap_or(u32::MAX);
     report.completion_ns = r.messages.completion.get();
+    report.activity = r.bursts.activity();
     report.causes = CAUSES
         .iter()
         .map(|&c| (c, r.repeats.count(c)))
@@ -255,7 +263,7 @@ fn marks(halves: &[Half], way: Way, report: &mut DirectionReport) -> Option<u128
         report.ce_marked += h.data.ce;
         report.ect_packets += h.data.ect;
         report.bad_icrc += h.bad_icrc;
-        report.unverified_icrc += h.unverified_icrc;
+        report.unverified_icrc += h.unverified_icrc + h.unjudged_icrc;
         if let Some(other) = other.map(|o| &halves[o]) {
             report.cnps += other.answers.cnps;
             report.cnp_spacing_min_ns = other.answers.cnp_spacing_ns;
@@ -327,5 +335,6 @@ fn take_lists(halves: &mut [Half], way: Way, report: &mut DirectionReport) {
     if let Some(r) = requests {
         report.episodes = std::mem::take(&mut r.repeats.episodes);
         report.message_runs = r.messages.take_runs();
+        report.bursts = r.bursts.take();
     }
 }

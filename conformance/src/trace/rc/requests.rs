@@ -1,5 +1,6 @@
 //! Requests in one direction of a connection: what was sent, sent again, accepted, acknowledged.
 
+use super::bursts::{Bursts, Counts, IDLE_NS, Start};
 use super::messages::{Messages, Part};
 use super::op::Role;
 use super::reads::{Arrival, Reads};
@@ -54,6 +55,15 @@ pub(super) struct Requests {
     pub(super) highest: u64,
     pub(super) cursor: u64,
     pub(super) una: u64,
+    // What every packet touches lies together.
+    pub(super) first_ns: Option<u64>,
+    pub(super) last_ns: u64,
+    pub(super) data_packets: u64,
+    /// Of these, SEND, WRITE and atomics rather than READ responses.
+    pub(super) request_packets: u64,
+    pub(super) new_bytes: u64,
+    pub(super) wire_bytes: u64,
+    pub(super) window_max: u64,
     pub(super) seen: Seen,
     pub(super) receiver: Receiver,
     pub(super) messages: Messages,
@@ -61,22 +71,16 @@ pub(super) struct Requests {
     pub(super) asked: Asked,
     pub(super) repeats: Repeats,
     pub(super) reads: Option<Box<Reads>>,
+    pub(super) bursts: Bursts,
     pub(super) mtu: u32,
-    pub(super) first_ns: Option<u64>,
-    pub(super) last_ns: u64,
-    pub(super) data_packets: u64,
-    /// Of these, SEND, WRITE and atomics rather than READ responses.
-    pub(super) request_packets: u64,
     pub(super) retransmitted_packets: u64,
     pub(super) retransmitted_bytes: u64,
-    pub(super) new_bytes: u64,
     pub(super) acked_bytes: u64,
     pub(super) gaps: u64,
     gap_ns: u64,
     pub(super) reordered: u64,
     /// Packets that came twice, at once.
     pub(super) copies: u64,
-    pub(super) wire_bytes: u64,
     pub(super) read_requests: u64,
     pub(super) read_restarts: u64,
     /// End of the range that was last asked for again.
@@ -85,7 +89,6 @@ pub(super) struct Requests {
     pub(super) read_delivered: u64,
     /// Packets that only an acknowledgement told of.
     pub(super) missed: u64,
-    pub(super) window_max: u64,
     /// New sequences on the same queue pair numbers.
     pub(super) sequences: u32,
     /// From a gap to the NAK.
@@ -152,6 +155,7 @@ impl Requests {
         } else if self.is_new_sequence(part) {
             self.start_anew(part);
         }
+        self.flows(part);
         if self.una >= self.highest {
             self.repeats.base_ns = part.at_ns;
         }
@@ -183,10 +187,48 @@ impl Requests {
                 self.una = self.highest;
             }
         }
-        self.messages.packet(part, &self.seen, self.una);
+        self.messages
+            .packet(part, &self.seen, self.una, &mut self.bursts);
         if info.service == Service::Uc {
             self.messages.acked(self.una, part.at_ns);
             self.forget();
+        }
+    }
+
+    /// Tells of silence before a packet, and of one from the past.
+    #[inline]
+    fn flows(&mut self, part: &Part) {
+        let gap = part.at_ns.wrapping_sub(self.last_ns);
+        let changes = part.op.first && self.bursts.changes(part.op.operation);
+        if gap <= IDLE_NS && !changes && self.first_ns.is_some() {
+            return;
+        }
+        let start = Start {
+            at_ns: part.at_ns,
+            payload: part.payload,
+            operation: part.op.operation,
+            // Without answers here nobody knows what is outstanding.
+            idle: part.op.first
+                && part.psn >= self.highest
+                && (self.una >= self.highest || !self.answered),
+        };
+        self.bursts.begin(&start, &self.counts());
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            last_ns: if self.first_ns.is_some() {
+                self.last_ns
+            } else {
+                0
+            },
+            done_ns: if self.answered {
+                self.repeats.base_ns
+            } else {
+                0
+            },
+            bytes: self.new_bytes,
+            messages: self.messages.total,
         }
     }
 
@@ -346,13 +388,15 @@ impl Requests {
         if !self.started {
             self.start(part);
         }
+        self.flows(part);
         let payload = u64::from(part.payload);
         self.highest = self.highest.max(part.psn + 1);
         (self.una, self.cursor) = (self.highest, self.highest);
         self.new_bytes += payload;
         self.receiver.delivered += payload;
         self.messages.start_at(part.psn);
-        self.messages.packet(part, &self.seen, self.una);
+        self.messages
+            .packet(part, &self.seen, self.una, &mut self.bursts);
         self.messages.acked(part.psn + 1, part.at_ns);
         self.count(part, info);
         if let Some(cells) = &mut self.cells {
@@ -428,7 +472,8 @@ impl Requests {
         if part.psn >= self.receiver.epsn {
             self.receiver.reliable(part, &self.seen, self.highest);
         }
-        self.messages.packet(part, &self.seen, self.una);
+        self.messages
+            .packet(part, &self.seen, self.una, &mut self.bursts);
     }
 
     fn read_again(&mut self, part: &Part, len: u32, info: &Info) {
@@ -477,6 +522,7 @@ impl Requests {
         if part.op.first && !part.op.last {
             self.learn_mtu(part.payload);
         }
+        self.flows(part);
         let start = part.psn;
         let reads = self
             .reads
@@ -559,7 +605,7 @@ impl Requests {
             && nak.wait_ns.is_none()
             && self.last_nak != Some(nak.psn)
         {
-            self.nak_delay.add(nak.at_ns.saturating_sub(gap));
+            self.nak_delay.between(gap, nak.at_ns);
         }
         let same_kind = |n: Nak| n.wait_ns.is_some() == nak.wait_ns.is_some();
         if self.last_nak == Some(nak.psn) && self.repeats.pending().is_some_and(same_kind) {

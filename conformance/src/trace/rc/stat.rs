@@ -23,6 +23,13 @@ impl Stat {
         self.count += 1;
     }
 
+    /// Adds a span; one that ends before it began, as the clock ran backwards, is not known.
+    pub(super) fn between(&mut self, from_ns: u64, to_ns: u64) {
+        if let Some(span) = to_ns.checked_sub(from_ns) {
+            self.add(span);
+        }
+    }
+
     pub(super) fn min(&self) -> Option<u64> {
         (self.count > 0).then_some(self.min)
     }
@@ -127,7 +134,7 @@ impl Asked {
             answered = self.waiting.pop_front();
         }
         if let Some((_, asked)) = answered {
-            self.latency.add(at_ns.saturating_sub(asked));
+            self.latency.between(asked, at_ns);
         }
     }
 

@@ -4,7 +4,7 @@ use super::stream::{Head, Message};
 use crate::finding::FRAMES_KEPT;
 use crate::trace::tcp::Place;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use xoff_sim::wire::smbd::{
     DataTransfer, NegotiateRequest, NegotiateResponse, RESPONSE_REQUESTED, VERSION, Violation,
 };
@@ -27,8 +27,9 @@ pub struct RdmaKey {
 /// One packet of a Send, in order and seen for the first time.
 #[derive(Clone, Copy, Debug)]
 pub struct SendPacket<'a> {
-    /// Addresses of the connection; direction 0 goes from the first to the second.
-    pub ends: [IpAddr; 2],
+    /// The connection's ends, port 0 if there are none; direction 0 goes from the first to the
+    /// second.
+    pub ends: [SocketAddr; 2],
     pub direction: usize,
     /// What was captured of the payload, and its bytes on the wire.
     pub octets: &'a [u8],
@@ -138,7 +139,7 @@ impl Direct {
             return None;
         }
         let flipped = packet.direction != 0;
-        let [a, b] = packet.ends;
+        let [a, b] = packet.ends.map(|end| end.ip());
         let (client, server) = if flipped { (b, a) } else { (a, b) };
         let mut direct = Direct {
             sides: [Side::default(), Side::default()],
@@ -409,7 +410,8 @@ impl Direct {
 mod tests {
     use super::*;
 
-    const ENDS: [IpAddr; 2] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST); 2];
+    const ENDS: [SocketAddr; 2] =
+        [SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0); 2];
 
     struct Wire {
         direct: Direct,

@@ -1,8 +1,10 @@
-//! What is wrong with sessions and SMB Direct: S-01 to S-04 of the check catalogue.
+//! What is wrong with sessions and SMB Direct: S-01 to S-04 and S-07 of the check catalogue.
 //!
 //! S-05 and S-06 need the bytes that RDMA moved and the limits that were configured.
 
-use super::{Carrier, Channel, DirectConnection, OfferedInterface, Rdma, SmbReport, SmbSession};
+use super::{
+    Carrier, Channel, DirectConnection, OfferedInterface, Rdma, RefusedSetup, SmbReport, SmbSession,
+};
 use crate::finding::{FRAMES_KEPT, Finding, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -27,10 +29,133 @@ pub(in crate::trace) fn findings(report: &SmbReport) -> Vec<Finding> {
         findings.extend(few_channels(session));
         findings.extend(lost_channels(session));
     }
+    findings.extend(report.refused.iter().map(refused));
     for connection in &report.direct {
         direct(connection, &mut findings);
     }
     findings
+}
+
+/// Codes of MS-ERREF that servers refuse sessions with: name, and what to look at.
+const STATUSES: &[(u32, &str, &str)] = &[
+    (
+        0xc000_000d,
+        "INVALID_PARAMETER",
+        "Compare dialects and capabilities of both ends.",
+    ),
+    (
+        0xc000_0022,
+        "ACCESS_DENIED",
+        "Check rights, signing and encryption settings at both ends.",
+    ),
+    (
+        0xc000_005e,
+        "NO_LOGON_SERVERS",
+        "See whether the server reaches a domain controller.",
+    ),
+    (
+        0xc000_0064,
+        "NO_SUCH_USER",
+        "Check the account that the client uses.",
+    ),
+    (
+        0xc000_006d,
+        "LOGON_FAILURE",
+        "Check the account and the password that the client uses.",
+    ),
+    (
+        0xc000_006e,
+        "ACCOUNT_RESTRICTION",
+        "Check the restrictions of the account.",
+    ),
+    (
+        0xc000_0071,
+        "PASSWORD_EXPIRED",
+        "Change the password of the account.",
+    ),
+    (
+        0xc000_0072,
+        "ACCOUNT_DISABLED",
+        "Enable the account, or use another.",
+    ),
+    (
+        0xc000_009a,
+        "INSUFFICIENT_RESOURCES",
+        "The server takes no more: lower the clients' limits.",
+    ),
+    (
+        0xc000_00bb,
+        "NOT_SUPPORTED",
+        "Check which dialects and features the server has enabled.",
+    ),
+    (
+        0xc000_00d0,
+        "REQUEST_NOT_ACCEPTED",
+        "The server takes no more sessions: raise its limit.",
+    ),
+    (
+        0xc000_0133,
+        "TIME_DIFFERENCE_AT_DC",
+        "Set the clocks of both ends.",
+    ),
+    (
+        0xc000_015b,
+        "LOGON_TYPE_NOT_GRANTED",
+        "Grant the account access from the network.",
+    ),
+    (
+        0xc000_018d,
+        "TRUSTED_RELATIONSHIP_FAILURE",
+        "Repair the trust between the domains.",
+    ),
+    (
+        0xc000_0192,
+        "NETLOGON_NOT_STARTED",
+        "Start the server's logon service.",
+    ),
+    (
+        0xc000_0203,
+        "USER_SESSION_DELETED",
+        "The session had ended: let the client set up a new one.",
+    ),
+    (
+        0xc000_0224,
+        "PASSWORD_MUST_CHANGE",
+        "Change the password of the account.",
+    ),
+    (0xc000_0234, "ACCOUNT_LOCKED_OUT", "Unlock the account."),
+];
+
+fn known_status(status: u32) -> Option<&'static (u32, &'static str, &'static str)> {
+    STATUSES.iter().find(|(code, ..)| *code == status)
+}
+
+/// "STATUS_ACCESS_DENIED (0xc0000022)".
+pub fn status_words(status: u32) -> String {
+    match known_status(status) {
+        Some((_, name, _)) => format!("STATUS_{name} ({status:#010x})"),
+        None => format!("{status:#010x}"),
+    }
+}
+
+fn refused(refused: &RefusedSetup) -> Finding {
+    let cure = known_status(refused.status).map_or(
+        "Look the status up in MS-ERREF and at the server's log.",
+        |(_, _, cure)| cure,
+    );
+    Finding {
+        id: "S-07",
+        severity: Severity::Warning,
+        inconclusive: None,
+        subject: format!("SMB, {} to {}", refused.client, refused.server),
+        cause: format!(
+            "The server refused to set up a session, with {}.",
+            status_words(refused.status)
+        ),
+        cure: cure.to_string(),
+        count: refused.count,
+        frames: refused.frames.clone(),
+    }
 }
 
 fn subject(session: &SmbSession) -> String {
@@ -142,7 +267,10 @@ fn failed_bindings(session: &SmbSession) -> Option<Finding> {
         _ => "Look the status up in MS-ERREF and check the server's multichannel settings.",
     };
     Some(Finding {
-        cause: format!("The server refused to bind connections with status {status:#010x}."),
+        cause: format!(
+            "The server refused to bind connections with status {}.",
+            status_words(status)
+        ),
         cure: advice.to_string(),
         count: failed.len() as u64,
         frames: failed

@@ -9,11 +9,13 @@ mod stream;
 mod tests;
 
 pub(super) use findings::findings;
+pub use findings::status_words;
 pub(super) use stream::starts_message;
 
 pub use direct::{Broken, DirectConnection, DirectDirection, Rdma, RdmaKey, SendPacket};
 
 use super::tcp::{Piece, Place};
+use crate::finding::FRAMES_KEPT;
 use direct::Direct;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -34,12 +36,23 @@ pub struct SmbReport {
     pub binding_requests: u64,
     pub bindings: u64,
     pub failed_bindings: u64,
-    /// Sessions that were refused.
+    /// Sessions that were refused, in all and by client, server and status.
     pub failed_setups: u64,
+    pub refused: Vec<RefusedSetup>,
     /// How often a stream's thread was lost.
     pub lost_sync: u64,
     pub sessions: Vec<SmbSession>,
     pub direct: Vec<DirectConnection>,
+}
+
+/// SESSION_SETUPs of new sessions that a server refused with one status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedSetup {
+    pub client: IpAddr,
+    pub server: IpAddr,
+    pub status: u32,
+    pub count: u64,
+    pub frames: Vec<u64>,
 }
 
 /// A session of a client with a server.
@@ -91,7 +104,7 @@ pub enum Carrier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channel {
     pub carrier: Carrier,
-    /// Port 0 over RDMA.
+    /// Port 0 over RoCE.
     pub client: SocketAddr,
     pub server: SocketAddr,
     pub first_frame: u64,
@@ -118,6 +131,8 @@ const CHANNELS_MAX: usize = 128;
 /// SESSION_SETUP requests without an answer, per connection.
 const PENDING_MAX: usize = 64;
 const INTERFACES_KEPT: usize = 256;
+/// Refusals that are told apart.
+const REFUSED_MAX: usize = 256;
 
 /// A connection that carries SMB2.
 #[derive(Debug)]
@@ -253,7 +268,7 @@ impl SmbFollower {
 
     fn recognise(&mut self, key: RdmaKey, place: Place, packet: &SendPacket<'_>) -> Option<usize> {
         let direct = Direct::recognise(key, place, packet, self.transports.len())?;
-        let [a, b] = packet.ends.map(|ip| SocketAddr::new(ip, 0));
+        let [a, b] = packet.ends;
         let ends = if packet.direction == 0 {
             [a, b]
         } else {
@@ -427,6 +442,7 @@ impl SmbFollower {
             (Some(true), false) => self.report.failed_bindings += 1,
             (_, false) => {
                 self.report.failed_setups += 1;
+                self.refused(origin, header.status);
                 return None;
             }
             (_, true) => {}
@@ -439,6 +455,29 @@ impl SmbFollower {
         }
         self.channel(session, origin)?.status = Some(header.status);
         Some(session)
+    }
+
+    fn refused(&mut self, origin: &Origin, status: u32) {
+        let (client, server) = self.transports[origin.transport].client_and_server();
+        let (client, server) = (client.ip(), server.ip());
+        let known = &mut self.report.refused;
+        let same = |r: &RefusedSetup| (r.client, r.server, r.status) == (client, server, status);
+        let at = known.iter().position(same).unwrap_or(known.len());
+        if at == known.len() && at < REFUSED_MAX {
+            known.push(RefusedSetup {
+                client,
+                server,
+                status,
+                count: 0,
+                frames: Vec::new(),
+            });
+        }
+        if let Some(refused) = known.get_mut(at) {
+            refused.count += 1;
+            if refused.frames.len() < FRAMES_KEPT {
+                refused.frames.push(origin.place.frame);
+            }
+        }
     }
 
     fn ioctl(&mut self, session: usize, header: &Header, body: &[u8], cut: bool) {

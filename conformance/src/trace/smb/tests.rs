@@ -283,14 +283,17 @@ fn related_requests_of_a_compound_share_the_session() {
 
 #[test]
 fn a_session_over_smb_direct() {
+    // RoCE has no ports; iWARP has those of its TCP connection.
+    over_smb_direct(Rdma::Roce, [0, 0]);
+    over_smb_direct(Rdma::Iwarp, [40_000, 5_445]);
+}
+
+fn over_smb_direct(rdma: Rdma, [from, to]: [u16; 2]) {
     let mut net = Net::new();
     let transport = net.connect(1000, 2, CAP_MULTI_CHANNEL);
     net.set_up(transport, 0, 0);
     net.offer(transport, &[interface(4, 2, false, true)]);
-    let key = RdmaKey {
-        rdma: Rdma::Roce,
-        id: 3,
-    };
+    let key = RdmaKey { rdma, id: 3 };
     let request = smbd::NegotiateRequest {
         min_version: smbd::VERSION,
         max_version: smbd::VERSION,
@@ -327,7 +330,7 @@ fn a_session_over_smb_direct() {
             net.frame += 1;
             let place = net.place();
             let packet = SendPacket {
-                ends: [at(2, 0).ip(), at(1, 0).ip()],
+                ends: [at(2, to), at(1, from)],
                 direction,
                 octets: chunk,
                 wire_len: chunk.len() as u32,
@@ -345,7 +348,10 @@ fn a_session_over_smb_direct() {
     );
     assert_eq!(direct.directions[0].data_bytes, HEADER_LEN as u64 + 1000);
     let channels = &report.sessions[0].channels;
-    assert_eq!(channels[1].carrier, Carrier::Direct(Rdma::Roce));
-    assert_eq!(channels[1].client, at(1, 0));
+    assert_eq!(channels[1].carrier, Carrier::Direct(rdma));
+    assert_eq!(
+        (channels[1].client, channels[1].server),
+        (at(1, from), at(2, to))
+    );
     assert_eq!(findings, []);
 }

@@ -411,7 +411,7 @@ impl Stream {
             App::Smb(transport) => smb.closed(transport, reset),
             App::Iwarp(stream) => {
                 let counters = [self.halves[0].counters, self.halves[1].counters];
-                iwarp.push(stream.finish(counters, reset.is_some()));
+                iwarp.push(stream.finish(counters, reset.is_some(), smb));
             }
             App::Undecided(..) | App::Other => {}
         }

@@ -25,6 +25,7 @@ fn follow(snaplen: usize, keep: impl Fn(u64) -> bool) -> Results {
         let frame = Frame {
             number,
             at_ns: packet.timestamp().as_nanos() as u64,
+            timed: true,
             interface: 0,
             direction: crate::capture::Direction::Unknown,
             original_len: packet.orig_len(),
@@ -72,7 +73,15 @@ fn the_multichannel_capture() {
         .map(|c| (c.client.port(), c.binding_requests))
         .collect();
     assert_eq!(ports, [(57092, 0), (57093, 2), (57094, 2), (57095, 2)]);
-    assert_eq!(findings, []);
+    // The server denies access to every further session; tshark counts as many.
+    let [denied] = findings.as_slice() else {
+        panic!("{findings:?}");
+    };
+    assert_eq!(
+        (denied.id, denied.count, denied.frames[0]),
+        ("S-07", 26, 1122)
+    );
+    assert!(denied.cause.contains("STATUS_ACCESS_DENIED (0xc0000022)"));
 }
 
 #[test]
@@ -141,6 +150,7 @@ fn on_host(host: u32, follower: &mut TcpFollower, src: u16, seq: u32, flags: u8,
     let frame = Frame {
         number: 1,
         at_ns: 0,
+        timed: true,
         interface: 0,
         direction: crate::capture::Direction::Unknown,
         original_len: 0,

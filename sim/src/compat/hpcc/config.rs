@@ -1,6 +1,9 @@
 //! `config.txt`: words in pairs of key and value.
 
-use super::text::{Source, Word, closest, decimal, rate};
+use super::control::{PintKeys, TimelyKeys};
+use super::dialect::{Clue, Dialect};
+use super::text::Source;
+use super::values::{Values, probability, scan};
 use crate::plan::Diagnostic;
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Bytes, Probability};
@@ -8,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// How many values a key takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Takes {
+pub(super) enum Takes {
     One,
     /// Time, node, node.
     Three,
@@ -16,9 +19,10 @@ enum Takes {
     Pairs,
 }
 
-const KEYS: [(&str, Takes); 50] = [
+pub(super) const KEYS: [(&str, Takes); 56] = [
     ("ACK_HIGH_PRIO", Takes::One),
     ("ALPHA_RESUME_INTERVAL", Takes::One),
+    ("BASE_RTT", Takes::One),
     ("BUFFER_SIZE", Takes::One),
     ("CC_MODE", Takes::One),
     ("CLAMP_TARGET_RATE", Takes::One),
@@ -31,6 +35,7 @@ const KEYS: [(&str, Takes); 50] = [
     ("FAST_REACT", Takes::One),
     ("FAST_RECOVERY_TIMES", Takes::One),
     ("FCT_OUTPUT_FILE", Takes::One),
+    ("FIXED_WIN", Takes::One),
     ("FLOW_FILE", Takes::One),
     ("GLOBAL_T", Takes::One),
     ("HAS_WIN", Takes::One),
@@ -42,6 +47,7 @@ const KEYS: [(&str, Takes); 50] = [
     ("L2_CHUNK_SIZE", Takes::One),
     ("LINK_DELAY", Takes::One),
     ("LINK_DOWN", Takes::Three),
+    ("MAX_RATE", Takes::One),
     ("MIN_RATE", Takes::One),
     ("MI_THRESH", Takes::One),
     ("MULTI_RATE", Takes::One),
@@ -61,6 +67,9 @@ const KEYS: [(&str, Takes); 50] = [
     ("RP_TIMER", Takes::One),
     ("SAMPLE_FEEDBACK", Takes::One),
     ("SIMULATOR_STOP_TIME", Takes::One),
+    ("TIMELY_BETA", Takes::One),
+    ("TIMELY_T_HIGH", Takes::One),
+    ("TIMELY_T_LOW", Takes::One),
     ("TOPOLOGY_FILE", Takes::One),
     ("TRACE_FILE", Takes::One),
     ("TRACE_OUTPUT_FILE", Takes::One),
@@ -75,12 +84,15 @@ pub(super) enum CcMode {
     Dcqcn,
     Hpcc,
     Timely,
+    Dctcp,
+    HpccPint,
 }
 
 /// `LINK_DOWN`.
 #[derive(Clone, Debug)]
 pub(super) struct LinkDown {
-    pub(super) at_us: u64,
+    /// Absolute.
+    pub(super) at: SimTime,
     pub(super) a: u32,
     pub(super) b: u32,
     pub(super) span: std::ops::Range<usize>,
@@ -92,8 +104,33 @@ pub(super) struct EcnMaps {
     pub(super) kmin: BTreeMap<u64, Bytes>,
     pub(super) kmax: BTreeMap<u64, Bytes>,
     pub(super) pmax: BTreeMap<u64, Probability>,
-    /// Where the maps are, for messages about them.
-    pub(super) span: std::ops::Range<usize>,
+    /// The same for every rate, instead of maps.
+    pub(super) all: Option<(Bytes, Bytes, Probability)>,
+    /// Where the maps are, in this order, for messages about them.
+    pub(super) spans: [std::ops::Range<usize>; 3],
+}
+
+/// How queues of switches are watched.
+#[derive(Clone, Debug)]
+pub(super) struct QueueMonitor {
+    pub(super) file: String,
+    /// Absolute.
+    pub(super) start: SimTime,
+    pub(super) end: SimTime,
+}
+
+/// What only ns3-rdma has.
+#[derive(Clone, Debug)]
+pub(super) struct Older {
+    /// Real CNPs, at most one per this time, instead of a flag on ACKs.
+    pub(super) cnp_interval: SimDuration,
+    pub(super) byte_counter: Option<u64>,
+    /// Absolute times from and to which the applications of hosts are there.
+    pub(super) apps: (SimTime, SimTime),
+    /// Flows are spread over paths.
+    pub(super) ecmp: bool,
+    pub(super) ecmp_span: std::ops::Range<usize>,
+    pub(super) tcp_flow_file: Option<String>,
 }
 
 /// The values of a configuration, with the reference's defaults for absent keys.
@@ -102,13 +139,25 @@ pub(super) struct Config {
     pub(super) topology_file: String,
     pub(super) flow_file: String,
     pub(super) trace_file: Option<String>,
+    /// Where events of traced nodes go. None: they are not asked for.
+    pub(super) trace_output: Option<String>,
     pub(super) fct_file: String,
     pub(super) pfc_file: String,
-    /// Absolute.
-    pub(super) stop: SimTime,
+    pub(super) queue_monitor: Option<QueueMonitor>,
+    /// Absolute. None: never.
+    pub(super) stop: Option<SimTime>,
+    pub(super) seed: u64,
     pub(super) payload: u32,
     pub(super) enable_qcn: bool,
+    /// Pauses stop senders.
     pub(super) pause: bool,
+    pub(super) enable_pfc: bool,
+    /// IRN: selective repeat with a window.
+    pub(super) irn: bool,
+    pub(super) nak_interval: SimDuration,
+    /// Packets per ACK.
+    pub(super) ack_every: u32,
+    pub(super) older: Option<Older>,
     pub(super) cc: CcMode,
     pub(super) alpha_interval: SimDuration,
     pub(super) decrease_interval: SimDuration,
@@ -129,6 +178,16 @@ pub(super) struct Config {
     pub(super) u_target_q16: u32,
     pub(super) mi_thresh: u32,
     pub(super) multi_rate: bool,
+    pub(super) sample_feedback: bool,
+    pub(super) dctcp_ai: BitRate,
+    pub(super) timely: TimelyKeys,
+    pub(super) pint: PintKeys,
+    /// Replaces the window of every flow, in bytes.
+    pub(super) fixed_win: Option<u64>,
+    /// Replaces the base RTT of every flow.
+    pub(super) base_rtt: Option<SimDuration>,
+    /// Bound of every flow's rate.
+    pub(super) max_rate: Option<BitRate>,
     pub(super) rate_bound: bool,
     pub(super) ack_high_prio: bool,
     pub(super) link_down: Option<LinkDown>,
@@ -140,20 +199,19 @@ pub(super) struct Config {
 impl Config {
     /// ECN marks can change a rate, or delay and telemetry do.
     pub(super) fn reacts(&self) -> bool {
-        self.rate_bound && (self.enable_qcn || self.cc != CcMode::Dcqcn)
+        self.rate_bound && (self.enable_qcn || !self.cc.needs_marks())
     }
 }
 
-/// The words of a configuration by key, and what was wrong so far.
-struct Values<'a> {
-    source: Source<'a>,
-    words: BTreeMap<&'static str, Vec<Word<'a>>>,
-    notes: Vec<String>,
-    errors: Vec<Diagnostic>,
+/// A configuration with what its keys tell of its dialect, and what the user should know besides.
+pub(super) struct Parsed {
+    pub(super) config: Config,
+    pub(super) clue: Option<Clue>,
+    pub(super) notes: Vec<String>,
 }
 
-/// Reads `config.txt`. Returns what the user should know besides.
-pub(super) fn parse(source: Source<'_>) -> Result<(Config, Vec<String>), Vec<Diagnostic>> {
+/// Reads `config.txt`.
+pub(super) fn parse(source: Source<'_>) -> Result<Parsed, Vec<Diagnostic>> {
     let mut v = scan(source);
     if v.words.is_empty() {
         let message = format!("{} is empty: expected lines of `KEY value`", source.file);
@@ -161,72 +219,19 @@ pub(super) fn parse(source: Source<'_>) -> Result<(Config, Vec<String>), Vec<Dia
             .insert(0, source.error(0..0, message, "no key here", None));
         return Err(v.errors);
     }
+    v.tell_dialect();
+    v.refuse_forks();
     let config = v.config();
     v.remark(&config);
     if v.errors.is_empty() {
-        Ok((config, v.notes))
+        Ok(Parsed {
+            config,
+            clue: v.clue,
+            notes: v.notes,
+        })
     } else {
         Err(v.errors)
     }
-}
-
-/// Sorts the words by key. The text behind a value and unknown keys are skipped to the line's end.
-fn scan(source: Source<'_>) -> Values<'_> {
-    let mut v = Values {
-        source,
-        words: BTreeMap::new(),
-        notes: Vec::new(),
-        errors: Vec::new(),
-    };
-    let known = |text: &str| KEYS.iter().find(|(key, _)| *key == text);
-    let mut words = source.words().peekable();
-    let mut skip_to = 0;
-    while let Some(word) = words.next() {
-        let Some(&(key, takes)) = known(word.text) else {
-            if word.at >= skip_to {
-                let rest = &source.text[word.at..];
-                skip_to = word.at + rest.find('\n').unwrap_or(rest.len());
-                if !word.text.starts_with(['#', '{']) {
-                    v.notes.push(unknown_key(source, word));
-                }
-            }
-            continue;
-        };
-        if word.at < skip_to {
-            continue;
-        }
-        let mut values: Vec<Word<'_>> = Vec::new();
-        let mut wanted = match takes {
-            Takes::One | Takes::Pairs => 1,
-            Takes::Three => 3,
-        };
-        while values.len() < wanted {
-            let Some(value) = words.next_if(|w| known(w.text).is_none()) else {
-                let message = format!("{key} lacks a value");
-                let label = format!("{} of {wanted} values", values.len());
-                v.errors
-                    .push(source.error(word.span(), message, label, None));
-                break;
-            };
-            if takes == Takes::Pairs && values.is_empty() {
-                let pairs = value.text.parse::<u16>().unwrap_or(0);
-                wanted = 1 + 2 * usize::from(pairs);
-            }
-            values.push(value);
-        }
-        if values.len() == wanted {
-            v.words.insert(key, values);
-        }
-    }
-    v
-}
-
-fn unknown_key(source: Source<'_>, word: Word<'_>) -> String {
-    let place = format!("{}:{}", source.file, source.line(word.at));
-    let hint = closest(word.text, KEYS.iter().map(|(key, _)| *key))
-        .map(|key| format!("; did you mean `{key}`?"))
-        .unwrap_or_default();
-    format!("{place}: unknown key `{}` is ignored{hint}", word.text)
 }
 
 impl<'a> Values<'a> {
@@ -235,8 +240,10 @@ impl<'a> Values<'a> {
         let enable_qcn = self.flag("ENABLE_QCN", true);
         let rate_bound = self.flag("RATE_BOUND", true);
         let dcqcn = cc == CcMode::Dcqcn && enable_qcn && rate_bound;
-        let reacts = rate_bound && (enable_qcn || cc != CcMode::Dcqcn);
-        let (has_win, var_win) = (self.flag("HAS_WIN", true), self.flag("VAR_WIN", false));
+        let reacts = rate_bound && (enable_qcn || !cc.needs_marks());
+        let uses_ai = reacts && cc != CcMode::Dctcp;
+        let older = self.dialect() == Dialect::Ns3Rdma;
+        let (has_win, var_win) = (self.flag("HAS_WIN", !older), self.flag("VAR_WIN", false));
         if !rate_bound && has_win && var_win {
             let help = "use RATE_BOUND 1, or VAR_WIN 0 for a fixed window alone";
             self.error(
@@ -245,26 +252,38 @@ impl<'a> Values<'a> {
                 help,
             );
         }
-        self.check_ack_interval();
+        let ack_every = self.ack_every(older);
+        let stop = self.stop();
         Config {
             topology_file: self.required_text("TOPOLOGY_FILE"),
             flow_file: self.required_text("FLOW_FILE"),
             trace_file: self.text("TRACE_FILE").map(str::to_owned),
+            trace_output: self.trace_output(),
             fct_file: self.text("FCT_OUTPUT_FILE").unwrap_or("fct.txt").to_owned(),
             pfc_file: self.text("PFC_OUTPUT_FILE").unwrap_or("pfc.txt").to_owned(),
-            stop: SimTime::from_ps(self.scaled("SIMULATOR_STOP_TIME", 1_000_000_000_000, "3.01")),
+            queue_monitor: self.queue_monitor(stop),
+            stop,
+            seed: self.number("RANDOM_SEED", 1u64),
             payload: self.payload(),
             enable_qcn,
-            pause: self.scaled("PAUSE_TIME", 1_000, "5") >= 1_000,
+            pause: self.scaled("PAUSE_TIME", 1_000, "5") >= 1_000 && self.flag("ENABLE_PFC", true),
+            enable_pfc: self.flag("ENABLE_PFC", true),
+            irn: self.flag("ENABLE_IRN", false),
+            nak_interval: self.interval("ns3::RdmaHw::NACKGenerationInterval", Some("500")),
+            ack_every,
+            older: older.then(|| self.older()),
             cc,
             alpha_interval: self.interval("ALPHA_RESUME_INTERVAL", Some("55")),
             decrease_interval: self.interval("RATE_DECREASE_INTERVAL", Some("4")),
             rp_timer: self.interval("RP_TIMER", if dcqcn { None } else { Some("1500") }),
             clamp_target: self.flag("CLAMP_TARGET_RATE", false),
-            g_q16: self.fraction_q16("EWMA_GAIN", if dcqcn { None } else { Some("0.0625") }),
+            g_q16: match older {
+                true => self.fraction_q16("DCTCP_GAIN", Some("0.0625")),
+                false => self.fraction_q16("EWMA_GAIN", if dcqcn { None } else { Some("0.0625") }),
+            },
             fast_recovery: self.number("FAST_RECOVERY_TIMES", 5),
-            rate_ai: self.rate("RATE_AI", if reacts { None } else { Some("5Mb/s") }),
-            rate_hai: self.rate("RATE_HAI", if reacts { None } else { Some("50Mb/s") }),
+            rate_ai: self.rate("RATE_AI", if uses_ai { None } else { Some("5Mb/s") }),
+            rate_hai: self.rate("RATE_HAI", if uses_ai { None } else { Some("50Mb/s") }),
             rate_min: self.rate("MIN_RATE", Some("100Mb/s")),
             loss: self.probability("ERROR_RATE_PER_LINK"),
             chunk: self.number("L2_CHUNK_SIZE", 0),
@@ -276,6 +295,13 @@ impl<'a> Values<'a> {
             u_target_q16: self.fraction_q16("U_TARGET", Some("0.95")),
             mi_thresh: self.number("MI_THRESH", 5),
             multi_rate: self.flag("MULTI_RATE", true),
+            sample_feedback: self.flag("SAMPLE_FEEDBACK", false),
+            dctcp_ai: self.rate("DCTCP_RATE_AI", Some("1000Mb/s")),
+            timely: self.timely(),
+            pint: self.pint(),
+            fixed_win: self.fixed_win(has_win),
+            base_rtt: self.base_rtt(cc),
+            max_rate: self.max_rate(),
             rate_bound,
             ack_high_prio: self.flag("ACK_HIGH_PRIO", false),
             link_down: self.link_down(),
@@ -287,27 +313,12 @@ impl<'a> Values<'a> {
 
     /// Says which keys change nothing here although their values ask for something.
     fn remark(&mut self, config: &Config) {
-        if self.number("ENABLE_TRACE", 1u32) != 0 {
-            self.notes
-                .push("ENABLE_TRACE: no packet trace is written".to_owned());
-        }
-        let monitored = self
-            .number("QLEN_MON_START", 2_000_000_000u64)
-            .saturating_mul(1_000);
-        if self.text("QLEN_MON_FILE").is_some() && monitored < config.stop.ps() {
-            self.notes
-                .push("QLEN_MON_FILE: no queue monitor file is written".to_owned());
-        }
         if self.text("USE_DYNAMIC_PFC_THRESHOLD") == Some("0") {
             let note = "USE_DYNAMIC_PFC_THRESHOLD 0: thresholds are dynamic all the same, \
                         as in the reference";
             self.notes.push(note.to_owned());
         }
         if config.cc == CcMode::Hpcc {
-            if self.flag("SAMPLE_FEEDBACK", false) {
-                let note = "SAMPLE_FEEDBACK 1: every packet's telemetry is used";
-                self.notes.push(note.to_owned());
-            }
             if self.number("INT_MULTI", 1u32) != 1 {
                 let note = "INT_MULTI: telemetry is exact here, not rounded to units";
                 self.notes.push(note.to_owned());
@@ -321,104 +332,6 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn error(&mut self, key: &str, message: impl Into<String>, help: &str) {
-        let (span, message) = (self.span(key), message.into());
-        let label = if span.is_empty() {
-            "not set"
-        } else {
-            "this value"
-        };
-        self.errors.push(
-            self.source
-                .error(span, message, label, Some(help.to_owned())),
-        );
-    }
-
-    /// Where the values of a key are; empty at the start of the file if it is absent.
-    fn span(&self, key: &str) -> std::ops::Range<usize> {
-        match self.words.get(key).map(Vec::as_slice) {
-            Some([first, .., last]) => first.at..last.span().end,
-            Some([only]) => only.span(),
-            _ => 0..0,
-        }
-    }
-
-    fn text(&self, key: &str) -> Option<&'a str> {
-        self.words.get(key).and_then(|w| w.first()).map(|w| w.text)
-    }
-
-    fn required_text(&mut self, key: &str) -> String {
-        let text = self.text(key).unwrap_or_default().to_owned();
-        if text.is_empty() {
-            self.missing(key);
-        }
-        text
-    }
-
-    fn missing(&mut self, key: &str) {
-        // A key without its value has been reported already.
-        if !self.errors.iter().any(|e| e.message.starts_with(key)) {
-            let help = format!("add a line such as `{}`", example(key));
-            self.error(key, format!("{key} is missing"), &help);
-        }
-    }
-
-    /// The value of `key` by `parse`, or of `default`; an absent key without default is an error.
-    fn parsed<T: Default>(
-        &mut self,
-        key: &str,
-        default: Option<&str>,
-        what: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> T {
-        let Some(text) = self.text(key).or(default) else {
-            self.missing(key);
-            return T::default();
-        };
-        parse(text).unwrap_or_else(|| {
-            let help = format!("write {what}, such as `{}`", example(key));
-            self.error(key, format!("{key}: `{text}` is not {what}"), &help);
-            T::default()
-        })
-    }
-
-    fn number<T: std::str::FromStr + Default + ToString>(&mut self, key: &str, default: T) -> T {
-        let default = default.to_string();
-        self.parsed(key, Some(&default), "a whole number", |t| t.parse().ok())
-    }
-
-    fn flag(&mut self, key: &str, default: bool) -> bool {
-        self.number(key, u32::from(default)) != 0
-    }
-
-    fn scaled(&mut self, key: &str, scale: u64, default: &str) -> u64 {
-        self.parsed(key, Some(default), "a number", |t| decimal(t, scale))
-    }
-
-    /// Microseconds, at least one nanosecond.
-    fn interval(&mut self, key: &str, default: Option<&str>) -> SimDuration {
-        self.parsed(key, default, "a time in microseconds above zero", |t| {
-            decimal(t, 1_000_000)
-                .map(SimDuration::from_ps)
-                .filter(|t| (SimDuration::from_ns(1)..=SimDuration::LONGEST).contains(t))
-        })
-    }
-
-    fn fraction_q16(&mut self, key: &str, default: Option<&str>) -> u32 {
-        self.parsed(key, default, "a fraction above 0, at most 1", |t| {
-            let parts = decimal(t, 1 << 16).filter(|q| (1..=1 << 16).contains(q))?;
-            u32::try_from(parts).ok()
-        })
-    }
-
-    fn rate(&mut self, key: &str, default: Option<&str>) -> BitRate {
-        self.parsed(key, default, "a rate", rate)
-    }
-
-    fn probability(&mut self, key: &str) -> Probability {
-        self.parsed(key, Some("0"), "a probability from 0 to 1", probability)
-    }
-
     fn payload(&mut self) -> u32 {
         self.parsed(
             "PACKET_PAYLOAD_SIZE",
@@ -428,44 +341,91 @@ impl<'a> Values<'a> {
         )
     }
 
-    fn cc_mode(&mut self) -> CcMode {
-        match self.number("CC_MODE", 1u32) {
-            1 => CcMode::Dcqcn,
-            3 => CcMode::Hpcc,
-            7 => CcMode::Timely,
-            mode => {
-                if self.errors.is_empty() || mode != 0 {
-                    let message = format!("CC_MODE {mode} is not supported; supported: 1, 3, 7");
-                    let help = "1 is DCQCN (with ENABLE_QCN 0: none), 3 HPCC, 7 TIMELY";
-                    self.error("CC_MODE", message, help);
-                }
-                CcMode::Dcqcn
-            }
+    /// Packets per ACK. The original resets its counter of unacknowledged bytes with every packet,
+    /// so that any interval soon means one ACK per packet; zero would stop every flow. Its ancestor
+    /// counts packets.
+    fn ack_every(&mut self, older: bool) -> u32 {
+        let what = "a whole number above zero, below 2^31";
+        let valid = |t: &str| t.parse::<u32>().ok().filter(|n| *n < 1 << 31);
+        let n = self.parsed("L2_ACK_INTERVAL", None, what, valid);
+        if n == 0 && self.text("L2_ACK_INTERVAL") == Some("0") {
+            let help = "1 acknowledges every packet";
+            let message = "L2_ACK_INTERVAL 0: no flow could finish";
+            self.error("L2_ACK_INTERVAL", message, help);
         }
+        if older {
+            return n.max(1);
+        }
+        if n > 1 {
+            let note = format!(
+                "L2_ACK_INTERVAL {n}: every packet is acknowledged, as in the reference after its \
+                 first {n} bytes"
+            );
+            self.notes.push(note);
+        }
+        1
     }
 
-    /// The reference resets its counter of unacknowledged bytes with every packet, so that any
-    /// interval soon means one ACK per packet; zero would stop every flow.
-    fn check_ack_interval(&mut self) {
-        match self.parsed("L2_ACK_INTERVAL", None, "a number of bytes", |t| {
-            t.parse::<u64>().ok()
-        }) {
-            0 if self.text("L2_ACK_INTERVAL") == Some("0") => {
-                let help = "1 acknowledges every packet";
-                self.error(
-                    "L2_ACK_INTERVAL",
-                    "L2_ACK_INTERVAL 0: no flow could finish",
-                    help,
-                );
-            }
-            0 | 1 => {}
-            n => {
-                let note = format!(
-                    "L2_ACK_INTERVAL {n}: every packet is acknowledged, as in the reference after \
-                     its first {n} bytes"
-                );
-                self.notes.push(note);
-            }
+    /// When the simulation stops. conweave's stops 10 s after the last flow may start.
+    fn stop(&mut self) -> Option<SimTime> {
+        let generated = self.words.contains_key("FLOWGEN_STOP_TIME");
+        if generated && !self.words.contains_key("SIMULATOR_STOP_TIME") {
+            let last = self.seconds("FLOWGEN_STOP_TIME", "2.5")?;
+            return Some(last + SimDuration::from_ms(10_000));
+        }
+        self.seconds("SIMULATOR_STOP_TIME", "3.01")
+    }
+
+    /// Forks other than astra-sim write the state of their buffers in formats of their own.
+    fn queue_monitor(&mut self, stop: Option<SimTime>) -> Option<QueueMonitor> {
+        let (start, end) = (
+            self.nanoseconds("QLEN_MON_START", 2_000_000_000),
+            self.nanoseconds("QLEN_MON_END", 2_100_000_000),
+        );
+        let file = self.text("QLEN_MON_FILE")?;
+        if stop.is_some_and(|stop| start >= stop) {
+            return None;
+        }
+        let same = matches!(
+            self.dialect(),
+            Dialect::Hpcc | Dialect::Datacenter | Dialect::AstraSim
+        );
+        if !same {
+            let name = self.dialect().name();
+            self.notes
+                .push(format!("QLEN_MON_FILE: the file of {name} is not written"));
+            return None;
+        }
+        Some(QueueMonitor {
+            file: file.to_owned(),
+            start,
+            end,
+        })
+    }
+
+    fn trace_output(&mut self) -> Option<String> {
+        let on = self.number("ENABLE_TRACE", 1u32) != 0;
+        self.text("TRACE_OUTPUT_FILE")
+            .filter(|_| on && self.dialect() != Dialect::Ns3Rdma)
+            .map(str::to_owned)
+    }
+
+    fn older(&mut self) -> Older {
+        let never = SimTime::from_ps(u64::MAX / 2);
+        let start = self.seconds("APP_START_TIME", "1.0").unwrap_or(never);
+        let end = self.seconds("APP_STOP_TIME", "9.0").unwrap_or(never);
+        let counts = self.words.contains_key("BYTE_COUNTER");
+        Older {
+            cnp_interval: self.interval("CNP_INTERVAL", Some("50")),
+            byte_counter: counts.then(|| {
+                self.parsed("BYTE_COUNTER", None, "a number of bytes above zero", |t| {
+                    t.parse().ok().filter(|n| *n > 0)
+                })
+            }),
+            apps: (start, end),
+            ecmp: self.flag("FLOW_LEVEL_ECMP", false),
+            ecmp_span: self.span("FLOW_LEVEL_ECMP"),
+            tcp_flow_file: self.text("TCP_FLOW_FILE").map(str::to_owned),
         }
     }
 
@@ -492,8 +452,11 @@ impl<'a> Values<'a> {
             return None;
         };
         let span = self.span("LINK_DOWN");
+        let from = self
+            .seconds("FLOWGEN_START_TIME", "2")
+            .unwrap_or(SimTime::ZERO);
         (at_us > 0).then_some(LinkDown {
-            at_us: at_us.into(),
+            at: from + SimDuration::from_us(at_us.into()),
             a,
             b,
             span,
@@ -505,11 +468,19 @@ impl<'a> Values<'a> {
         let kmin = self.map("KMIN_MAP", "a size in kilobytes", kilobytes);
         let kmax = self.map("KMAX_MAP", "a size in kilobytes", kilobytes);
         let pmax = self.map("PMAX_MAP", "a probability from 0 to 1", probability);
-        let span = ["KMIN_MAP", "KMAX_MAP", "PMAX_MAP"]
-            .map(|key| self.span(key))
-            .into_iter()
-            .find(|s| !s.is_empty())
-            .unwrap_or(0..0);
+        let spans = ["KMIN_MAP", "KMAX_MAP", "PMAX_MAP"].map(|key| self.span(key));
+        let all = (self.dialect() == Dialect::Ns3Rdma).then(|| {
+            // Counted there in frames of 1,030 bytes.
+            let frames = |n: u32| Bytes(u64::from(n) * 1_030);
+            let (kmin, kmax) = (self.number("KMIN", 60), self.number("KMAX", 60));
+            if kmin > kmax {
+                let help = "packets are marked from KMIN on, up to KMAX";
+                self.error("KMIN", format!("KMIN {kmin} is above KMAX {kmax}"), help);
+            }
+            let what = "a probability from 0 to 1";
+            let pmax = self.parsed("PMAX", Some("1"), what, probability);
+            (frames(kmin), frames(kmax), pmax)
+        });
         for (rate, low) in &kmin {
             if kmax.get(rate).is_some_and(|high| high < low) {
                 let message = format!("at {rate} bit/s, KMIN {low:?} is above KMAX");
@@ -524,7 +495,8 @@ impl<'a> Values<'a> {
             kmin,
             kmax,
             pmax,
-            span,
+            all,
+            spans,
         }
     }
 
@@ -567,30 +539,4 @@ impl<'a> Values<'a> {
         }
         map
     }
-}
-
-/// A probability as a decimal number.
-pub(super) fn probability(text: &str) -> Option<Probability> {
-    decimal(text, 1 << 32)
-        .filter(|parts| *parts <= 1 << 32)
-        .map(|parts| Probability::ratio(parts, 1 << 32))
-}
-
-fn example(key: &str) -> String {
-    let value = match key {
-        "ALPHA_RESUME_INTERVAL" | "BUFFER_SIZE" | "CC_MODE" | "L2_ACK_INTERVAL" => "1",
-        "TOPOLOGY_FILE" => "topology.txt",
-        "FLOW_FILE" => "flow.txt",
-        "SIMULATOR_STOP_TIME" => "4.00",
-        "PACKET_PAYLOAD_SIZE" => "1000",
-        "RATE_DECREASE_INTERVAL" => "4",
-        "RP_TIMER" => "300",
-        "EWMA_GAIN" => "0.00390625",
-        "RATE_AI" => "20Mb/s",
-        "RATE_HAI" => "200Mb/s",
-        "MIN_RATE" => "100Mb/s",
-        "U_TARGET" => "0.95",
-        _ => "0",
-    };
-    format!("{key} {value}")
 }

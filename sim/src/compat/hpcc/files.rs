@@ -1,7 +1,8 @@
 //! `topology.txt`, `flow.txt` and `trace.txt`: counts followed by that many rows of numbers.
 
-use super::config::probability;
-use super::text::{Reader, Source, Word, decimal, rate, time};
+use super::dialect::{Clue, Dialect};
+use super::text::{Reader, Row, Source, Word, decimal, rate, time};
+use super::values::probability;
 use crate::plan::Diagnostic;
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Probability};
@@ -10,12 +11,25 @@ use std::ops::Range;
 /// Most nodes that the addresses of `fct.txt` can tell apart.
 const MAX_NODES: u32 = 65_536;
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NodeKind {
+    Host,
+    Switch,
+    /// The switch within a server of GPUs: it marks nothing.
+    NvSwitch,
+}
+
 /// A network.
 #[derive(Clone, Debug)]
 pub(super) struct Topology {
-    /// Per node: it is a switch.
-    pub(super) is_switch: Vec<bool>,
+    pub(super) kinds: Vec<NodeKind>,
     pub(super) links: Vec<Link>,
+}
+
+impl Topology {
+    pub(super) fn is_switch(&self, node: u32) -> bool {
+        self.kinds[node as usize] != NodeKind::Host
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -40,26 +54,43 @@ pub(super) struct FlowRow {
     pub(super) src: u32,
     pub(super) dst: u32,
     pub(super) pg: u8,
-    pub(super) dport: u16,
+    /// None: conweave and ns3-rdma choose it.
+    pub(super) dport: Option<u16>,
     pub(super) bytes: u64,
     /// Absolute.
     pub(super) start: SimTime,
+    /// The application ends there, sent or not. Absolute.
+    pub(super) stop: Option<SimTime>,
     pub(super) span: Range<usize>,
 }
 
-/// Reads `topology.txt`: counts of nodes, switches and links, the switches, the links.
+/// Reads `topology.txt`: a line of counts, the switches, and a line per link.
 pub(super) fn topology(
     source: Source<'_>,
     notes: &mut Vec<String>,
-) -> Result<Topology, Vec<Diagnostic>> {
+) -> Result<(Topology, Option<Clue>), Vec<Diagnostic>> {
     let mut reader = source.reader();
-    let (mut is_switch, link_count) = switches(source, &mut reader).map_err(|error| vec![error])?;
-    let mut links = Vec::new();
-    let mut errors = Vec::new();
-    for n in 0..link_count {
-        match link(&mut reader, n, link_count) {
+    let one = |error| vec![error];
+    let (counts, clue) = counts(source, &mut reader).map_err(one)?;
+    let mut kinds = vec![NodeKind::Host; counts.nodes as usize];
+    let lists = [
+        (counts.nv_switches, NodeKind::NvSwitch, "NVSwitch"),
+        (counts.switches, NodeKind::Switch, "switch"),
+    ];
+    for (count, kind, noun) in lists {
+        switches(source, &mut reader, &mut kinds, (count, kind, noun)).map_err(one)?;
+    }
+    let (mut links, mut errors) = (Vec::new(), Vec::new());
+    let mut rows = source.rows(reader.position());
+    for n in 1..=counts.links {
+        let of = counts.links;
+        let found = rows.next().ok_or_else(|| {
+            let what = format!("the first node of link {n} of {of}");
+            source.ends(&what)
+        });
+        match found.and_then(|row| link(source, &row, n, of)) {
             Ok((link, words)) => {
-                check_link(source, &link, &words, is_switch.len(), &mut errors);
+                check_link(source, &link, &words, kinds.len(), &mut errors);
                 links.push(link);
             }
             Err(error) => {
@@ -71,64 +102,128 @@ pub(super) fn topology(
     if !errors.is_empty() {
         return Err(errors);
     }
-    is_switch.shrink_to_fit();
-    note_rest(source, reader.rest(), "links", notes);
+    note_rest(source, rows.next(), "links", notes);
     note_parallel(source, &links, notes);
-    Ok(Topology { is_switch, links })
+    Ok((Topology { kinds, links }, clue))
 }
 
-fn switches<'a, I: Iterator<Item = Word<'a>>>(
+/// What the first line says.
+struct Counts {
+    nodes: u32,
+    nv_switches: u32,
+    switches: u32,
+    links: u32,
+}
+
+/// Reads the first line. The number of its words tells who wrote it.
+fn counts<'a, I: Iterator<Item = Word<'a>>>(
     source: Source<'a>,
     reader: &mut Reader<'a, I>,
-) -> Result<(Vec<bool>, u32), Diagnostic> {
-    let (nodes, word) = reader.number::<u32>("the number of nodes")?;
+) -> Result<(Counts, Option<Clue>), Diagnostic> {
+    let first = source.rows(0).next();
+    let words = first.map_or(Vec::new(), |row| row.words);
+    let is_number = |w: &Word<'_>| w.text.bytes().all(|b| b.is_ascii_digit());
+    let at = |dialect, what: &str| words.first().map(|w| Clue::at(dialect, source, *w, what));
+    let mut read = |what: &str| reader.number::<u32>(what);
+    let (nodes, word) = read("the number of nodes")?;
     if nodes > MAX_NODES {
         let message = format!("{nodes} nodes are too many");
         return Err(source.error(word.span(), message, "at most 65536 have an address", None));
     }
-    let (switches, word) = reader.number::<u32>("the number of switches")?;
-    if switches > nodes {
-        let message = format!("{switches} switches among {nodes} nodes");
+    let mut counts = Counts {
+        nodes,
+        nv_switches: 0,
+        switches: 0,
+        links: 0,
+    };
+    let alibaba = matches!(words.len(), 6 | 7) && !is_number(&words[5]);
+    let switches_word;
+    let clue = if alibaba {
+        read("the number of GPUs per server")?;
+        counts.nv_switches = read("the number of NVSwitches")?.0;
+        (counts.switches, switches_word) = read("the number of switches")?;
+        counts.links = read("the number of links")?.0;
+        (5..words.len()).try_for_each(|_| reader.word("the type of GPU").map(drop))?;
+        at(Dialect::SimAi, "a first line with GPUs and NVSwitches")
+    } else {
+        (counts.switches, switches_word) = read("the number of switches")?;
+        // Of the original's counts the third is links; there are no more of these than switches.
+        let at_most = |tor: &Word<'_>| tor.text.parse().is_ok_and(|n: u32| n <= counts.switches);
+        let many = matches!(words.len(), 4 | 6) && words.get(2).is_some_and(at_most);
+        if many {
+            read("the number of top-of-rack switches")?;
+        }
+        counts.links = read("the number of links")?.0;
+        if words.len() == 6 {
+            (4..6).try_for_each(|_| reader.word("a rate").map(drop))?;
+        }
+        let what = format!("a first line of {} numbers", words.len());
+        many.then(|| at(Dialect::Datacenter, &what)).flatten()
+    };
+    let all = u64::from(counts.switches) + u64::from(counts.nv_switches);
+    if all > u64::from(nodes) {
+        let message = format!("{all} switches among {nodes} nodes");
         let label = "more than there are nodes";
-        return Err(source.error(word.span(), message, label, None));
+        return Err(source.error(switches_word.span(), message, label, None));
     }
-    let (links, _) = reader.number::<u32>("the number of links")?;
-    let mut is_switch = vec![false; nodes as usize];
-    for n in 1..=switches {
-        let what = format!("the node id of switch {n} of {switches}");
+    Ok((counts, clue))
+}
+
+/// Reads the node ids of one kind of switches.
+fn switches<'a, I: Iterator<Item = Word<'a>>>(
+    source: Source<'a>,
+    reader: &mut Reader<'a, I>,
+    kinds: &mut [NodeKind],
+    (count, kind, noun): (u32, NodeKind, &str),
+) -> Result<(), Diagnostic> {
+    for n in 1..=count {
+        let what = format!("the node id of {noun} {n} of {count}");
         let (id, word) = reader.number::<u32>(&what)?;
-        match is_switch.get_mut(id as usize) {
-            None => return Err(no_such_node(source, word, id, is_switch.len())),
-            Some(true) => {
+        let nodes = kinds.len();
+        match kinds.get_mut(id as usize) {
+            None => return Err(no_such_node(source, word, id, nodes)),
+            Some(NodeKind::Host) => kinds[id as usize] = kind,
+            Some(_) => {
                 let message = format!("node {id} is listed as a switch twice");
                 return Err(source.error(word.span(), message, "again", None));
             }
-            Some(slot) => *slot = true,
         }
     }
-    Ok((is_switch, links))
+    Ok(())
 }
 
-fn link<'a, I: Iterator<Item = Word<'a>>>(
-    reader: &mut Reader<'a, I>,
+fn link<'a>(
+    source: Source<'a>,
+    found: &Row<'a>,
     n: u32,
     of: u32,
 ) -> Result<(Link, [Word<'a>; 2]), Diagnostic> {
-    let row = |what: &str| format!("{what} of link {} of {of}", n + 1);
-    let (a, word_a) = reader.number(&row("the first node"))?;
-    let (b, word_b) = reader.number(&row("the second node"))?;
-    let (rate, rate_word) = reader.with(&row("the rate (such as 100Gbps)"), rate)?;
-    let (delay, _) = reader.with(&row("the delay (such as 1000ns)"), time)?;
-    let (loss, _) = reader.with(&row("the error rate (0 to 1)"), probability)?;
+    let row = |what: &str| format!("{what} of link {n} of {of}");
+    let &[a, b, rate_word, delay, loss] = &found.words[..] else {
+        let columns = found.words.len();
+        let message = format!("link {n} of {of} has {columns} columns");
+        let help = "a line is `node node rate delay error_rate`".to_owned();
+        return Err(source.error(found.span.clone(), message, "expected 5", Some(help)));
+    };
+    let node = |w: Word<'a>, what: &str| source.parsed(w, &row(what), w.text.parse().ok());
     let link = Link {
-        a,
-        b,
-        rate,
-        delay,
-        loss,
+        a: node(a, "the first node")?,
+        b: node(b, "the second node")?,
+        rate: {
+            let what = row("the rate (such as 100Gbps)");
+            source.parsed(rate_word, &what, rate(rate_word.text))?
+        },
+        delay: {
+            let what = row("the delay (such as 1000ns)");
+            source.parsed(delay, &what, time(delay.text))?
+        },
+        loss: {
+            let what = row("the error rate (0 to 1)");
+            source.parsed(loss, &what, probability(loss.text))?
+        },
         rate_span: rate_word.span(),
     };
-    Ok((link, [word_a, word_b]))
+    Ok((link, [a, b]))
 }
 
 fn check_link(
@@ -167,8 +262,9 @@ fn no_such_node(source: Source<'_>, word: Word<'_>, id: u32, nodes: usize) -> Di
 }
 
 /// Numbers behind the last row are likely rows that a count forgot.
-fn note_rest(source: Source<'_>, rest: Option<Word<'_>>, rows: &str, notes: &mut Vec<String>) {
-    if let Some(word) = rest.filter(|w| w.text.starts_with(|c: char| c.is_ascii_digit())) {
+fn note_rest(source: Source<'_>, rest: Option<Row<'_>>, rows: &str, notes: &mut Vec<String>) {
+    let first = rest.and_then(|row| row.words.first().copied());
+    if let Some(word) = first.filter(|w| w.text.starts_with(|c: char| c.is_ascii_digit())) {
         let place = format!("{}:{}", source.file, source.line(word.at));
         notes.push(format!(
             "{place}: there are more {rows} than the count says; ignored"
@@ -187,26 +283,84 @@ fn note_parallel(source: Source<'_>, links: &[Link], notes: &mut Vec<String>) {
     }
 }
 
-/// Reads `flow.txt`: a count, then `src dst pg dport bytes start_seconds` per flow.
+/// How a line of `flow.txt` is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// `src dst pg bytes start`: conweave.
+    Five,
+    /// `src dst pg dport bytes start`: the original.
+    Six,
+    /// `src dst pg packets start stop`: ns3-rdma.
+    Packets,
+    /// `id src dst pg dport bytes start`: m3.
+    Seven,
+}
+
+impl Layout {
+    fn columns(self) -> &'static str {
+        match self {
+            Layout::Five => "src dst pg bytes start_seconds",
+            Layout::Six => "src dst pg dport bytes start_seconds",
+            Layout::Packets => "src dst pg packets start_seconds stop_seconds",
+            Layout::Seven => "id src dst pg dport bytes start_seconds",
+        }
+    }
+
+    fn clue(self) -> Option<Dialect> {
+        match self {
+            Layout::Five => Some(Dialect::Conweave),
+            Layout::Seven => Some(Dialect::M3),
+            Layout::Six | Layout::Packets => None,
+        }
+    }
+}
+
+/// What reading `flow.txt` depends on.
+pub(super) struct FlowContext<'a> {
+    pub(super) topology: &'a Topology,
+    pub(super) dialect: Dialect,
+    pub(super) payload: u32,
+}
+
+/// Reads `flow.txt`: a count, then one flow a line. The number of columns tells the dialect.
 pub(super) fn flows(
     source: Source<'_>,
-    topology: &Topology,
+    context: &FlowContext<'_>,
     notes: &mut Vec<String>,
-) -> Result<Vec<FlowRow>, Vec<Diagnostic>> {
-    let mut reader = source.reader();
-    let (count, _) = reader
-        .number::<u32>("the number of flows")
-        .map_err(|e| vec![e])?;
+) -> Result<(Vec<FlowRow>, Option<Clue>), Vec<Diagnostic>> {
+    let mut lines = source.rows(0);
+    let count = flow_count(source, lines.next()).map_err(|e| vec![e])?;
     let (mut rows, mut errors) = (Vec::new(), Vec::new());
-    for n in 0..count {
-        match flow(&mut reader, n, count) {
+    let mut layout = None;
+    let mut clue = None;
+    for n in 1..=count {
+        let Some(line) = lines.next() else {
+            errors.push(source.ends(&format!("flow {n} of {count}")));
+            break;
+        };
+        let found = match layout {
+            Some(layout) => Ok(layout),
+            None => told(source, &line, context.dialect),
+        };
+        let read = found.and_then(|found| {
+            if layout.is_none() {
+                let what = format!("flows of {} columns", line.words.len());
+                let at = |dialect| Clue::at(dialect, source, line.words[0], &what);
+                clue = found.clue().map(at);
+            }
+            layout = Some(found);
+            flow(source, &line, found, (n, count), context.payload)
+        });
+        match read {
             Ok((row, words)) => {
-                check_flow(source, &row, &words, topology, &mut errors);
+                check_flow(source, &row, &words, context.topology, &mut errors);
                 rows.push(row);
             }
             Err(mut error) => {
-                let columns = "a row is `src dst pg dport bytes start_seconds`";
-                error.help.get_or_insert_with(|| columns.to_owned());
+                if let Some(layout) = layout {
+                    let help = || format!("a line is `{}`", layout.columns());
+                    error.help.get_or_insert_with(help);
+                }
                 errors.push(error);
                 break;
             }
@@ -215,35 +369,99 @@ pub(super) fn flows(
     if !errors.is_empty() {
         return Err(errors);
     }
-    note_rest(source, reader.rest(), "flows", notes);
-    Ok(rows)
+    note_rest(source, lines.next(), "flows", notes);
+    Ok((rows, clue))
 }
 
-fn flow<'a, I: Iterator<Item = Word<'a>>>(
-    reader: &mut Reader<'a, I>,
-    n: u32,
-    of: u32,
+fn flow_count(source: Source<'_>, line: Option<Row<'_>>) -> Result<u32, Diagnostic> {
+    let what = "the number of flows";
+    let line = line.ok_or_else(|| source.ends(what))?;
+    match &line.words[..] {
+        [word] => source.parsed(*word, what, word.text.parse().ok()),
+        _ => {
+            let message = format!("{} columns where {what} belongs", line.words.len());
+            let help = "the first line is the number of flows alone; then comes one flow a line";
+            let label = "expected one number";
+            Err(source.error(line.span, message, label, Some(help.to_owned())))
+        }
+    }
+}
+
+/// The layout of the first line.
+fn told(source: Source<'_>, line: &Row<'_>, dialect: Dialect) -> Result<Layout, Diagnostic> {
+    let columns = line.words.len();
+    match columns {
+        6 if dialect == Dialect::Ns3Rdma => Ok(Layout::Packets),
+        5 => Ok(Layout::Five),
+        6 => Ok(Layout::Six),
+        7 => Ok(Layout::Seven),
+        _ => {
+            let message = format!("a flow of {columns} columns");
+            let lines: Vec<String> = [Layout::Six, Layout::Five, Layout::Seven]
+                .map(|l| format!("`{}`", l.columns()))
+                .to_vec();
+            let help = format!("a line is {}", lines.join(", or "));
+            let label = "expected 5, 6 or 7";
+            Err(source.error(line.span.clone(), message, label, Some(help)))
+        }
+    }
+}
+
+fn flow<'a>(
+    source: Source<'a>,
+    line: &Row<'a>,
+    layout: Layout,
+    (n, of): (u32, u32),
+    payload: u32,
 ) -> Result<(FlowRow, [Word<'a>; 4]), Diagnostic> {
-    let row = |what: &str| format!("{what} of flow {} of {of}", n + 1);
-    let (src, src_word) = reader.number(&row("the source"))?;
-    let (dst, dst_word) = reader.number(&row("the destination"))?;
-    let small = |max: u8| move |t: &str| t.parse().ok().filter(|pg| *pg <= max);
-    let (pg, pg_word) = reader.with(&row("the priority group (0 to 7)"), small(7))?;
-    let (dport, _) = reader.number(&row("the destination port (0 to 65535)"))?;
-    let (bytes, bytes_word) = reader.number(&row("the size in bytes"))?;
-    let (start, last) = reader.with(&row("the start in seconds"), seconds)?;
-    let start = SimTime::ZERO + start;
-    let span = src_word.at..last.span().end;
-    let row = FlowRow {
-        src,
-        dst,
-        pg,
-        dport,
-        bytes,
-        start,
-        span,
+    let of_flow = |what: &str| format!("{what} of flow {n} of {of}");
+    let wanted = layout.columns().split(' ').count();
+    if line.words.len() != wanted {
+        let message = format!("flow {n} of {of} has {} columns", line.words.len());
+        let label = format!("the first has {wanted}");
+        return Err(source.error(line.span.clone(), message, label, None));
+    }
+    let skip = usize::from(layout == Layout::Seven);
+    if layout == Layout::Seven {
+        let id = line.words[0];
+        source.parsed(id, &of_flow("the id"), id.text.parse::<u64>().ok())?;
+    }
+    let word = |i: usize| line.words[skip + i];
+    let number = |i: usize, what: &str, max: u64| {
+        let value = word(i).text.parse::<u64>().ok().filter(|v| *v <= max);
+        source.parsed(word(i), &of_flow(what), value)
     };
-    Ok((row, [src_word, dst_word, pg_word, bytes_word]))
+    let time = |i: usize, what: &str| {
+        let value = seconds(word(i).text).map(|t| SimTime::ZERO + t);
+        source.parsed(word(i), &of_flow(what), value)
+    };
+    let node = u64::from(u32::MAX);
+    let has_port = matches!(layout, Layout::Six | Layout::Seven);
+    let size = 3 + usize::from(has_port);
+    let bytes = match layout {
+        Layout::Packets => number(size, "the number of packets", u64::from(u32::MAX))?
+            .saturating_mul(u64::from(payload)),
+        // conweave makes empty flows flows of a byte.
+        Layout::Five => number(size, "the size in bytes", u64::MAX / 2)?.max(1),
+        _ => number(size, "the size in bytes", u64::MAX / 2)?,
+    };
+    let row = FlowRow {
+        src: number(0, "the source", node)? as u32,
+        dst: number(1, "the destination", node)? as u32,
+        pg: number(2, "the priority group (0 to 7)", 7)? as u8,
+        dport: match has_port {
+            true => Some(number(3, "the destination port (0 to 65535)", 65_535)? as u16),
+            false => None,
+        },
+        bytes,
+        start: time(size + 1, "the start in seconds")?,
+        stop: match layout {
+            Layout::Packets => Some(time(size + 2, "the end in seconds")?),
+            _ => None,
+        },
+        span: line.span.clone(),
+    };
+    Ok((row, [word(0), word(1), word(2), word(size)]))
 }
 
 fn check_flow(
@@ -254,13 +472,13 @@ fn check_flow(
     errors: &mut Vec<Diagnostic>,
 ) {
     for (word, id) in [(src, row.src), (dst, row.dst)] {
-        match topology.is_switch.get(id as usize) {
-            None => errors.push(no_such_node(source, *word, id, topology.is_switch.len())),
-            Some(true) => {
+        match topology.kinds.get(id as usize) {
+            None => errors.push(no_such_node(source, *word, id, topology.kinds.len())),
+            Some(NodeKind::Switch | NodeKind::NvSwitch) => {
                 let message = format!("node {id} is a switch: flows run between hosts");
                 errors.push(source.error(word.span(), message, "a switch", None));
             }
-            Some(false) => {}
+            Some(NodeKind::Host) => {}
         }
     }
     if row.src == row.dst {
@@ -273,17 +491,36 @@ fn check_flow(
     }
 }
 
-/// Checks `trace.txt`: a count, then that many node ids. No packet trace is written.
-pub(super) fn trace(source: Source<'_>, topology: &Topology) -> Result<(), Diagnostic> {
+/// Reads `trace.txt`: a count, then that many node ids. Those that the topology lacks are skipped,
+/// as in the original.
+pub(super) fn trace(
+    source: Source<'_>,
+    topology: &Topology,
+    notes: &mut Vec<String>,
+) -> Result<Vec<u32>, Diagnostic> {
     let mut reader = source.reader();
     let (count, _) = reader.number::<u32>("the number of traced nodes")?;
+    let (mut nodes, mut absent) = (Vec::new(), Vec::new());
     for n in 1..=count {
         let (id, word) = reader.number::<u32>(&format!("node id {n} of {count}"))?;
-        if id as usize >= topology.is_switch.len() {
-            return Err(no_such_node(source, word, id, topology.is_switch.len()));
+        match (id as usize) < topology.kinds.len() {
+            true => nodes.push(id),
+            false => absent.push((id, source.line(word.at))),
         }
     }
-    Ok(())
+    if let Some((first, line)) = absent.first() {
+        let which = match absent.len() {
+            1 => format!("node {first} is"),
+            more => format!("{more} nodes, the first of them {first}, are"),
+        };
+        notes.push(format!(
+            "{}:{line}: {which} not in the topology; skipped",
+            source.file
+        ));
+    }
+    nodes.sort_unstable();
+    nodes.dedup();
+    Ok(nodes)
 }
 
 #[cfg(test)]
@@ -297,19 +534,36 @@ mod tests {
         }
     }
 
-    fn read(topo: &str, flow: &str) -> Result<Vec<FlowRow>, Vec<String>> {
-        let text = |errors: Vec<Diagnostic>| errors.into_iter().map(|d| d.message).collect();
+    fn read_as(
+        dialect: Dialect,
+        topo: &str,
+        flow: &str,
+    ) -> Result<(Vec<FlowRow>, Option<Dialect>), Vec<String>> {
+        let text = |errors: Vec<Diagnostic>| -> Vec<String> {
+            errors.into_iter().map(|d| d.message).collect()
+        };
         let mut notes = Vec::new();
-        let topo = topology(source(topo), &mut notes).map_err(text)?;
-        flows(source(flow), &topo, &mut notes).map_err(text)
+        let (topology, _) = topology(source(topo), &mut notes).map_err(text)?;
+        let context = FlowContext {
+            topology: &topology,
+            dialect,
+            payload: 1_000,
+        };
+        let (rows, clue) = flows(source(flow), &context, &mut notes).map_err(text)?;
+        Ok((rows, clue.map(|c| c.dialect)))
+    }
+
+    fn read(topo: &str, flow: &str) -> Result<Vec<FlowRow>, Vec<String>> {
+        read_as(Dialect::Hpcc, topo, flow).map(|(rows, _)| rows)
     }
 
     const TOPO: &str = "3 1 2\n2\n0 2 100Gbps 1000ns 0\n1 2 400Gbps 0.001ms 1e-3\n";
 
     #[test]
     fn reads_rows_and_exact_times() {
-        let t = topology(source(TOPO), &mut Vec::new()).unwrap();
-        assert_eq!(t.is_switch, [false, false, true]);
+        let (t, clue) = topology(source(TOPO), &mut Vec::new()).unwrap();
+        assert!(clue.is_none());
+        assert_eq!([0, 1, 2].map(|n| t.is_switch(n)), [false, false, true]);
         assert_eq!(t.links[1].delay, SimDuration::from_us(1));
         assert_eq!(t.links[1].loss, Probability::ratio(1, 1_000));
         let rows = read(TOPO, "1\n0 1 3 100 5000000000 2.000040000").unwrap();
@@ -320,48 +574,116 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_columns_tells_the_layout() {
+        let one = |dialect, line: &str| {
+            let (rows, told) = read_as(dialect, TOPO, &format!("1\n{line}\n")).unwrap();
+            let row = &rows[0];
+            let ports = (row.src, row.dst, row.pg, row.dport);
+            (ports, row.bytes, row.start.ns(), told)
+        };
+        let start = 2_000_000_000;
+        let expected = ((0, 1, 3, Some(100)), 5, start, None);
+        assert_eq!(one(Dialect::Hpcc, "0 1 3 100 5 2"), expected);
+        let expected = ((0, 1, 3, None), 20_000, start, Some(Dialect::Conweave));
+        assert_eq!(one(Dialect::Hpcc, "0 1 3 20000 2"), expected);
+        let expected = ((0, 1, 3, Some(100)), 5, start, Some(Dialect::M3));
+        assert_eq!(one(Dialect::Hpcc, "77 0 1 3 100 5 2"), expected);
+        // ns3-rdma: packets, start and end.
+        let expected = ((0, 1, 3, None), 7_000, start, None);
+        assert_eq!(one(Dialect::Ns3Rdma, "0 1 3 7 2.0 9.5"), expected);
+    }
+
+    #[test]
+    fn first_lines_of_topologies_tell_the_dialect() {
+        let read = |text: &str| {
+            let (t, clue) = topology(source(text), &mut Vec::new()).unwrap();
+            (t.kinds, t.links.len(), clue.map(|c| c.dialect))
+        };
+        use NodeKind::{Host, NvSwitch, Switch};
+        let links = "0 2 25Gbps 1us 0\n1 2 25Gbps 1us 0\n";
+        let expected = (vec![Host, Host, Switch], 2, Some(Dialect::Datacenter));
+        assert_eq!(read(&format!("3 1 1 2\n2\n{links}")), expected);
+        assert_eq!(
+            read(&format!("3 1 1 2 25000000000 100000000000\n2\n{links}")),
+            expected
+        );
+        let gpus = "0 2 2880Gbps 25ns 0\n1 2 2880Gbps 25ns 0\n0 3 400Gbps 500ns 0\n\
+                    1 3 400Gbps 500ns 0\n";
+        let expected = (vec![Host, Host, NvSwitch, Switch], 4, Some(Dialect::SimAi));
+        assert_eq!(read(&format!("4 2 1 1 4 H100\n2 3\n{gpus}")), expected);
+        assert_eq!(read(&format!("4 2 1 1 4 X000 8\n2 3\n{gpus}")), expected);
+        // The original's ids of switches may be on the first line.
+        let one_line = read(&format!("3 1 2 2\n{links}"));
+        assert_eq!(one_line, (vec![Host, Host, Switch], 2, None));
+        // Switches may be none, their line empty.
+        assert_eq!(read("2 0 1\n\n0 1 1Gbps 1us 0\n").2, None);
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let cases = [
             ("", "1", "f.txt is empty: expected the number of nodes"),
             (
-                "3 1 2 2 0 2 1Gbps 1ns 0",
+                "3 1 2\n2\n0 2 1Gbps 1ns 0",
                 "",
                 "f.txt ends too early: expected the first node of link 2 of 2",
             ),
-            ("3 1 1 7", "", "there is no node 7"),
+            ("3 1 1\n7", "", "there is no node 7"),
             ("3 4 1", "", "4 switches among 3 nodes"),
-            ("3 1 1 2 0 9 1Gbps 1ns 0", "", "there is no node 9"),
-            ("3 1 1 2 0 0 1Gbps 1ns 0", "", "node 0 is linked to itself"),
-            ("3 1 1 2 0 2 0Gbps 1ns 0", "", "a link with rate zero"),
+            ("3 1 1\n2\n0 9 1Gbps 1ns 0", "", "there is no node 9"),
             (
-                "3 1 1 2 0 2 1Gbps 1ns 1.5",
+                "3 1 1\n2\n0 0 1Gbps 1ns 0",
+                "",
+                "node 0 is linked to itself",
+            ),
+            ("3 1 1\n2\n0 2 0Gbps 1ns 0", "", "a link with rate zero"),
+            (
+                "3 1 1\n2\n0 2 1Gbps 1ns 1.5",
                 "",
                 "not the error rate (0 to 1) of link 1 of 1: `1.5`",
+            ),
+            // Columns are those of one line, whatever follows.
+            (
+                "3 1 2\n2\n0 2 1Gbps 1ns\n1 2 1Gbps 1ns 0\n",
+                "",
+                "link 1 of 2 has 4 columns",
             ),
             ("4294967295 1 1", "", "4294967295 nodes are too many"),
             (TOPO, "", "f.txt is empty: expected the number of flows"),
             (
                 TOPO,
-                "2 0 1 3 100 5 2.0",
-                "f.txt ends too early: expected the source of flow 2 of 2",
+                "2\n0 1 3 100 5 2.0",
+                "f.txt ends too early: expected flow 2 of 2",
             ),
             (
                 TOPO,
-                "1 0 2 3 100 5 2.0",
+                "1\n0 2 3 100 5 2.0",
                 "node 2 is a switch: flows run between hosts",
             ),
-            (TOPO, "1 1 1 3 100 5 2.0", "a flow from node 1 to itself"),
-            (TOPO, "1 0 1 3 100 0 2.0", "a flow without bytes"),
+            (TOPO, "1\n1 1 3 100 5 2.0", "a flow from node 1 to itself"),
+            (TOPO, "1\n0 1 3 100 0 2.0", "a flow without bytes"),
             (
                 TOPO,
-                "1 0 1 8 100 5 2.0",
+                "1\n0 1 8 100 5 2.0",
                 "not the priority group (0 to 7) of flow 1 of 1: `8`",
             ),
-            (TOPO, "1 0 8 3 100 5 2.0", "there is no node 8"),
+            (TOPO, "1\n0 8 3 100 5 2.0", "there is no node 8"),
             (
                 TOPO,
-                "1 0 1 3 100 5 -2",
+                "1\n0 1 3 100 5 -2",
                 "not the start in seconds of flow 1 of 1: `-2`",
+            ),
+            (TOPO, "1\n0 1 3 100\n", "a flow of 4 columns"),
+            (TOPO, "1\n0 1 3 100 5 2 9 9\n", "a flow of 8 columns"),
+            (
+                TOPO,
+                "2\n0 1 3 100 5 2.0\n0 1 3 5 2.0\n",
+                "flow 2 of 2 has 5 columns",
+            ),
+            (
+                TOPO,
+                "1 0 1 3 100 5 2.0\n",
+                "7 columns where the number of flows belongs",
             ),
         ];
         for (topo, flow, message) in cases {
@@ -384,13 +706,19 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_file_is_checked() {
-        let t = topology(source(TOPO), &mut Vec::new()).unwrap();
-        assert!(trace(source("2\n0 1\n\nFirst line: tracing node #\n"), &t).is_ok());
-        assert!(trace(source("0\n"), &t).is_ok());
-        assert_eq!(
-            trace(source("1 3"), &t).unwrap_err().message,
-            "there is no node 3"
-        );
+    fn traced_nodes_that_are_not_there_are_skipped_and_noted() {
+        let (t, _) = topology(source(TOPO), &mut Vec::new()).unwrap();
+        let read = |text: &str| {
+            let mut notes = Vec::new();
+            trace(source(text), &t, &mut notes).map(|nodes| (nodes, notes))
+        };
+        let text = "2\n1 0\n\nFirst line: tracing node #\n";
+        assert_eq!(read(text).unwrap(), (vec![0, 1], Vec::new()));
+        assert_eq!(read("0\n").unwrap().0, Vec::<u32>::new());
+        let (nodes, notes) = read("4\n0 3\n66 2\n").unwrap();
+        assert_eq!(nodes, [0, 2]);
+        let note = "f.txt:2: 2 nodes, the first of them 3, are not in the topology; skipped";
+        assert_eq!(notes, [note]);
+        assert!(read("2\n0 x\n").is_err());
     }
 }

@@ -1,25 +1,26 @@
 //! What the input files mean, as a [`Model`].
 
 use super::config::{CcMode, Config};
-use super::files::{FlowRow, Topology};
+use super::dialect::Dialect;
+use super::files::{FlowRow, NodeKind, Topology};
+use super::network::{Ports, Servers, links, nodes};
+use super::output::HEADERS;
 use super::paths::{Path, Paths};
 use super::text::Source;
 use crate::model::*;
 use crate::plan::Diagnostic;
+use crate::scenario::{default_dscp_map, default_marking};
 use crate::switch::budget;
 use crate::time::{SimDuration, SimTime};
 use crate::transport::Extent;
-use crate::units::{BitRate, Bytes, Length};
-use std::collections::BTreeMap;
+use crate::units::{BitRate, Bytes};
+use std::collections::BTreeSet;
 
 /// Scenarios of the reference begin here.
 const CUSTOMARY_START: SimTime = SimTime::from_ns(2_000_000_000);
-/// First UDP source port of a pair of hosts.
-const FIRST_PORT: u16 = 10_000;
+const MAX_MESSAGE: u64 = 1 << 30;
 const RESERVE: u64 = 4 * 1024;
 const XON_OFFSET: u64 = 3 * 1024;
-/// PPP 14, IPv4 20, UDP 8, sequence number and priority group 6.
-const HEADERS: u32 = 48;
 const CONTROL: u32 = 60;
 /// Five hops of 8 bytes and a count.
 const INT_HEADER: u32 = 42;
@@ -29,8 +30,20 @@ const CONTROL_WITH_INT: u32 = 46 + INT_HEADER;
 /// The reference keeps ACKs of every class in this one, unless they have high priority.
 const ACK_PRIORITY: u8 = 3;
 
+/// How often deadlocks are looked for, as in a scenario.
+const DEADLOCK_SCAN: SimDuration = SimDuration::from_ms(1);
+/// How often the original looks at queues, and how often it writes what it saw.
+const QUEUE_LOOK: SimDuration = SimDuration::from_ns(100);
+const QUEUE_REPORT: SimDuration = SimDuration::from_ms(100);
+/// conweave's timers of senders, with IRN and without.
+const IRN_TIMEOUT: SimDuration = SimDuration::from_us(320);
+const CONWEAVE_TIMEOUT: SimDuration = SimDuration::from_ms(4);
+/// Hosts of ns3-rdma hand a packet to their queue pair every 250 ns.
+const PACKETS_PER_SECOND: u64 = 4_000_000;
+
 /// The files of one simulation.
 pub(super) struct Inputs<'a> {
+    pub(super) dialect: Dialect,
     pub(super) config: &'a Config,
     pub(super) config_source: Source<'a>,
     pub(super) topology: &'a Topology,
@@ -44,8 +57,6 @@ pub(super) struct Built {
     pub(super) model: Model,
     /// The absolute time of the model's time zero.
     pub(super) base: SimTime,
-    /// Per flow, in nanoseconds.
-    pub(super) standalone: Vec<u64>,
 }
 
 /// Base RTT in nanoseconds and window in bytes that all flows share if `GLOBAL_T` is 1.
@@ -57,39 +68,58 @@ struct Largest {
 impl Inputs<'_> {
     pub(super) fn build(&self, notes: &mut Vec<String>) -> Result<Built, Vec<Diagnostic>> {
         let mut errors = Vec::new();
-        self.check_ecn(&mut errors);
+        self.check_ecn(&mut errors, notes);
+        self.check_older(&mut errors);
         let base = self.base();
         let faults = self.faults(base, &mut errors);
-        let mut paths = Paths::new(self.topology, self.config.payload);
+        let (nodes, links) = (nodes(self.topology), links(self.topology, self.config.loss));
+        let mut paths = Paths::new(&nodes, &links, self.config.payload);
         let (base_rtt_ns, bdp) = paths.largest();
         let largest = Largest { base_rtt_ns, bdp };
-        let (flows, standalone) = self.flows(base, &mut paths, &largest, &mut errors);
+        let flows = self.flows(base, &mut paths, &largest, &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
-        let timeout = self.ack_timeout(&largest);
+        let timeout = self.timeout(&largest);
         self.remark(timeout, notes);
+        let mut switches = vec![self.switch()];
+        if self.topology.kinds.contains(&NodeKind::NvSwitch) {
+            switches.push(SwitchProfile {
+                name: "nvswitch".to_owned(),
+                ecn: Default::default(),
+                ..self.switch()
+            });
+        }
+        let can_pause = switches[0].pfc.tx_mask != 0;
         let model = Model {
-            seed: 1,
-            until: Some(SimTime::ZERO + self.config.stop.since(base)),
+            seed: self.config.seed,
+            until: (self.config.stop).map(|stop| SimTime::ZERO + stop.since(base)),
             framing: self.framing(),
             ecmp: EcmpHash::HpccNs3,
-            nodes: self.nodes(),
-            nics: vec![self.nic(timeout)],
-            switches: vec![self.switch()],
-            links: self.links(),
+            nodes,
+            nics: vec![self.nic(timeout, &largest)],
+            switches,
+            links,
             flows,
             faults,
             rules: Vec::new(),
             sample: None,
-            deadlock_scan: None,
+            queue_watch: self.queue_watch(base),
+            deadlock_scan: can_pause.then_some(DEADLOCK_SCAN),
             log_pauses: true,
         };
         self.check_buffer(&model)?;
-        Ok(Built {
-            model,
-            base,
-            standalone,
+        Ok(Built { model, base })
+    }
+
+    fn queue_watch(&self, base: SimTime) -> Option<QueueWatch> {
+        let monitor = self.config.queue_monitor.as_ref()?;
+        let [from, until] = [monitor.start, monitor.end].map(|t| SimTime::ZERO + t.since(base));
+        Some(QueueWatch {
+            from,
+            until,
+            every: QUEUE_LOOK,
+            report: QUEUE_REPORT,
         })
     }
 
@@ -109,7 +139,9 @@ impl Inputs<'_> {
 
     fn framing(&self) -> Framing {
         let (extra, control_bytes) = match self.config.cc {
-            CcMode::Dcqcn => (0, CONTROL),
+            CcMode::Dcqcn | CcMode::Dctcp => (0, CONTROL),
+            // The ACK still needs padding with it.
+            CcMode::HpccPint => (self.config.pint.bytes(), CONTROL),
             CcMode::Hpcc => (INT_HEADER, CONTROL_WITH_INT),
             CcMode::Timely => (TIMESTAMP, CONTROL),
         };
@@ -120,57 +152,23 @@ impl Inputs<'_> {
         }
     }
 
-    fn nodes(&self) -> Vec<NodeSpec> {
-        let node = |(id, &is_switch): (usize, &bool)| match is_switch {
-            true => NodeSpec {
-                name: format!("s{id}"),
-                role: Role::Switch(0),
-            },
-            false => NodeSpec {
-                name: format!("h{id}"),
-                role: Role::Host(0),
-            },
-        };
-        self.topology
-            .is_switch
-            .iter()
-            .enumerate()
-            .map(node)
-            .collect()
-    }
-
-    fn links(&self) -> Vec<LinkSpec> {
-        let links = self.topology.links.iter().map(|link| LinkSpec {
-            a: link.a,
-            b: link.b,
-            rate: link.rate,
-            cable: Length(0),
-            phy_delay: link.delay,
-            loss: if link.loss.is_zero() {
-                self.config.loss
-            } else {
-                link.loss
-            },
-            drop_every: 0,
-            ber_e18: 0,
-        });
-        links.collect()
-    }
-
     fn switch(&self) -> SwitchProfile {
-        let lossless = self.lossless_mask();
+        let lossless = if self.lossy() {
+            0
+        } else {
+            self.lossless_mask()
+        };
+        let used = self.lossless_mask();
         let identity = [0, 1, 2, 3, 4, 5, 6, 7];
-        let mut dscp_to_priority = [0; 64];
-        dscp_to_priority[..PRIORITIES].copy_from_slice(&identity);
         let mut scheduler = round_robin();
         scheduler.queues[0] = QueueSched::Strict;
-        let used = |i: usize| lossless & (1 << i) != 0;
+        let used = |i: usize| used & (1 << i) != 0;
         SwitchProfile {
             name: "hpcc-ns3".to_owned(),
             forwarding: Forwarding::StoreAndForward,
             latency: SimDuration::ZERO,
             trust: Trust::Dscp,
-            dscp_to_priority,
+            dscp_to_priority: default_dscp_map(),
             pcp_to_priority: identity,
             default_priority: 0,
             priority_to_pg: identity,
@@ -201,16 +199,21 @@ impl Inputs<'_> {
                 xon_offset: Bytes(XON_OFFSET),
             },
         };
-        let queue = EgressSpec {
+        // The original limits nothing at egress; without PFC conweave's threshold decides.
+        let limit = |i: usize| match self.lossy() && i != 0 {
+            true => Limit::Dynamic { num: 1, den: 1 },
+            false => Limit::Unlimited,
+        };
+        let queue = |i: usize| EgressSpec {
             reserve: Bytes(0),
-            limit: Limit::Unlimited,
+            limit: limit(i),
         };
         BufferSpec {
             size: self.config.buffer,
             cell_bytes: 1,
             pgs: std::array::from_fn(pg),
             headroom_pool: None,
-            queues: [queue; PRIORITIES],
+            queues: std::array::from_fn(queue),
             per_port: false,
             occupancy: Occupancy::Wire,
         }
@@ -224,7 +227,12 @@ impl Inputs<'_> {
                 PauseMode::Off
             },
             tx_mask,
-            rx_mask: self.lossless_mask() | 1 << ACK_PRIORITY,
+            // Nothing pauses the class of ACKs unless flows use it.
+            rx_mask: if self.config.pause {
+                self.lossless_mask()
+            } else {
+                0
+            },
             quanta: None,
             response: SimDuration::ZERO,
             out_of_band: false,
@@ -235,6 +243,17 @@ impl Inputs<'_> {
         let maps = &self.config.ecn;
         if !self.config.enable_qcn {
             return None;
+        }
+        if let Some((kmin, kmax, pmax)) = maps.all {
+            let every = EcnThresholds {
+                rate: BitRate::default(),
+                kmin,
+                kmax,
+                pmax,
+            };
+            return Some(EcnSpec {
+                by_rate: vec![every],
+            });
         }
         let by_rate = maps.kmin.iter().filter_map(|(&rate, &kmin)| {
             let (kmax, pmax) = (*maps.kmax.get(&rate)?, *maps.pmax.get(&rate)?);
@@ -250,9 +269,10 @@ impl Inputs<'_> {
         })
     }
 
-    fn nic(&self, timeout: SimDuration) -> NicProfile {
+    fn nic(&self, timeout: SimDuration, largest: &Largest) -> NicProfile {
         let config = self.config;
-        let echo = config.cc == CcMode::Dcqcn && config.reacts();
+        let echo = config.cc.needs_marks() && config.reacts();
+        let irn_window = (largest.bdp / u64::from(config.payload)).clamp(1, 1 << 23) as u32;
         // Hosts take everything at once and never send pause.
         let endless = Bytes(1 << 40);
         NicProfile {
@@ -261,28 +281,57 @@ impl Inputs<'_> {
             pfc: self.pause(0),
             scheduler: round_robin(),
             control_first: true,
+            turns: Turns::Port,
+            pacing: Pacing::Sent,
+            send_latency: SimDuration::ZERO,
             rx_buffer: endless,
             rx_xoff: endless,
             rx_xon: endless,
             rx_drain: None,
             rc: RcSpec {
-                recovery: match config.back_to_zero {
-                    true => Recovery::GoBack0,
-                    false => Recovery::GoBackN,
+                recovery: match (config.irn, config.back_to_zero) {
+                    (true, _) => Recovery::Selective,
+                    (false, true) => Recovery::GoBack0,
+                    (false, false) => Recovery::GoBackN,
                 },
-                ack_every: 1,
+                ack_every: config.ack_every,
                 timeout,
                 retry_cnt: None,
                 rnr_retry: None,
                 rnr_timer: SimDuration::ZERO,
                 nak_delay: SimDuration::ZERO,
-                nak_repeat: Some(SimDuration::from_us(500)),
+                nak_repeat: Some(config.nak_interval),
                 retransmit_delay: SimDuration::ZERO,
-                max_outstanding: None,
+                max_outstanding: config.irn.then_some(irn_window),
                 max_rd_atomic: 1,
             },
-            np: if echo { NpSpec::EchoOnAck } else { NpSpec::Off },
+            np: match &config.older {
+                _ if !echo => NpSpec::Off,
+                None => NpSpec::EchoOnAck,
+                Some(older) => NpSpec::Cnp {
+                    interval: older.cnp_interval,
+                    scope: CnpScope::Qp,
+                    // Before all data, and never paused.
+                    marking: default_marking(0),
+                    delay: SimDuration::ZERO,
+                },
+            },
             storm_guard: None,
+        }
+    }
+
+    /// Switches drop what is above a threshold instead of pausing. SimAI's keep the original's
+    /// thresholds and headroom when they do not pause.
+    fn lossy(&self) -> bool {
+        !self.config.enable_pfc && self.dialect != Dialect::SimAi
+    }
+
+    fn timeout(&self, largest: &Largest) -> SimDuration {
+        // Without PFC loss is what senders with IRN live with.
+        match (self.config.irn && !self.config.pause, self.dialect) {
+            (true, _) => IRN_TIMEOUT,
+            (false, Dialect::Conweave) => CONWEAVE_TIMEOUT,
+            _ => self.ack_timeout(largest),
         }
     }
 
@@ -293,7 +342,7 @@ impl Inputs<'_> {
         let round_trip = SimDuration::from_ns(largest.base_rtt_ns);
         let links = &self.topology.links;
         let lossy = !self.config.loss.is_zero() || links.iter().any(|l| !l.loss.is_zero());
-        let least = if lossy || self.config.link_down.is_some() {
+        let least = if lossy || !self.config.pause || self.config.link_down.is_some() {
             round_trip * 8
         } else {
             let slowest = links.iter().map(|l| l.rate).min();
@@ -308,9 +357,12 @@ impl Inputs<'_> {
     }
 
     fn remark(&self, timeout: SimDuration, notes: &mut Vec<String>) {
-        notes.push(format!(
-            "lost tails are resent after {timeout} without progress; the reference waits for ever"
-        ));
+        if self.dialect != Dialect::Conweave {
+            notes.push(format!(
+                "lost tails are resent after {timeout} without progress; the reference waits for \
+                 ever"
+            ));
+        }
         if self.lossless_mask().count_ones() > 1 {
             let note = "several priority groups: headroom and reserve are set aside for each, in \
                         the reference once per port";
@@ -331,22 +383,58 @@ impl Inputs<'_> {
                         in the reference never";
             notes.push(note.to_owned());
         }
-        if self.flows.iter().any(|f| f.start >= self.config.stop) {
+        let stop = self.config.stop;
+        if (self.flows.iter()).any(|f| stop.is_some_and(|stop| f.start >= stop)) {
             let note = "SIMULATOR_STOP_TIME is before the start of some flows";
             notes.push(note.to_owned());
         }
         self.remark_host_rates(notes);
+        notes.extend(self.clock());
+    }
+
+    /// The original's clock has whole nanoseconds and cuts off the rest of what a frame takes: its
+    /// links are faster than they say. What that is where it is most, from one percent on.
+    fn clock(&self) -> Option<String> {
+        let Framing::Fixed { data_overhead, .. } = self.framing() else {
+            return None;
+        };
+        let frame = self.config.payload + data_overhead;
+        let ps = |rate: BitRate| rate.serialize_ceil(frame.into()).ps();
+        // Parts per thousand.
+        let gain = |rate: BitRate| match ps(rate) {
+            ps if ps < 1_000 => u64::MAX,
+            ps => (ps % 1_000) * 1_000 / (ps - ps % 1_000),
+        };
+        let rates = self.topology.links.iter().map(|l| l.rate);
+        let rate = rates.max_by_key(|r| (gain(*r), *r))?;
+        let (ps, gain) = (ps(rate), gain(rate));
+        let exact = format!("{}.{:02} ns", ps / 1_000, ps % 1_000 / 10);
+        let takes = format!("at {rate} a frame of {frame} bytes takes {exact}");
+        match gain {
+            0..10 => None,
+            u64::MAX => Some(format!(
+                "{takes}, here as on a link; the reference counts whole nanoseconds, which is none"
+            )),
+            _ => Some(format!(
+                "{takes}, here as on a link; the reference counts {} ns, so that its links are \
+                 {}.{} % faster and its times shorter",
+                ps / 1_000,
+                gain / 10,
+                gain % 10
+            )),
+        }
     }
 
     fn remark_host_rates(&self, notes: &mut Vec<String>) {
-        let is_host = |id: u32| !self.topology.is_switch[id as usize];
+        let is_host = |id: u32| !self.topology.is_switch(id);
         let hosts = || {
             self.topology
                 .links
                 .iter()
                 .filter(|l| is_host(l.a) || is_host(l.b))
         };
-        let first_host = self.topology.is_switch.iter().position(|s| !s);
+        let kinds = &self.topology.kinds;
+        let first_host = kinds.iter().position(|k| *k == NodeKind::Host);
         let first = hosts().find(|l| [l.a, l.b].iter().any(|&n| Some(n as usize) == first_host));
         let slowest = hosts().map(|l| l.rate).min();
         if let (Some(first), Some(slowest)) = (first, slowest)
@@ -363,55 +451,76 @@ impl Inputs<'_> {
     fn flows(
         &self,
         base: SimTime,
-        paths: &mut Paths<'_>,
+        paths: &mut Paths,
         largest: &Largest,
         errors: &mut Vec<Diagnostic>,
-    ) -> (Vec<FlowSpec>, Vec<u64>) {
-        let mut ports: BTreeMap<(u32, u32), u16> = BTreeMap::new();
-        let (mut flows, mut standalone) = (Vec::new(), Vec::new());
+    ) -> Vec<FlowSpec> {
+        let mut ports = Ports::default();
+        let servers = Servers::new(self.topology);
+        let mut flows = Vec::new();
         for row in self.flows {
             let Some(path) = paths.between(row.src, row.dst) else {
                 let message = format!("no path from node {} to node {}", row.src, row.dst);
-                let label = "these hosts are not connected";
-                errors.push(
-                    self.flow_source
-                        .error(row.span.clone(), message, label, None),
+                let label = "hosts do not forward";
+                let help = format!(
+                    "only the nodes that {} lists as switches pass on what is not for them",
+                    self.topology_source.file
                 );
+                let span = row.span.clone();
+                errors.push(self.flow_source.error(span, message, label, Some(help)));
                 continue;
             };
-            let next = ports.entry((row.src, row.dst)).or_insert(FIRST_PORT);
-            let sport = std::mem::replace(next, next.wrapping_add(1));
-            standalone.push(standalone_ns(row.bytes, self.config.payload, path));
-            let flow = self.flow(row, sport, base, self.congestion_control(path, largest));
+            let (sport, dport) = ports.next(row);
+            let flow = self.flow(row, base, self.congestion_control(path, largest));
             let packets = Extent::new(&flow, self.config.payload).packets;
             if packets > Extent::MOST_PACKETS {
                 let message = format!("a flow of {packets} packets");
                 let label = format!("at most {} packets", Extent::MOST_PACKETS);
-                errors.push(
-                    self.flow_source
-                        .error(row.span.clone(), message, &label, None),
-                );
+                let span = row.span.clone();
+                errors.push(self.flow_source.error(span, message, &label, None));
             }
-            flows.push(flow);
+            flows.push(FlowSpec {
+                name: format!("{}-{}.{sport}", row.src, row.dst),
+                sport,
+                dport,
+                path: servers.path(row.src, row.dst, flows.len()),
+                ..flow
+            });
         }
-        (flows, standalone)
+        flows
     }
 
-    fn flow(&self, row: &FlowRow, sport: u16, base: SimTime, cc: CcSpec) -> FlowSpec {
+    fn flow(&self, row: &FlowRow, base: SimTime, cc: CcSpec) -> FlowSpec {
         let FlowRow { src, dst, pg, .. } = *row;
-        let marking = |priority| Marking {
-            priority,
-            dscp: pg,
-            pcp: pg,
+        let config = self.config;
+        let data = default_marking(pg);
+        let ahead = match self.dialect {
+            Dialect::Conweave => true,
+            Dialect::M3 => config.ack_high_prio,
+            _ => false,
         };
-        // Only hosts know ACKs of high priority; switches treat all ACKs like their data.
-        let ack = marking(if self.config.ack_high_prio {
-            0
-        } else {
-            ACK_PRIORITY
-        });
+        // In the original only hosts know ACKs of high priority; switches treat all ACKs like data.
+        let ack = match ahead {
+            true => default_marking(0),
+            false => Marking {
+                priority: if config.ack_high_prio {
+                    0
+                } else {
+                    ACK_PRIORITY
+                },
+                ..data
+            },
+        };
+        // RDMA messages end somewhere, at a full packet.
+        let payload = u64::from(config.payload);
+        let message = match config.back_to_zero && !config.irn {
+            true => config.chunk,
+            false => MAX_MESSAGE / payload * payload,
+        };
+        let frame = payload + u64::from(HEADERS);
+        let older = self.dialect == Dialect::Ns3Rdma;
         FlowSpec {
-            name: format!("{src}-{dst}:{sport}"),
+            name: String::new(),
             group: format!("pg{pg}"),
             src,
             dst,
@@ -419,20 +528,19 @@ impl Inputs<'_> {
             dst_port: None,
             start: SimTime::ZERO + row.start.since(base),
             bytes: row.bytes,
-            message_bytes: match self.config.back_to_zero {
-                true => self.config.chunk.min(row.bytes),
-                false => row.bytes,
-            },
+            message_bytes: message.min(row.bytes),
             depth: None,
             op: Op::Write,
             transport: Transport::Rc,
-            data: marking(pg),
+            data,
             ack,
             ecn_capable: true,
             cc,
-            pace: None,
-            sport,
-            dport: row.dport,
+            pace: older
+                .then(|| BitRate::from_bps(frame * 8 * PACKETS_PER_SECOND))
+                .or(config.max_rate),
+            sport: 0,
+            dport: 0,
             path: None,
             after: None,
             free_messages: 0,
@@ -448,86 +556,121 @@ impl Inputs<'_> {
             false => (path.base_rtt_ns, path.bdp()),
         };
         let window = config.has_win.then_some(Window {
-            bytes: bdp,
+            bytes: config.fixed_win.unwrap_or(bdp),
             variable: config.var_win,
         });
-        if !config.reacts() && window.is_none() {
-            return CcSpec::None;
+        if !config.reacts() {
+            // Without feedback this is a window and nothing else.
+            return window.map_or(CcSpec::None, |w| CcSpec::Dcqcn(dcqcn(config, Some(w))));
         }
+        let rtt = SimDuration::from_ps(rtt_ns.saturating_mul(1_000));
         match config.cc {
-            CcMode::Hpcc if config.reacts() => CcSpec::Hpcc(HpccSpec {
-                u_target_q16: config.u_target_q16,
-                max_stage: config.mi_thresh,
-                rate_ai: config.rate_ai,
-                rate_min: config.rate_min,
-                base_rtt: SimDuration::from_ps(rtt_ns.saturating_mul(1_000)),
-                fast_react: config.fast_react,
-                multi_rate: config.multi_rate,
-                window,
-            }),
-            CcMode::Timely if config.reacts() => CcSpec::Timely(TimelySpec {
-                // 0.875 and 0.8: the reference has no keys for them, nor for the delays.
+            CcMode::Dcqcn => CcSpec::Dcqcn(dcqcn(config, window)),
+            CcMode::Hpcc => CcSpec::Hpcc(hpcc(config, window, rtt)),
+            CcMode::HpccPint => {
+                // Switches average over the largest RTT, whatever GLOBAL_T says.
+                let rtt = SimDuration::from_ps(largest.base_rtt_ns.saturating_mul(1_000));
+                let shared = hpcc(config, window, rtt);
+                CcSpec::HpccPint(PintSpec {
+                    u_target_q16: shared.u_target_q16,
+                    max_stage: shared.max_stage,
+                    rate_ai: shared.rate_ai,
+                    rate_min: shared.rate_min,
+                    base_rtt: shared.base_rtt,
+                    window: shared.window,
+                    powers: config.pint.powers.clone(),
+                    probability: config.pint.probability,
+                })
+            }
+            CcMode::Timely => CcSpec::Timely(TimelySpec {
+                // 0.875: the reference has no key for it, nor for the RTT of gradients.
                 ewma_q16: 57_344,
-                beta_q16: 52_429,
-                t_low: SimDuration::from_us(50),
-                t_high: SimDuration::from_us(500),
+                beta_q16: config.timely.beta_q16,
+                t_low: config.timely.t_low,
+                t_high: config.timely.t_high,
                 min_rtt: SimDuration::from_us(20),
                 rate_ai: config.rate_ai,
                 rate_hai: config.rate_hai,
                 rate_min: config.rate_min,
                 window,
             }),
-            // Without marks this is a window and nothing else.
-            _ => CcSpec::Dcqcn(DcqcnSpec {
+            CcMode::Dctcp => CcSpec::Dctcp(DctcpSpec {
                 g_q16: config.g_q16,
-                alpha_interval: config.alpha_interval,
-                decrease_interval: config.decrease_interval,
-                increase_timer: config.rp_timer,
-                byte_counter: None,
-                fast_recovery: config.fast_recovery,
-                rate_ai: config.rate_ai,
-                rate_hai: config.rate_hai,
+                rate_ai: config.dctcp_ai,
                 rate_min: config.rate_min,
-                clamp_target: config.clamp_target,
                 window,
             }),
         }
     }
 
-    /// Every rate of a switch port needs its thresholds.
-    fn check_ecn(&self, errors: &mut Vec<Diagnostic>) {
-        if !self.config.enable_qcn {
+    /// Every rate of a port of a marking switch needs its thresholds. SimAI and astra-sim leave out
+    /// those of links within servers, above all others.
+    fn check_ecn(&self, errors: &mut Vec<Diagnostic>, notes: &mut Vec<String>) {
+        let maps = &self.config.ecn;
+        if !self.config.enable_qcn || maps.all.is_some() {
             return;
         }
-        let maps = &self.config.ecn;
-        let is_switch = |id: u32| self.topology.is_switch[id as usize];
-        let mut said = Vec::new();
-        for link in self
-            .topology
-            .links
-            .iter()
-            .filter(|l| is_switch(l.a) || is_switch(l.b))
-        {
-            let rate = link.rate.bps();
+        let marks = |id: u32| self.topology.kinds[id as usize] == NodeKind::Switch;
+        let links = self.topology.links.iter();
+        let rates: BTreeSet<u64> = links
+            .filter(|l| marks(l.a) || marks(l.b))
+            .map(|l| l.rate.bps())
+            .collect();
+        let lenient = matches!(self.dialect, Dialect::SimAi | Dialect::AstraSim);
+        for rate in rates {
             let has = [
                 ("KMIN_MAP", maps.kmin.contains_key(&rate)),
                 ("KMAX_MAP", maps.kmax.contains_key(&rate)),
                 ("PMAX_MAP", maps.pmax.contains_key(&rate)),
             ];
-            for (key, _) in has.into_iter().filter(|(_, has)| !has) {
-                if said.contains(&(key, rate)) {
-                    continue;
-                }
-                said.push((key, rate));
-                let message = format!("{key} has no entry for {}", link.rate);
-                let span = match maps.span.is_empty() {
+            let highest = maps.kmin.keys().chain(maps.kmax.keys()).max();
+            if lenient && has.iter().all(|(_, has)| !has) && highest.is_some_and(|h| rate > *h) {
+                notes.push(format!(
+                    "KMIN_MAP, KMAX_MAP and PMAX_MAP have no entry for {}: such ports do not mark",
+                    BitRate::from_bps(rate)
+                ));
+                continue;
+            }
+            let keys = has.into_iter().zip(&maps.spans);
+            for ((key, _), span) in keys.filter(|((_, has), _)| !has) {
+                let message = format!("{key} has no entry for {}", BitRate::from_bps(rate));
+                let span = match span.is_empty() {
                     true => self.config_source.text.len()..self.config_source.text.len(),
-                    false => maps.span.clone(),
+                    false => span.clone(),
                 };
                 let help = format!("add the pair of {rate} and its value, or set ENABLE_QCN 0");
                 let label = "links of this rate join switches";
                 errors.push(self.config_source.error(span, message, label, Some(help)));
             }
+        }
+    }
+
+    /// What ns3-rdma has and xoff does not.
+    fn check_older(&self, errors: &mut Vec<Diagnostic>) {
+        let Some(older) = &self.config.older else {
+            return;
+        };
+        let (from, to) = older.apps;
+        for row in self.flows {
+            let ends = row.stop.map_or(to, |stop| stop.min(to));
+            let message = if row.start < from {
+                "a flow that starts before APP_START_TIME"
+            } else if self.config.stop.is_none_or(|stop| ends < stop) {
+                "a flow that is broken off before SIMULATOR_STOP_TIME is not supported"
+            } else {
+                continue;
+            };
+            let label = "xoff runs flows to their end";
+            let span = row.span.clone();
+            errors.push(self.flow_source.error(span, message, label, None));
+        }
+        let switches = self.topology.kinds.iter();
+        if !older.ecmp && switches.filter(|k| **k != NodeKind::Host).count() > 2 {
+            let message = "FLOW_LEVEL_ECMP 0 is not supported: flows are spread by ECMP";
+            let help = "set FLOW_LEVEL_ECMP 1 (it is 0 where it is not given)";
+            let span = older.ecmp_span.clone();
+            let error = self.config_source;
+            errors.push(error.error(span, message, "no ECMP", Some(help.to_owned())));
         }
     }
 
@@ -565,8 +708,7 @@ impl Inputs<'_> {
             );
             return Vec::new();
         };
-        let at = CUSTOMARY_START + SimDuration::from_us(down.at_us);
-        let at = SimTime::ZERO + at.since(base);
+        let at = SimTime::ZERO + down.at.since(base);
         vec![Fault {
             at,
             kind: FaultKind::LinkDown(link as u32),
@@ -574,14 +716,41 @@ impl Inputs<'_> {
     }
 }
 
-/// Least time that the reference allows a flow alone: base RTT plus all bytes at the bottleneck,
-/// without telemetry.
-fn standalone_ns(bytes: u64, payload: u32, path: Path) -> u64 {
-    let packets = u128::from(bytes.div_ceil(u64::from(payload)));
-    let wire = u128::from(bytes) + packets * u128::from(HEADERS);
-    let ns = wire * 8_000_000_000 / u128::from(path.rate_bps);
-    path.base_rtt_ns
-        .saturating_add(u64::try_from(ns).unwrap_or(u64::MAX))
+fn dcqcn(config: &Config, window: Option<Window>) -> DcqcnSpec {
+    DcqcnSpec {
+        // The ancestor cuts when a CNP comes.
+        variant: match &config.older {
+            Some(_) => Variant::Published,
+            None => Variant::Ns3,
+        },
+        g_q16: config.g_q16,
+        alpha_interval: config.alpha_interval,
+        decrease_interval: config.decrease_interval,
+        increase_timer: config.rp_timer,
+        byte_counter: config.older.as_ref().and_then(|o| o.byte_counter),
+        fast_recovery: config.fast_recovery,
+        rate_ai: config.rate_ai,
+        rate_hai: config.rate_hai,
+        rate_min: config.rate_min,
+        clamp_target: config.clamp_target,
+        first_cnp_rate: None,
+        window,
+    }
+}
+
+fn hpcc(config: &Config, window: Option<Window>, base_rtt: SimDuration) -> HpccSpec {
+    HpccSpec {
+        variant: Variant::Ns3,
+        u_target_q16: config.u_target_q16,
+        max_stage: config.mi_thresh,
+        rate_ai: config.rate_ai,
+        rate_min: config.rate_min,
+        base_rtt: config.base_rtt.unwrap_or(base_rtt),
+        fast_react: config.fast_react,
+        multi_rate: config.multi_rate,
+        sample_feedback: config.sample_feedback,
+        window: window.map_or(HpccWindow::Off, HpccWindow::Given),
+    }
 }
 
 fn round_robin() -> SchedulerSpec {

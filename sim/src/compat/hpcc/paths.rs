@@ -1,6 +1,6 @@
 //! Base RTT, bottleneck rate and BDP of host pairs, as the reference computes them.
 
-use super::files::Topology;
+use crate::model::{LinkSpec, NodeSpec, Role};
 use std::collections::BTreeMap;
 
 /// What the path between two hosts allows.
@@ -38,20 +38,21 @@ struct Tree {
 ///
 /// Hosts that hang on the same switch by equal links see the same paths, so one search serves all
 /// of them.
-pub(super) struct Paths<'a> {
-    topology: &'a Topology,
+pub(super) struct Paths {
+    is_switch: Vec<bool>,
     neighbours: Vec<Vec<Neighbour>>,
     /// Per attachment: switch, rate and delay, or a host of its own kind.
     trees: BTreeMap<(u32, u64, u64), Tree>,
 }
 
-impl<'a> Paths<'a> {
-    pub(super) fn new(topology: &'a Topology, payload: u32) -> Self {
-        let mut neighbours = vec![Vec::new(); topology.is_switch.len()];
-        for link in &topology.links {
+impl Paths {
+    /// `payload` is that of a full packet.
+    pub(super) fn new(nodes: &[NodeSpec], links: &[LinkSpec], payload: u32) -> Self {
+        let mut neighbours = vec![Vec::new(); nodes.len()];
+        for link in links {
             let rate_bps = link.rate.bps();
             let tx_ns = u64::from(payload) * 8_000_000_000 / rate_bps;
-            let delay_ns = link.delay.ns();
+            let delay_ns = link.delay().ns();
             for (from, node) in [(link.a, link.b), (link.b, link.a)] {
                 let to = Neighbour {
                     node,
@@ -70,8 +71,9 @@ impl<'a> Paths<'a> {
         for list in &mut neighbours {
             list.sort_by_key(|n| n.node);
         }
+        let is_switch = |n: &NodeSpec| matches!(n.role, Role::Switch(_));
         Paths {
-            topology,
+            is_switch: nodes.iter().map(is_switch).collect(),
             neighbours,
             trees: BTreeMap::new(),
         }
@@ -93,13 +95,13 @@ impl<'a> Paths<'a> {
     /// The largest base RTT in nanoseconds and the largest BDP in bytes of all host pairs.
     pub(super) fn largest(&mut self) -> (u64, u64) {
         let (mut rtt, mut bdp) = (0, 0);
-        for host in 0..self.topology.is_switch.len() as u32 {
+        for host in 0..self.is_switch.len() as u32 {
             let tree = self.attachment(host);
-            if self.topology.is_switch[host as usize] || self.is_searched(tree, host) {
+            if self.is_switch[host as usize] || self.is_searched(tree, host) {
                 continue;
             }
             let found = self.search(host);
-            let paths = self.topology.is_switch.iter().zip(&found);
+            let paths = self.is_switch.iter().zip(&found);
             for path in paths.filter_map(|(is_switch, path)| path.filter(|_| !is_switch)) {
                 rtt = path.base_rtt_ns.max(rtt);
                 bdp = path.bdp().max(bdp);
@@ -115,9 +117,7 @@ impl<'a> Paths<'a> {
 
     fn attachment(&self, host: u32) -> (u32, u64, u64) {
         match self.neighbours[host as usize].as_slice() {
-            [one] if self.topology.is_switch[one.node as usize] => {
-                (one.node, one.rate_bps, one.delay_ns)
-            }
+            [one] if self.is_switch[one.node as usize] => (one.node, one.rate_bps, one.delay_ns),
             // A host that is its own kind; its id cannot be that of a switch.
             _ => (host, 0, 0),
         }
@@ -141,7 +141,7 @@ impl<'a> Paths<'a> {
                 if slot.is_none() {
                     let delay = delay.saturating_add(n.delay_ns);
                     *slot = Some((delay, tx.saturating_add(n.tx_ns), rate.min(n.rate_bps)));
-                    if self.topology.is_switch[n.node as usize] {
+                    if self.is_switch[n.node as usize] {
                         queue.push(n.node);
                     }
                 }
@@ -164,21 +164,28 @@ impl<'a> Paths<'a> {
 #[cfg(test)]
 mod tests {
     use super::super::files;
+    use super::super::network::{links, nodes};
     use super::super::text::Source;
     use super::*;
+    use crate::units::Probability;
 
-    fn topology(text: &str) -> Topology {
-        files::topology(Source { file: "t", text }, &mut Vec::new()).unwrap()
+    fn paths(text: &str) -> Paths {
+        let source = Source { file: "t", text };
+        let (topology, _) = files::topology(source, &mut Vec::new()).unwrap();
+        Paths::new(
+            &nodes(&topology),
+            &links(&topology, Probability::ZERO),
+            1_000,
+        )
     }
 
     #[test]
     fn two_tiers_have_the_base_rtt_of_four_links() {
         // Hosts 0 and 1 under 4, host 2 under 5, host 3 alone; 6 joins the leaves.
-        let t = topology(
+        let mut p = paths(
             "7 3 5\n4 5 6\n0 4 100Gbps 1us 0\n1 4 100Gbps 1us 0\n2 5 25Gbps 1us 0\n\
              4 6 400Gbps 2us 0\n5 6 400Gbps 2us 0\n",
         );
-        let mut p = Paths::new(&t, 1_000);
         let near = Path {
             base_rtt_ns: 4_160,
             rate_bps: 100_000_000_000,
@@ -196,8 +203,7 @@ mod tests {
 
     #[test]
     fn hosts_do_not_forward() {
-        let t = topology("3 0 2\n0 1 1Gbps 1us 0\n1 2 1Gbps 1us 0\n");
-        let mut p = Paths::new(&t, 1_000);
+        let mut p = paths("3 0 2\n0 1 1Gbps 1us 0\n1 2 1Gbps 1us 0\n");
         assert!(p.between(0, 1).is_some());
         assert_eq!(p.between(0, 2), None);
     }

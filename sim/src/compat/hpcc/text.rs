@@ -26,6 +26,13 @@ impl Word<'_> {
     }
 }
 
+/// A line with its words.
+#[derive(Clone, Debug)]
+pub(super) struct Row<'a> {
+    pub(super) words: Vec<Word<'a>>,
+    pub(super) span: Range<usize>,
+}
+
 impl<'a> Source<'a> {
     pub(super) fn words(self) -> impl Iterator<Item = Word<'a>> {
         let start = self.text.as_ptr() as usize;
@@ -34,6 +41,45 @@ impl<'a> Source<'a> {
             text,
             at: text.as_ptr() as usize - start,
         })
+    }
+
+    /// The lines that hold words, from a byte offset on: each with its words.
+    pub(super) fn rows(self, from: usize) -> impl Iterator<Item = Row<'a>> {
+        let whole = self;
+        let rest = &self.text[from..];
+        let lines = rest.split_inclusive('\n').scan(from, |at, line| {
+            let start = *at;
+            *at += line.len();
+            Some((start, line))
+        });
+        lines.filter_map(move |(start, text)| {
+            let line = Source { text, ..whole };
+            let words: Vec<Word<'a>> = line
+                .words()
+                .map(|w| Word {
+                    at: start + w.at,
+                    ..w
+                })
+                .collect();
+            let end = start + text.trim_ascii_end().len();
+            let at = words.first()?.at;
+            Some(Row {
+                words,
+                span: at..end,
+            })
+        })
+    }
+
+    /// The mistake of a file that ends where `what` was expected.
+    pub(super) fn ends(self, what: &str) -> Diagnostic {
+        let (end, file) = (self.text.len(), self.file);
+        let message = if self.text.trim_ascii().is_empty() {
+            format!("{file} is empty: expected {what}")
+        } else {
+            format!("{file} ends too early: expected {what}")
+        };
+        let help = "the file is shorter than its counts say".to_owned();
+        self.error(end..end, message, "end of file", Some(help))
     }
 
     /// Line of a byte offset, from 1.
@@ -63,16 +109,16 @@ impl<'a> Source<'a> {
 }
 
 /// Reads a file of numbers from front to back.
-pub(super) struct Reader<'a, I> {
+pub(super) struct Reader<'a, I: Iterator<Item = Word<'a>>> {
     source: Source<'a>,
-    words: I,
+    words: std::iter::Peekable<I>,
 }
 
 impl<'a> Source<'a> {
     pub(super) fn reader(self) -> Reader<'a, impl Iterator<Item = Word<'a>>> {
         Reader {
             source: self,
-            words: self.words(),
+            words: self.words().peekable(),
         }
     }
 }
@@ -80,51 +126,34 @@ impl<'a> Source<'a> {
 impl<'a, I: Iterator<Item = Word<'a>>> Reader<'a, I> {
     /// The next word, which is `what`.
     pub(super) fn word(&mut self, what: &str) -> Result<Word<'a>, Diagnostic> {
-        self.words.next().ok_or_else(|| {
-            let end = self.source.text.len();
-            let file = self.source.file;
-            let message = if self.source.text.trim_ascii().is_empty() {
-                format!("{file} is empty: expected {what}")
-            } else {
-                format!("{file} ends too early: expected {what}")
-            };
-            let help = "the file is shorter than its counts say".to_owned();
-            self.source
-                .error(end..end, message, "end of file", Some(help))
-        })
+        self.words.next().ok_or_else(|| self.source.ends(what))
     }
 
-    /// The next word, if there is one.
-    pub(super) fn rest(&mut self) -> Option<Word<'a>> {
-        self.words.next()
+    /// Where the next word begins; the end of the file if there is none.
+    pub(super) fn position(&mut self) -> usize {
+        let end = self.source.text.len();
+        self.words.peek().map_or(end, |w| w.at)
     }
 
     /// The next word as a whole number.
     pub(super) fn number<T: FromStr>(&mut self, what: &str) -> Result<(T, Word<'a>), Diagnostic> {
         let word = self.word(what)?;
-        self.parsed(word, what, word.text.parse().ok())
+        let value = self.source.parsed(word, what, word.text.parse().ok())?;
+        Ok((value, word))
     }
+}
 
-    /// The next word by a parser of its text.
-    pub(super) fn with<T>(
-        &mut self,
-        what: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<(T, Word<'a>), Diagnostic> {
-        let word = self.word(what)?;
-        self.parsed(word, what, parse(word.text))
-    }
-
-    fn parsed<T>(
-        &self,
+impl<'a> Source<'a> {
+    /// The value of a word, which is `what`.
+    pub(super) fn parsed<T>(
+        self,
         word: Word<'a>,
         what: &str,
         value: Option<T>,
-    ) -> Result<(T, Word<'a>), Diagnostic> {
-        value.map(|v| (v, word)).ok_or_else(|| {
+    ) -> Result<T, Diagnostic> {
+        value.ok_or_else(|| {
             let message = format!("not {what}: `{}`", word.text);
-            self.source
-                .error(word.span(), message, format!("expected {what}"), None)
+            self.error(word.span(), message, format!("expected {what}"), None)
         })
     }
 }

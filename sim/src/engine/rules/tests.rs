@@ -195,6 +195,7 @@ fn marked_packets_are_notified_of() {
         interval: SimDuration::ZERO,
         scope: crate::model::CnpScope::Qp,
         marking: crate::engine::testing::RDMA,
+        delay: crate::time::SimDuration::ZERO,
     };
     let (all, r) = seen(&m);
     let c = &r.flows[0].counters;

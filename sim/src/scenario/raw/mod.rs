@@ -30,7 +30,7 @@ pub(super) struct RawScenario {
     /// Seed of every random choice. Default: 1.
     pub(super) seed: Option<Sp<u64>>,
     /// Stop at this simulated time, even if flows are unfinished; "off": run until nothing is left
-    /// to do. Default: "10s".
+    /// to do, or no packet will ever move again. Default: "10s".
     pub(super) until: Option<Sp<OrOff<SimDuration>>>,
     /// How the simulation runs and what it records.
     pub(super) simulation: RawSimulation,
@@ -50,7 +50,8 @@ pub(super) struct RawScenario {
     pub(super) traffic: Vec<Sp<RawTraffic>>,
     /// What goes wrong, and when.
     pub(super) fault: Vec<Sp<RawFault>>,
-    /// What the lab's wire does to frames. A simulation refuses them.
+    /// What the wire does to frames at the links of hosts, in simulations and in the lab. Framing
+    /// of kind "fixed" has no frames for them.
     pub(super) rule: Vec<Sp<RawRule>>,
     /// Parameters to vary: every combination of the axes is simulated.
     pub(super) axis: Vec<Sp<RawAxis>>,
@@ -77,6 +78,32 @@ pub(super) struct RawSimulation {
     pub(super) framing: RawFraming,
     /// Log every pause and resume that a port receives. Default: false.
     pub(super) log_pauses: Option<Sp<bool>>,
+    /// Files of the HPCC ns-3 simulator that a run writes beside its report.
+    pub(super) hpcc: RawHpccFiles,
+}
+
+/// Files in the formats of the HPCC ns-3 simulator. Paths are relative to the scenario.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawHpccFiles {
+    /// Absolute time of the start, as the files count. Default: "2s".
+    pub(super) base: Option<Sp<SimDuration>>,
+    /// fct.txt: completed flows with addresses, ports, bytes, start, duration and least duration.
+    pub(super) fct: Option<Sp<String>>,
+    /// fct.txt names hosts by number instead of address, as conweave-ns3 does. Default: false.
+    pub(super) node_ids: Option<Sp<bool>>,
+    /// pfc.txt: pauses and resumes as they were received. Switches log_pauses on.
+    pub(super) pfc: Option<Sp<String>>,
+    /// qlen.txt: how often, looked at each 100 ns, the queues of each switch port held i kB.
+    pub(super) qlen: Option<Sp<String>>,
+    /// When looking at queues begins. Default: "0us".
+    pub(super) qlen_from: Option<Sp<SimDuration>>,
+    /// When it ends. Default: "100ms".
+    pub(super) qlen_until: Option<Sp<SimDuration>>,
+    /// Packet trace, for `trace_reader`: frames received and sent by `trace_nodes`.
+    pub(super) trace: Option<Sp<String>>,
+    /// Nodes of the trace, `*` standing for any characters. Default: all.
+    pub(super) trace_nodes: Option<Sp<OneOrMany<String>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -116,7 +143,9 @@ pub(super) struct RawFraming {
     pub(super) pad_last: Option<Sp<bool>>,
 }
 
-/// A parameter to vary. Give cases with their own labels, or one path with its values.
+/// A parameter to vary. Give cases with their own labels, or one path with its values. A table
+/// that a case sets is merged, key by key, with the one that is there; a list, as any other value,
+/// replaces it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAxis {
@@ -138,7 +167,8 @@ pub(super) struct RawAxis {
 pub(super) struct RawAxisCase {
     /// Name of the case in reports and in `when`.
     pub(super) label: Sp<Label>,
-    /// Dotted path to value, such as "switch.default.pfc.mode" = "off".
+    /// Dotted path to value, such as "switch.default.pfc.mode" = "off". A table is merged with the
+    /// one that is there; a list replaces it.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, AnyValue>")]
     #[expect(

@@ -144,6 +144,9 @@ pub(in crate::scenario) struct RawLink {
     /// Number of parallel links. Default: 1, or as many as the topology built.
     #[serde(default)]
     pub(in crate::scenario) count: Option<Sp<u32>>,
+    /// A further link beside those stated before between the two. Default: false.
+    #[serde(default)]
+    pub(in crate::scenario) parallel: Option<Sp<bool>>,
 }
 
 /// A profile for nodes that exist already.

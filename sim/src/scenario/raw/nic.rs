@@ -1,9 +1,9 @@
 //! NIC profiles as written.
 
 use super::{RawEts, RawMarking, RawPfc};
-use crate::scenario::quantity::{Dscp, Gain, OrOff, Priority, Sp, TimerCode};
+use crate::scenario::quantity::{Dscp, Gain, LogBase, OrOff, Priority, Sp, TimerCode};
 use crate::time::SimDuration;
-use crate::units::{BitRate, Bytes};
+use crate::units::{BitRate, Bytes, Probability};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -22,6 +22,14 @@ pub(in crate::scenario) struct RawNic {
     pub(in crate::scenario) ets: RawEts,
     /// ACK, NAK and CNP precede data of every priority. Default: true.
     pub(in crate::scenario) control_first: Option<Sp<bool>>,
+    /// Among which queue pairs of a port turns go round. Default: "class".
+    pub(in crate::scenario) turns: Option<Sp<RawTurns>>,
+    /// From when the time to the next packet of a paced queue pair counts. Default: "due".
+    pub(in crate::scenario) pacing: Option<Sp<RawPacing>>,
+    /// Time from the posting of a message (a READ, an atomic) until its first packet may leave:
+    /// doorbell, fetch of the work request, DMA of the first data. Default: "0us", as vendors
+    /// publish none.
+    pub(in crate::scenario) send_latency: Option<Sp<SimDuration>>,
     /// Receive buffer per port; what does not fit is dropped. Default: "512KiB".
     pub(in crate::scenario) rx_buffer: Option<Sp<Bytes>>,
     /// Pause is sent above this occupancy. Default: half of the receive buffer.
@@ -36,7 +44,10 @@ pub(in crate::scenario) struct RawNic {
     pub(in crate::scenario) storm_guard: Option<Sp<OrOff<SimDuration>>>,
     /// Recovery from loss. Default: "go-back-n".
     pub(in crate::scenario) recovery: Option<Sp<RawRecovery>>,
-    /// Packets per ACK; the last packet of a message is always acknowledged. Default: 4.
+    /// Packets per ACK. Those that ask for one (BTH AckReq) are acknowledged at once: the last of a
+    /// message, the last that a window lets go, and, if the window follows the rate, as many that
+    /// the sender never waits for an ACK that is not due. Default: 4, or 1 if
+    /// `cc` lives on ACKs (timely, hpcc, hpcc-pint, dctcp).
     pub(in crate::scenario) ack_every: Option<Sp<u32>>,
     /// Local ACK timeout: code n for 4.096 us x 2^n (0: never), or a time. Default: 14 (67 ms).
     pub(in crate::scenario) timeout: Option<Sp<TimerCode>>,
@@ -61,16 +72,22 @@ pub(in crate::scenario) struct RawNic {
     pub(in crate::scenario) cnp: RawCnp,
     /// Congestion control of the sender. Default: "none".
     pub(in crate::scenario) cc: Option<Sp<RawCc>>,
-    /// Bound of bytes in flight per QP under any congestion control. Default: "off".
+    /// Bound of bytes in flight per QP under any congestion control. Default: "off"; under hpcc
+    /// and hpcc-pint what `hpcc.base_rtt` of the port's rate carries, scaled with the rate (HPCC,
+    /// section 3).
     pub(in crate::scenario) window: Option<Sp<OrOff<Bytes>>>,
-    /// Scale the window with current rate / line rate. Default: false.
+    /// Scale a given window with current rate / line rate. Default: false.
     pub(in crate::scenario) window_variable: Option<Sp<bool>>,
     /// Parameters of DCQCN.
     pub(in crate::scenario) dcqcn: RawDcqcn,
     /// Parameters of TIMELY.
     pub(in crate::scenario) timely: RawTimely,
-    /// Parameters of HPCC.
+    /// Parameters of HPCC, and of HPCC-PINT.
     pub(in crate::scenario) hpcc: RawHpcc,
+    /// What HPCC-PINT has besides the parameters of HPCC.
+    pub(in crate::scenario) pint: RawPint,
+    /// Parameters of DCTCP.
+    pub(in crate::scenario) dctcp: RawDctcp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -87,11 +104,45 @@ pub(in crate::scenario) enum RawRecovery {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawTurns {
+    /// Those of a priority; `ets` chooses among priorities.
+    Class,
+    /// All, whatever their priority, and control packets before them: the HPCC ns-3 simulator's
+    /// way. Not with `ets`.
+    Port,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawPacing {
+    /// From when this packet was due. A sender that waited for its port makes up for it, by at
+    /// most one packet of every queue pair that is at work at the port; time in pause, in an RNR
+    /// wait or with a closed window is not made up for.
+    Due,
+    /// From when this packet was sent: the HPCC ns-3 simulator's way, in which paced senders that
+    /// share a port stay below their rates.
+    Sent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub(in crate::scenario) enum RawCc {
     None,
     Dcqcn,
     Timely,
     Hpcc,
+    /// HPCC with one rounded utilisation per packet instead of a record per hop.
+    HpccPint,
+    /// Receivers echo marks on ACKs instead of sending CNPs.
+    Dctcp,
+}
+
+/// Whose rules hold where the ns-3 simulator of HPCC departs from the publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawVariant {
+    Published,
+    Ns3,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -123,6 +174,9 @@ pub(in crate::scenario) struct RawCnp {
     pub(in crate::scenario) interval: Option<Sp<SimDuration>>,
     /// Default: "qp".
     pub(in crate::scenario) scope: Option<Sp<RawCnpScope>>,
+    /// Marked packet received to CNP ready to leave. Default: "0s" (no figure is published; DCQCN
+    /// only says that CNPs are costly and therefore 50 us apart).
+    pub(in crate::scenario) delay: Option<Sp<SimDuration>>,
     /// Default: 48.
     pub(in crate::scenario) dscp: Option<Sp<Dscp>>,
     /// Default: 6.
@@ -145,11 +199,16 @@ impl RawCnp {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::scenario) struct RawDcqcn {
+    /// "published": a CNP cuts the rate at once, then alpha rises (Zhu et al., section 3). "ns3":
+    /// cuts wait for a grid of decrease intervals that the first CNP starts, and alpha is updated
+    /// on a grid of its own, before. Default: "published".
+    pub(in crate::scenario) variant: Option<Sp<RawVariant>>,
     /// Weight of new feedback. Default: "1/256".
     pub(in crate::scenario) g: Option<Sp<Gain>>,
-    /// alpha is updated once per interval. Default: "55us".
+    /// alpha decays once per interval without a CNP. Default: "55us".
     pub(in crate::scenario) alpha_interval: Option<Sp<SimDuration>>,
-    /// The rate is cut at most once per interval. Default: "50us".
+    /// The rate is cut at most once per interval; a CNP that comes sooner cuts at its end. Default:
+    /// "50us".
     pub(in crate::scenario) decrease_interval: Option<Sp<SimDuration>>,
     /// Rate increase timer. Default: "300us".
     pub(in crate::scenario) increase_timer: Option<Sp<SimDuration>>,
@@ -163,8 +222,12 @@ pub(in crate::scenario) struct RawDcqcn {
     pub(in crate::scenario) rate_hai: Option<Sp<BitRate>>,
     /// Least rate. Default: "100Mbps".
     pub(in crate::scenario) rate_min: Option<Sp<BitRate>>,
-    /// Set the target to the current rate also at consecutive cuts. Default: false.
+    /// Set the target to the current rate also at consecutive cuts (mlx5: clamp_tgt_rate; true is
+    /// the rule of the paper). Default: false, as in mlx5.
     pub(in crate::scenario) clamp_target: Option<Sp<bool>>,
+    /// Current and target rate that a QP's first CNP sets, instead of a cut (mlx5:
+    /// rate_to_set_on_first_cnp, whose 0 is "off"). Default: "off", as in mlx5.
+    pub(in crate::scenario) first_cnp_rate: Option<Sp<OrOff<BitRate>>>,
 }
 
 /// TIMELY. Defaults: as published, scaled to data-centre RTTs.
@@ -193,6 +256,10 @@ pub(in crate::scenario) struct RawTimely {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::scenario) struct RawHpcc {
+    /// "published": the rate grows by `rate_ai` per base RTT, however seldom a flow sends, and a
+    /// packet or two that wait are no queue. "ns3": by `rate_ai` per round of ACKs, which starves
+    /// flows of less than a packet per RTT. Default: "published".
+    pub(in crate::scenario) variant: Option<Sp<RawVariant>>,
     /// Target utilisation. Default: 0.95.
     pub(in crate::scenario) u_target: Option<Sp<Gain>>,
     /// Additive stages before a multiplicative update. Default: 5.
@@ -207,4 +274,28 @@ pub(in crate::scenario) struct RawHpcc {
     pub(in crate::scenario) fast_react: Option<Sp<bool>>,
     /// A rate per hop, of which the least counts. Default: false.
     pub(in crate::scenario) multi_rate: Option<Sp<bool>>,
+    /// Within an RTT, react only to hops with a queue. Default: false.
+    pub(in crate::scenario) sample_feedback: Option<Sp<bool>>,
+}
+
+/// HPCC-PINT. Defaults: as published.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawPint {
+    /// Utilisation is told in powers of this, 1.001 to 16. Default: 1.05 (one byte).
+    pub(in crate::scenario) log_base: Option<Sp<LogBase>>,
+    /// Share of packets that carry it. Default: 1.
+    pub(in crate::scenario) probability: Option<Sp<Probability>>,
+}
+
+/// DCTCP, with a rate instead of a window. Defaults: as published, and as in the HPCC simulator.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct RawDctcp {
+    /// Weight of the last round trip's share of marked packets. Default: "1/16".
+    pub(in crate::scenario) g: Option<Sp<Gain>>,
+    /// Increase per round trip. Default: "615Mbps" (1 kB per 13 us).
+    pub(in crate::scenario) rate_ai: Option<Sp<BitRate>>,
+    /// Least rate. Default: "100Mbps".
+    pub(in crate::scenario) rate_min: Option<Sp<BitRate>>,
 }

@@ -1,6 +1,8 @@
 //! Switch profiles as written, and what switches and NICs share.
 
-use crate::scenario::quantity::{Alpha, Auto, Dscp, OneOrMany, OrOff, Priority, Quanta, Sp};
+use crate::scenario::quantity::{
+    Alpha, Auto, Dscp, OneOrMany, OrHpcc, OrOff, Priority, Quanta, Sp,
+};
 use crate::time::SimDuration;
 use crate::units::{BitRate, Bytes, Probability};
 use schemars::JsonSchema;
@@ -22,11 +24,14 @@ pub(in crate::scenario) struct RawSwitch {
     /// The marking that decides a packet's priority. Default: "dscp".
     pub(in crate::scenario) trust: Option<Sp<RawTrust>>,
     /// DSCP, or range such as "0-7", to priority. Default: DSCP 26 to 3, 48 to 6, others to
-    /// DSCP / 8. Entries given here change only their code points.
+    /// DSCP / 8. Entries given here change only their code points, in whatever order they stand: a
+    /// single one wins over a range, a narrower range over a wider one that holds it. Ranges that
+    /// overlap otherwise are an error. The maps below are read alike.
     pub(in crate::scenario) dscp_to_priority: BTreeMap<String, Sp<Priority>>,
     /// PCP to priority. Default: the same number.
     pub(in crate::scenario) pcp_to_priority: BTreeMap<String, Sp<Priority>>,
-    /// Priority of packets without a trusted marking. Default: 0.
+    /// Priority of packets without a trusted marking: all with trust "none", and with trust "pcp"
+    /// those without a VLAN tag (`simulation.framing.vlan`). Default: 0.
     pub(in crate::scenario) default_priority: Option<Sp<Priority>>,
     /// Priority to priority group (ingress). Default: the same number.
     pub(in crate::scenario) priority_to_pg: BTreeMap<String, Sp<Priority>>,
@@ -56,8 +61,11 @@ pub(in crate::scenario) enum RawForwarding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::scenario) enum RawTrust {
+    /// The IP header's.
     Dscp,
+    /// The VLAN tag's; a frame without a tag takes `default_priority`.
     Pcp,
+    /// Nothing: every frame takes `default_priority`.
     None,
 }
 
@@ -88,7 +96,8 @@ pub(in crate::scenario) struct RawBuffer {
     /// Allocation unit; frames are rounded up to it. Default: "1B".
     pub(in crate::scenario) cell: Option<Sp<Bytes>>,
     /// Lossless groups pause above this share of the free buffer. Default: "1/8".
-    pub(in crate::scenario) alpha: Option<Sp<Alpha>>,
+    /// "hpcc-ns3": 1/8 at the rate of the slowest host, doubled with each doubling of the port's.
+    pub(in crate::scenario) alpha: Option<Sp<OrHpcc<Alpha>>>,
     /// Lossless groups pause above this fixed size, instead of `alpha`.
     pub(in crate::scenario) xoff: Option<Sp<Bytes>>,
     /// Resume this far below the pause threshold. Default: "8KiB".
@@ -96,14 +105,18 @@ pub(in crate::scenario) struct RawBuffer {
     /// Guaranteed minimum of each lossless group of a port. Default: "0B".
     pub(in crate::scenario) reserve: Option<Sp<Bytes>>,
     /// Space of each lossless group of a port for what arrives after pausing. "auto" computes it
-    /// from rate, cable, MTU and response time. Default: "auto".
-    pub(in crate::scenario) headroom: Option<Sp<Auto<Bytes>>>,
+    /// from rate, cable, MTU and response time; "hpcc-ns3" is three times what the link holds one
+    /// way. Default: "auto".
+    pub(in crate::scenario) headroom: Option<Sp<OrHpcc<Auto<Bytes>>>>,
+    /// Lossless groups: they have headroom. Default: those of the priorities that send pause.
+    pub(in crate::scenario) lossless: Option<Sp<Vec<Priority>>>,
     /// Headroom shared by all lossless groups, instead of one each. Default: "off".
     pub(in crate::scenario) headroom_pool: Option<Sp<OrOff<Bytes>>>,
     /// Lossy egress queues drop above this share of the free buffer. Default: 1.
     pub(in crate::scenario) lossy_alpha: Option<Sp<Alpha>>,
-    /// Lossy egress queues drop above this fixed size, instead of `lossy_alpha`.
-    pub(in crate::scenario) lossy_limit: Option<Sp<Bytes>>,
+    /// Lossy egress queues drop above this fixed size, instead of `lossy_alpha`; "off": they take
+    /// whatever the buffer holds.
+    pub(in crate::scenario) lossy_limit: Option<Sp<OrOff<Bytes>>>,
     /// Lossy groups drop at ingress above this share of the free buffer. Default: no such limit.
     pub(in crate::scenario) lossy_ingress_alpha: Option<Sp<Alpha>>,
     /// Count all priorities of a port together. Default: false; always so with 802.3x.
@@ -121,7 +134,7 @@ pub(in crate::scenario) struct RawBuffer {
 #[serde(deny_unknown_fields, default)]
 pub(in crate::scenario) struct RawPg {
     /// Share of the free buffer.
-    pub(in crate::scenario) alpha: Option<Sp<Alpha>>,
+    pub(in crate::scenario) alpha: Option<Sp<OrHpcc<Alpha>>>,
     /// Fixed limit, instead of `alpha`.
     pub(in crate::scenario) xoff: Option<Sp<Bytes>>,
     /// Resume this far below the pause threshold.
@@ -129,7 +142,7 @@ pub(in crate::scenario) struct RawPg {
     /// Guaranteed minimum per port.
     pub(in crate::scenario) reserve: Option<Sp<Bytes>>,
     /// Space for what arrives after pausing.
-    pub(in crate::scenario) headroom: Option<Sp<Auto<Bytes>>>,
+    pub(in crate::scenario) headroom: Option<Sp<OrHpcc<Auto<Bytes>>>>,
 }
 
 /// One egress queue of every port.
@@ -140,8 +153,8 @@ pub(in crate::scenario) struct RawQueue {
     pub(in crate::scenario) reserve: Option<Sp<Bytes>>,
     /// Share of the free buffer for lossy packets.
     pub(in crate::scenario) alpha: Option<Sp<Alpha>>,
-    /// Fixed limit for lossy packets, instead of `alpha`.
-    pub(in crate::scenario) limit: Option<Sp<Bytes>>,
+    /// Fixed limit for lossy packets, instead of `alpha`; "off": none.
+    pub(in crate::scenario) limit: Option<Sp<OrOff<Bytes>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -187,8 +200,22 @@ pub(in crate::scenario) struct RawEts {
     pub(in crate::scenario) strict: Option<Sp<Vec<Priority>>>,
     /// Queue to maximum rate.
     pub(in crate::scenario) max: BTreeMap<String, Sp<BitRate>>,
-    /// Burst that a maximum rate lets through. Default: "16KiB".
+    /// Burst that a maximum rate lets through after the queue was held up. Less than two frames
+    /// cannot make up for the wait for the port, and the rate is missed. Default: "16KiB".
     pub(in crate::scenario) burst: Option<Sp<Bytes>>,
+}
+
+impl RawEts {
+    /// Nothing is said about scheduling.
+    pub(in crate::scenario) fn is_silent(&self) -> bool {
+        let RawEts {
+            shares,
+            strict,
+            max,
+            burst,
+        } = self;
+        shares.is_empty() && strict.is_none() && max.is_empty() && burst.is_none()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -238,17 +265,30 @@ pub(in crate::scenario) enum RawWatchdogAction {
     Forward,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum RawEmptyQueue {
+    /// In a storm as any other, as detectors on NVIDIA switches say.
+    Storm,
+    /// In no storm: the time of detection counts from the first packet that waits, as on Broadcom
+    /// switches.
+    Ignore,
+}
+
 /// PFC watchdog of every port.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::scenario) struct RawWatchdog {
     /// Default: "on" if any other key of this table is given, otherwise "off".
     pub(in crate::scenario) mode: Option<Sp<RawSwitched>>,
-    /// Interval of observation. Default: "100ms".
+    /// Interval of observation. Its clock runs from the start of the simulation, so detection and
+    /// restoration take up to one interval longer than they say. Default: "100ms".
     pub(in crate::scenario) poll: Option<Sp<SimDuration>>,
     /// A paused queue that sends nothing for this long is in a storm. Default: "200ms".
     pub(in crate::scenario) detect: Option<Sp<SimDuration>>,
-    /// Normal again after this long without pause. Default: "200ms".
+    /// What a paused queue without packets is. Default: "storm".
+    pub(in crate::scenario) empty_queue: Option<Sp<RawEmptyQueue>>,
+    /// Normal again when no pause was in force for this long. Default: "200ms".
     pub(in crate::scenario) restore: Option<Sp<SimDuration>>,
     /// Default: "drop".
     pub(in crate::scenario) action: Option<Sp<RawWatchdogAction>>,

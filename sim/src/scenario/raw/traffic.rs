@@ -1,7 +1,7 @@
 //! Traffic and faults as written.
 
 use super::{RawCc, RawMarking};
-use crate::scenario::quantity::{Dscp, Label, OneOrMany, OrOff, Priority, Sp};
+use crate::scenario::quantity::{Dscp, Label, OneOrMany, OrOff, Priority, Quanta, Sp};
 use crate::time::SimDuration;
 use crate::units::{BitRate, Bytes, Probability};
 use schemars::JsonSchema;
@@ -14,6 +14,9 @@ pub(in crate::scenario) enum RawPattern {
     Flows,
     /// A file with columns id,src,dst,bytes,start_ps. Keys: file.
     Csv,
+    /// A connection matrix of htsim (`.cm`), whose node i is host i; start times are in
+    /// picoseconds. Keys: file.
+    Htsim,
     /// Many to one. Keys: senders, receiver, bytes, stagger.
     Incast,
     /// Every host to one other. Keys: bytes, shift.
@@ -56,7 +59,7 @@ pub(in crate::scenario) struct RawTraffic {
     /// Group under which these flows are reported. Default: the kind, numbered if it repeats.
     #[serde(default)]
     pub(in crate::scenario) name: Option<Sp<String>>,
-    /// Priority at the sending host. Default: 3.
+    /// Priority of requests (SEND, WRITE, READ requests, atomics) at the sending host. Default: 3.
     #[serde(default)]
     pub(in crate::scenario) priority: Option<Sp<Priority>>,
     /// Default: 26 for priority 3, 48 for 6, otherwise 8 x priority.
@@ -87,10 +90,13 @@ pub(in crate::scenario) struct RawTraffic {
     /// Packets are ECN-capable: switches mark them. Default: true.
     #[serde(default)]
     pub(in crate::scenario) ecn: Option<Sp<bool>>,
-    /// Rate limit of each QP; "off": the port's rate. Default: "off".
+    /// Rate limit of each QP, in bits on the wire: frames with headers, FCS, preamble and
+    /// inter-frame gap (the last two not with fixed framing), so payload gets less. "off": the
+    /// port's rate. Default: "off".
     #[serde(default)]
     pub(in crate::scenario) pace: Option<Sp<OrOff<BitRate>>>,
-    /// Marking of ACKs, NAKs and READ responses. Default: that of data.
+    /// Marking of what answers requests: ACKs, NAKs, atomic ACKs and READ responses. Default: that
+    /// of requests.
     #[serde(default)]
     pub(in crate::scenario) ack: RawMarking,
     /// op "send": receive buffers at the destination. Default: never short.
@@ -111,7 +117,7 @@ pub(in crate::scenario) struct RawTraffic {
     /// flows: the list.
     #[serde(default)]
     pub(in crate::scenario) flow: Option<Vec<Sp<RawFlow>>>,
-    /// csv: path of the file, relative to the scenario.
+    /// csv, htsim: path of the file, relative to the scenario.
     #[serde(default)]
     pub(in crate::scenario) file: Option<Sp<String>>,
     /// incast: how many senders, or which. Default: all hosts but the receiver.
@@ -168,6 +174,24 @@ pub(in crate::scenario) struct RawFlow {
     /// UDP source port. Default: from the flow's number.
     #[serde(default)]
     pub(in crate::scenario) sport: Option<Sp<u16>>,
+    /// UDP destination port, with fixed framing. Default: 4791, that of RoCEv2.
+    #[serde(default)]
+    pub(in crate::scenario) dport: Option<Sp<u16>>,
+    /// Group under which the flow is reported. Default: that of the traffic.
+    #[serde(default)]
+    pub(in crate::scenario) group: Option<Sp<String>>,
+    /// Priority, with the DSCP and PCP that follow from it. Default: the traffic's marking.
+    #[serde(default)]
+    pub(in crate::scenario) priority: Option<Sp<Priority>>,
+    /// Marking of ACKs and NAKs. Default: the traffic's, or that of the flow's data.
+    #[serde(default)]
+    pub(in crate::scenario) ack: Option<Sp<RawMarking>>,
+    /// Bound of bytes in flight under congestion control. Default: that of the NIC.
+    #[serde(default)]
+    pub(in crate::scenario) window: Option<Sp<Bytes>>,
+    /// RTT of the empty path, under HPCC. Default: that of the NIC.
+    #[serde(default)]
+    pub(in crate::scenario) base_rtt: Option<Sp<SimDuration>>,
     /// PSN of the first packet. Default: the traffic's `first_psn`.
     #[serde(default)]
     pub(in crate::scenario) first_psn: Option<Sp<u32>>,
@@ -197,6 +221,10 @@ pub(in crate::scenario) enum RawFaultKind {
     PauseStorm,
     /// It stops. Keys: node.
     PauseStormEnd,
+    /// A NIC sends one pause of `quanta` every `period`, as a receiver that throttles its sender
+    /// does: 802.3x if that is its mode, otherwise PFC. It lets 1 - pause / period of the rate
+    /// through. Keys: node, period, quanta, priorities, count.
+    PeriodicPause,
     /// A link loses frames. Keys: link, loss.
     Loss,
 }
@@ -210,7 +238,7 @@ pub(in crate::scenario) struct RawFault {
     pub(in crate::scenario) at: Option<Sp<SimDuration>>,
     /// What. Each reads the keys that its description names.
     pub(in crate::scenario) kind: Sp<RawFaultKind>,
-    /// When it is put right again. Default: never.
+    /// When it is put right again; of a periodic pause, when no more are sent. Default: never.
     #[serde(default)]
     pub(in crate::scenario) until: Option<Sp<SimDuration>>,
     /// The link's ends as "h0:sw", or ["h0", "sw"]. "h0:sw#1" is the second of parallel links;
@@ -223,9 +251,19 @@ pub(in crate::scenario) struct RawFault {
     /// slow-receiver: the rate; "off": normal again.
     #[serde(default)]
     pub(in crate::scenario) drain: Option<Sp<OrOff<BitRate>>>,
-    /// pause-storm: the priorities. Default: those of the NIC's PFC, or all for 802.3x.
+    /// pause-storm, periodic-pause: the priorities. Default: those of the NIC's PFC, or all for
+    /// 802.3x.
     #[serde(default)]
     pub(in crate::scenario) priorities: Option<Sp<OneOrMany<Priority>>>,
+    /// periodic-pause: time from one pause to the next.
+    #[serde(default)]
+    pub(in crate::scenario) period: Option<Sp<SimDuration>>,
+    /// periodic-pause: time of each pause in units of 512 bit times, 1 to 65535.
+    #[serde(default)]
+    pub(in crate::scenario) quanta: Option<Sp<Quanta>>,
+    /// periodic-pause: how many, instead of `until`. Default: no end.
+    #[serde(default)]
+    pub(in crate::scenario) count: Option<Sp<u32>>,
     /// loss: probability of losing a frame, in each direction.
     #[serde(default)]
     pub(in crate::scenario) loss: Option<Sp<Probability>>,

@@ -184,8 +184,7 @@ impl Sim<'_> {
         let flows = self.wire.as_ref().map(|wire| wire.frames.flows());
         let first = flows.and_then(|flows| flows.get(heard.qp as usize));
         let first = first.map_or(0, |flow| flow.first_psn);
-        let ahead = psn::diff(heard.roce.bth.psn, psn::add(first, near));
-        i64::from(near) + i64::from(ahead)
+        psn::unwrap(heard.roce.bth.psn, first, near)
     }
 
     /// An acknowledgement at the requester of anything but READs.

@@ -120,7 +120,9 @@ impl Sim<'_> {
     fn judge(&self, qp: u32, at: u32, packet: &roce::Packet<'_>, operation: Operation) -> Verdict {
         let spec = &self.model.flows[qp as usize];
         let r = &self.receivers[qp as usize];
-        let inside = at != r.message_end;
+        // A message that starts anew is outside, too.
+        let anew = r.recovery == Recovery::GoBack0 && at == r.message_start;
+        let inside = at != r.message_end && !anew;
         let (begins, ends) = (
             operation.is_first() || operation.is_only(),
             operation.is_last() || operation.is_only(),

@@ -167,6 +167,17 @@ impl Writer<'_> {
     }
 }
 
+impl Reth {
+    #[inline(always)]
+    fn read(r: &mut Reader<'_>) -> Reth {
+        Reth {
+            va: r.u64(),
+            rkey: r.u32(),
+            len: r.u32(),
+        }
+    }
+}
+
 impl Extensions {
     /// Bytes that the opcode's extension headers take; 0 if it does not exist.
     pub const fn len(opcode: Opcode) -> usize {
@@ -193,6 +204,18 @@ impl Extensions {
             });
         };
         let mut r = Reader(headers);
+        // Nearly all packets that have any.
+        match bits {
+            layout::AETH => {
+                extensions.aeth = Some(Aeth::from_bits(r.u32()));
+                return Ok((extensions, usize::from(len)));
+            }
+            layout::RETH => {
+                extensions.reth = Some(Reth::read(&mut r));
+                return Ok((extensions, usize::from(len)));
+            }
+            _ => {}
+        }
         let has = |bit: u16| bits & bit != 0;
         extensions.rdeth = has(layout::RDETH).then(|| r.u32() & 0xff_ffff);
         extensions.deth = has(layout::DETH).then(|| Deth {
@@ -201,11 +224,7 @@ impl Extensions {
         });
         extensions.xrceth = has(layout::XRCETH).then(|| r.u32() & 0xff_ffff);
         extensions.feth = has(layout::FETH).then(|| r.u32());
-        extensions.reth = has(layout::RETH).then(|| Reth {
-            va: r.u64(),
-            rkey: r.u32(),
-            len: r.u32(),
-        });
+        extensions.reth = has(layout::RETH).then(|| Reth::read(&mut r));
         extensions.atomic = has(layout::ATOMIC).then(|| AtomicEth {
             va: r.u64(),
             rkey: r.u32(),

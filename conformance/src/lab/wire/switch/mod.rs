@@ -169,7 +169,9 @@ impl Switch {
         match admission {
             Admission::Admitted => port.egress.push(queue, queued),
             Admission::OverLimit => port.report.tail_drops += 1,
-            Admission::HeadroomFull => port.report.headroom_drops += 1,
+            Admission::HeadroomFull | Admission::HeadroomPoolFull => {
+                port.report.headroom_drops += 1;
+            }
         }
         if !stops {
             return None;

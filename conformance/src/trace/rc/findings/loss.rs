@@ -48,7 +48,7 @@ impl Case<'_> {
     pub(super) fn loss(&mut self, d: &Direction<'_>) {
         match d.connection.service {
             Service::Uc => return self.unreliable(d),
-            Service::Ud | Service::Rd => return,
+            Service::Ud | Service::Rd | Service::Unknown => return,
             Service::Rc | Service::Xrc => {}
         }
         if d.sender {

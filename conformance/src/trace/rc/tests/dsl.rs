@@ -111,6 +111,7 @@ impl Talk {
         let frame = Frame {
             number: self.number,
             at_ns: self.now,
+            timed: true,
             interface: self.interface,
             direction: Direction::Unknown,
             original_len: 14 + 20 + 8 + 12 + payload + 4,
@@ -122,7 +123,7 @@ impl Talk {
             ethertype: 0x800,
             ..ethernet::Repr::default()
         };
-        self.follower.packet(&frame, &eth, &packet);
+        self.follower.packet(&frame, &eth, &packet, false);
         self
     }
 

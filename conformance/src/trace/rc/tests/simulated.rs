@@ -33,6 +33,7 @@ fn follow(model: &Model) -> Option<(Results, Output)> {
         frames.emit(event, &mut buffer);
         let frame = Frame {
             number,
+            timed: true,
             at_ns: event.at.ps() / 1_000,
             interface: event.port,
             direction: match event.direction {
@@ -44,7 +45,7 @@ fn follow(model: &Model) -> Option<(Results, Output)> {
         };
         let found = dissect::dissect(dissect::Link::Ethernet, &buffer, frame.original_len);
         if let Body::Roce(packet) = &found.body {
-            follower.packet(&frame, &found.ethernet, packet);
+            follower.packet(&frame, &found.ethernet, packet, false);
         }
     };
     let results = tap::run_tapped(model, &ports, &mut sink, &mut |_| ());

@@ -1,0 +1,266 @@
+//! What was lost, where, and what it cost.
+
+use super::{Run, plural, share};
+use crate::report::{port_name, status_name};
+use xoff_sim::metrics::value::ppm;
+use xoff_sim::model::{Op, PRIORITIES, PauseMode, Recovery, Transport};
+use xoff_sim::results::{DropCause, FlowResult, FlowStatus, PortResult};
+use xoff_sim::time::SimDuration;
+
+/// Frames lost for one reason, and where most of them.
+struct Loss<'a> {
+    total: u64,
+    port: &'a PortResult,
+    priority: usize,
+}
+
+impl<'a> Run<'a> {
+    /// Sentences about frames that did not arrive; the first also says what was sent again.
+    pub(super) fn losses(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        found.extend(self.lossless_drops(DropCause::HeadroomFull));
+        found.extend(self.lossless_drops(DropCause::HeadroomPoolFull));
+        found.extend(self.tail_drops());
+        found.extend(self.receive_buffer());
+        found.extend(self.on_links());
+        if let Some(first) = found.first_mut() {
+            first.push_str(&self.resent());
+        }
+        found
+    }
+
+    fn loss(&self, cause: DropCause) -> Option<Loss<'a>> {
+        let mut total = 0;
+        let mut worst: Option<(u64, &PortResult, usize)> = None;
+        for port in &self.results.ports {
+            for p in 0..PRIORITIES {
+                let frames = port.drops[cause as usize][p];
+                total += frames;
+                if frames > worst.map_or(0, |(most, ..)| most) {
+                    worst = Some((frames, port, p));
+                }
+            }
+        }
+        worst.map(|(_, port, priority)| Loss {
+            total,
+            port,
+            priority,
+        })
+    }
+
+    fn lossless_drops(&self, cause: DropCause) -> Option<String> {
+        let loss = self.loss(cause)?;
+        let (port, peer) = (loss.port, self.name(loss.port.peer));
+        let q = &port.priority[loss.priority];
+        let pool = self.switch(port.node).and_then(|s| s.buffer.headroom_pool);
+        let full = match (cause, pool) {
+            (DropCause::HeadroomPoolFull, Some(pool)) => {
+                format!("the headroom pool of {} ({pool})", self.name(port.node))
+            }
+            _ => format!("its headroom ({} used)", q.headroom_peak),
+        };
+        let why = if Self::stopped(port, loss.priority) == 0 {
+            format!("{full} was full, and {peer} was never paused")
+        } else if self.is_obeyed(port, loss.priority) {
+            format!("more came after it had paused {peer} than {full} holds")
+        } else {
+            format!("{full} was full, and {peer} does not obey its pause")
+        };
+        Some(format!(
+            "{} of a lossless class lost, most from {peer} at {} (priority {}): {why}",
+            plural(loss.total, "frame"),
+            port_name(self.model, port),
+            loss.priority,
+        ))
+    }
+
+    fn tail_drops(&self) -> Option<String> {
+        let loss = self.loss(DropCause::TailDrop)?;
+        let mut text = format!(
+            "{} tail-dropped, most at {} (priority {})",
+            plural(loss.total, "frame"),
+            self.place(loss.port),
+            loss.priority,
+        );
+        if !loss.port.priority[loss.priority].lossless {
+            text += match self.pause_spec(loss.port.node).map(|spec| spec.mode) {
+                Some(PauseMode::Off) => ", where PFC is off",
+                _ => ", where that priority is not lossless",
+            };
+        }
+        Some(text)
+    }
+
+    fn receive_buffer(&self) -> Option<String> {
+        let loss = self.loss(DropCause::RxBuffer)?;
+        let (host, peer) = (self.name(loss.port.node), self.name(loss.port.peer));
+        let stops = Self::stopped(loss.port, loss.priority);
+        let off = self
+            .pause_spec(loss.port.node)
+            .is_some_and(|spec| spec.mode == PauseMode::Off);
+        let why = if stops == 0 && off {
+            "and its PFC is off".to_owned()
+        } else if stops == 0 {
+            format!("and it did not pause {peer} for that priority")
+        } else if self.is_obeyed(loss.port, loss.priority) {
+            format!("more came after it had paused {peer} than it had room for")
+        } else {
+            format!("and {peer} does not obey its pause")
+        };
+        Some(format!(
+            "{} lost for want of room in a receive buffer, most at {host} (priority {}): it was \
+             full, {why}",
+            plural(loss.total, "frame"),
+            loss.priority,
+        ))
+    }
+
+    fn on_links(&self) -> Vec<String> {
+        let at = |port: &PortResult| {
+            let (node, peer) = (self.name(port.node), self.name(port.peer));
+            format!("between {peer} and {node}")
+        };
+        let seen = |port: &PortResult| format!("noticed at {}", self.name(port.node));
+        let node = |port: &PortResult| format!("at {}", self.name(port.node));
+        type Where<'f> = &'f dyn Fn(&PortResult) -> String;
+        let causes: [(DropCause, &str, Where<'_>); 5] = [
+            (DropCause::LinkError, "lost or damaged on links", &seen),
+            (DropCause::LinkDown, "lost with links that went down", &at),
+            (DropCause::NoRoute, "without a way to go on", &node),
+            (DropCause::Rule, "dropped by rules", &at),
+            (
+                DropCause::Refused,
+                "refused for what their bytes say",
+                &node,
+            ),
+        ];
+        let told = causes.iter().filter_map(|&(cause, what, place)| {
+            let loss = self.loss(cause)?;
+            let frames = plural(loss.total, "frame");
+            Some(format!("{frames} {what}, most {}", place(loss.port)))
+        });
+        told.collect()
+    }
+
+    /// What senders sent again in the whole run.
+    fn resent(&self) -> String {
+        let flows = &self.results.flows;
+        let packets: u64 = flows.iter().map(|f| f.retransmitted_packets).sum();
+        let sent: u64 = flows.iter().map(|f| f.data_packets).sum();
+        if packets == 0 {
+            return String::new();
+        }
+        format!(
+            "; in all, {} sent {} again ({} of all)",
+            self.recovery().unwrap_or("senders"),
+            plural(packets, "data packet"),
+            share(ppm(packets, sent).unwrap_or(0))
+        )
+    }
+
+    /// The recovery of all flows that sent something again, if it is one.
+    fn recovery(&self) -> Option<&'static str> {
+        let again = |f: &&FlowResult| f.retransmitted_packets > 0;
+        let mut kinds = self.results.flows.iter().filter(again).map(|f| {
+            let spec = self.model.flows.get(f.flow as usize)?;
+            let nic = self.nic(spec.src)?;
+            (spec.op != Op::Read).then_some(nic.rc.recovery)
+        });
+        let first = kinds.next()??;
+        kinds
+            .all(|kind| kind == Some(first))
+            .then_some(match first {
+                Recovery::GoBackN => "go-back-N",
+                Recovery::GoBack0 => "go-back-0",
+                Recovery::Selective => "selective repeat",
+            })
+    }
+
+    pub(super) fn failed(&self) -> Option<String> {
+        let over = |s| !matches!(s, FlowStatus::Completed | FlowStatus::Unfinished);
+        let mut failed = self.courses.iter().filter(|c| over(c.result.status));
+        let first = failed.next()?;
+        let others = failed.count() as u64;
+        let more = if others == 0 {
+            String::new()
+        } else {
+            format!(" and {others} more")
+        };
+        Some(format!(
+            "{}{more} failed ({})",
+            first.spec.name,
+            status_name(first.result.status).replace('_', " ")
+        ))
+    }
+
+    /// RNR NAKs, and the flow that waited most for them.
+    pub(super) fn receiver_not_ready(&self) -> Option<String> {
+        let naks: u64 = self
+            .courses
+            .iter()
+            .map(|c| c.result.counters.rnr_nak_retry_err)
+            .sum();
+        let waited = self.courses.iter().rev();
+        let most = waited.max_by_key(|c| c.result.rnr_wait)?;
+        if naks == 0 {
+            return None;
+        }
+        let short = most.result.counters.out_of_buffer > 0;
+        let why = match short && self.model.rules.is_empty() {
+            true => format!("{} had no receive posted, and ", self.name(most.spec.dst)),
+            false => String::new(),
+        };
+        let wait = most.result.rnr_wait;
+        Some(format!(
+            "{}: {why}{} waited {wait} for them, {} of its time",
+            plural(naks, "RNR NAK"),
+            most.spec.name,
+            share(most.share(wait)),
+        ))
+    }
+
+    /// A timer that ran out means so much time without an ACK.
+    pub(super) fn timeouts(&self) -> Option<String> {
+        let count = |f: &FlowResult| f.counters.local_ack_timeout_err;
+        let total: u64 = self.courses.iter().map(|c| count(c.result)).sum();
+        let silent = |c: &super::Course<'_>| {
+            let timer = self
+                .nic(c.spec.src)
+                .map_or(SimDuration::ZERO, |nic| nic.rc.timeout);
+            (timer.ps().saturating_mul(count(c.result)), timer)
+        };
+        let most = self.courses.iter().rev().max_by_key(|c| silent(c))?;
+        if total == 0 {
+            return None;
+        }
+        let (sum, timer) = silent(most);
+        let sum = SimDuration::from_ps(sum);
+        let lossless = self.drops() == 0 && self.model.rules.is_empty();
+        Some(format!(
+            "{}{}: {} was {} without an answer for its timer of {timer}, together {} of its time{}",
+            plural(total, "ACK timeout"),
+            if lossless {
+                " although no frame was lost"
+            } else {
+                ""
+            },
+            most.spec.name,
+            plural(count(most.result), "time"),
+            share(most.share(sum)),
+            self.came_twice(lossless),
+        ))
+    }
+
+    /// Packets that were repeated for nothing.
+    fn came_twice(&self, lossless: bool) -> String {
+        let timed_out = self.courses.iter().filter(|c| {
+            let data = c.spec.op != Op::Read && c.spec.transport == Transport::Rc;
+            data && c.result.counters.local_ack_timeout_err > 0
+        });
+        let twice: u64 = timed_out.map(|c| c.result.counters.duplicate_request).sum();
+        if twice == 0 || !lossless {
+            return String::new();
+        }
+        format!("; {} came twice", plural(twice, "packet"))
+    }
+}
