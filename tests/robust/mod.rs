@@ -266,7 +266,7 @@ fn extremes_are_run_or_refused_with_their_place() {
     for (n, (content, words)) in [
         (
             star(2, &incast("bytes = \"1GB\"\nmessage = \"2B\""), ""),
-            ":6:11",
+            ":7:11",
         ),
         (
             star(2, &incast("bytes = \"8GB\"\nop = \"atomic\""), ""),

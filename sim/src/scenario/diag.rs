@@ -34,6 +34,11 @@ impl Mistakes {
         }
     }
 
+    /// Counts those that another list has not kept.
+    pub(super) fn add_unkept(&mut self, other: &Mistakes) {
+        self.count += other.count - other.list.len();
+    }
+
     /// How many were found, kept or not.
     pub(super) fn count(&self) -> usize {
         self.count

@@ -289,6 +289,7 @@ impl Maker<'_, '_> {
                     expectations,
                 });
             }
+            mistakes.add_unkept(&own);
             collect(&mut found, own, &labels);
             // The same mistakes would come again and again.
             if found.len() > 20 || room.is_over {
