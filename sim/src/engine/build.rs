@@ -9,7 +9,7 @@ use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
 use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
 use super::stall::Stall;
-use crate::cc::{Carrier, Cc, least_window};
+use crate::cc::{Carrier, Cc};
 use crate::model::{
     CcSpec, FlowId, FlowSpec, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES,
     Pacing, PauseMode, Recovery, Role, Transport, Turns,
@@ -25,7 +25,6 @@ use crate::transport::{
     Extent, FlowCold, Layout, Receiver, Sender, flow_path, latency_histogram, sender_flag,
     stated_ports,
 };
-use crate::units::BitRate;
 use std::collections::{BTreeMap, VecDeque};
 
 impl<'m> Sim<'m> {
@@ -314,6 +313,7 @@ impl<'m> Sim<'m> {
             });
             self.senders.push(sender);
             self.receivers.push(receiver);
+            self.use_port(qp, self.senders[qp as usize].port);
             if alone.ideal.is_none() {
                 self.finish(qp, FlowStatus::Unreachable);
             }
@@ -359,7 +359,6 @@ impl<'m> Sim<'m> {
             (read, sender_flag::READ),
             (unreliable, sender_flag::UNRELIABLE),
             (spec.ecn_capable, sender_flag::ECT),
-            (spec.cc != CcSpec::None || pace < line, sender_flag::PACED),
             (cc.needs_telemetry(), sender_flag::TELEMETRY),
         ] {
             flags |= if condition { flag } else { 0 };
@@ -381,7 +380,7 @@ impl<'m> Sim<'m> {
             route,
             slot: 0,
             max_flight: nic.rc.max_outstanding.unwrap_or(1 << 23).clamp(1, 1 << 23),
-            ask_every: ask_every(&spec.cc, pace, nic.mtu, far.rc.ack_every),
+            ask_every: u32::MAX,
             flags,
             queue: sent.priority,
             dscp: sent.dscp,
@@ -391,7 +390,7 @@ impl<'m> Sim<'m> {
             recovery: nic.rc.recovery,
             avail: 0,
             hold: 0,
-            pace_bps: pace.bps(),
+            pace_bps: 0,
             timeout: nic.rc.timeout.ps(),
             rto_at: NEVER,
             timer_at: NEVER,
@@ -506,16 +505,6 @@ impl<'m> Sim<'m> {
             self.schedule(every.ps(), Kind::Sample, 0);
         }
         self.start_watch();
-    }
-}
-
-/// How often a sender asks for an ACK, so that a window that shrinks cannot leave it waiting for an
-/// answer which the receiver, that counts to `ack_every`, does not give yet.
-fn ask_every(cc: &CcSpec, line: BitRate, mtu: u32, ack_every: u32) -> u32 {
-    let least = least_window(cc, line).map(|bytes| bytes.div_ceil(u64::from(mtu)));
-    match least {
-        Some(packets) if packets < u64::from(ack_every) => packets.max(1) as u32,
-        _ => u32::MAX,
     }
 }
 

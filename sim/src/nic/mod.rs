@@ -3,12 +3,14 @@
 mod ring;
 mod rx;
 
+use crate::cc::least_window;
 use crate::engine::Sim;
 use crate::engine::packet::{Fifo, PacketId};
 use crate::engine::port::port_flag;
 use crate::model::{CcSpec, PRIORITIES};
 use crate::topology::fabric::PortId;
 use crate::transport::sender_flag;
+use crate::units::BitRate;
 use ring::{NOBODY, Ring};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -228,6 +230,8 @@ impl Sim<'_> {
     /// Sends the next frame of a host port that is idle.
     pub(crate) fn nic_transmit(&mut self, port: PortId) {
         let p = port as usize;
+        let idle = self.ports[p].ready | self.ports[p].rings == 0;
+        let mut first = None;
         while let Some(&Reverse((at, qp))) = self.nic_ports[p].paced.peek() {
             if at > self.now {
                 break;
@@ -237,11 +241,23 @@ impl Sim<'_> {
             let not_before = self.senders[qp as usize].not_before();
             if not_before > self.now {
                 self.nic_ports[p].paced.push(Reverse((not_before, qp)));
+            } else if idle && first.is_none() {
+                first = Some(qp);
             } else {
                 self.join_ring(port, qp);
             }
         }
-        self.nic_send_one(port);
+        match first {
+            Some(qp) if self.ports[p].rings == 0 && self.may_go_alone(port, qp) => {
+                self.send_alone(port, qp);
+            }
+            first => {
+                if let Some(qp) = first {
+                    self.join_ring(port, qp);
+                }
+                self.nic_send_one(port);
+            }
+        }
         let out = &self.ports[p];
         if out.eligible() != 0 {
             let at = out.busy_until;
@@ -254,6 +270,32 @@ impl Sim<'_> {
         if let Some(&Reverse((at, _))) = self.nic_ports[p].paced.peek() {
             let at = at.max(self.ports[p].busy_until);
             self.wake(port, at);
+        }
+    }
+
+    /// Whether a sender that is due, the only one of the port, needs no turn to send.
+    #[inline]
+    fn may_go_alone(&self, port: PortId, qp: u32) -> bool {
+        let out = &self.ports[port as usize];
+        let paused = out.paused & (1 << self.senders[qp as usize].queue) != 0;
+        !paused && !out.has(port_flag::SHAPED) && self.can_send(qp)
+    }
+
+    fn send_alone(&mut self, port: PortId, qp: u32) {
+        let sender = &self.senders[qp as usize];
+        let (queue, slot) = (sender.queue, sender.slot);
+        let nic = &mut self.nic_ports[port as usize];
+        let turn = nic.turn(queue);
+        nic.last[turn] = slot;
+        let more = self.send_data(port, qp);
+        let sender = &mut self.senders[qp as usize];
+        let at = sender.not_before();
+        if !more {
+            sender.flags &= !sender_flag::QUEUED;
+        } else if at > self.ports[port as usize].busy_until.max(self.now) {
+            self.nic_ports[port as usize].paced.push(Reverse((at, qp)));
+        } else {
+            self.join_ring(port, qp);
         }
     }
 
@@ -415,7 +457,7 @@ impl Sim<'_> {
     }
 
     /// The rate of a sender is bounded by the port that it uses.
-    fn use_port(&mut self, qp: u32, port: PortId) {
+    pub(crate) fn use_port(&mut self, qp: u32, port: PortId) {
         let spec = &self.model.flows[qp as usize];
         let line = self.cold[port as usize].rate;
         let pace = spec.pace.map_or(line, |pace| pace.min(line));
@@ -423,12 +465,24 @@ impl Sim<'_> {
         s.port = port;
         s.pace_bps = pace.bps();
         s.cc.set_line(pace);
+        let ack_every = self.receivers[qp as usize].ack_every;
+        s.ask_every = ask_every(&spec.cc, pace, s.layout.mtu, ack_every);
         if spec.cc != CcSpec::None || pace < line {
             s.flags |= sender_flag::PACED;
         } else {
             s.flags &= !sender_flag::PACED;
             s.avail = 0;
         }
+    }
+}
+
+/// How often a sender asks for an ACK, so that a window that shrinks cannot leave it waiting for an
+/// answer which the receiver, that counts to `ack_every`, does not give yet.
+fn ask_every(cc: &CcSpec, line: BitRate, mtu: u16, ack_every: u32) -> u32 {
+    let least = least_window(cc, line).map(|bytes| bytes.div_ceil(u64::from(mtu)));
+    match least {
+        Some(packets) if packets < u64::from(ack_every) => packets.max(1) as u32,
+        _ => u32::MAX,
     }
 }
 
