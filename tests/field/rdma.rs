@@ -310,7 +310,7 @@ fn queue_pairs_find_each_other_whatever_their_number() {
     let qps = 3_000u32;
     for round in 0..2 {
         for qp in 0..qps {
-            let psn = (qp.wrapping_mul(0x9e37_79b1) >> 8) + round & 0xff_ffff;
+            let psn = ((qp.wrapping_mul(0x9e37_79b1) >> 8) + round) & 0xff_ffff;
             let ask = packet(1, 2, 0x1_0000 + qp, Opcode::RC_WRITE_ONLY, psn, 64);
             let answer = packet(2, 1, 0x2_0000 + qp, Opcode::RC_ACKNOWLEDGE, psn, 0);
             file.frame(500, &emitted(&ask));

@@ -209,7 +209,7 @@ impl End {
                 None if self.faults.len() < FAULTS_KEPT => {
                     let mut tally = Tally::default();
                     tally.add(frame);
-                    self.faults.push((words, fault.clone(), tally));
+                    self.faults.push((words, *fault, tally));
                 }
                 None => {}
             }
