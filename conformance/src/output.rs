@@ -6,7 +6,7 @@
 //! (a device, a pipe, standard output) is written to and never replaced.
 
 use rustix::fs::{self as sys, Access, AtFlags, CWD, Mode, OFlags};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write};
@@ -14,6 +14,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 /// Symlinks that are followed, as the kernel does.
 const LINKS: usize = 40;
@@ -34,8 +35,9 @@ impl Identity {
     }
 }
 
-/// What must not be overwritten, because this program reads it.
-static INPUTS: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
+/// What must not be overwritten, because this program reads it, and when it came to be: the number of
+/// a file that was removed may be another's by now.
+static INPUTS: Mutex<BTreeMap<Identity, Option<SystemTime>>> = Mutex::new(BTreeMap::new());
 /// Temporary files that have a name.
 static NAMED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
@@ -48,7 +50,7 @@ pub fn is_input(file: &File) {
     if let Ok(metadata) = file.metadata()
         && metadata.is_file()
     {
-        lock(&INPUTS).insert(Identity::of(&metadata));
+        lock(&INPUTS).insert(Identity::of(&metadata), metadata.created().ok());
     }
 }
 
@@ -110,7 +112,8 @@ impl Place {
             let text = "it is a socket, which is no place for a file";
             return Err(io::Error::new(ErrorKind::InvalidInput, text));
         }
-        if lock(&INPUTS).contains(&Identity::of(&metadata)) {
+        let born = metadata.created().ok();
+        if lock(&INPUTS).get(&Identity::of(&metadata)) == Some(&born) {
             let text = "it is an input of this run, which would be lost";
             return Err(io::Error::new(ErrorKind::InvalidInput, text));
         }

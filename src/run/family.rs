@@ -150,6 +150,7 @@ impl<'a> Places<'a> {
         if let Some(dir) = &args.out {
             output::refuse_stdout_as_directory(dir)?;
         }
+        cases.iter().flatten().try_for_each(Place::check)?;
         Ok(Places { cases })
     }
 
@@ -217,6 +218,26 @@ impl<'a> Places<'a> {
 }
 
 impl Place<'_> {
+    /// No file may be written twice; what is no file may.
+    fn check(&self) -> Result<(), Error> {
+        let mut names: Vec<PathBuf> = self.files.names().map(|name| self.path(name)).collect();
+        names.sort_unstable();
+        let is_file = |path: &Path| std::fs::metadata(path).map_or(true, |m| m.is_file());
+        let twice = names
+            .windows(2)
+            .find(|pair| pair[0] == pair[1] && is_file(&pair[0]));
+        match twice {
+            None => Ok(()),
+            Some(pair) => {
+                let text = format!(
+                    "two files that the run writes are both {}",
+                    pair[0].display()
+                );
+                Err(Error::Message(text))
+            }
+        }
+    }
+
     /// Where a file goes; its directory is there.
     fn ready(&self, name: &str) -> Result<PathBuf, Error> {
         let path = self.path(name);

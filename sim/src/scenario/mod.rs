@@ -141,7 +141,7 @@ fn without_null(schema: &mut schemars::Schema) {
 
 /// In the order of the file, each once.
 fn diagnostics(source: &Source<'_>, mut mistakes: Mistakes) -> Vec<Diagnostic> {
-    let kept = mistakes.count();
+    let kept = mistakes.list.len();
     if mistakes.count() > kept {
         let message = format!("there are more mistakes than these {kept}");
         mistakes.list.push(Mistake {
