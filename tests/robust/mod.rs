@@ -230,7 +230,7 @@ fn large() -> Vec<(&'static str, String, &'static str)> {
     all.push((
         "keys",
         STAR.to_owned() + &repeated(10_000, |n| format!("k{n} = 1\n")),
-        "more mistakes",
+        "unknown key `k0`",
     ));
     all
 }

@@ -142,8 +142,13 @@ fn without_null(schema: &mut schemars::Schema) {
 /// In the order of the file, each once.
 fn diagnostics(source: &Source<'_>, mut mistakes: Mistakes) -> Vec<Diagnostic> {
     let kept = mistakes.list.len();
-    if mistakes.count() > kept {
-        let message = format!("there are more mistakes than these {kept}");
+    if mistakes.is_full() {
+        // Who looks for mistakes may stop when no more are kept.
+        let verb = match mistakes.count() > kept {
+            true => "are",
+            false => "may be",
+        };
+        let message = format!("there {verb} more mistakes than these {kept}");
         mistakes.list.push(Mistake {
             span: 0..0,
             message,
