@@ -27,8 +27,7 @@ pub(in crate::scenario) struct RawNic {
     /// From when the time to the next packet of a paced queue pair counts. Default: "due".
     pub(in crate::scenario) pacing: Option<Sp<RawPacing>>,
     /// Time from the posting of a message (a READ, an atomic) until its first packet may leave:
-    /// doorbell, fetch of the work request, DMA of the first data. Default: "0us", as vendors
-    /// publish none.
+    /// doorbell, fetch of the work request, DMA of the first data. Default: "0us".
     pub(in crate::scenario) send_latency: Option<Sp<SimDuration>>,
     /// Receive buffer per port; what does not fit is dropped. Default: "512KiB".
     pub(in crate::scenario) rx_buffer: Option<Sp<Bytes>>,
