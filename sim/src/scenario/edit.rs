@@ -575,6 +575,22 @@ mod tests {
     }
 
     #[test]
+    fn a_profile_starts_from_its_parent_as_it_is_in_the_end() {
+        // The parent's alpha takes the place of its own parent's xoff.
+        let text = "[switch.z]\nbuffer.xoff = '9kB'\nlatency = '3us'\n\
+                    [switch.m]\ninherits = 'z'\nbuffer.alpha = 1\n\
+                    [switch.a]\ninherits = 'm'\n\
+                    [switch.b]\ninherits = 'a'\nbuffer.xoff = '5kB'";
+        let raw = edited(text, &[]).unwrap();
+        for (name, alpha) in [("a", true), ("b", false)] {
+            let profile = &raw.switch[name].value;
+            let given = (profile.buffer.alpha.is_some(), profile.buffer.xoff.is_some());
+            assert_eq!(given, (alpha, !alpha), "{name}");
+            assert_eq!(profile.latency.as_ref().unwrap().value.ps(), 3_000_000);
+        }
+    }
+
+    #[test]
     fn circular_inheritance_is_refused() {
         for text in [
             "[nic.a]\ninherits='b'\n[nic.b]\ninherits='a'",

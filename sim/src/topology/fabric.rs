@@ -380,3 +380,45 @@ impl Fabric {
         Some(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing;
+    use crate::model::PauseMode;
+
+    /// Of each path between hosts: the nodes that it passes.
+    fn passed(fabric: &mut Fabric, src: NodeId, dst: NodeId) -> Option<Vec<NodeId>> {
+        let key = PathKey {
+            src,
+            dst,
+            sport: 7,
+            dport: 9,
+        };
+        let path = fabric.path(src, key, Ends::default())?;
+        Some(path.iter().map(|&port| fabric.neighbour(port)).collect())
+    }
+
+    #[test]
+    fn hosts_of_a_switch_share_what_is_known_of_the_way_to_them() {
+        let pause = PauseMode::Off;
+        let model = testing::star(50, testing::nic(pause), testing::switch(pause));
+        let mut fabric = Fabric::new(&model);
+        let hosts: Vec<NodeId> = (0..model.nodes.len() as NodeId)
+            .filter(|&node| !fabric.is_switch(node))
+            .collect();
+        let switch = (0..model.nodes.len() as NodeId).find(|&node| fabric.is_switch(node));
+        for &dst in &hosts[1..] {
+            let path = passed(&mut fabric, hosts[0], dst);
+            assert_eq!(path, Some(vec![switch.unwrap(), dst]));
+        }
+        assert_eq!(fabric.distance.len(), 1);
+        // A link that is down is no way, and only for the host behind it.
+        let link = fabric.ports[fabric.node_ports(hosts[3]).start as usize].link;
+        fabric.set_link(link, false);
+        assert_eq!(passed(&mut fabric, hosts[0], hosts[3]), None);
+        assert!(passed(&mut fabric, hosts[0], hosts[4]).is_some());
+        fabric.set_link(link, true);
+        assert!(passed(&mut fabric, hosts[0], hosts[3]).is_some());
+    }
+}

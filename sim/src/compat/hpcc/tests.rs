@@ -651,3 +651,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn sizes_and_times_beyond_what_can_be_counted_are_refused() {
+    for (flows, word) in [
+        ("1\n0 2 3 100 18446744073709551615 2.0\n", "a flow of 4611686018427388 packets"),
+        ("1\n0 2 3 100 1000 9000000.0\n", "not the start in seconds"),
+    ] {
+        let errors = load_text(CONFIG, TOPOLOGY, flows).unwrap_err();
+        assert_eq!(errors[0].file, "flow.txt");
+        assert!(errors[0].message.contains(word), "{}", errors[0].message);
+        assert!(errors[0].span.start >= 2);
+    }
+    let far = TOPOLOGY.replace("1us", "9000000s");
+    let errors = load_text(CONFIG, &far, FLOWS).unwrap_err();
+    assert!(errors[0].message.contains("the delay"), "{}", errors[0].message);
+}

@@ -67,10 +67,10 @@ pub(super) struct RawScenario {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawSimulation {
-    /// Interval of the time series. Default: "off".
+    /// Interval of the time series, which ends when its samples take 64 MiB. Default: "off".
     pub(super) sample: Option<Sp<OrOff<SimDuration>>>,
-    /// How often blocked queues are examined for cyclic waits. Default: "1ms" if anything can
-    /// pause, otherwise "off".
+    /// How often blocked queues are examined for cyclic waits, at least "1us". Default: "1ms" if
+    /// anything can pause, otherwise "off".
     pub(super) deadlock_scan: Option<Sp<OrOff<SimDuration>>>,
     /// How equal-cost next hops are chosen. Default: "mixed".
     pub(super) ecmp: Option<Sp<RawEcmp>>,
