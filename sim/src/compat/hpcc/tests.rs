@@ -655,7 +655,10 @@ proptest! {
 #[test]
 fn sizes_and_times_beyond_what_can_be_counted_are_refused() {
     for (flows, word) in [
-        ("1\n0 2 3 100 18446744073709551615 2.0\n", "not the size in bytes"),
+        (
+            "1\n0 2 3 100 18446744073709551615 2.0\n",
+            "not the size in bytes",
+        ),
         ("1\n0 2 3 100 9000000000000000000 2.0\n", "a flow of "),
         ("1\n0 2 3 100 1000 9000000.0\n", "not the start in seconds"),
     ] {
@@ -666,5 +669,9 @@ fn sizes_and_times_beyond_what_can_be_counted_are_refused() {
     }
     let far = TOPOLOGY.replace("1us", "9000000s");
     let errors = load_text(CONFIG, &far, FLOWS).unwrap_err();
-    assert!(errors[0].message.contains("the delay"), "{}", errors[0].message);
+    assert!(
+        errors[0].message.contains("the delay"),
+        "{}",
+        errors[0].message
+    );
 }
