@@ -189,7 +189,12 @@ mod tests {
         /// As an ordered set gives them, for rings of one level to four.
         #[test]
         fn turns_are_those_of_an_ordered_set(
-            size in prop_oneof![1..=64u32, 65..=4_200u32, 260_000..=264_000u32, Just(17_000_000u32)],
+            size in prop_oneof![
+                1..=64u32,
+                65..=4_200u32,
+                260_000..=264_000u32,
+                Just(17_000_000u32),
+            ],
             steps in prop::collection::vec((any::<u32>(), any::<bool>()), 1..200),
         ) {
             let (mut ring, mut ready) = (Ring::default(), BTreeSet::new());
@@ -197,7 +202,10 @@ mod tests {
             let mut last = NOBODY;
             for (draw, add) in steps {
                 // Half of the draws near the ends.
-                let slot = if draw % 2 == 0 { draw / 2 % size } else { size - 1 - draw % 70 % size };
+                let slot = match draw % 2 {
+                    0 => draw / 2 % size,
+                    _ => size - 1 - draw % 70 % size,
+                };
                 if add {
                     ring.insert(slot);
                     ready.insert(slot);

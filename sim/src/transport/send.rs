@@ -213,9 +213,9 @@ impl Sim<'_> {
         more
     }
 
-    /// Whether a packet asks for an ACK by its number. As any does behind which nothing can be sent,
-    /// since nothing else will make the receiver answer, so do as many that what is not asked for
-    /// keeps within a window that has shrunk meanwhile.
+    /// Whether a packet asks for an ACK by its number. As any does behind which nothing can be
+    /// sent, since nothing else will make the receiver answer, so do as many that what is not
+    /// asked for keeps within a window that has shrunk meanwhile.
     #[inline]
     fn asks(&self, qp: u32, psn: u32) -> bool {
         let every = self.senders[qp as usize].ask_every;
