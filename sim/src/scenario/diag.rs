@@ -201,6 +201,12 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
+    /// The file's name without directories and ending.
+    pub(super) fn name(&self) -> String {
+        let path = self.file.rsplit(['/', '\\']).next().unwrap_or_default();
+        path.strip_suffix(".toml").unwrap_or(path).to_owned()
+    }
+
     pub(super) fn new(file: &'a str, text: &'a str, sets: &'a [(String, String)]) -> Source<'a> {
         let mut base = text.len() + 1;
         let bases = sets.iter().map(|(_, value)| {

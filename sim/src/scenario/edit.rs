@@ -584,7 +584,10 @@ mod tests {
         let raw = edited(text, &[]).unwrap();
         for (name, alpha) in [("a", true), ("b", false)] {
             let profile = &raw.switch[name].value;
-            let given = (profile.buffer.alpha.is_some(), profile.buffer.xoff.is_some());
+            let given = (
+                profile.buffer.alpha.is_some(),
+                profile.buffer.xoff.is_some(),
+            );
             assert_eq!(given, (alpha, !alpha), "{name}");
             assert_eq!(profile.latency.as_ref().unwrap().value.ps(), 3_000_000);
         }

@@ -178,13 +178,7 @@ fn plan(
     if !edit::is_bounded(&document, mistakes) {
         return None;
     }
-    // The file alone need not be sound: options may mend it.
-    let mut ignored = Mistakes::default();
-    let stated = match source.sets {
-        [] => Vec::new(),
-        _ => typed(&document, source, &mut ignored)
-            .map_or(Vec::new(), |raw| axes::read(&document, &raw, &mut ignored)),
-    };
+    let stated = stated_axes(&document, source);
     let options = edit::options(source);
     for option in &options {
         edit::assign(&mut document, option, mistakes);
@@ -225,8 +219,7 @@ fn plan(
     let cases = maker.cases(&chosen, mistakes);
     let nodes = cases.first().map_or(&[][..], |case| &case.model.nodes);
     let files = output::files(&raw.simulation.hpcc, nodes, mistakes);
-    let path = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name = path.strip_suffix(".toml").unwrap_or(path).to_owned();
+    let name = source.name();
     let title = raw.title.given().unwrap_or_else(|| name.clone());
     let of_axis = |axis: &Axis<'_>| {
         let labels = axis.cases.iter().map(|case| case.label.clone());
@@ -368,6 +361,17 @@ fn typed(
             edit::explain(&again, &error, source.text.len(), mistakes);
             None
         }
+    }
+}
+
+/// The axes of the file as it is written, if options change it. It alone need not be sound: options
+/// may mend it.
+fn stated_axes<'d>(document: &Document<'d>, source: &Source<'_>) -> Vec<Axis<'d>> {
+    let mut ignored = Mistakes::default();
+    match source.sets {
+        [] => Vec::new(),
+        _ => typed(document, source, &mut ignored)
+            .map_or(Vec::new(), |raw| axes::read(document, &raw, &mut ignored)),
     }
 }
 
