@@ -4,9 +4,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::io::Write as _;
-use xoff_sim::engine::queue::{EventQueue, Key, Kind};
-use xoff_sim::rng::{Purpose, Stream};
-use xoff_sim::time::SimTime;
+use xoff_model::rng::{Purpose, Stream};
+use xoff_model::time::SimTime;
+use xoff_sim::queue::{EventQueue, Key, Kind};
 
 const EVENTS: u32 = 2_000_000;
 

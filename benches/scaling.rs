@@ -4,7 +4,7 @@
 
 use std::io::Write as _;
 use std::process::Command;
-use xoff_sim::scenario::{Overrides, load};
+use xoff_scenario::{Overrides, load};
 
 const SCENARIO: &str = r#"
 title = "permutation"
@@ -58,7 +58,7 @@ fn run_one(k: &str) {
     let before = usage().0;
     let mut hops = 0;
     for _ in 0..repeat {
-        hops += xoff_sim::engine::run(&plan.cases[0].model, &mut |_| {}).packet_hops;
+        hops += xoff_sim::run(&plan.cases[0].model, &mut |_| {}).packet_hops;
     }
     let (after, peak) = usage();
     let hosts = plan.cases[0].model.flows.len();

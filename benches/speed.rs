@@ -41,7 +41,7 @@ fn main() {
             std::fs::read_to_string(dir.join(name)).map_err(|e| format!("{name}: {e}"))
         };
         let name = config.file_name().unwrap_or_default().to_string_lossy();
-        let input = match xoff_sim::compat::hpcc::load(&name, &read) {
+        let input = match xoff_scenario::hpcc::load(&name, &read) {
             Ok(input) => input,
             Err(errors) => {
                 let _ = writeln!(out, "{}: {:?}", config.display(), errors[0].message);
@@ -49,7 +49,7 @@ fn main() {
             }
         };
         let before = usage().0;
-        let results = xoff_sim::engine::run(&input.model, &mut |_| {});
+        let results = xoff_sim::run(&input.model, &mut |_| {});
         let (after, rss) = usage();
         let spent = (after - before).max(0.01);
         let _ = writeln!(

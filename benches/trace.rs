@@ -7,14 +7,14 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use xoff_conformance::capture::read::Reader;
-use xoff_conformance::trace::analyzer::{self, Options};
-use xoff_conformance::trace::report::TraceReport;
-use xoff_sim::wire::bth::{
+use xoff_trace::analyzer::{self, Options};
+use xoff_trace::capture::read::Reader;
+use xoff_trace::report::TraceReport;
+use xoff_wire::bth::{
     Aeth, Bth, DEFAULT_PKEY, Extensions, NakCode, Opcode, Reth, Syndrome, UNLIMITED_CREDITS,
 };
-use xoff_sim::wire::ip::{Ecn, Kind, Network};
-use xoff_sim::wire::{Mac, ethernet, psn, roce};
+use xoff_wire::ip::{Ecn, Kind, Network};
+use xoff_wire::{Mac, ethernet, psn, roce};
 
 /// Queue pairs, all between the same two hosts and in random order.
 const QPS: u32 = 400;

@@ -9,7 +9,7 @@ pub(crate) fn run() -> Result<(), Error> {
 
 #[cfg(not(feature = "verbs"))]
 pub(crate) fn run() -> Result<(), Error> {
-    let why = xoff_conformance::lab::session::NO_VERBS;
+    let why = xoff_lab::session::NO_VERBS;
     Err(Error::Message(format!(
         "{why}: cargo build --release --features verbs"
     )))

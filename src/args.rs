@@ -4,9 +4,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
-use xoff_sim::scenario;
-use xoff_sim::time::SimDuration;
-use xoff_sim::units::{BitRate, Bytes, Length};
+use xoff_model::time::SimDuration;
+use xoff_model::units::{BitRate, Bytes, Length};
 
 /// A lab for lossless Ethernet: simulate, check and explain RDMA over Ethernet.
 ///
@@ -129,7 +128,7 @@ impl FromStr for Until {
     fn from_str(text: &str) -> Result<Until, String> {
         match text {
             "off" => Ok(Until::Off),
-            _ => scenario::time(text).map(Until::Time),
+            _ => xoff_scenario::time(text).map(Until::Time),
         }
     }
 }
@@ -260,7 +259,7 @@ pub(crate) struct TraceArgs {
     pub(crate) csv: Option<PathBuf>,
 
     /// Rate of the links, to turn pause quanta into time [default: as captured, else a guess]
-    #[arg(long, value_name = "RATE", value_parser = scenario::rate)]
+    #[arg(long, value_name = "RATE", value_parser = xoff_scenario::rate)]
     pub(crate) link_rate: Option<BitRate>,
 
     /// Derive a scenario from the capture, simulate it, and compare

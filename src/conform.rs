@@ -9,23 +9,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use xoff_conformance::agent::{Choice, Script};
-use xoff_conformance::capture::read::Reader;
-use xoff_conformance::capture::write::{Output, Writer};
-use xoff_conformance::capture::{Direction, Interface};
-use xoff_conformance::catalogue;
-use xoff_conformance::conform::arm::device::DeviceStage;
-use xoff_conformance::conform::arm::lab::LabStage;
-use xoff_conformance::conform::arm::sim::SimStage;
-use xoff_conformance::conform::arm::trace;
-use xoff_conformance::conform::compare::{self, Comparison};
-use xoff_conformance::conform::evidence::Evidence;
-use xoff_conformance::conform::profile::{PROFILES, Profile};
-use xoff_conformance::conform::run::{self, Lie, Outcome, Plan, Stage, StageError};
-use xoff_conformance::conform::suite::{self, Case, Means};
-use xoff_conformance::conform::{Arm, Judged, mutants, snapshot};
-use xoff_sim::metrics::select::glob;
-use xoff_sim::model::Model;
+use xoff_checks::catalogue;
+use xoff_lab::agent::Choice;
+use xoff_model::Model;
+use xoff_scenario::metrics::select::glob;
+use xoff_suite::arm::device::DeviceStage;
+use xoff_suite::arm::lab::LabStage;
+use xoff_suite::arm::sim::SimStage;
+use xoff_suite::arm::trace;
+use xoff_suite::compare::{self, Comparison};
+use xoff_suite::evidence::Evidence;
+use xoff_suite::judges::{self, Case, Means};
+use xoff_suite::profile::{PROFILES, Profile};
+use xoff_suite::run::{self, Lie, Outcome, Plan, Stage, StageError};
+use xoff_suite::script::Script;
+use xoff_suite::{Arm, Judged, mutants, snapshot};
+use xoff_trace::capture::read::Reader;
+use xoff_trace::capture::write::{Output, Writer};
+use xoff_trace::capture::{Direction, Interface};
 
 /// For each experiment or script on real devices.
 const DEVICE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -152,7 +153,7 @@ fn profile(args: &ConformArgs, arm: Arm) -> Result<&'static Profile, Error> {
 /// The cases that patterns choose, in the order of the catalogue.
 fn chosen(patterns: &[String]) -> Result<Vec<&'static Case>, Error> {
     for pattern in patterns {
-        if !suite::cases().any(|case| fits(pattern, case.id)) {
+        if !judges::cases().any(|case| fits(pattern, case.id)) {
             let hint = match (catalogue::find(pattern), catalogue::similar(pattern)) {
                 (Some(check), _) => format!("{} is in the catalogue, but not made here", check.id),
                 (None, Some(check)) => format!("did you mean `{}`?", check.id),
@@ -163,7 +164,7 @@ fn chosen(patterns: &[String]) -> Result<Vec<&'static Case>, Error> {
         }
     }
     let wanted = |case: &&Case| patterns.is_empty() || patterns.iter().any(|p| fits(p, case.id));
-    Ok(suite::cases().filter(wanted).collect())
+    Ok(judges::cases().filter(wanted).collect())
 }
 
 /// A pattern in which `*` stands for anything, whatever the case.
@@ -500,7 +501,7 @@ mod tests {
     use crate::args::{Cli, Verb};
     use clap::Parser;
     use std::rc::Rc;
-    use xoff_conformance::Verdict;
+    use xoff_checks::Verdict;
 
     fn args(words: &[&str]) -> ConformArgs {
         let words = ["xoff", "conform"].iter().chain(words);

@@ -4,8 +4,8 @@ use crate::args::ExplainArgs;
 use crate::output::{self, Error};
 use crate::report::table::{Align, Table};
 use crate::report::trace::wrap;
-use xoff_conformance::catalogue::{self, Check};
-use xoff_conformance::conform::deviations::{self, Deviation};
+use xoff_checks::catalogue::{self, Check};
+use xoff_suite::deviations::{self, Deviation};
 
 const WIDTH: usize = 100;
 

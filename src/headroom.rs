@@ -5,8 +5,8 @@ use crate::output::{self, Error};
 use crate::report::table::{Align, Table};
 use serde::Serialize;
 use std::io::{self, Write};
-use xoff_sim::headroom::{Breakdown, Input, Profile, calculate, response_time};
-use xoff_sim::metrics::value::grouped;
+use xoff_model::headroom::{Breakdown, Input, Profile, calculate, response_time};
+use xoff_scenario::metrics::value::grouped;
 
 /// RoCE path MTU, and MTU of an mlx5 interface.
 const DEFAULT_MTU: u32 = 4_096;

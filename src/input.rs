@@ -8,9 +8,9 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use xoff_conformance::capture::live::Live;
-use xoff_conformance::output::is_input;
-use xoff_sim::units::Bytes;
+use xoff_model::units::Bytes;
+use xoff_trace::capture::live::Live;
+use xoff_trace::output::is_input;
 
 /// Largest text that is read: lists of flows, topologies.
 pub(crate) const TEXT_MAX: u64 = 128 << 20;

@@ -11,14 +11,12 @@ use crate::run::load_file;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use xoff_conformance::lab::requirements::{self, Places};
-use xoff_conformance::lab::wire::{Device, Endpoint};
-use xoff_conformance::lab::{
-    LabError, agent, become_kernel, bridge, build, cache, run as lab, shell, smb,
-};
-use xoff_sim::model::Model;
-use xoff_sim::scenario::Overrides;
-use xoff_sim::time::SimDuration;
+use xoff_lab::requirements::{self, Places};
+use xoff_lab::wire::{Device, Endpoint};
+use xoff_lab::{LabError, become_kernel, bridge, build, cache, init, run as lab, shell, smb};
+use xoff_model::Model;
+use xoff_model::time::SimDuration;
+use xoff_scenario::Overrides;
 
 impl From<LabError> for Error {
     fn from(error: LabError) -> Error {
@@ -37,7 +35,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<bool, Error> {
             "the agent is the first process of a guest, not a command".to_owned(),
         )),
         LabVerb::Agent(_) => {
-            agent::main();
+            init::main();
             Ok(false)
         }
         LabVerb::Smb => {

@@ -4,9 +4,9 @@
 
 use crate::output::Error;
 use std::fs::read_to_string;
-use xoff_sim::engine::footprint;
-use xoff_sim::plan::Case;
-use xoff_sim::units::Bytes;
+use xoff_model::units::Bytes;
+use xoff_scenario::plan::Case;
+use xoff_sim::footprint;
 
 /// Address space that a thread reserves: its stack, and an arena of the allocator.
 const THREAD: u64 = 72 << 20;

@@ -5,8 +5,8 @@ use annotate_snippets::{AnnotationKind, Level, Message, Renderer, Snippet};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::ops::Range;
 use std::path::Path;
-use xoff_conformance::output as file;
-use xoff_sim::plan::Diagnostic;
+use xoff_scenario::plan::Diagnostic;
+use xoff_trace::output as file;
 
 /// Why a verb could not do its work: exit status 2.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<(), Error> {
     }
 }
 
-pub(crate) use xoff_conformance::output::is_stdout;
+pub(crate) use xoff_trace::output::is_stdout;
 
 pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Error {
     let name = if path == Path::new("-") {

@@ -5,16 +5,16 @@ use crate::output::{self, Error};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use xoff_conformance::capture::write::{Output, Writer};
-use xoff_conformance::capture::{Direction, Interface, LinkType};
-use xoff_sim::engine::{self, Progress, tap};
+use xoff_model::results::Results;
+use xoff_model::topology::fabric::PortId;
+use xoff_model::{Framing, Model, Role};
+use xoff_scenario::metrics::value::grouped;
+use xoff_scenario::plan::Case;
+use xoff_scenario::suggest;
 use xoff_sim::frames::Frames;
-use xoff_sim::metrics::value::grouped;
-use xoff_sim::model::{Framing, Model, Role};
-use xoff_sim::plan::Case;
-use xoff_sim::results::Results;
-use xoff_sim::scenario::suggest;
-use xoff_sim::topology::fabric::PortId;
+use xoff_sim::{Progress, tap};
+use xoff_trace::capture::write::{Output, Writer};
+use xoff_trace::capture::{Direction, Interface, LinkType};
 
 /// Stations repeat what they say in LLDP after this time (802.1AB, default).
 const LLDP_INTERVAL_NS: u64 = 30_000_000_000;
@@ -107,7 +107,7 @@ impl<'a> Capture<'a> {
             .map_err(fail)?;
         let mut recorder = Recorder::new(&frames, &ports, writer);
         let mut sink = |event: &tap::TapEvent| recorder.take(event);
-        let results = engine::run_tapped(&case.model, &ports, &mut sink, progress);
+        let results = xoff_sim::run_tapped(&case.model, &ports, &mut sink, progress);
         let frames = recorder.finish(&results).or_else(|e| match e.kind() {
             // A reader of standard output that went away has seen enough.
             ErrorKind::BrokenPipe if self.takes_stdout() => Ok(0),

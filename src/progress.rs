@@ -3,7 +3,6 @@
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use xoff_sim::engine;
 
 /// Steps of the bar per case.
 const STEPS: u64 = 1_000;
@@ -92,7 +91,7 @@ fn line(done: u64, all: u64, elapsed: Duration) -> String {
 
 impl CaseBar<'_> {
     /// Moves forward to where the run is: by flows or by time, whichever is further.
-    pub(crate) fn update(&mut self, progress: &engine::Progress) {
+    pub(crate) fn update(&mut self, progress: &xoff_sim::Progress) {
         let flows = STEPS * u64::from(progress.flows_done) / u64::from(progress.flows.max(1));
         let until = progress.until.map_or(0, |t| t.ps()).max(1);
         let time = u128::from(STEPS) * u128::from(progress.now.ps()) / u128::from(until);

@@ -3,12 +3,11 @@
 use crate::output::{self, Error};
 use rayon::prelude::*;
 use std::path::Path;
-use xoff_conformance::replay::figures::Figures;
-use xoff_conformance::replay::{Replay, derive};
-use xoff_conformance::trace::report::TraceReport;
-use xoff_sim::engine;
-use xoff_sim::plan::{Case, Plan};
-use xoff_sim::scenario::{self, Overrides};
+use xoff_scenario::Overrides;
+use xoff_scenario::plan::{Case, Plan};
+use xoff_trace::replay::figures::Figures;
+use xoff_trace::replay::{Replay, derive};
+use xoff_trace::report::TraceReport;
 
 /// Buffer sizes that are tried, MiB.
 const BUFFERS: [u32; 12] = [1, 2, 4, 6, 8, 9, 12, 16, 24, 32, 48, 64];
@@ -134,7 +133,7 @@ fn load(toml: &str, sets: &[(String, String)]) -> Result<Case, Error> {
         ..Overrides::default()
     };
     let no_files = |file: &str| Err(format!("a replay reads no file such as {file}"));
-    let plan: Result<Plan, _> = scenario::load(NAME, toml, &overrides, &no_files);
+    let plan: Result<Plan, _> = xoff_scenario::load(NAME, toml, &overrides, &no_files);
     let texts = || vec![(NAME.to_owned(), toml.to_owned())];
     let plan = plan.map_err(|diagnostics| Error::Input(diagnostics, texts()))?;
     let first = plan.cases.into_iter().next();
@@ -142,6 +141,6 @@ fn load(toml: &str, sets: &[(String, String)]) -> Result<Case, Error> {
 }
 
 fn simulate(report: &TraceReport, replay: &Replay, case: &Case) -> Figures {
-    let results = engine::run(&case.model, &mut |_| {});
+    let results = xoff_sim::run(&case.model, &mut |_| {});
     Figures::of_run(report, replay, &case.model, &results)
 }

@@ -13,12 +13,12 @@ use rayon::prelude::*;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use xoff_conformance::{judge_agreements, judge_expectations};
-use xoff_sim::metrics::select::MetricRef;
-use xoff_sim::metrics::value::grouped;
-use xoff_sim::plan::{Case, Diagnostic, Plan, column};
-use xoff_sim::results::Results;
-use xoff_sim::scenario::{self, Overrides};
+use xoff_checks::{judge_agreements, judge_expectations};
+use xoff_model::results::Results;
+use xoff_scenario::Overrides;
+use xoff_scenario::metrics::select::MetricRef;
+use xoff_scenario::metrics::value::grouped;
+use xoff_scenario::plan::{Case, Diagnostic, Plan, column};
 
 /// Runs what the arguments name. False: an expectation failed.
 pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
@@ -125,7 +125,7 @@ pub(crate) fn load_file(path: &Path, overrides: &Overrides) -> Result<Plan, Erro
         .texts
         .borrow_mut()
         .push((name.to_string(), text.clone()));
-    match scenario::load(&name, &text, overrides, &|file| reader.read(file)) {
+    match xoff_scenario::load(&name, &text, overrides, &|file| reader.read(file)) {
         Ok(plan) => {
             let unknown = unknown_metrics(&plan, &name, &text);
             match unknown.is_empty() {

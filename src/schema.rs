@@ -3,15 +3,14 @@
 use crate::args::SchemaArgs;
 use crate::output::{self, Error};
 use crate::report::table::{Align, Table};
-use xoff_sim::metrics::catalogue::METRICS;
-use xoff_sim::scenario;
+use xoff_scenario::metrics::catalogue::METRICS;
 
 pub(crate) fn run(args: &SchemaArgs) -> Result<(), Error> {
     output::print(|out| {
         if args.metrics {
             return out.write_all(metrics().as_bytes());
         }
-        serde_json::to_writer_pretty(&mut *out, &scenario::json_schema())?;
+        serde_json::to_writer_pretty(&mut *out, &xoff_scenario::json_schema())?;
         writeln!(out)
     })
 }

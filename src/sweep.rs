@@ -8,12 +8,12 @@ use crate::run::load_file;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::time::Duration;
-use xoff_conformance::lab::LabError;
-use xoff_conformance::lab::report::LabReport;
-use xoff_conformance::lab::run::{self, Options};
-use xoff_sim::plan::Case;
-use xoff_sim::rules::Rule;
-use xoff_sim::scenario::Overrides;
+use xoff_lab::LabError;
+use xoff_lab::report::LabReport;
+use xoff_lab::run::{self, Options};
+use xoff_model::rules::Rule;
+use xoff_scenario::Overrides;
+use xoff_scenario::plan::Case;
 
 /// A case on a kind of device.
 #[derive(Debug, Default, Serialize)]
@@ -228,7 +228,7 @@ fn table(rows: &[Row]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use xoff_conformance::lab::report::{GuestReport, RuleReport, WireReport};
+    use xoff_lab::report::{GuestReport, RuleReport, WireReport};
 
     fn ran(status: i32, ran_ms: u64, applied: u64) -> Result<LabReport, LabError> {
         let rule = |name: &str, applied| RuleReport {

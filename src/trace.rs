@@ -11,12 +11,12 @@ use crate::report::{github, sarif};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use xoff_conformance::capture::read::Reader;
-use xoff_conformance::finding::Severity;
-use xoff_conformance::trace::analyzer::{self, Options};
-use xoff_conformance::trace::report::TraceReport;
-use xoff_sim::metrics::value::grouped;
-use xoff_sim::units::BitRate;
+use xoff_checks::finding::Severity;
+use xoff_model::units::BitRate;
+use xoff_scenario::metrics::value::grouped;
+use xoff_trace::analyzer::{self, Options};
+use xoff_trace::capture::read::Reader;
+use xoff_trace::report::TraceReport;
 
 pub(crate) fn run(args: &TraceArgs) -> Result<bool, Error> {
     let options = replay_options(args)?;

@@ -4,17 +4,18 @@
 use crate::support::{guest_kernel, skip};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use xoff_conformance::agent::{
+use xoff_lab::agent::{
     Access, Address, AgentError, Attributes, CreateQp, Datagram, Pair, QpState, QpType, Range,
-    RecvWork, Reply, Request, Script, SendOp, SendWork, Side,
+    RecvWork, Reply, Request, SendOp, SendWork, Side,
 };
-use xoff_conformance::conform::arm::lab::LabStage;
-use xoff_conformance::conform::evidence::{Evidence, Status};
-use xoff_conformance::conform::run::{Stage, StageError, model};
-use xoff_conformance::conform::suite::{self, Means, Wrong};
-use xoff_conformance::conform::{Facts, Judged};
-use xoff_conformance::lab::run::Options;
-use xoff_sim::wire::ip::Kind;
+use xoff_lab::run::Options;
+use xoff_suite::arm::lab::LabStage;
+use xoff_suite::evidence::{Evidence, Status};
+use xoff_suite::judges::{self, Means, Wrong};
+use xoff_suite::run::{Stage, StageError, model};
+use xoff_suite::script::Script;
+use xoff_suite::{Facts, Judged};
+use xoff_wire::ip::Kind;
 
 /// Guests of one test; None, with a note, if there can be none.
 struct Guests {
@@ -93,7 +94,7 @@ fn scripts_judge_real_queue_pairs() {
         return;
     };
     let mut stage = guests.stage();
-    for case in suite::cases().filter(|case| ["RC-26", "RC-27"].contains(&case.id)) {
+    for case in judges::cases().filter(|case| ["RC-26", "RC-27"].contains(&case.id)) {
         let Means::Script(script) = case.means else {
             panic!("{} is no script", case.id);
         };

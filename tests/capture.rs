@@ -4,19 +4,19 @@
 use crate::cli::{Scratch, text, xoff_in};
 use std::collections::BTreeMap;
 use std::path::Path;
-use xoff_sim::engine::tap::{Direction, TapEvent, TapFrame};
-use xoff_sim::engine::{self, packet::flag};
+use xoff_model::results::{DropCause, FlowResult, FlowStatus, PortResult, Results};
+use xoff_model::time::SimTime;
+use xoff_model::topology::fabric::PortId;
+use xoff_model::{FaultKind, Model, NpSpec, PauseMode, Role};
+use xoff_scenario::Overrides;
 use xoff_sim::frames::Frames;
-use xoff_sim::model::{FaultKind, Model, NpSpec, PauseMode, Role};
-use xoff_sim::results::{DropCause, FlowResult, FlowStatus, PortResult, Results};
-use xoff_sim::scenario::{self, Overrides};
-use xoff_sim::time::SimTime;
-use xoff_sim::topology::fabric::PortId;
-use xoff_sim::wire::bth::{NakCode, Syndrome};
-use xoff_sim::wire::dissect::{self, Body};
-use xoff_sim::wire::ip::Ecn;
-use xoff_sim::wire::roce::{self, Icrc};
-use xoff_sim::wire::{mac_control, psn};
+use xoff_sim::packet::flag;
+use xoff_sim::tap::{Direction, TapEvent, TapFrame};
+use xoff_wire::bth::{NakCode, Syndrome};
+use xoff_wire::dissect::{self, Body};
+use xoff_wire::ip::Ecn;
+use xoff_wire::roce::{self, Icrc};
+use xoff_wire::{mac_control, psn};
 
 /// Longer runs are cut off here: every mechanism has shown itself by then.
 const UNTIL: SimTime = SimTime::from_ps(1_000_000_000);
@@ -42,7 +42,7 @@ fn cases() -> Vec<(String, Model)> {
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         let read = |name: &str| std::fs::read_to_string(dir.join(name)).map_err(|e| e.to_string());
-        let plan = scenario::load("test.toml", &text, &Overrides::default(), &read).unwrap();
+        let plan = xoff_scenario::load("test.toml", &text, &Overrides::default(), &read).unwrap();
         for mut case in plan.cases {
             case.model.until = Some(case.model.until.unwrap_or(UNTIL).min(UNTIL));
             let label = format!("{} {:?}", plan.name, case.labels);
@@ -184,7 +184,7 @@ fn observe(model: &Model) -> (Results, Observer) {
         let rate = frames.ports()[event.port as usize].rate.bps();
         observer.take(event, &buffer, rate);
     };
-    let results = engine::run_tapped(model, &ports, &mut sink, &mut |_| ());
+    let results = xoff_sim::run_tapped(model, &ports, &mut sink, &mut |_| ());
     for pause in observer.pauses.values_mut() {
         pause.stop(results.end.ps());
     }
@@ -196,7 +196,7 @@ fn frames_at_the_hosts_add_up_to_the_counters() {
     let mut checked = 0;
     let (mut paused, mut repeated) = (0, 0);
     for (name, model) in cases() {
-        let plain = engine::run(&model, &mut |_| ());
+        let plain = xoff_sim::run(&model, &mut |_| ());
         if plain.packet_hops > MOST_HOPS {
             continue;
         }

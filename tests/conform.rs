@@ -47,7 +47,7 @@ fn twice(arguments: &[&str], wrong: fn(&str, &str) -> Vec<String>) -> (Option<i3
 fn assert_table(scratch: &str, arguments: &[&str], file: &str) {
     let scratch = Scratch::new(scratch);
     let keep = scratch.path("kept");
-    let snapshot = format!("conformance/snapshots/{file}.txt");
+    let snapshot = format!("conformance/suite/snapshots/{file}.txt");
     let mut all = vec!["conform", "-q", "--snapshot", &snapshot, "--keep", &keep];
     all.extend(arguments);
     // Lines that differ: `+ RC-01  fail`.

@@ -3,9 +3,9 @@
 use crate::cli::{Scratch, text, xoff};
 use crate::support::{Run, near};
 use std::path::{Path, PathBuf};
-use xoff_sim::compat::hpcc::{self, HpccInput};
-use xoff_sim::plan::Diagnostic;
-use xoff_sim::results::FlowStatus;
+use xoff_model::results::FlowStatus;
+use xoff_scenario::hpcc::{self, HpccInput};
+use xoff_scenario::plan::Diagnostic;
 
 fn folder(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -2,11 +2,11 @@
 
 use crate::support::{Run, load};
 use proptest::prelude::*;
-use xoff_sim::model::{PauseMode, Role};
-use xoff_sim::plan::Diagnostic;
-use xoff_sim::results::{DropCause, FlowStatus};
-use xoff_sim::scenario::{self, Overrides};
-use xoff_sim::time::{SimDuration, SimTime};
+use xoff_model::results::{DropCause, FlowStatus};
+use xoff_model::time::{SimDuration, SimTime};
+use xoff_model::{PauseMode, Role};
+use xoff_scenario::Overrides;
+use xoff_scenario::plan::Diagnostic;
 
 fn pick(values: &'static [&'static str]) -> impl Strategy<Value = &'static str> + Clone {
     prop::sample::select(values)
@@ -174,8 +174,7 @@ fn check(run: &Run, text: &str) -> Result<(), TestCaseError> {
     for (spec, flow) in model.flows.iter().zip(&results.flows) {
         prop_assert!(flow.bytes_delivered <= spec.bytes, "{flow:?}\n{text}");
         prop_assert!(flow.bytes_completed <= spec.bytes, "{flow:?}\n{text}");
-        if flow.status == FlowStatus::Completed && spec.transport == xoff_sim::model::Transport::Rc
-        {
+        if flow.status == FlowStatus::Completed && spec.transport == xoff_model::Transport::Rc {
             prop_assert_eq!(flow.bytes_completed, spec.bytes, "{:?}\n{}", flow, text);
             prop_assert_eq!(flow.bytes_delivered, spec.bytes, "{:?}\n{}", flow, text);
             prop_assert_eq!(
@@ -218,7 +217,7 @@ fn paused_everywhere(run: &Run) -> bool {
 }
 
 fn lossless_drops(run: &Run) -> u64 {
-    let tail = |p: &xoff_sim::results::PortResult| -> u64 {
+    let tail = |p: &xoff_model::results::PortResult| -> u64 {
         let lossless = (0..8).filter(|q| p.priority[*q].lossless);
         lossless
             .map(|q| p.drops[DropCause::TailDrop as usize][q])
@@ -300,7 +299,7 @@ proptest! {
         let text = damaged(&text, &edits);
         let over = Overrides { until: Some(Some(SimDuration::from_us(100))), ..Overrides::default() };
         let read = |name: &str| Err(format!("{name}: not there"));
-        match scenario::load("test.toml", &text, &over, &read) {
+        match xoff_scenario::load("test.toml", &text, &over, &read) {
             Err(found) => explained(&found, &text)?,
             Ok(plan) => {
                 for case in plan.cases.into_iter().take(2) {

@@ -1,15 +1,14 @@
 //! What the tests share: scenario text in, results and metrics out.
 
 use std::path::PathBuf;
-use xoff_conformance::lab::cache;
-use xoff_conformance::lab::requirements::Places;
-use xoff_sim::engine;
-use xoff_sim::metrics::select::MetricRef;
-use xoff_sim::metrics::summary::Summary;
-use xoff_sim::model::Model;
-use xoff_sim::plan::{Diagnostic, Plan};
-use xoff_sim::results::{DropCause, FlowResult, FlowStatus, PortResult, Results};
-use xoff_sim::scenario::{self, Overrides};
+use xoff_lab::cache;
+use xoff_lab::requirements::Places;
+use xoff_model::Model;
+use xoff_model::results::{DropCause, FlowResult, FlowStatus, PortResult, Results};
+use xoff_scenario::Overrides;
+use xoff_scenario::metrics::select::MetricRef;
+use xoff_scenario::metrics::summary::Summary;
+use xoff_scenario::plan::{Diagnostic, Plan};
 
 /// A model and what became of it.
 pub(crate) struct Run {
@@ -19,7 +18,7 @@ pub(crate) struct Run {
 
 pub(crate) fn load(text: &str) -> Result<Plan, Vec<Diagnostic>> {
     let read = |name: &str| Err(format!("{name}: not there"));
-    scenario::load("test.toml", text, &Overrides::default(), &read)
+    xoff_scenario::load("test.toml", text, &Overrides::default(), &read)
 }
 
 /// Runs the only case of a scenario.
@@ -31,7 +30,7 @@ pub(crate) fn run(text: &str) -> Run {
 
 impl Run {
     pub(crate) fn of(model: Model) -> Run {
-        let results = engine::run(&model, &mut |_| {});
+        let results = xoff_sim::run(&model, &mut |_| {});
         Run { model, results }
     }
 

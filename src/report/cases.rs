@@ -5,7 +5,7 @@ use super::chosen::Chosen;
 use super::diagnosis::diagnose;
 use super::human::NOTHING;
 use super::table::{Align, Table};
-use xoff_sim::plan::column;
+use xoff_scenario::plan::column;
 
 /// Metrics of a scenario that names none.
 const DEFAULT: [&str; 6] = [

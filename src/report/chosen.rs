@@ -2,9 +2,9 @@
 
 use super::CaseRun;
 use super::human::NOTHING;
-use xoff_sim::metrics::select::MetricRef;
-use xoff_sim::metrics::value::{Unit, Value};
-use xoff_sim::plan::{Plan, column};
+use xoff_scenario::metrics::select::MetricRef;
+use xoff_scenario::metrics::value::{Unit, Value};
+use xoff_scenario::plan::{Plan, column};
 
 /// A metric, with selectors as written, and the heading that it is given.
 pub(crate) struct Chosen<'a> {

@@ -3,11 +3,11 @@
 use super::chosen::Chosen;
 use super::{CaseRun, node_name, port_name, status_name};
 use std::fmt::Write as _;
-use xoff_sim::metrics::counters::port_counters;
-use xoff_sim::metrics::summary::{fct, goodput, slowdown_ppm};
-use xoff_sim::metrics::value::Value;
-use xoff_sim::model::PRIORITIES;
-use xoff_sim::plan::Plan;
+use xoff_model::PRIORITIES;
+use xoff_scenario::metrics::counters::port_counters;
+use xoff_scenario::metrics::summary::{fct, goodput, slowdown_ppm};
+use xoff_scenario::metrics::value::Value;
+use xoff_scenario::plan::Plan;
 
 /// File names and contents for a case. Metrics only if the scenario names some, series and pauses
 /// only if they were recorded.
@@ -123,7 +123,7 @@ fn ports(run: &CaseRun<'_>) -> String {
         for p in 0..PRIORITIES {
             let q = &port.priority[p];
             let drops: u64 = port.drops.iter().map(|by_priority| by_priority[p]).sum();
-            let idle = xoff_sim::results::PriorityResult {
+            let idle = xoff_model::results::PriorityResult {
                 lossless: false,
                 ..*q
             };
@@ -163,7 +163,7 @@ fn counters(run: &CaseRun<'_>) -> String {
     let (model, results) = (&run.case.model, &run.results);
     let mut csv = Csv::new("object,counter,value");
     for (spec, node) in model.nodes.iter().zip(&results.nodes) {
-        if matches!(spec.role, xoff_sim::model::Role::Host(_)) {
+        if matches!(spec.role, xoff_model::Role::Host(_)) {
             for (name, value) in node.counters.named() {
                 csv.text(&spec.name).text(name).number(value).end();
             }
@@ -238,8 +238,8 @@ fn pauses(run: &CaseRun<'_>) -> String {
 mod tests {
     use super::super::testing::{plan, scenario_run};
     use super::*;
-    use xoff_sim::results::{PauseLogEntry, Sample};
-    use xoff_sim::time::SimTime;
+    use xoff_model::results::{PauseLogEntry, Sample};
+    use xoff_model::time::SimTime;
 
     #[test]
     fn tables_of_a_case() {

@@ -6,15 +6,15 @@ use super::table::{Align, Table};
 use super::{CaseRun, ScenarioRun, VERSION, cases, node_name, port_name, status_name, stop_name};
 use std::fmt::Display;
 use std::io::{self, Write};
-use xoff_conformance::{CheckResult, Report};
-use xoff_sim::metrics::catalogue;
-use xoff_sim::metrics::select::MetricRef;
-use xoff_sim::metrics::summary::{Summary, fct, goodput, slowdown_ppm};
-use xoff_sim::metrics::value::{Value, grouped, ppm};
-use xoff_sim::model::{Model, Role};
-use xoff_sim::plan::Plan;
-use xoff_sim::results::{DROP_CAUSES, FlowResult, PriorityResult, Results};
-use xoff_sim::rules::idle;
+use xoff_checks::{CheckResult, Report};
+use xoff_model::results::{DROP_CAUSES, FlowResult, PriorityResult, Results};
+use xoff_model::rules::idle;
+use xoff_model::{Model, Role};
+use xoff_scenario::metrics::catalogue;
+use xoff_scenario::metrics::select::MetricRef;
+use xoff_scenario::metrics::summary::{Summary, fct, goodput, slowdown_ppm};
+use xoff_scenario::metrics::value::{Value, grouped, ppm};
+use xoff_scenario::plan::Plan;
 
 /// Flows, ports and so on listed one by one at most.
 const LISTED: usize = 20;
@@ -231,7 +231,7 @@ fn flow_table(model: &Model, results: &Results) -> Table {
             spec.name.clone(),
             node_name(model, spec.src).to_owned(),
             node_name(model, spec.dst).to_owned(),
-            xoff_sim::units::Bytes(spec.bytes).to_string(),
+            xoff_model::units::Bytes(spec.bytes).to_string(),
             status_name(result.status).replace('_', " "),
             show(fct(result)),
             show(slowdown_ppm(result).map(Value::Ratio)),
@@ -455,7 +455,7 @@ fn expectations(run: &ScenarioRun<'_>) -> String {
 mod tests {
     use super::super::testing::{plan, scenario_run};
     use super::*;
-    use xoff_sim::results::RuleResult;
+    use xoff_model::results::RuleResult;
 
     fn shown(cases: usize) -> String {
         let (plan, results) = plan();

@@ -8,14 +8,14 @@ use super::{CaseRun, ScenarioRun, VERSION, node_name, port_name, status_name, st
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Serialize, Serialize as Ser};
 use std::io::{self, Write};
-use xoff_conformance::CheckResult;
-use xoff_sim::metrics::catalogue::METRICS;
-use xoff_sim::metrics::counters::port_counters;
-use xoff_sim::metrics::summary::{fct, goodput, slowdown_ppm};
-use xoff_sim::metrics::value::Value;
-use xoff_sim::model::Model;
-use xoff_sim::plan::Plan;
-use xoff_sim::results::{FlowResult, PortResult, RdmaCounters, Results, RuleResult};
+use xoff_checks::CheckResult;
+use xoff_model::Model;
+use xoff_model::results::{FlowResult, PortResult, RdmaCounters, Results, RuleResult};
+use xoff_scenario::metrics::catalogue::METRICS;
+use xoff_scenario::metrics::counters::port_counters;
+use xoff_scenario::metrics::summary::{fct, goodput, slowdown_ppm};
+use xoff_scenario::metrics::value::Value;
+use xoff_scenario::plan::Plan;
 
 /// Version of the layout: raised when a key changes its meaning or goes away.
 const LAYOUT: u32 = 1;

@@ -4,7 +4,7 @@ use super::ScenarioRun;
 use super::chosen::Chosen;
 use super::suites::{self, Suite, Test};
 use std::io::{self, Write};
-use xoff_conformance::{CheckResult, Verdict};
+use xoff_checks::{CheckResult, Verdict};
 
 pub(crate) fn write(out: &mut dyn Write, runs: &[ScenarioRun<'_>]) -> io::Result<()> {
     let suite = |run: &ScenarioRun<'_>| {

@@ -3,8 +3,8 @@
 use super::diagnosis::plural;
 use serde::Serialize;
 use std::io::{self, Write};
-use xoff_conformance::lab::report::{GuestReport, LabReport, SwitchPortReport, WireReport};
-use xoff_sim::rules::idle;
+use xoff_lab::report::{GuestReport, LabReport, SwitchPortReport, WireReport};
+use xoff_model::rules::idle;
 
 /// Of the counters of the Internet protocols, those of loss and its repair. The others move in every
 /// run.
@@ -155,7 +155,7 @@ fn seconds(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use xoff_conformance::lab::report::{RuleReport, WireReport};
+    use xoff_lab::report::{RuleReport, WireReport};
 
     #[test]
     fn a_run_is_told() {

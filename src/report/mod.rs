@@ -18,11 +18,11 @@ pub(crate) mod table;
 pub(crate) mod testing;
 pub(crate) mod trace;
 
-use xoff_conformance::{CheckResult, Report};
-use xoff_sim::metrics::summary::Summary;
-use xoff_sim::model::{Model, NodeId};
-use xoff_sim::plan::{Case, Plan};
-use xoff_sim::results::{FlowStatus, PortResult, Results, Stop};
+use xoff_checks::{CheckResult, Report};
+use xoff_model::results::{FlowStatus, PortResult, Results, Stop};
+use xoff_model::{Model, NodeId};
+use xoff_scenario::metrics::summary::Summary;
+use xoff_scenario::plan::{Case, Plan};
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 

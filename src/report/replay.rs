@@ -5,8 +5,8 @@ use super::human::NOTHING;
 use super::table::{Align, Table};
 use super::trace::human::paragraph;
 use crate::replay::Replayed;
-use xoff_conformance::replay::figures::{Figures, FlowFigures};
-use xoff_sim::metrics::value::{Unit, grouped};
+use xoff_scenario::metrics::value::{Unit, grouped};
+use xoff_trace::replay::figures::{Figures, FlowFigures};
 
 /// Flows that the table shows.
 const ROWS: usize = 20;

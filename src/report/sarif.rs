@@ -5,8 +5,8 @@ use super::trace::{Failure, Traced, frames, ranked, sentences, verdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use xoff_conformance::catalogue;
-use xoff_conformance::finding::Finding;
+use xoff_checks::catalogue;
+use xoff_checks::finding::Finding;
 
 pub(super) const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 

@@ -1,14 +1,14 @@
 //! A small hand-made scenario: three senders to h0 through sw0, and a victim; with PFC and without.
 
 use std::sync::Arc;
-use xoff_conformance::judge_expectations;
-use xoff_sim::metrics::expect::Expectation;
-use xoff_sim::metrics::summary::Summary;
-use xoff_sim::model::*;
-use xoff_sim::plan::{Case, Located, Plan, ReportSpec};
-use xoff_sim::results::*;
-use xoff_sim::time::{SimDuration, SimTime};
-use xoff_sim::units::{BitRate, Bytes, Length, Probability};
+use xoff_checks::judge_expectations;
+use xoff_model::results::*;
+use xoff_model::time::{SimDuration, SimTime};
+use xoff_model::units::{BitRate, Bytes, Length, Probability};
+use xoff_model::*;
+use xoff_scenario::metrics::expect::Expectation;
+use xoff_scenario::metrics::summary::Summary;
+use xoff_scenario::plan::{Case, Located, Plan, ReportSpec};
 
 use super::{CaseRun, ScenarioRun};
 

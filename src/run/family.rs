@@ -7,13 +7,13 @@ use crate::memory;
 use crate::output::{self, Error};
 use std::io;
 use std::path::{Path, PathBuf};
-use xoff_conformance::capture::write::Output;
-use xoff_sim::compat::hpcc::{self, Files, HpccInput, TraceWriter};
-use xoff_sim::engine::{self, Progress};
-use xoff_sim::plan::{Case, Plan, ReportSpec};
-use xoff_sim::results::Results;
-use xoff_sim::scenario::{self, Overrides};
-use xoff_sim::time::SimTime;
+use xoff_model::results::Results;
+use xoff_model::time::SimTime;
+use xoff_scenario::Overrides;
+use xoff_scenario::hpcc::{self, Files, HpccInput, TraceWriter};
+use xoff_scenario::plan::{Case, Plan, ReportSpec};
+use xoff_sim::Progress;
+use xoff_trace::capture::write::Output;
 
 /// An input of the family as a plan of one case without expectations.
 pub(super) fn load(config: &Path, args: &RunArgs) -> Result<Loaded, Error> {
@@ -54,7 +54,7 @@ pub(super) fn load(config: &Path, args: &RunArgs) -> Result<Loaded, Error> {
                 ..Overrides::default()
             };
             let nothing = |file: &str| Err(format!("{file} is not part of the input"));
-            match scenario::load(&name, &text, &over, &nothing) {
+            match xoff_scenario::load(&name, &text, &over, &nothing) {
                 Ok(plan) => plan,
                 Err(diagnostics) => return Err(reader.failed(diagnostics)),
             }
@@ -181,7 +181,7 @@ impl<'a> Places<'a> {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Results, Error> {
         let Some((place, file, nodes)) = self.trace(n) else {
-            return Ok(engine::run(&case.model, progress));
+            return Ok(xoff_sim::run(&case.model, progress));
         };
         let path = place.ready(file)?;
         let fail = |e: io::Error| Error::Message(format!("cannot write {}: {e}", path.display()));
@@ -189,12 +189,12 @@ impl<'a> Places<'a> {
         let mut writer = TraceWriter::new(&case.model, place.files, out).map_err(fail)?;
         let ports = hpcc::traced_ports(&case.model, nodes);
         let mut failed = None;
-        let mut sink = |event: &engine::tap::TapEvent| {
+        let mut sink = |event: &xoff_sim::tap::TapEvent| {
             if failed.is_none() {
                 failed = writer.take(event).err();
             }
         };
-        let results = engine::run_tapped(&case.model, &ports, &mut sink, progress);
+        let results = xoff_sim::run_tapped(&case.model, &ports, &mut sink, progress);
         match failed {
             Some(error) => Err(fail(error)),
             None => writer

@@ -1,9 +1,9 @@
 //! Captures and frames, byte by byte.
 
 use std::net::IpAddr;
-use xoff_sim::wire::bth::{Aeth, Bth, DEFAULT_PKEY, Extensions, Opcode, Reth};
-use xoff_sim::wire::ip::{Ecn, Kind, Network};
-use xoff_sim::wire::{Mac, ethernet, roce};
+use xoff_wire::bth::{Aeth, Bth, DEFAULT_PKEY, Extensions, Opcode, Reth};
+use xoff_wire::ip::{Ecn, Kind, Network};
+use xoff_wire::{Mac, ethernet, roce};
 
 /// A pcapng file of one interface; each frame comes some time after the one before.
 #[derive(Clone)]

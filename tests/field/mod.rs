@@ -9,8 +9,8 @@ mod times;
 use crate::cli::{Scratch, text, xoff};
 use frames::File;
 use serde_json::Value;
-use xoff_sim::wire::Mac;
-use xoff_sim::wire::mac_control;
+use xoff_wire::Mac;
+use xoff_wire::mac_control;
 
 /// What came of a capture: the exit status, the report for people, and the JSON of the capture.
 struct Traced {

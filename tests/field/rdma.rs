@@ -4,7 +4,7 @@ use super::frames::{File, emitted, exchange, packet, with_icrc};
 use super::{Traced, trace};
 use crate::cli::{text, xoff};
 use serde_json::Value;
-use xoff_sim::wire::bth::Opcode;
+use xoff_wire::bth::Opcode;
 
 const MS: u64 = 1_000_000;
 

@@ -2,12 +2,12 @@
 
 use super::frames::{File, address};
 use super::{Traced, trace};
-use xoff_sim::wire::ddp;
-use xoff_sim::wire::lldp::{Id, Organizational, Repr};
-use xoff_sim::wire::mpa::{Framer, MarkerRule, Pointer, Startup};
-use xoff_sim::wire::rdmap::{self, Control, Opcode};
-use xoff_sim::wire::smb2::{self, Command, Framing, Header};
-use xoff_sim::wire::{Mac, ethernet};
+use xoff_wire::ddp;
+use xoff_wire::lldp::{Id, Organizational, Repr};
+use xoff_wire::mpa::{Framer, MarkerRule, Pointer, Startup};
+use xoff_wire::rdmap::{self, Control, Opcode};
+use xoff_wire::smb2::{self, Command, Framing, Header};
+use xoff_wire::{Mac, ethernet};
 
 /// Both directions of a TCP connection of 10.0.0.1:40000 with 10.0.0.2.
 struct Tcp {

@@ -4,7 +4,7 @@ use super::frames::{File, emitted, exchange, packet};
 use super::{global, pauses, trace};
 use crate::cli::{text, xoff};
 use serde_json::Value;
-use xoff_sim::wire::bth::Opcode;
+use xoff_wire::bth::Opcode;
 
 const DAY: u64 = 86_400_000_000_000;
 

@@ -1,8 +1,8 @@
 //! Links and paths: rates, latency, ECMP, parallel links.
 
 use crate::support::{Run, near, run};
-use xoff_sim::results::FlowStatus;
-use xoff_sim::units::BitRate;
+use xoff_model::results::FlowStatus;
+use xoff_model::units::BitRate;
 
 /// Bytes on the wire of one packet with `payload`, which is a whole WRITE message, and of an ACK.
 fn wire(payload: u64) -> u64 {

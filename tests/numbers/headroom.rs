@@ -1,10 +1,10 @@
 //! PFC headroom: enough in the worst case, and one frame less is not.
 
 use crate::support::{Run, load};
-use xoff_sim::headroom::{auto_for_frames, response_time, roce_frame_bytes};
-use xoff_sim::results::DropCause;
-use xoff_sim::time::SimDuration;
-use xoff_sim::units::{BitRate, Length};
+use xoff_model::headroom::{auto_for_frames, response_time, roce_frame_bytes};
+use xoff_model::results::DropCause;
+use xoff_model::time::SimDuration;
+use xoff_model::units::{BitRate, Length};
 
 const GBPS: [u64; 6] = [10, 25, 40, 100, 200, 400];
 const METRES: [u64; 3] = [3, 100, 300];

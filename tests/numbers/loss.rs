@@ -1,9 +1,9 @@
 //! Loss and its repair, against closed forms.
 
 use crate::support::{near, run};
-use xoff_sim::results::DropCause;
-use xoff_sim::time::SimDuration;
-use xoff_sim::units::BitRate;
+use xoff_model::results::DropCause;
+use xoff_model::time::SimDuration;
+use xoff_model::units::BitRate;
 
 /// Payload and wire bytes of a packet in the middle of a message: Ethernet 14, IPv4 20, UDP 8,
 /// BTH 12, ICRC 4, FCS 4, preamble and gap 20.

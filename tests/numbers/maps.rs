@@ -1,7 +1,7 @@
 //! Maps of markings, priorities and queues: which entry holds, and what untagged frames take.
 
 use crate::support::{Run, load, run};
-use xoff_sim::model::FaultKind;
+use xoff_model::FaultKind;
 
 /// Two senders with DSCP 26 and PCP 5.
 fn incast(switch: &str, framing: &str) -> Run {

@@ -1,8 +1,8 @@
 //! Pause frames: how long, which classes, expiry, refresh, watchdog, deadlocks.
 
 use crate::support::{Run, run};
-use xoff_sim::results::{DropCause, FlowStatus};
-use xoff_sim::time::SimDuration;
+use xoff_model::results::{DropCause, FlowStatus};
+use xoff_model::time::SimDuration;
 
 /// Wire time of a full frame at 100G, MTU 1024, RETH included.
 const FRAME_PS: u64 = (1_024 + 98) * 80;

@@ -1,7 +1,7 @@
 //! Runs without a time limit that can go nowhere end, and say so.
 
 use crate::support::{Run, run};
-use xoff_sim::results::Stop;
+use xoff_model::results::Stop;
 
 /// `h0` never lets anything come in, and no timer gives up.
 fn held(mode: &str, simulation: &str, nic: &str, fault: &str, switch: &str) -> Run {

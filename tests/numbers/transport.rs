@@ -1,7 +1,7 @@
 //! Operations, transports, timers and limits.
 
 use crate::support::{Run, near, run};
-use xoff_sim::results::{DropCause, FlowStatus};
+use xoff_model::results::{DropCause, FlowStatus};
 
 /// Two hosts on one switch at 100G; `h0` works on `h1`.
 fn pair(nic: &str, link: &str, traffic: &str) -> Run {

@@ -1,7 +1,7 @@
 //! When a PFC watchdog acts, against its own clock.
 
 use crate::support::{Run, run};
-use xoff_sim::results::WatchdogEvent;
+use xoff_model::results::WatchdogEvent;
 
 /// `h0` storms from `at` to `until` (µs); `traffic` goes to it.
 fn storm(at: u64, until: u64, keys: &str, traffic: &str) -> Run {

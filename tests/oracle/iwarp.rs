@@ -2,10 +2,10 @@
 //! operation.
 
 use super::{Fields, Sample};
-use xoff_sim::wire::dissect::{Body, Link, Segment, dissect};
-use xoff_sim::wire::mpa::{Crc, Deframer, Framer, Startup};
-use xoff_sim::wire::rdmap::{Control, Opcode, ReadRequest, Terminate};
-use xoff_sim::wire::{ddp, rdmap};
+use xoff_wire::dissect::{Body, Link, Segment, dissect};
+use xoff_wire::mpa::{Crc, Deframer, Framer, Startup};
+use xoff_wire::rdmap::{Control, Opcode, ReadRequest, Terminate};
+use xoff_wire::{ddp, rdmap};
 
 /// A TCP connection between two hosts; side 0 opens it.
 pub(super) struct Tcp {

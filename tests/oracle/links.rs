@@ -1,11 +1,11 @@
 //! What link partners tell each other: PFC, 802.3x pauses, LLDP with both dialects of DCBX.
 
 use super::{Fields, Sample};
-use xoff_sim::wire::cee::{self, Feature, PriorityGroups};
-use xoff_sim::wire::dissect::{Body, Link, dissect};
-use xoff_sim::wire::lldp::{Id, Organizational, Repr};
-use xoff_sim::wire::qaz::{App, Ets, Pfc, Qcn, tsa};
-use xoff_sim::wire::{Mac, mac_control};
+use xoff_wire::cee::{self, Feature, PriorityGroups};
+use xoff_wire::dissect::{Body, Link, dissect};
+use xoff_wire::lldp::{Id, Organizational, Repr};
+use xoff_wire::qaz::{App, Ets, Pfc, Qcn, tsa};
+use xoff_wire::{Mac, mac_control};
 
 const SRC: Mac = Mac([2, 0, 0, 0, 0, 9]);
 

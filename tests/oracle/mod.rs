@@ -14,8 +14,8 @@ use crate::support::skip;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::process::Command;
-use xoff_conformance::capture::write::Writer;
-use xoff_conformance::capture::{Direction, Interface};
+use xoff_trace::capture::write::Writer;
+use xoff_trace::capture::{Direction, Interface};
 
 /// A frame and what xoff reads in it, under tshark's names. Several values of one field stand in
 /// the order of the frame.

@@ -1,14 +1,14 @@
 //! RoCEv2 over IPv4 and IPv6, RoCEv1: every opcode that exists, tags, marks, every header.
 
 use super::{Fields, Sample};
-use xoff_sim::wire::bth::{
+use xoff_wire::bth::{
     Aeth, AtomicEth, Bth, CNP_PAYLOAD, Deth, Extensions, NakCode, Opcode, Operation, Reth, Service,
     Syndrome,
 };
-use xoff_sim::wire::dissect::{Body, Link, dissect};
-use xoff_sim::wire::ethernet::{self, VlanTag};
-use xoff_sim::wire::ip::{Ecn, Kind, Network};
-use xoff_sim::wire::{Mac, roce};
+use xoff_wire::dissect::{Body, Link, dissect};
+use xoff_wire::ethernet::{self, VlanTag};
+use xoff_wire::ip::{Ecn, Kind, Network};
+use xoff_wire::{Mac, roce};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Below {

@@ -3,16 +3,16 @@
 use super::iwarp::{Iwarp, Tcp};
 use super::roce::sample;
 use super::{Fields, Sample};
-use xoff_sim::wire::bth::{Bth, Extensions, Opcode};
-use xoff_sim::wire::dissect::{Body, Link, dissect};
-use xoff_sim::wire::ip::{Ecn, Kind, Network};
-use xoff_sim::wire::smb2::{
+use xoff_wire::bth::{Bth, Extensions, Opcode};
+use xoff_wire::dissect::{Body, Link, dissect};
+use xoff_wire::ip::{Ecn, Kind, Network};
+use xoff_wire::smb2::{
     CAP_ENCRYPTION, CAP_MULTI_CHANNEL, Command, FLAG_RESPONSE, FSCTL_QUERY_NETWORK_INTERFACE_INFO,
     Framing, HEADER_LEN, Header, INTERFACE_INFO_LEN, InterfaceInfo, Ioctl, NegotiateRequest,
     NegotiateResponse, PORT, SESSION_BINDING, SessionSetupRequest, SessionSetupResponse,
 };
-use xoff_sim::wire::smbd::{DataTransfer, NegotiateRequest as Ask, NegotiateResponse as Answer};
-use xoff_sim::wire::{Mac, ddp, ethernet, rdmap, roce};
+use xoff_wire::smbd::{DataTransfer, NegotiateRequest as Ask, NegotiateResponse as Answer};
+use xoff_wire::{Mac, ddp, ethernet, rdmap, roce};
 
 pub(super) fn samples() -> Vec<Sample> {
     let mut samples = over_tcp();

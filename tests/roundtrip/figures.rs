@@ -2,13 +2,13 @@
 
 use crate::support::Run;
 use std::collections::BTreeMap;
-use xoff_conformance::capture::Direction;
-use xoff_conformance::trace::report::{PausePort, TraceReport};
+use xoff_model::results::{DropCause, FlowResult, FlowStatus, RdmaCounters};
+use xoff_model::time::SimDuration;
+use xoff_model::topology::fabric::PortId;
+use xoff_model::{NicProfile, Op, PauseMode, Role};
 use xoff_sim::frames::{self, Frames};
-use xoff_sim::model::{NicProfile, Op, PauseMode, Role};
-use xoff_sim::results::{DropCause, FlowResult, FlowStatus, RdmaCounters};
-use xoff_sim::time::SimDuration;
-use xoff_sim::topology::fabric::PortId;
+use xoff_trace::capture::Direction;
+use xoff_trace::report::{PausePort, TraceReport};
 
 /// At which ports received pauses are compared.
 #[derive(Clone, Copy, PartialEq)]

@@ -5,11 +5,11 @@ use super::{plan, topologies};
 use crate::cli::{Scratch, text, xoff_in};
 use crate::support::Run;
 use std::fs::File;
-use xoff_conformance::capture::read::Reader;
-use xoff_conformance::trace::analyzer::{self, Options};
-use xoff_conformance::trace::report::TraceReport;
+use xoff_scenario::plan::{Case, Plan};
 use xoff_sim::frames::Frames;
-use xoff_sim::plan::{Case, Plan};
+use xoff_trace::analyzer::{self, Options};
+use xoff_trace::capture::read::Reader;
+use xoff_trace::report::TraceReport;
 
 /// PFC and several paths; losses and go-back-N; pauses on one port.
 const LOSSLESS: (&str, &str) = ("pause-tree", "");

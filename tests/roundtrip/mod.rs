@@ -7,15 +7,15 @@ use crate::support::Run;
 use figures::{Pauses, Wrong};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
-use xoff_conformance::capture::{Direction, Frame, Interface};
-use xoff_conformance::trace::analyzer::{Analyzer, Options};
-use xoff_conformance::trace::report::TraceReport;
-use xoff_sim::engine::tap::{self, TapEvent};
+use xoff_model::topology::fabric::PortId;
+use xoff_model::{Model, Role};
+use xoff_scenario::Overrides;
+use xoff_scenario::plan::{Case, Plan};
 use xoff_sim::frames::Frames;
-use xoff_sim::model::{Model, Role};
-use xoff_sim::plan::{Case, Plan};
-use xoff_sim::scenario::{self, Overrides};
-use xoff_sim::topology::fabric::PortId;
+use xoff_sim::tap::{self, TapEvent};
+use xoff_trace::analyzer::{Analyzer, Options};
+use xoff_trace::capture::{Direction, Frame, Interface};
+use xoff_trace::report::TraceReport;
 
 fn topologies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies")
@@ -37,7 +37,7 @@ fn plan(path: &Path) -> Plan {
     let name = path.file_name().unwrap().to_str().unwrap();
     let read =
         |file: &str| std::fs::read_to_string(path.with_file_name(file)).map_err(|e| e.to_string());
-    scenario::load(name, &text, &Overrides::default(), &read).unwrap()
+    xoff_scenario::load(name, &text, &Overrides::default(), &read).unwrap()
 }
 
 fn host_ports(model: &Model, frames: &Frames<'_>) -> Vec<PortId> {
@@ -83,7 +83,7 @@ fn simulate(model: &Model) -> Option<(Run, TraceReport)> {
     };
     let results = tap::run_tapped(model, &ports, &mut sink, &mut |_| ());
     let end_ns = Some(results.end.ps() / 1_000);
-    let stats = xoff_conformance::capture::InterfaceStats {
+    let stats = xoff_trace::capture::InterfaceStats {
         end_ns,
         ..Default::default()
     };

@@ -18,7 +18,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use xoff_conformance::agent::{
+use xoff_lab::agent::{
     Access, Address, CreateQp, Device, Range, RecvWork, Reply, Request, SendWork, Side, Steps, Work,
 };
 

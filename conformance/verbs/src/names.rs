@@ -1,8 +1,8 @@
 //! Codes of the library, and what the agent calls them.
 
 use rdma_sys::*;
-use xoff_conformance::agent::{Access, QpState};
-use xoff_conformance::conform::evidence::Status;
+use xoff_lab::agent::Status;
+use xoff_lab::agent::{Access, QpState};
 
 /// In the order of `enum ibv_wc_status`.
 const STATUSES: [Status; 24] = [

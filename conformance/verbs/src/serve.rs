@@ -5,7 +5,7 @@ use crate::machine::Machine;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use xoff_conformance::agent::{Reply, Request};
+use xoff_lab::agent::{Reply, Request};
 
 /// Does what `input` says, line by line, and answers each line by one on `output`, until the end
 /// of input. Completions are taken when they come, so that their times are right.

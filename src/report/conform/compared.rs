@@ -4,8 +4,8 @@ use crate::args::ConformFormat;
 use crate::report::table::{Align, Table};
 use serde_json::json;
 use std::io::{self, Write};
-use xoff_conformance::conform::Arm;
-use xoff_conformance::conform::compare::{Comparison, What};
+use xoff_suite::Arm;
+use xoff_suite::compare::{Comparison, What};
 
 pub(crate) fn compared(
     out: &mut dyn Write,

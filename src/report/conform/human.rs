@@ -5,12 +5,12 @@ use crate::args::ConformFormat;
 use crate::report::table::{Align, Table};
 use crate::report::trace::wrap;
 use std::io::{self, Write};
-use xoff_conformance::conform::Arm;
-use xoff_conformance::conform::mutants::MutantOutcome;
-use xoff_conformance::conform::profile::Profile;
-use xoff_conformance::conform::run::Outcome;
-use xoff_conformance::conform::shrink::Minimal;
-use xoff_conformance::{CheckResult, Report, Verdict};
+use xoff_checks::{CheckResult, Report, Verdict};
+use xoff_suite::Arm;
+use xoff_suite::mutants::MutantOutcome;
+use xoff_suite::profile::Profile;
+use xoff_suite::run::Outcome;
+use xoff_suite::shrink::Minimal;
 
 const WIDTH: usize = 100;
 /// Before the text of a row: ID, verdict, and what is between.

@@ -5,10 +5,10 @@ use crate::report::suites::{self, Suite, Test};
 use crate::report::{VERSION, sarif};
 use serde_json::{Value, json};
 use std::io::{self, Write};
-use xoff_conformance::Verdict;
-use xoff_conformance::conform::mutants::MutantOutcome;
-use xoff_conformance::conform::run::Outcome;
-use xoff_conformance::conform::shrink::Minimal;
+use xoff_checks::Verdict;
+use xoff_suite::mutants::MutantOutcome;
+use xoff_suite::run::Outcome;
+use xoff_suite::shrink::Minimal;
 
 pub(crate) fn json(out: &mut dyn Write, sets: &[Conformed]) -> io::Result<()> {
     let stacks: Vec<Value> = sets.iter().map(stack).collect();

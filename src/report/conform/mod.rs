@@ -14,11 +14,11 @@ pub(crate) use selfcheck::selfcheck;
 pub(crate) use tap::tap;
 
 use crate::args::quoted;
-use xoff_conformance::conform::Arm;
-use xoff_conformance::conform::profile::Profile;
-use xoff_conformance::conform::run::Outcome;
-use xoff_conformance::conform::shrink::Minimal;
-use xoff_conformance::{CheckResult, Report};
+use xoff_checks::{CheckResult, Report};
+use xoff_suite::Arm;
+use xoff_suite::profile::Profile;
+use xoff_suite::run::Outcome;
+use xoff_suite::shrink::Minimal;
 
 /// What came of a stack.
 pub(crate) struct Conformed {

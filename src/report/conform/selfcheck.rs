@@ -4,12 +4,12 @@
 use super::{Conformed, json, junit, sarif, tap, xml};
 use serde_json::Value;
 use std::io;
-use xoff_conformance::Verdict;
-use xoff_conformance::catalogue;
-use xoff_conformance::conform::profile::Profile;
-use xoff_conformance::conform::run::Outcome;
-use xoff_conformance::conform::suite::Fault;
-use xoff_conformance::conform::{Arm, Judged};
+use xoff_checks::Verdict;
+use xoff_checks::catalogue;
+use xoff_suite::judges::Fault;
+use xoff_suite::profile::Profile;
+use xoff_suite::run::Outcome;
+use xoff_suite::{Arm, Judged};
 
 /// Text that a careless writer would break on.
 const AWKWARD: &str = "a # b <c> \"d\" & 'e' \\ ]]> \u{1f600}\nnot ok 99 - f";

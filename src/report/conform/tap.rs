@@ -2,8 +2,8 @@
 
 use super::Conformed;
 use std::io::{self, Write};
-use xoff_conformance::Verdict;
-use xoff_conformance::conform::run::Outcome;
+use xoff_checks::Verdict;
+use xoff_suite::run::Outcome;
 
 pub(crate) fn tap(out: &mut dyn Write, sets: &[Conformed]) -> io::Result<()> {
     let count: usize = sets.iter().map(|set| set.outcomes.len()).sum();

@@ -9,10 +9,10 @@ use super::courses::Course;
 use super::pauses::longest_paused;
 use super::{Run, share};
 use std::collections::BTreeSet;
-use xoff_sim::model::{PRIORITIES, PauseMode, SwitchProfile};
-use xoff_sim::results::{HopResult, PortResult};
-use xoff_sim::time::SimDuration;
-use xoff_sim::units::Bytes;
+use xoff_model::results::{HopResult, PortResult};
+use xoff_model::time::SimDuration;
+use xoff_model::units::Bytes;
+use xoff_model::{PRIORITIES, PauseMode, SwitchProfile};
 
 /// A flow is a victim if it takes this much longer than it must.
 const VICTIM_PPM: u64 = 1_500_000;

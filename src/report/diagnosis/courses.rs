@@ -2,12 +2,12 @@
 //! the ports on its path did meanwhile.
 
 use super::Run;
-use xoff_sim::metrics::summary::goodput;
-use xoff_sim::metrics::value::{Value, ppm};
-use xoff_sim::model::{CcSpec, FlowSpec, Model, NicProfile, NodeId, Op, Recovery, Role, Transport};
-use xoff_sim::results::{FlowResult, FlowStatus, HopResult, OwnLimit, PortResult, Results};
-use xoff_sim::time::SimDuration;
-use xoff_sim::units::BitRate;
+use xoff_model::results::{FlowResult, FlowStatus, HopResult, OwnLimit, PortResult, Results};
+use xoff_model::time::SimDuration;
+use xoff_model::units::BitRate;
+use xoff_model::{CcSpec, FlowSpec, Model, NicProfile, NodeId, Op, Recovery, Role, Transport};
+use xoff_scenario::metrics::summary::goodput;
+use xoff_scenario::metrics::value::{Value, ppm};
 
 /// Up to here a flow took no longer than it must.
 pub(super) const CALM_PPM: u64 = 1_050_000;

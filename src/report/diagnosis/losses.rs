@@ -2,10 +2,10 @@
 
 use super::{Run, plural, share};
 use crate::report::{port_name, status_name};
-use xoff_sim::metrics::value::ppm;
-use xoff_sim::model::{Op, PRIORITIES, PauseMode, Recovery, Transport};
-use xoff_sim::results::{DropCause, FlowResult, FlowStatus, PortResult};
-use xoff_sim::time::SimDuration;
+use xoff_model::results::{DropCause, FlowResult, FlowStatus, PortResult};
+use xoff_model::time::SimDuration;
+use xoff_model::{Op, PRIORITIES, PauseMode, Recovery, Transport};
+use xoff_scenario::metrics::value::ppm;
 
 /// Frames lost for one reason, and where most of them.
 struct Loss<'a> {

@@ -1,8 +1,8 @@
 //! ECN marks and what became of them.
 
 use super::{Run, plural};
-use xoff_sim::model::{CcSpec, NpSpec};
-use xoff_sim::results::PortResult;
+use xoff_model::results::PortResult;
+use xoff_model::{CcSpec, NpSpec};
 
 /// Whether a congestion control slows down for marks.
 fn reacts(cc: &CcSpec) -> bool {

@@ -14,10 +14,10 @@ mod waits;
 
 use super::{node_name, port_towards};
 use courses::Course;
-use xoff_sim::metrics::value::{Value, grouped, ppm};
-use xoff_sim::model::{Model, NicProfile, NodeId, PauseSpec, Role, SwitchProfile};
-use xoff_sim::results::{FlowStatus, PortResult, Results};
-use xoff_sim::time::SimDuration;
+use xoff_model::results::{FlowStatus, PortResult, Results};
+use xoff_model::time::SimDuration;
+use xoff_model::{Model, NicProfile, NodeId, PauseSpec, Role, SwitchProfile};
+use xoff_scenario::metrics::value::{Value, grouped, ppm};
 
 /// Findings about a run, at least one.
 pub(crate) fn diagnose(model: &Model, results: &Results) -> Vec<String> {

@@ -1,10 +1,10 @@
 //! Pause: who sent it and why, whether it was obeyed, deadlocks and storms.
 
 use super::{Run, plural, share};
-use xoff_sim::metrics::value::grouped;
-use xoff_sim::model::{FaultKind, NodeId, PRIORITIES, PauseMode, Role, WatchdogAction};
-use xoff_sim::results::{Deadlock, DropCause, PortResult, Stop};
-use xoff_sim::time::{SimDuration, SimTime};
+use xoff_model::results::{Deadlock, DropCause, PortResult, Stop};
+use xoff_model::time::{SimDuration, SimTime};
+use xoff_model::{FaultKind, NodeId, PRIORITIES, PauseMode, Role, WatchdogAction};
+use xoff_scenario::metrics::value::grouped;
 
 /// A pause is worth a word from this part of the run on.
 const NOTABLE_PAUSE_PPM: u64 = 50_000;

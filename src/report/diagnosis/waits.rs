@@ -2,10 +2,10 @@
 
 use super::courses::{CALM_PPM, Course, named};
 use super::{Run, plural, share};
-use xoff_sim::metrics::value::{Value, grouped};
-use xoff_sim::model::{FaultKind, Transport};
-use xoff_sim::results::{DropCause, FlowStatus, HopResult, OwnLimit, PortResult};
-use xoff_sim::time::SimTime;
+use xoff_model::results::{DropCause, FlowStatus, HopResult, OwnLimit, PortResult};
+use xoff_model::time::SimTime;
+use xoff_model::{FaultKind, Transport};
+use xoff_scenario::metrics::value::{Value, grouped};
 
 /// A link is full from this part of a flow's time on.
 const FULL_PPM: u64 = 950_000;

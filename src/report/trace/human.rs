@@ -12,10 +12,10 @@ use super::{
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use xoff_conformance::finding::{Finding, Severity};
-use xoff_conformance::trace::report::{CaptureSummary, PauseClass, TraceReport};
-use xoff_sim::metrics::value::{Value, grouped, ppm};
-use xoff_sim::units::Bytes;
+use xoff_checks::finding::{Finding, Severity};
+use xoff_model::units::Bytes;
+use xoff_scenario::metrics::value::{Value, grouped, ppm};
+use xoff_trace::report::{CaptureSummary, PauseClass, TraceReport};
 
 /// Rows of a table at most.
 const LISTED: usize = 20;
@@ -320,7 +320,7 @@ fn pauses(report: &TraceReport) -> (Table, usize) {
         for class in port.classes() {
             let [pause, resume] = port.counts(class);
             let times = port.times(class);
-            let rate = port.rate.map(xoff_sim::units::BitRate::from_bps);
+            let rate = port.rate.map(xoff_model::units::BitRate::from_bps);
             let guess = if port.rate_inferred { "~" } else { "" };
             rows.push((
                 times.paused_ns,

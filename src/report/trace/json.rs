@@ -7,14 +7,14 @@ use super::{
 };
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
-use xoff_conformance::capture::{Direction, LinkType};
-use xoff_conformance::finding::Finding;
-use xoff_conformance::trace::report::{
+use xoff_checks::finding::Finding;
+use xoff_model::dcbx::{Dialect, Operational};
+use xoff_trace::capture::{Direction, LinkType};
+use xoff_trace::report::{
     CaptureSummary, Connection, DirectionReport, Endpoint, Link, LinkEnd, Marking, PauseClass,
     PausePort, Service, Vantage,
 };
-use xoff_sim::dcbx::{Dialect, Operational};
-use xoff_sim::wire::{cee, qaz};
+use xoff_wire::{cee, qaz};
 
 /// Version of the layout: raised when a key changes its meaning or goes away.
 const LAYOUT: u32 = 2;

@@ -3,8 +3,8 @@
 use super::{Failure, Traced, frames, ranked, sentences, verdict};
 use crate::report::suites::{self, Status, Suite, Test};
 use std::io::{self, Write};
-use xoff_conformance::catalogue;
-use xoff_conformance::finding::Finding;
+use xoff_checks::catalogue;
+use xoff_checks::finding::Finding;
 
 pub(crate) fn write(
     out: &mut dyn Write,

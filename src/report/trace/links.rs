@@ -3,9 +3,9 @@
 use super::super::diagnosis::plural;
 use super::human::paragraph;
 use super::{interface_name, plain};
-use xoff_conformance::trace::report::{Link, LinkEnd, PortSettings, TraceReport};
-use xoff_sim::dcbx::{Dialect, Operational};
-use xoff_sim::wire::{cee, qaz};
+use xoff_model::dcbx::{Dialect, Operational};
+use xoff_trace::report::{Link, LinkEnd, PortSettings, TraceReport};
+use xoff_wire::{cee, qaz};
 
 /// Links of which the same is said that are named one by one.
 const NAMED: usize = 6;

@@ -12,12 +12,12 @@ mod timeline;
 
 use crate::replay::Replayed;
 use std::net::IpAddr;
-use xoff_conformance::finding::{Finding, Severity};
-use xoff_conformance::trace::report::{
+use xoff_checks::finding::{Finding, Severity};
+use xoff_model::time::Nanoseconds;
+use xoff_model::units::BitRate;
+use xoff_trace::report::{
     Cause, Connection, DirectionReport, Operation, Recovery, Service, TraceReport,
 };
-use xoff_sim::time::Nanoseconds;
-use xoff_sim::units::BitRate;
 
 /// A capture that was read.
 pub(crate) struct Traced {

@@ -6,13 +6,13 @@ use super::super::table::{Align, Table};
 use super::human::paragraph;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use xoff_conformance::trace::iwarp::{IwarpConnection, IwarpDirection};
-use xoff_conformance::trace::smb::{
+use xoff_model::units::{BitRate, Bytes};
+use xoff_scenario::metrics::value::grouped;
+use xoff_trace::iwarp::{IwarpConnection, IwarpDirection};
+use xoff_trace::smb::{
     Carrier, Channel, DirectConnection, DirectDirection, Rdma, RefusedSetup, SmbReport, SmbSession,
     status_words,
 };
-use xoff_sim::metrics::value::grouped;
-use xoff_sim::units::{BitRate, Bytes};
 
 /// Sessions, channels or connections listed at most.
 const LISTED: usize = 20;
@@ -449,8 +449,8 @@ pub(super) fn iwarp_json(c: &IwarpConnection) -> Value {
 mod tests {
     use super::*;
     use std::net::{IpAddr, Ipv4Addr};
-    use xoff_conformance::trace::smb::OfferedInterface;
-    use xoff_sim::wire::smb2::InterfaceInfo;
+    use xoff_trace::smb::OfferedInterface;
+    use xoff_wire::smb2::InterfaceInfo;
 
     #[test]
     fn dialects_have_their_names() {

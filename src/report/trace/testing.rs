@@ -2,12 +2,12 @@
 
 use super::Traced;
 use std::net::{IpAddr, Ipv4Addr};
-use xoff_conformance::capture::{Direction, Interface, InterfaceStats};
-use xoff_conformance::finding::{Finding, Severity};
-use xoff_conformance::trace::report::*;
-use xoff_conformance::trace::timeline::{FlowCell, FlowRow, PauseRow, Timeline};
-use xoff_sim::dcbx::{Advertised, Dialect, Operational};
-use xoff_sim::wire::{Mac, cee, qaz};
+use xoff_checks::finding::{Finding, Severity};
+use xoff_model::dcbx::{Advertised, Dialect, Operational};
+use xoff_trace::capture::{Direction, Interface, InterfaceStats};
+use xoff_trace::report::*;
+use xoff_trace::timeline::{FlowCell, FlowRow, PauseRow, Timeline};
+use xoff_wire::{Mac, cee, qaz};
 
 fn endpoint(n: u8, qpn: u32) -> Endpoint {
     Endpoint {

@@ -3,8 +3,8 @@
 use super::human::WIDTH;
 use super::{Stream, duration, interface_name, plain, streams};
 use std::ops::Range;
-use xoff_conformance::trace::report::TraceReport;
-use xoff_conformance::trace::timeline::{FlowCell, FlowRow, PauseRow, Timeline};
+use xoff_trace::report::TraceReport;
+use xoff_trace::timeline::{FlowCell, FlowRow, PauseRow, Timeline};
 
 /// Connections and paused classes drawn at most.
 const DRAWN: usize = 12;
@@ -259,7 +259,7 @@ fn interesting_pauses(data: &Timeline) -> (Vec<&PauseRow>, usize) {
 mod tests {
     use super::super::testing::traced;
     use super::*;
-    use xoff_conformance::trace::report::PauseClass;
+    use xoff_trace::report::PauseClass;
 
     #[test]
     fn pictures_fit_the_width() {

@@ -4,7 +4,7 @@ use super::Machine;
 use crate::sys::{Context, Id, Manager, Refused, Result};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use xoff_conformance::agent::{CreateQp, Reply};
+use xoff_lab::agent::{CreateQp, Reply};
 
 /// Who listens, and what brings the news.
 pub(super) struct Connector {

@@ -9,7 +9,7 @@ use crate::names;
 use rdma_sys::*;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
-use xoff_conformance::agent::{Attributes, CreateQp, QpState, QpType};
+use xoff_lab::agent::{Attributes, CreateQp, QpState, QpType};
 
 /// A queue pair with a completion queue for each side.
 pub(crate) struct Pair {

@@ -5,7 +5,7 @@ use super::{Refused, Result, made};
 use rdma_sys::*;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
-use xoff_conformance::agent::{Address, SendOp};
+use xoff_lab::agent::{Address, SendOp};
 
 /// Requests of one call.
 const MAX_CHAIN: usize = 1 << 16;

@@ -6,20 +6,19 @@ mod pauses;
 mod random;
 
 use super::diagnose;
-use xoff_sim::engine;
-use xoff_sim::model::Model;
-use xoff_sim::plan::Plan;
-use xoff_sim::results::Results;
-use xoff_sim::scenario::{self, Overrides};
+use xoff_model::Model;
+use xoff_model::results::Results;
+use xoff_scenario::Overrides;
+use xoff_scenario::plan::Plan;
 
 pub(super) fn load(text: &str) -> Plan {
     let read = |name: &str| Err(format!("{name}: not there"));
-    let plan = scenario::load("test.toml", text, &Overrides::default(), &read);
+    let plan = xoff_scenario::load("test.toml", text, &Overrides::default(), &read);
     plan.unwrap_or_else(|e| panic!("{e:#?}\n{text}"))
 }
 
 pub(super) fn simulate(model: &Model) -> Results {
-    engine::run(model, &mut |_| {})
+    xoff_sim::run(model, &mut |_| {})
 }
 
 fn found_of(model: &Model) -> Vec<String> {
@@ -185,8 +184,9 @@ fn the_bystanders_of_shipped_scenarios_are_told() {
         let path = format!("{}/topologies/pause-tree.toml", env!("CARGO_MANIFEST_DIR"));
         let plan = load(&std::fs::read_to_string(path).unwrap());
         let labels = [senders, "none"];
-        let of =
-            |case: &&xoff_sim::plan::Case| case.labels.iter().map(|(_, label)| label).eq(&labels);
+        let of = |case: &&xoff_scenario::plan::Case| {
+            case.labels.iter().map(|(_, label)| label).eq(&labels)
+        };
         found_of(&plan.cases.iter().find(of).unwrap().model)
     };
     let whole = tree("9");

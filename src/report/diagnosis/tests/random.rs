@@ -5,10 +5,10 @@ use super::{diagnose, load, simulate};
 use crate::report::diagnosis::plural;
 use proptest::prelude::*;
 use proptest::sample::select;
-use xoff_sim::metrics::summary::slowdown_ppm;
-use xoff_sim::model::{Model, Transport};
-use xoff_sim::results::{DropCause, FlowResult, FlowStatus, Results};
-use xoff_sim::time::SimDuration;
+use xoff_model::results::{DropCause, FlowResult, FlowStatus, Results};
+use xoff_model::time::SimDuration;
+use xoff_model::{Model, Transport};
+use xoff_scenario::metrics::summary::slowdown_ppm;
 
 /// Lines of a network and its settings.
 fn network() -> impl Strategy<Value = String> {

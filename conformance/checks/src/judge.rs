@@ -1,0 +1,78 @@
+//! The expectations of a simulated scenario as checks.
+
+use crate::{CheckResult, Verdict};
+use xoff_model::results::RuleResult;
+use xoff_scenario::metrics::agree;
+use xoff_scenario::metrics::summary::Summary;
+use xoff_scenario::plan::{Case, Plan};
+
+/// One check per expectation of a case, in the order of the scenario. What holds without what rules
+/// were to do proves little: each rule that did nothing is one more, and inconclusive.
+pub fn judge_expectations(case: &Case, summary: &Summary<'_>) -> Vec<CheckResult> {
+    let judge = |located: &xoff_scenario::plan::Located<_>| {
+        let expectation: &xoff_scenario::metrics::expect::Expectation = &located.value;
+        let judgement = expectation.judge(summary);
+        CheckResult {
+            id: format!("expect:{}", located.line),
+            name: located.text.clone(),
+            verdict: if judgement.pass {
+                Verdict::Pass
+            } else {
+                Verdict::Fail
+            },
+            detail: judgement.detail,
+        }
+    };
+    let mut checks: Vec<_> = case
+        .expectations
+        .iter()
+        .map(|located| judge(located))
+        .collect();
+    if !checks.is_empty() {
+        checks.extend(summary.results().rules.iter().filter_map(idle));
+    }
+    checks
+}
+
+fn idle(rule: &RuleResult) -> Option<CheckResult> {
+    let why = xoff_model::rules::idle(rule.matched, rule.applied)?;
+    Some(CheckResult {
+        id: format!("rule:{}", rule.name),
+        name: format!("rule {} acts", rule.name),
+        verdict: Verdict::Inconclusive(why.to_owned()),
+        detail: String::new(),
+    })
+}
+
+/// One check per agreement and combination of the other axes. What could not be compared fails,
+/// unless only some of the plan's cases were run.
+pub fn judge_agreements(plan: &Plan, runs: &[(&Case, Summary<'_>)]) -> Vec<CheckResult> {
+    let partial = runs.len() < plan.cases.len();
+    let mut out = Vec::new();
+    for agreement in &plan.agreements {
+        for judgement in agree::judge(agreement, runs) {
+            let others: Vec<String> = judgement
+                .labels
+                .iter()
+                .map(|(axis, label)| format!("{axis}={label}"))
+                .collect();
+            let mut name = format!("{} agrees across {}", agreement.metric, agreement.across);
+            if !others.is_empty() {
+                name += &format!(" at {}", others.join(", "));
+            }
+            let (verdict, detail) = match judgement.pass {
+                Some(true) => (Verdict::Pass, judgement.detail),
+                Some(false) => (Verdict::Fail, judgement.detail),
+                None if partial => (Verdict::Skip(judgement.detail), String::new()),
+                None => (Verdict::Fail, judgement.detail),
+            };
+            out.push(CheckResult {
+                id: format!("agree:{}", agreement.line),
+                name,
+                verdict,
+                detail,
+            });
+        }
+    }
+    out
+}

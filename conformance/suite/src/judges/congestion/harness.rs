@@ -1,0 +1,175 @@
+//! xoff itself.
+
+use crate::arm::sim;
+use crate::deviations::{Deviation, REGISTER};
+use crate::judges::{Case, Judged, Means, Wrong, cases};
+use crate::profile::Profile;
+use crate::run::model;
+use crate::{Evidence, Facts};
+use xoff_checks::catalogue;
+
+/// What repeats: an experiment with loss, whose random choices show.
+const REPEATED: [&str; 2] = ["clean", "lost-data"];
+
+/// H-01.
+pub(super) fn deterministic() -> Judged {
+    repeated("")
+}
+
+/// The second run has another scenario.
+pub(super) fn not_deterministic() -> Judged {
+    repeated("seed = 2\n")
+}
+
+fn repeated(before: &str) -> Judged {
+    let mut judged = Judged::default();
+    for name in REPEATED {
+        let (first, second) = (run(name, ""), run(name, before));
+        match (first, second) {
+            (Ok(first), Ok(second)) => {
+                let same = first.frames == second.frames && first.counters == second.counters;
+                let differs = first.frames.iter().zip(&second.frames);
+                let at = differs.take_while(|(a, b)| a == b).count() as u64 + 1;
+                judged.expect(same, &[at], || {
+                    format!("{name}: a second run differs from frame {at} on")
+                });
+            }
+            (Err(why), _) | (_, Err(why)) => judged.fault(format!("{name}: {why}"), &[]),
+        }
+    }
+    judged
+}
+
+fn run(name: &str, before: &str) -> Result<Evidence, String> {
+    let mut model = model(name, "")?;
+    if !before.is_empty() {
+        model.seed = model.seed.wrapping_add(1);
+    }
+    sim::observe(&model).ok_or_else(|| "its frames have no bytes".to_owned())
+}
+
+/// H-02.
+pub(super) fn mutants() -> Judged {
+    with_mutants(cases())
+}
+
+pub(super) fn no_mutants() -> Judged {
+    with_mutants(std::iter::once(&BARE))
+}
+
+/// A check without mutants.
+const BARE: Case = Case {
+    id: "H-02",
+    means: Means::Harness(mutants),
+    not_on: &[],
+    mutants: &[],
+};
+
+fn with_mutants<'c>(cases: impl Iterator<Item = &'c Case>) -> Judged {
+    let mut judged = Judged::default();
+    for case in cases {
+        let fits = |wrong: &Wrong| match case.means {
+            Means::Judge { .. } => matches!(wrong, Wrong::Rules(_) | Wrong::Evidence(_)),
+            Means::Script(_) => matches!(wrong, Wrong::Verbs(_) | Wrong::Rules(_)),
+            Means::Smb { .. } => matches!(wrong, Wrong::Smb(_)),
+            Means::Harness(_) => matches!(wrong, Wrong::Harness(_)),
+            Means::Printer => matches!(wrong, Wrong::Printer(_)),
+        };
+        let caught = case.mutants.iter().all(|mutant| fits(&mutant.wrong));
+        judged.expect(!case.mutants.is_empty() && caught, &[], || {
+            format!("{}: no mutant could make it fail", case.id)
+        });
+        if catalogue::find(case.id).is_none() {
+            judged.fault(format!("{}: not in the catalogue", case.id), &[]);
+        }
+    }
+    judged
+}
+
+/// H-03.
+pub(super) fn not_vacuous() -> Judged {
+    without_stimulus(cases())
+}
+
+pub(super) fn vacuous() -> Judged {
+    const PASSES: Case = Case {
+        id: "H-03",
+        means: Means::Judge {
+            experiments: &["clean"],
+            judge: |_| Judged {
+                stimuli: 1,
+                ..Judged::default()
+            },
+        },
+        not_on: &[],
+        mutants: &[],
+    };
+    without_stimulus(std::iter::once(&PASSES))
+}
+
+fn without_stimulus<'c>(cases: impl Iterator<Item = &'c Case>) -> Judged {
+    let mut judged = Judged::default();
+    let nothing = Evidence::default();
+    let facts = Facts::new(&nothing);
+    for case in cases {
+        let Means::Judge { judge, .. } = case.means else {
+            continue;
+        };
+        let said = judge(&facts);
+        judged.expect(said.stimuli == 0 && said.faults.is_empty(), &[], || {
+            format!("{}: has a verdict on nothing at all", case.id)
+        });
+    }
+    judged
+}
+
+/// H-04.
+pub(super) fn cited() -> Judged {
+    register(REGISTER)
+}
+
+pub(super) fn not_cited() -> Judged {
+    let bare = Deviation {
+        citation: "",
+        ..REGISTER[0]
+    };
+    register(&[bare])
+}
+
+pub(super) fn not_told_apart() -> Judged {
+    let wide = Deviation {
+        sign: "",
+        ..REGISTER[0]
+    };
+    register(&[wide])
+}
+
+fn register(entries: &[Deviation]) -> Judged {
+    let mut judged = Judged::default();
+    for (at, entry) in entries.iter().enumerate() {
+        let known = entry
+            .profiles
+            .iter()
+            .all(|name| Profile::find(name).is_some());
+        let real = entry.checks.iter().all(|id| catalogue::find(id).is_some());
+        let cited = !entry.citation.is_empty() && !entry.what.is_empty();
+        judged.expect(known && cited && real, &[], || {
+            format!("{}: without citation, or for what does not exist", entry.id)
+        });
+        judged.expect(
+            entry.checks.is_empty() || !entry.sign.is_empty(),
+            &[],
+            || format!("{}: excuses a check, whatever its fault is", entry.id),
+        );
+        // Where two excuse one check under one profile, it is not clear which.
+        for other in &entries[..at] {
+            let check = entry.checks.iter().find(|id| other.checks.contains(id));
+            let profile = entry.profiles.iter().any(|p| other.profiles.contains(p));
+            if let Some(id) = check.filter(|_| profile) {
+                let what = format!("{} and {} both excuse {id}", other.id, entry.id);
+                judged.fault(what, &[]);
+            }
+        }
+    }
+    judged
+}

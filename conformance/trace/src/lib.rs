@@ -1,0 +1,26 @@
+//! Explains a capture: follows every connection and every priority, and says what went wrong.
+//!
+//! - [`report`]: what comes out
+//! - `rc`: reliable, unreliable and datagram queue pairs; `pause`: PFC and 802.3x; `links`: LLDP and
+//!   DCBX; `tcp`, `smb`, `iwarp`: streams and what they carry; `timeline`: activity over time,
+//!   in `buckets`
+
+pub mod analyzer;
+pub mod buckets;
+pub mod capture;
+mod icrc;
+pub mod iwarp;
+pub mod links;
+mod malformed;
+pub mod output;
+pub mod pause;
+pub mod rate;
+pub mod rc;
+pub mod replay;
+pub mod report;
+pub mod signals;
+pub mod smb;
+mod tally;
+pub mod tcp;
+pub mod timeline;
+mod words;

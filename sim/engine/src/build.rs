@@ -1,0 +1,530 @@
+//! From a model to the state of a simulation at time zero.
+
+use super::Sim;
+use super::grid::Grid;
+use super::link::LinkLoss;
+use super::own::Alone;
+use super::packet::PacketPool;
+use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
+use super::queue::{EventQueue, Key, Kind};
+use super::rules::Wire;
+use super::stall::Stall;
+use crate::cc::{Carrier, Cc};
+use crate::nic::{Host, NicPort};
+use crate::switch::buffer::{Group, Pool, Threshold};
+use crate::switch::{Marking, Switch, Tables, budget};
+use crate::transport::{
+    Extent, FlowCold, Layout, Receiver, Sender, flow_path, latency_histogram, sender_flag,
+    stated_ports,
+};
+use std::collections::{BTreeMap, VecDeque};
+use xoff_model::results::{FlowResult, FlowStatus, Stop};
+use xoff_model::rng::{Purpose, Stream};
+use xoff_model::time::SimDuration;
+use xoff_model::topology::fabric::{Ends, Fabric, PortId};
+use xoff_model::{
+    CcSpec, FlowId, FlowSpec, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES,
+    Pacing, PauseMode, Recovery, Role, Transport, Turns,
+};
+
+impl<'m> Sim<'m> {
+    pub(super) fn new(model: &'m Model) -> Self {
+        let fabric = Fabric::new(model);
+        let count = fabric.ports.len();
+        assert!(count < Key::MAX_ENTITY as usize && model.flows.len() < Key::MAX_ENTITY as usize);
+        let stream = |port: usize, purpose| {
+            let info = &fabric.ports[port];
+            Stream::new(model.seed, info.node, info.index, purpose)
+        };
+        let streams = |purpose| (0..count).map(|p| stream(p, purpose)).collect();
+        let (loss_rng, mark_rng) = (streams(Purpose::Loss), streams(Purpose::Ecn));
+        let drop_rng = streams(Purpose::TailDrop);
+        let mut sim = Sim {
+            model,
+            now: 0,
+            events: EventQueue::new(),
+            packets: PacketPool::new(packets(model).saturating_mul(2).max(1_024)),
+            telemetry: Default::default(),
+            ports: Vec::with_capacity(count),
+            queues: Grid::new(count, Queue::EMPTY),
+            groups: Grid::new(count, Group::UNUSED),
+            marking: Grid::new(count, None),
+            tables: model
+                .switches
+                .iter()
+                .map(|s| Tables::new(s, model.framing))
+                .collect(),
+            cold: Vec::with_capacity(count),
+            nic_ports: vec![NicPort::default(); count],
+            switches: Vec::new(),
+            hosts: Vec::new(),
+            schedulers: schedulers(model),
+            senders: Vec::with_capacity(model.flows.len()),
+            receivers: Vec::with_capacity(model.flows.len()),
+            flows: Vec::with_capacity(model.flows.len()),
+            routes: Vec::new(),
+            start_order: Vec::new(),
+            started: 0,
+            flows_done: 0,
+            gap_bytes: model.framing.gap(),
+            loss_rng,
+            mark_rng,
+            drop_rng,
+            loss: Vec::with_capacity(count),
+            event_count: 0,
+            hops: 0,
+            stop: Stop::Idle,
+            deadlocks: Vec::new(),
+            events_at_scan: 0,
+            open_deadlocks: Vec::new(),
+            watchdog_log: Vec::new(),
+            pause_log: Vec::new(),
+            along: Vec::new(),
+            series: Vec::new(),
+            sample_base: Default::default(),
+            watch: None,
+            series_cut: None,
+            faults_left: model.faults.len(),
+            stall: Stall::new(model),
+            tap: None,
+            wire: Wire::new(model),
+            foreigners: Default::default(),
+            held: Default::default(),
+            observing: false,
+            fabric,
+        };
+        sim.build_nodes();
+        sim.build_ports();
+        sim.build_flows();
+        sim.build_events();
+        sim
+    }
+
+    fn build_nodes(&mut self) {
+        for (node, spec) in self.model.nodes.iter().enumerate() {
+            let node = node as u32;
+            match spec.role {
+                Role::Host(profile) => self.hosts.push(Host {
+                    node,
+                    profile,
+                    cnp_next: BTreeMap::new(),
+                }),
+                Role::Switch(profile) => {
+                    let switch = self.build_switch(node, profile);
+                    self.switches.push(switch);
+                }
+            }
+        }
+    }
+
+    fn build_switch(&mut self, node: u32, profile: u32) -> Switch {
+        let spec = &self.model.switches[profile as usize];
+        let budget = budget::of_switch(self.model, &self.fabric, node);
+        let clamp = |bytes: u64| bytes.min(u64::from(u32::MAX)) as u32;
+        let tables = &self.tables[profile as usize];
+        for (port, headrooms) in self.fabric.node_ports(node).zip(&budget.headrooms) {
+            for (pg, &headroom) in headrooms.iter().enumerate() {
+                let group = &spec.buffer.pgs[pg];
+                let pauses = (0..PRIORITIES as u8).filter(|&p| usize::from(tables.group(p)) == pg);
+                let mask = match spec.pfc.mode {
+                    PauseMode::Off => 0,
+                    PauseMode::Global => u8::MAX,
+                    PauseMode::Pfc => pauses.fold(0, |mask, p| mask | 1 << p) & spec.pfc.tx_mask,
+                };
+                let doublings = budget::rate_doublings(self.model, &self.fabric, port);
+                self.groups[(port, pg as u8)] = Group {
+                    headroom: clamp(headroom),
+                    reserve: clamp(group.reserve.0),
+                    xon_offset: clamp(group.xon_offset.0),
+                    threshold: Threshold::new(group.limit, doublings),
+                    lossless: group.lossless,
+                    pause_mask: if group.lossless { mask } else { 0 },
+                    ..Group::UNUSED
+                };
+            }
+        }
+        Switch {
+            node,
+            profile,
+            pool: Pool {
+                size: clamp(spec.buffer.size.0),
+                // Validation refuses models whose reserves and headrooms exceed the buffer.
+                shared_size: clamp(budget.shared().unwrap_or(0)),
+                shared_used: 0,
+                headroom_pool: spec.buffer.headroom_pool.map(|b| clamp(b.0)),
+                headroom_used: 0,
+                used: 0,
+                peak: 0,
+            },
+            header_bytes: match spec.forwarding {
+                Forwarding::StoreAndForward => 0,
+                Forwarding::CutThrough { header_bytes } => header_bytes.max(1),
+            },
+            watchdog_armed: false,
+        }
+    }
+
+    fn build_ports(&mut self) {
+        let mut unit = vec![0u32; self.model.nodes.len()];
+        for (i, host) in self.hosts.iter().enumerate() {
+            unit[host.node as usize] = i as u32;
+        }
+        for (i, switch) in self.switches.iter().enumerate() {
+            unit[switch.node as usize] = i as u32;
+        }
+        for p in 0..self.fabric.ports.len() {
+            let info = self.fabric.ports[p];
+            let link = &self.model.links[info.link as usize];
+            let loss = LinkLoss {
+                frame: link.loss,
+                drop_every: link.drop_every,
+                ber_e18: link.ber_e18,
+            };
+            let peer = self.fabric.ports[info.peer as usize].node;
+            let mut flags = if loss.is_none() { 0 } else { port_flag::LOSSY };
+            if matches!(self.model.nodes[peer as usize].role, Role::Host(_)) {
+                flags |= port_flag::PEER_HOST;
+            }
+            let mut delay = info.delay.ps();
+            if let Role::Switch(profile) = self.model.nodes[peer as usize].role {
+                let profile = &self.model.switches[profile as usize];
+                delay += profile.latency.ps();
+                if matches!(profile.forwarding, Forwarding::CutThrough { .. }) {
+                    flags |= port_flag::PEER_CUTS_THROUGH;
+                }
+            }
+            flags |= self.port_role_flags(p as u32, info.rate);
+            let exact = 8_000_000_000_000 / info.rate.bps().max(1);
+            let whole = exact * info.rate.bps() == 8_000_000_000_000;
+            self.ports.push(Port {
+                busy_until: 0,
+                tx_at: NEVER,
+                delay,
+                flight: Default::default(),
+                peer: info.peer,
+                unit: unit[info.node as usize],
+                ps_per_byte: if whole {
+                    exact.min(u64::from(u32::MAX)) as u32
+                } else {
+                    0
+                },
+                backlog: 0,
+                backlog_peak: 0,
+                ready: 0,
+                rings: 0,
+                paused: 0,
+                flags,
+                peer_unit: unit[peer as usize],
+                turn: 0,
+            });
+            self.loss.push(loss);
+            let mut cold = PortCold {
+                rate: info.rate,
+                ..PortCold::default()
+            };
+            cold.rx.expire_at = NEVER;
+            cold.tx.refresh_at = NEVER;
+            self.cold.push(cold);
+            self.mark_lossless(p as u32);
+        }
+    }
+
+    /// Flags that follow from a port's own node; a switch port also gets its ECN thresholds.
+    fn port_role_flags(&mut self, port: PortId, rate: xoff_model::units::BitRate) -> u16 {
+        let node = self.fabric.ports[port as usize].node as usize;
+        match self.model.nodes[node].role {
+            Role::Host(profile) => {
+                let nic = &self.model.nics[profile as usize];
+                let own = &mut self.nic_ports[port as usize];
+                own.drain_bps = nic.rx_drain.map_or(0, |r| r.bps());
+                own.control_first = nic.control_first;
+                own.one_ring = nic.turns == Turns::Port;
+                own.makes_up = nic.pacing == Pacing::Due;
+                let ruled = match self.wire {
+                    Some(_) => port_flag::RULED,
+                    None => 0,
+                };
+                port_flag::HOST | ruled | shaped(&self.schedulers[profile as usize])
+            }
+            Role::Switch(profile) => {
+                let spec = &self.model.switches[profile as usize];
+                let mut ecn = 0;
+                for queue in 0..PRIORITIES {
+                    let marking = spec.ecn[queue].as_ref().and_then(|e| Marking::new(e, rate));
+                    if marking.is_some() {
+                        ecn = port_flag::ECN;
+                    }
+                    self.marking[(port, queue as u8)] = marking;
+                }
+                ecn | shaped(&self.schedulers[self.model.nics.len() + profile as usize])
+            }
+        }
+    }
+
+    /// Which priorities are lossless at a port: those that pause their sender.
+    fn mark_lossless(&mut self, port: PortId) {
+        let spec = *self.pause_spec(port);
+        let node = self.fabric.ports[port as usize].node as usize;
+        for priority in 0..PRIORITIES {
+            let lossless = match (spec.mode, self.model.nodes[node].role) {
+                (PauseMode::Off, _) => false,
+                (mode, Role::Host(_)) => {
+                    mode == PauseMode::Global || spec.tx_mask & 1 << priority != 0
+                }
+                (_, Role::Switch(_)) => {
+                    let unit = self.ports[port as usize].unit as usize;
+                    let pg = self.tables_of(unit).group(priority as u8);
+                    self.groups[(port, pg)].pause_mask & 1 << priority != 0
+                }
+            };
+            self.cold[port as usize].stats[priority].lossless = lossless;
+        }
+    }
+
+    fn build_flows(&mut self) {
+        for qp in 0..self.model.flows.len() as u32 {
+            let (sender, receiver, alone) = self.build_flow(qp);
+            let many = sender.layout.messages > 1;
+            let next_end = sender.layout.end_of(1);
+            self.flows.push(FlowCold {
+                result: FlowResult {
+                    flow: qp,
+                    start: self.model.flows[qp as usize].start,
+                    ideal: SimDuration::from_ps(alone.ideal.unwrap_or(0)),
+                    own: alone.own,
+                    round: alone.round,
+                    packet_wire: alone.packet_wire,
+                    messages: u64::from(sender.layout.messages),
+                    ..FlowResult::default()
+                },
+                latency: if many { latency_histogram() } else { None },
+                posted: VecDeque::new(),
+                completed: 0,
+                released: self.model.flows[qp as usize].free_messages,
+                posted_count: 0,
+                posting: VecDeque::new(),
+                next_end,
+                releases: Vec::new(),
+                done: false,
+                request_gaps: 0,
+                spoiled: false,
+                in_turn: 0,
+                observed: None,
+            });
+            self.senders.push(sender);
+            self.receivers.push(receiver);
+            self.use_port(qp, self.senders[qp as usize].port);
+            if alone.ideal.is_none() {
+                self.finish(qp, FlowStatus::Unreachable);
+            }
+        }
+        for (qp, flow) in self.model.flows.iter().enumerate() {
+            if let Some(after) = flow.after {
+                self.flows[after as usize].releases.push(qp as u32);
+            }
+        }
+    }
+
+    /// Both ends of a flow, and what it would take alone.
+    fn build_flow(&mut self, qp: FlowId) -> (Sender, Receiver, Alone) {
+        let model = self.model;
+        let spec = &model.flows[qp as usize];
+        let nic = self.nic_of_node(spec.src);
+        let far = self.nic_of_node(spec.dst);
+        let read = spec.op == Op::Read;
+        let pad = matches!(model.framing, Framing::Fixed { pad_last: true, .. });
+        let layout = Layout::new(spec, nic.mtu, pad);
+        let data = self.find_path(qp, true);
+        let back = self.find_path(qp, false);
+        let alone = match (&data, &back) {
+            (Some(path), Some(_)) => self.alone(qp, &layout, path),
+            _ => Alone::default(),
+        };
+        let (port, route) =
+            self.store_path(data.as_deref(), if read { spec.dst } else { spec.src });
+        let (back_port, back_route) =
+            self.store_path(back.as_deref(), if read { spec.src } else { spec.dst });
+        let line = self.fabric.ports[port as usize].rate;
+        let pace = spec.pace.map_or(line, |p| p.min(line));
+        let mut flags = 0;
+        let unreliable = spec.transport != Transport::Rc;
+        let carrier = Carrier {
+            line: pace,
+            mtu: nic.mtu,
+            frame: model.framing.largest_frame(nic.mtu),
+            rng: Stream::new(model.seed, spec.src, qp, Purpose::Pint),
+        };
+        let cc = Cc::new(&spec.cc, carrier);
+        for (condition, flag) in [
+            (read, sender_flag::READ),
+            (unreliable, sender_flag::UNRELIABLE),
+            (spec.ecn_capable, sender_flag::ECT),
+            (cc.needs_telemetry(), sender_flag::TELEMETRY),
+        ] {
+            flags |= if condition { flag } else { 0 };
+        }
+        let selective = nic.rc.recovery == Recovery::Selective && !read;
+        // A READ's data are responses to its requests.
+        let (sent, answer) = match read {
+            true => (spec.ack, spec.data),
+            false => (spec.data, spec.ack),
+        };
+        let sender = Sender {
+            una: 0,
+            nxt: 0,
+            max: 0,
+            limit: 0,
+            restart: u32::MAX,
+            layout,
+            port,
+            route,
+            slot: 0,
+            max_flight: nic.rc.max_outstanding.unwrap_or(1 << 23).clamp(1, 1 << 23),
+            ask_every: u32::MAX,
+            flags,
+            queue: sent.priority,
+            dscp: sent.dscp,
+            pcp: sent.pcp,
+            retries: 0,
+            rnr_retries: 0,
+            recovery: nic.rc.recovery,
+            avail: 0,
+            hold: 0,
+            pace_bps: 0,
+            timeout: nic.rc.timeout.ps(),
+            rto_at: NEVER,
+            timer_at: NEVER,
+            cc,
+            resend: selective.then(Default::default),
+            gap_told: false,
+        };
+        let receiver = Receiver {
+            epsn: 0,
+            since_ack: 0,
+            ack_every: far.rc.ack_every.max(1),
+            port: back_port,
+            route: back_route,
+            layout,
+            message_start: 0,
+            message_end: 0,
+            nak_sent: false,
+            broken: false,
+            special: false,
+            dead: false,
+            doom: u32::MAX,
+            transport: spec.transport,
+            op: spec.op,
+            recovery: nic.rc.recovery,
+            dscp: answer.dscp,
+            pcp: answer.pcp,
+            queue: answer.priority,
+            nak_at: 0,
+            nak_for: 0,
+            deadline: NEVER,
+            timer_at: NEVER,
+            cnp_next: 0,
+            echo: far.np == NpSpec::EchoOnAck || matches!(spec.cc, CcSpec::Dctcp(_)),
+            marked: false,
+            delivered: 0,
+            arrived: None,
+            receives: spec.receives.map_or(0, |r| r.posted),
+            reposts: VecDeque::new(),
+            requested: 0,
+            retries: 0,
+        };
+        (sender, receiver, alone)
+    }
+
+    /// Every queue pair that sends gets its place among those of its host: the earlier it starts,
+    /// the earlier its place.
+    fn build_rings(&mut self) {
+        for i in 0..self.start_order.len() {
+            let qp = self.start_order[i];
+            let sender = &mut self.senders[qp as usize];
+            let node = self.fabric.ports[sender.port as usize].node;
+            for port in self.fabric.node_ports(node) {
+                let slots = &mut self.nic_ports[port as usize].slots;
+                sender.slot = slots.len() as u32;
+                slots.push(qp);
+            }
+        }
+        for qp in 0..self.senders.len() {
+            let sender = &self.senders[qp];
+            self.fit_ring(sender.port, sender.queue);
+        }
+    }
+
+    pub(super) fn nic_of_node(&self, node: u32) -> &'m NicProfile {
+        let model = self.model;
+        match model.nodes[node as usize].role {
+            Role::Host(profile) => &model.nics[profile as usize],
+            // Validation admits only hosts as ends of flows.
+            Role::Switch(_) => &model.nics[0],
+        }
+    }
+
+    /// Egress ports of a flow's data, or of what answers it.
+    pub(super) fn find_path(&mut self, qp: FlowId, data: bool) -> Option<Vec<PortId>> {
+        flow_path(&mut self.fabric, &self.model.flows[qp as usize], data)
+    }
+
+    /// The ports by which a flow's data, or what answers it, must leave and arrive.
+    pub(crate) fn stated_ports(&self, qp: FlowId, data: bool) -> Ends {
+        stated_ports(&self.fabric, &self.model.flows[qp as usize], data)
+    }
+
+    /// Appends a path to the route table: its first port, and the index of what follows.
+    pub(super) fn store_path(&mut self, path: Option<&[PortId]>, node: u32) -> (PortId, u32) {
+        let start = self.routes.len() as u32;
+        match path {
+            Some([first, rest @ ..]) => {
+                self.routes.extend(rest);
+                (*first, start)
+            }
+            // Never used: a flow without a path does not start.
+            _ => (self.fabric.node_ports(node).start, start),
+        }
+    }
+
+    fn build_events(&mut self) {
+        let model = self.model;
+        self.start_order = (0..model.flows.len() as u32).collect();
+        self.start_order
+            .sort_by_key(|&qp| (model.flows[qp as usize].start, qp));
+        self.build_rings();
+        if let Some(&first) = self.start_order.first() {
+            self.schedule(model.flows[first as usize].start.ps(), Kind::FlowStart, 0);
+        }
+        for (i, fault) in model.faults.iter().enumerate() {
+            self.schedule(fault.at.ps(), Kind::Fault, i as u32);
+        }
+        if let Some(every) = model.deadlock_scan {
+            self.schedule(every.ps(), Kind::DeadlockScan, 0);
+        }
+        if let Some(every) = model.sample {
+            self.schedule(every.ps(), Kind::Sample, 0);
+        }
+        self.start_watch();
+    }
+}
+
+/// Data packets of all flows.
+fn packets(model: &Model) -> u64 {
+    let least = model.nics.iter().map(|nic| nic.mtu).min();
+    let of_flow = |flow: &FlowSpec| Extent::new(flow, least.unwrap_or(1)).packets;
+    model.flows.iter().map(of_flow).fold(0, u64::saturating_add)
+}
+
+fn schedulers(model: &Model) -> Vec<Scheduler> {
+    let nics = model.nics.iter().map(|n| &n.scheduler);
+    let switches = model.switches.iter().map(|s| &s.scheduler);
+    nics.chain(switches).map(Scheduler::new).collect()
+}
+
+fn shaped(scheduler: &Scheduler) -> u16 {
+    if scheduler.plain {
+        0
+    } else {
+        port_flag::SHAPED
+    }
+}

@@ -1,0 +1,292 @@
+//! From the state at the end of a run to its results, with the books checked.
+
+use super::Sim;
+use super::packet::NO_PACKET;
+use super::port::port_flag;
+use crate::transport::latency_quantiles;
+use xoff_model::results::{
+    DropCause, FlowStatus, NodeResult, Observed, PortResult, PriorityResult, RdmaCounters, Results,
+};
+use xoff_model::time::{SimDuration, SimTime};
+use xoff_model::units::Bytes;
+use xoff_model::{Op, PRIORITIES, PauseMode, Transport};
+
+impl Sim<'_> {
+    pub(super) fn into_results(mut self) -> Results {
+        self.close_pauses();
+        let queue_lengths = self.finish_watch();
+        self.close_paths();
+        self.check_conservation();
+        let nodes = self.node_results();
+        let ports = (0..self.ports.len() as u32)
+            .map(|p| self.port_result(p))
+            .collect();
+        let flows = (0..self.flows.len())
+            .map(|qp| self.flow_result(qp))
+            .collect();
+        Results {
+            end: SimTime::from_ps(self.now),
+            stop: self.stop,
+            events: self.event_count,
+            packet_hops: self.hops,
+            flows,
+            ports,
+            nodes,
+            deadlocks: self.deadlocks,
+            watchdog: self.watchdog_log,
+            pauses: self.pause_log,
+            series: self.series,
+            queue_lengths,
+            series_cut: self.series_cut,
+            rules: self.wire.map_or_else(Vec::new, |wire| wire.results()),
+            along: self.along,
+        }
+    }
+
+    /// Pauses in force at the end count up to the end.
+    fn close_pauses(&mut self) {
+        for port in 0..self.ports.len() as u32 {
+            for priority in 0..PRIORITIES as u8 {
+                self.end_pause(port, priority);
+            }
+        }
+    }
+
+    /// Frames in = frames out + dropped + queued, at every switch; and every packet is somewhere.
+    fn check_conservation(&self) {
+        for switch in &self.switches {
+            let (mut received, mut sent, mut dropped, mut queued) = (0u64, 0u64, 0u64, 0u64);
+            for port in self.fabric.node_ports(switch.node) {
+                let cold = &self.cold[port as usize];
+                received += self.frames_received(port);
+                sent += self.frames_sent(port);
+                dropped += cold.drops.iter().flatten().sum::<u64>() - cold.lost;
+                queued += self.frames_queued(port);
+            }
+            assert_eq!(
+                received,
+                sent + dropped + queued,
+                "frames at {} do not add up",
+                self.model.nodes[switch.node as usize].name
+            );
+            assert!(switch.pool.used <= switch.pool.size);
+            assert!(
+                queued > 0 || switch.pool.used == 0,
+                "an empty switch holds bytes"
+            );
+        }
+    }
+
+    fn frames_sent(&self, port: u32) -> u64 {
+        self.queues
+            .of_port(port)
+            .map(|q| u64::from(q.tx_frames))
+            .sum()
+    }
+
+    /// Wire bytes sent by a port, pause frames included.
+    pub(super) fn bytes_sent(&self, port: u32) -> u64 {
+        let queued: u64 = self.queues.of_port(port).map(|q| q.tx_bytes).sum();
+        queued + self.cold[port as usize].pause_bytes
+    }
+
+    /// Frames that arrived at a port: what was sent to it, or added by rules, and neither lost nor
+    /// still under way.
+    fn frames_received(&self, port: u32) -> u64 {
+        let peer = self.ports[port as usize].peer;
+        let under_way =
+            self.list_length(self.ports[peer as usize].flight.head) + self.held.on_link(peer);
+        let added = self.cold[peer as usize].added;
+        self.frames_sent(peer) + added - self.cold[port as usize].lost - under_way
+    }
+
+    fn frames_queued(&self, port: u32) -> u64 {
+        self.queues
+            .of_port(port)
+            .map(|q| self.list_length(q.fifo.head))
+            .sum()
+    }
+
+    fn list_length(&self, head: u32) -> u64 {
+        let mut at = head;
+        let mut length = 0;
+        while at != NO_PACKET {
+            length += 1;
+            at = self.packets[at].next;
+        }
+        length
+    }
+
+    fn port_result(&self, port: u32) -> PortResult {
+        let p = port as usize;
+        let (info, out, cold) = (&self.fabric.ports[p], &self.ports[p], &self.cold[p]);
+        let peer = &self.fabric.ports[out.peer as usize];
+        let tx_bytes = self.bytes_sent(port);
+        let received = self.frames_received(port);
+        let host = out.has(port_flag::HOST);
+        // 802.3x stops all priorities alike.
+        let whole = match self.pause_spec(port).mode {
+            PauseMode::Global => cold.stats[0],
+            PauseMode::Pfc | PauseMode::Off => PriorityResult::default(),
+        };
+        PortResult {
+            node: info.node,
+            port: info.index,
+            peer: peer.node,
+            peer_port: peer.index,
+            rate: info.rate,
+            tx_frames: self.frames_sent(port) + cold.pause_frames,
+            tx_bytes,
+            rx_frames: received + self.cold[out.peer as usize].pause_frames,
+            rx_bytes: self.bytes_sent(out.peer),
+            priority: std::array::from_fn(|priority| self.priority_result(port, priority)),
+            drops: cold.drops,
+            tx_global_pause: cold.tx.global_pauses,
+            tx_global_resume: cold.tx.global_resumes,
+            rx_global_pause: cold.rx.global_pauses,
+            rx_global_resume: cold.rx.global_resumes,
+            rx_global_pause_transitions: whole.rx_pause_transitions,
+            rx_global_pause_duration: whole.rx_pause_duration,
+            rx_pause_ignored: cold.rx.unheeded,
+            queue_peak: Bytes(u64::from(if host {
+                out.backlog_peak.max(self.nic_ports[p].rx_peak)
+            } else {
+                out.backlog_peak
+            })),
+            busy: cold.rate.serialize_ceil(tx_bytes),
+            up: info.up,
+        }
+    }
+
+    /// Queue figures appear under the lowest priority that the queue serves.
+    fn priority_result(&self, port: u32, priority: usize) -> PriorityResult {
+        let p = port as usize;
+        let mut result = self.cold[p].stats[priority];
+        let out = &self.ports[p];
+        let serves = |other: usize| self.queue_of(port, other as u8);
+        let queue = serves(priority);
+        if (0..priority).all(|lower| serves(lower) != queue) {
+            let q = &self.queues[(port, queue)];
+            result.tx_frames = u64::from(q.tx_frames);
+            result.tx_bytes = q.tx_bytes;
+            result.ecn_marked = u64::from(q.marked);
+            result.queue_peak = Bytes(u64::from(q.peak));
+        }
+        if !out.has(port_flag::HOST) {
+            let tables = self.tables_of(out.unit as usize);
+            let pg = tables.group(priority as u8);
+            if (0..priority).all(|lower| tables.group(lower as u8) != pg) {
+                let group = &self.groups[(port, pg)];
+                result.ingress_peak = Bytes(u64::from(group.peak));
+                result.headroom_peak = Bytes(u64::from(group.headroom_peak));
+                result.pause_least = Bytes(u64::from(group.pause_least));
+            }
+        }
+        result
+    }
+
+    fn node_results(&self) -> Vec<NodeResult> {
+        let mut nodes = vec![NodeResult::default(); self.model.nodes.len()];
+        for switch in &self.switches {
+            let node = &mut nodes[switch.node as usize];
+            node.buffer_peak = Bytes(u64::from(switch.pool.peak));
+            node.buffer_size = Bytes(u64::from(switch.pool.size));
+        }
+        for host in &self.hosts {
+            let node = &mut nodes[host.node as usize];
+            node.buffer_size = self.model.nics[host.profile as usize].rx_buffer;
+            for port in self.fabric.node_ports(host.node) {
+                let peak = u64::from(self.nic_ports[port as usize].rx_peak);
+                node.buffer_peak = Bytes(node.buffer_peak.0.max(peak));
+                let cold = &self.cold[port as usize];
+                node.counters.rx_icrc_encapsulated += cold.icrc_errors;
+                let full = &cold.drops[DropCause::RxBuffer as usize];
+                node.counters.out_of_buffer += full.iter().sum::<u64>();
+            }
+        }
+        for (qp, flow) in self.flows.iter().enumerate() {
+            let spec = &self.model.flows[qp];
+            let (requester, responder) = sides(&flow.result.counters, spec.op == Op::Read);
+            nodes[spec.src as usize].counters.add(&requester);
+            nodes[spec.dst as usize].counters.add(&responder);
+            nodes[spec.dst as usize].counters.out_of_sequence += flow.request_gaps;
+        }
+        nodes
+    }
+
+    fn flow_result(&self, qp: usize) -> xoff_model::results::FlowResult {
+        let cold = &self.flows[qp];
+        let mut result = cold.result.clone();
+        result.counters.out_of_sequence += cold.request_gaps;
+        let spec = &self.model.flows[qp];
+        let layout = &self.senders[qp].layout;
+        result.bytes_delivered = self.receivers[qp].delivered.min(spec.bytes);
+        if spec.transport == Transport::Rc {
+            result.messages_completed = u64::from(cold.completed);
+            let packets = layout.end_of(cold.completed);
+            result.bytes_completed = if cold.completed == layout.messages {
+                spec.bytes
+            } else {
+                let tail = u64::from(layout.mtu) - u64::from(layout.tail);
+                u64::from(packets) * u64::from(layout.mtu) - u64::from(cold.completed) * tail
+            };
+        } else {
+            result.bytes_completed = result.bytes_delivered;
+        }
+        if !cold.done {
+            result.active_until = SimTime::from_ps(self.now);
+        }
+        if let Some(observed) = &cold.observed {
+            let mut observed = Observed::clone(observed);
+            if spec.transport == Transport::Rc {
+                observed.intact = Some(!cold.spoiled);
+            }
+            result.observed = Some(observed);
+        }
+        result.message_latency = match &cold.latency {
+            Some(hist) => latency_quantiles(hist),
+            None => result.end.map(|end| [end.since(result.start); 3]),
+        };
+        result
+    }
+}
+
+/// Which of a flow's counters belong to its requester's host and which to its responder's. The
+/// data source reacts to congestion, the data sink reports it; for READ these sides are swapped.
+/// Wrong ICRCs belong to the port that sees them.
+fn sides(c: &RdmaCounters, read: bool) -> (RdmaCounters, RdmaCounters) {
+    let mut requester = RdmaCounters {
+        packet_seq_err: c.packet_seq_err,
+        implied_nak_seq_err: c.implied_nak_seq_err,
+        local_ack_timeout_err: c.local_ack_timeout_err,
+        rnr_nak_retry_err: c.rnr_nak_retry_err,
+        req_transport_retries_exceeded: c.req_transport_retries_exceeded,
+        req_rnr_retries_exceeded: c.req_rnr_retries_exceeded,
+        ..RdmaCounters::default()
+    };
+    let mut responder = RdmaCounters {
+        duplicate_request: c.duplicate_request,
+        out_of_buffer: c.out_of_buffer,
+        ..RdmaCounters::default()
+    };
+    let (source, sink) = if read {
+        (&mut responder, &mut requester)
+    } else {
+        (&mut requester, &mut responder)
+    };
+    source.rp_cnp_handled = c.rp_cnp_handled;
+    source.rp_cnp_ignored = c.rp_cnp_ignored;
+    sink.out_of_sequence = c.out_of_sequence;
+    sink.np_ecn_marked_roce_packets = c.np_ecn_marked_roce_packets;
+    sink.np_cnp_sent = c.np_cnp_sent;
+    (requester, responder)
+}
+
+/// Span of a flow for rates: start to end, or to the end of the run.
+pub fn active_span(flow: &xoff_model::results::FlowResult) -> SimDuration {
+    let end = match flow.status {
+        FlowStatus::Completed => flow.end.unwrap_or(flow.active_until),
+        _ => flow.active_until,
+    };
+    end.since(flow.start)
+}

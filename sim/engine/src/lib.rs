@@ -1,0 +1,225 @@
+//! The simulation: its state, and the loop that takes one event after the other.
+//!
+//! State is dense arrays indexed by port, port × queue, switch, host and flow. The models are
+//! `impl Sim` blocks beside their subject: [`crate::switch`], [`crate::nic`], [`crate::transport`].
+
+mod along;
+mod build;
+pub mod cc;
+mod collect;
+mod faults;
+pub mod footprint;
+pub mod frames;
+pub mod grid;
+mod link;
+pub mod nic;
+mod own;
+pub mod packet;
+pub mod port;
+pub mod queue;
+#[cfg(test)]
+mod random_tests;
+mod rules;
+mod sample;
+mod stall;
+pub mod switch;
+pub mod tap;
+#[cfg(test)]
+mod tests;
+pub mod transport;
+
+pub use collect::active_span;
+pub use tap::{observe, run_tapped};
+
+use crate::nic::{Host, NicPort};
+use crate::switch::buffer::Group;
+use crate::switch::{Marking, Switch, Tables};
+use crate::transport::telemetry::TelemetryPool;
+use crate::transport::{FlowCold, Receiver, Sender};
+use grid::Grid;
+use packet::PacketPool;
+use port::{Port, PortCold, Queue, Scheduler};
+use queue::{EventQueue, Key, Kind};
+use xoff_model::Model;
+use xoff_model::results::{
+    Deadlock, HopResult, PauseLogEntry, Results, Sample, Stop, WatchdogEvent,
+};
+use xoff_model::rng::Stream;
+use xoff_model::time::SimTime;
+use xoff_model::topology::fabric::Fabric;
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    pub now: SimTime,
+    pub until: Option<SimTime>,
+    pub flows_done: u32,
+    pub flows: u32,
+}
+
+/// Events between two progress reports.
+const REPORT_EVERY: u64 = 1 << 18;
+
+/// Simulates a model to its end.
+pub fn run(model: &Model, progress: &mut dyn FnMut(Progress)) -> Results {
+    let mut sim = Sim::new(model);
+    sim.run(progress);
+    sim.into_results()
+}
+
+/// A simulation in progress.
+pub struct Sim<'m> {
+    pub(crate) model: &'m Model,
+    /// Current time, ps.
+    pub(crate) now: u64,
+    pub(crate) events: EventQueue,
+    pub(crate) packets: PacketPool,
+    pub(crate) telemetry: TelemetryPool,
+    pub(crate) fabric: Fabric,
+    pub(crate) ports: Vec<Port>,
+    pub(crate) queues: Grid<Queue>,
+    /// Ingress priority groups.
+    pub(crate) groups: Grid<Group>,
+    /// ECN thresholds.
+    pub(crate) marking: Grid<Option<Marking>>,
+    /// Lookups of switches, one per profile.
+    pub(crate) tables: Vec<Tables>,
+    pub(crate) cold: Vec<PortCold>,
+    pub(crate) nic_ports: Vec<NicPort>,
+    pub(crate) switches: Vec<Switch>,
+    pub(crate) hosts: Vec<Host>,
+    /// One per NIC profile, then one per switch profile.
+    pub(crate) schedulers: Vec<Scheduler>,
+    pub(crate) senders: Vec<Sender>,
+    pub(crate) receivers: Vec<Receiver>,
+    pub(crate) flows: Vec<FlowCold>,
+    /// Egress ports along the paths of flows; packets hold an index.
+    pub(crate) routes: Vec<u32>,
+    /// Flows in the order of their start.
+    pub(crate) start_order: Vec<u32>,
+    pub(crate) started: usize,
+    pub(crate) flows_done: u32,
+    /// Bytes of preamble and gap around each frame.
+    pub(crate) gap_bytes: u32,
+    pub(crate) loss_rng: Vec<Stream>,
+    pub(crate) mark_rng: Vec<Stream>,
+    pub(crate) drop_rng: Vec<Stream>,
+    pub(crate) loss: Vec<link::LinkLoss>,
+    pub(crate) event_count: u64,
+    pub(crate) hops: u64,
+    pub(crate) stop: Stop,
+    pub(crate) deadlocks: Vec<Deadlock>,
+    /// Events up to the last scan for them.
+    pub(crate) events_at_scan: u64,
+    pub(crate) open_deadlocks: Vec<usize>,
+    pub(crate) watchdog_log: Vec<WatchdogEvent>,
+    pub(crate) pause_log: Vec<PauseLogEntry>,
+    pub(crate) series: Vec<Sample>,
+    /// Hops of flows that have started.
+    pub(crate) along: Vec<HopResult>,
+    pub(crate) sample_base: sample::Base,
+    pub(crate) watch: Option<Box<sample::Watch>>,
+    /// When there was no more room for samples.
+    pub(crate) series_cut: Option<SimTime>,
+    pub(crate) faults_left: usize,
+    stall: stall::Stall,
+    tap: Option<tap::Tap<'m>>,
+    /// Rules of the scenario; None: there are none.
+    pub(crate) wire: Option<Box<rules::Wire<'m>>>,
+    pub(crate) foreigners: rules::Foreigners,
+    pub(crate) held: rules::Holding,
+    /// Whether completions are kept.
+    pub(crate) observing: bool,
+}
+
+impl Sim<'_> {
+    fn run(&mut self, progress: &mut dyn FnMut(Progress)) {
+        // What lies beyond the end of the clock never happens.
+        let until = self.model.until.unwrap_or(SimTime::LAST);
+        let until = until.min(SimTime::LAST).ps();
+        while let Some((at, key)) = self.events.pop() {
+            // Timers left over from finished work neither lengthen the run nor change what is left
+            // of it: a deadlock that outlived its flows stands.
+            if key.kind().is_timer() && !self.alive() {
+                continue;
+            }
+            if at.ps() > until {
+                self.now = until;
+                if self.model.until.is_some() {
+                    self.stop = Stop::Until;
+                }
+                break;
+            }
+            self.now = at.ps();
+            self.event_count += 1;
+            self.look_ahead();
+            self.dispatch(key);
+            if self.event_count.is_multiple_of(REPORT_EVERY) {
+                progress(self.progress());
+            }
+        }
+        progress(self.progress());
+        if self.stop == Stop::Idle && (self.flows_done as usize) < self.senders.len() {
+            self.stop = Stop::Stuck;
+        }
+    }
+
+    /// Reads what the next events will need, so that their cache misses overlap with this event's
+    /// work: the port of the event after the next, and the packet of the next.
+    #[inline]
+    fn look_ahead(&self) {
+        let port_of = |key: Key| key.concerns_port().then_some(key.entity() as usize);
+        if let Some(port) = self.events.upcoming(1).and_then(port_of) {
+            std::hint::black_box(self.ports[port].busy_until);
+        }
+        if let Some(port) = self.events.upcoming(0).and_then(port_of) {
+            let head = self.ports[port].flight.head;
+            if head != packet::NO_PACKET {
+                std::hint::black_box(self.packets[head].next);
+            }
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            now: SimTime::from_ps(self.now),
+            until: self.model.until,
+            flows_done: self.flows_done,
+            flows: self.senders.len() as u32,
+        }
+    }
+
+    #[inline]
+    fn dispatch(&mut self, key: Key) {
+        let entity = key.entity();
+        match key.kind() {
+            Kind::Arrive => self.arrive(entity),
+            Kind::TxReady => self.tx_ready(entity),
+            Kind::PauseApply => self.pause_apply(entity),
+            Kind::PauseExpire => self.pause_expire(entity),
+            Kind::PauseRefresh => self.pause_refresh(entity),
+            Kind::Requester => self.sender_timer(entity),
+            Kind::Responder => self.receiver_timer(entity),
+            Kind::RxDrain => self.rx_drain(entity),
+            Kind::FlowStart => self.flow_start(),
+            Kind::Fault => self.fault(entity),
+            Kind::Watchdog => self.watchdog_poll(entity),
+            Kind::DeadlockScan => self.deadlock_scan(),
+            Kind::Sample if entity == sample::QUEUES => self.watch_queues(),
+            Kind::Sample => self.take_sample(),
+            Kind::Release => self.release_held(),
+            Kind::Notify => self.notify(entity),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn schedule(&mut self, at: u64, kind: Kind, entity: u32) {
+        self.events
+            .push(SimTime::from_ps(at), Key::new(kind, entity));
+    }
+
+    /// Whether anything but periodic events can still happen.
+    pub(crate) fn alive(&self) -> bool {
+        (self.flows_done as usize) < self.senders.len() || self.faults_left > 0
+    }
+}

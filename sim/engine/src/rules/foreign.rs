@@ -1,0 +1,106 @@
+//! Frames whose bytes count: edited or made by rules.
+
+use crate::Sim;
+use crate::packet::{Packet, PacketId, PacketKind, flag};
+use std::collections::BTreeMap;
+use xoff_model::rules::edit::{self, Edit};
+use xoff_wire::dissect::{Body, Link, dissect};
+use xoff_wire::ip::Ecn;
+
+/// FCS bytes, and the least frame with them.
+const FCS: usize = 4;
+const FRAME_MIN: usize = 64;
+
+/// A frame with bytes of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Foreign {
+    /// Without FCS.
+    pub(crate) bytes: Vec<u8>,
+    /// The packet that it was made from.
+    pub(crate) original: Packet,
+}
+
+/// All of them, by the number that [`Packet::arg`] holds.
+#[derive(Debug, Default)]
+pub(crate) struct Foreigners {
+    by_number: BTreeMap<u32, Foreign>,
+    next: u32,
+}
+
+impl Foreigners {
+    fn insert(&mut self, foreign: Foreign) -> u32 {
+        // Numbers come round after 2^32; far fewer frames exist at a time.
+        while self.by_number.contains_key(&self.next) {
+            self.next = self.next.wrapping_add(1);
+        }
+        let number = self.next;
+        self.by_number.insert(number, foreign);
+        self.next = number.wrapping_add(1);
+        number
+    }
+
+    pub(super) fn copy(&mut self, number: u32) -> u32 {
+        match self.by_number.get(&number).cloned() {
+            Some(foreign) => self.insert(foreign),
+            None => number,
+        }
+    }
+
+    pub(crate) fn take(&mut self, number: u32) -> Option<Foreign> {
+        self.by_number.remove(&number)
+    }
+}
+
+impl Sim<'_> {
+    /// From now on a packet is what `bytes` say.
+    pub(super) fn make_foreign(&mut self, id: PacketId, bytes: &[u8]) {
+        let packet = self.packets[id];
+        let mut original = self.original(&packet);
+        // The record stays with the packet that travels.
+        original.telemetry = Packet::EMPTY.telemetry;
+        if packet.kind == PacketKind::Foreign {
+            self.foreigners.take(packet.arg);
+        }
+        let number = self.foreigners.insert(Foreign {
+            bytes: bytes.to_vec(),
+            original,
+        });
+        let frame = (bytes.len() + FCS).max(FRAME_MIN);
+        let altered = &mut self.packets[id];
+        altered.kind = PacketKind::Foreign;
+        altered.arg = number;
+        altered.frame = frame.min(usize::from(u16::MAX)) as u16;
+        let dissected = dissect(Link::Ethernet, bytes, bytes.len() as u32);
+        if let Some(tag) = dissected.ethernet.outer {
+            altered.pcp = tag.pcp & 7;
+        }
+        if let Body::Roce(roce) = &dissected.body {
+            altered.dscp = roce.network.dscp & 63;
+            altered.flags &= !(flag::ECT | flag::CE);
+            altered.flags |= match roce.network.ecn {
+                Ecn::NotEct => 0,
+                Ecn::Ect0 | Ecn::Ect1 => flag::ECT,
+                Ecn::Ce => flag::ECT | flag::CE,
+            };
+        }
+    }
+
+    /// The packet that a packet was before rules edited it.
+    pub(crate) fn original(&self, packet: &Packet) -> Packet {
+        if packet.kind != PacketKind::Foreign {
+            return *packet;
+        }
+        let foreign = self.foreigners.by_number.get(&packet.arg);
+        foreign.map_or(*packet, |foreign| foreign.original)
+    }
+
+    /// The bytes of a foreign frame, with what switches did to it since.
+    pub(crate) fn foreign_bytes(&self, packet: &Packet) -> Vec<u8> {
+        let foreign = self.foreigners.by_number.get(&packet.arg);
+        let mut bytes = foreign.map(|f| f.bytes.clone()).unwrap_or_default();
+        if packet.has(flag::CE) {
+            edit::apply(Edit::SetCe, &mut bytes);
+        }
+        bytes
+    }
+}

@@ -1,0 +1,779 @@
+//! What the engine runs: a complete, validated description of one simulation, as plain data.
+//!
+//! A [`Model`] comes from a scenario file or from the input files of another simulator. Everything is
+//! resolved here: no defaults, no names to look up.
+
+use crate::framing::Framing;
+use crate::rules::Rule;
+use crate::time::{SimDuration, SimTime};
+use crate::units::{BitRate, Bytes, Length, Probability};
+use std::sync::Arc;
+
+/// Number of 802.1Q priorities, and of traffic classes and priority groups per port.
+pub const PRIORITIES: usize = 8;
+
+/// Index into [`Model::nodes`].
+pub type NodeId = u32;
+/// Index into [`Model::flows`].
+pub type FlowId = u32;
+
+/// One simulation.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub seed: u64,
+    /// Stop at this time even if flows are unfinished. None: run until nothing is left to do.
+    pub until: Option<SimTime>,
+    pub framing: Framing,
+    pub ecmp: EcmpHash,
+    pub nodes: Vec<NodeSpec>,
+    pub nics: Vec<NicProfile>,
+    pub switches: Vec<SwitchProfile>,
+    /// A node's ports are numbered by the order in which links name it, from 0.
+    pub links: Vec<LinkSpec>,
+    pub flows: Vec<FlowSpec>,
+    pub faults: Vec<Fault>,
+    /// What the links between hosts and their neighbours do to frames.
+    pub rules: Vec<Rule>,
+    /// Interval of the time series; None: no series.
+    pub sample: Option<SimDuration>,
+    /// How long the queues of switches are, often enough for a distribution; None: not watched.
+    pub queue_watch: Option<QueueWatch>,
+    /// How often blocked queues are examined for cyclic waits; None: never.
+    pub deadlock_scan: Option<SimDuration>,
+    /// Keep a log entry of every pause and resume that a port receives.
+    pub log_pauses: bool,
+}
+
+/// Counts of the lengths of the egress queues of all switch ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueWatch {
+    pub from: SimTime,
+    /// The first look at or behind this time is the last.
+    pub until: SimTime,
+    pub every: SimDuration,
+    /// The counts so far are kept at multiples of this time, and at the end.
+    pub report: SimDuration,
+}
+
+#[derive(Clone, Debug)]
+pub struct NodeSpec {
+    pub name: String,
+    pub role: Role,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Index into [`Model::nics`].
+    Host(u32),
+    /// Index into [`Model::switches`].
+    Switch(u32),
+}
+
+/// A full-duplex cable between two ports.
+#[derive(Clone, Debug)]
+pub struct LinkSpec {
+    pub a: NodeId,
+    pub b: NodeId,
+    pub rate: BitRate,
+    pub cable: Length,
+    /// PHY, FEC and MAC latency of both ends together, added to the cable's propagation time.
+    pub phy_delay: SimDuration,
+    /// Probability that a frame is lost, in each direction.
+    pub loss: Probability,
+    /// Drop exactly every n-th data frame (deterministic loss), counted per direction. 0: off.
+    pub drop_every: u32,
+    /// Bit errors per 10^18 bits, in each direction; a frame with an error is discarded by its FCS.
+    pub ber_e18: u64,
+}
+
+impl LinkSpec {
+    /// One-way latency of a bit.
+    pub fn delay(&self) -> SimDuration {
+        self.cable.propagation() + self.phy_delay
+    }
+}
+
+/// How equal-cost next hops are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EcmpHash {
+    /// xoff's own: the scenario's seed, the switch and the 5-tuple, well mixed.
+    Mixed,
+    /// The hash, addresses, port numbers and next-hop order of the de-facto HPCC simulator.
+    HpccNs3,
+}
+
+/// A switch model with its configuration.
+#[derive(Clone, Debug)]
+pub struct SwitchProfile {
+    pub name: String,
+    pub forwarding: Forwarding,
+    /// Pipeline latency from ingress to egress queue.
+    pub latency: SimDuration,
+    pub trust: Trust,
+    pub dscp_to_priority: [u8; 64],
+    pub pcp_to_priority: [u8; PRIORITIES],
+    /// Priority of packets without a trusted marking: all of them, or where PCP is trusted those
+    /// without a VLAN tag.
+    pub default_priority: u8,
+    pub priority_to_pg: [u8; PRIORITIES],
+    pub priority_to_queue: [u8; PRIORITIES],
+    pub buffer: BufferSpec,
+    pub pfc: PauseSpec,
+    pub scheduler: SchedulerSpec,
+    /// ECN per egress queue.
+    pub ecn: [Option<EcnSpec>; PRIORITIES],
+    pub watchdog: Option<WatchdogSpec>,
+    /// Which packet loses when a lossy queue is full.
+    pub tail_drop: TailDrop,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwarding {
+    StoreAndForward,
+    /// Forwarding starts after this many bytes of the frame (preamble included).
+    CutThrough {
+        header_bytes: u32,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    Dscp,
+    Pcp,
+    /// Everything goes to the default priority.
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TailDrop {
+    /// Arrivals that compete for the same free slot win with equal probability, as on a real
+    /// switch whose ports are not phase-locked.
+    Fair,
+    /// The later arrival is dropped, whoever it is.
+    Strict,
+}
+
+/// The shared buffer (MMU). All sizes in bytes.
+#[derive(Clone, Debug)]
+pub struct BufferSpec {
+    pub size: Bytes,
+    /// Allocation unit; frames are rounded up to it. 1: exact bytes.
+    pub cell_bytes: u32,
+    pub pgs: [PgSpec; PRIORITIES],
+    /// Headroom shared by all lossless priority groups instead of one reservation each.
+    pub headroom_pool: Option<Bytes>,
+    pub queues: [EgressSpec; PRIORITIES],
+    /// Count priority groups per port (all priorities together) instead of one by one.
+    /// Only group 0 is then used.
+    pub per_port: bool,
+    /// What a frame counts as in the buffer.
+    pub occupancy: Occupancy,
+}
+
+/// What a frame occupies in the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occupancy {
+    /// The frame with its FCS, without preamble and gap.
+    Frame,
+    /// All bytes that the wire carried.
+    Wire,
+}
+
+/// A priority group of every ingress port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PgSpec {
+    /// Uses headroom above its limit, and pauses the sender where PFC is on. A lossy group drops.
+    pub lossless: bool,
+    /// Guaranteed minimum per port.
+    pub reserve: Bytes,
+    pub headroom: Headroom,
+    pub limit: Limit,
+    /// Resume when usage has fallen to limit - xon_offset (hysteresis).
+    pub xon_offset: Bytes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Headroom {
+    Bytes(Bytes),
+    /// Computed per port from the link by [`crate::headroom`] for this MTU.
+    Auto,
+    /// The HPCC simulator's rule: 3 × rate × one-way delay.
+    HpccNs3,
+}
+
+/// How much of the shared buffer a group or queue may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// alpha × free shared bytes, alpha = num / den.
+    Dynamic {
+        num: u32,
+        den: u32,
+    },
+    /// Dynamic with alpha = 2^-shift at the slowest host rate, doubled per doubling of the port's
+    /// rate up to 1 (the HPCC simulator's rule).
+    DynamicByRate {
+        shift: u32,
+    },
+    Static(Bytes),
+    Unlimited,
+}
+
+/// An egress queue of every port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EgressSpec {
+    /// Guaranteed minimum.
+    pub reserve: Bytes,
+    /// Limit for lossy packets; lossless packets are never refused at egress.
+    pub limit: Limit,
+}
+
+/// Pause behaviour of a port (switch or NIC).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PauseSpec {
+    pub mode: PauseMode,
+    /// Priorities that may send pause (bit n = priority n). All for 802.3x.
+    pub tx_mask: u8,
+    /// Priorities whose received pause is obeyed.
+    pub rx_mask: u8,
+    /// Pause time in quanta of 512 bit times. None: until resumed (simulators only).
+    pub quanta: Option<u16>,
+    /// Time from the reception of a pause frame to its effect on the next frame.
+    pub response: SimDuration,
+    /// Pause takes exactly the link delay and no bandwidth (simulators only).
+    pub out_of_band: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseMode {
+    Off,
+    /// IEEE 802.1Q priority-based flow control.
+    Pfc,
+    /// IEEE 802.3x pause of the whole port.
+    Global,
+}
+
+/// Egress scheduling of the eight queues of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SchedulerSpec {
+    pub queues: [QueueSched; PRIORITIES],
+    /// Maximum rate per queue.
+    pub shapers: [Option<BitRate>; PRIORITIES],
+    /// Burst that a shaper lets through, in bytes.
+    pub shaper_burst: Bytes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueSched {
+    /// Served first; higher queue numbers first.
+    Strict,
+    /// Deficit weighted round robin: a share of what strict queues leave, by weight.
+    Dwrr(u32),
+}
+
+/// Marking of ECN-capable packets by egress queue length, at dequeue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EcnSpec {
+    /// One entry per link rate; an entry with rate zero serves every other rate.
+    pub by_rate: Vec<EcnThresholds>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EcnThresholds {
+    pub rate: BitRate,
+    pub kmin: Bytes,
+    pub kmax: Bytes,
+    pub pmax: Probability,
+}
+
+/// PFC watchdog of every port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchdogSpec {
+    pub poll: SimDuration,
+    /// A queue that is paused and has sent nothing for this long is in a storm.
+    pub detect: SimDuration,
+    pub empty_queue: EmptyQueue,
+    /// Normal again when no pause was in force for this long.
+    pub restore: SimDuration,
+    pub action: WatchdogAction,
+}
+
+/// What a watchdog makes of a paused queue without packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyQueue {
+    /// It is in a storm as any other.
+    Storm,
+    /// There is no storm without packets: the time counts from the first one that waits.
+    Ignore,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchdogAction {
+    /// Discard what is queued and what arrives for the queue.
+    Drop,
+    /// Ignore the pause.
+    Forward,
+}
+
+/// A NIC model with its configuration.
+#[derive(Clone, Debug)]
+pub struct NicProfile {
+    pub name: String,
+    /// RoCE path MTU: payload bytes per packet.
+    pub mtu: u32,
+    pub pfc: PauseSpec,
+    pub scheduler: SchedulerSpec,
+    /// Control packets (ACK, NAK, CNP) precede data of every class, whatever the scheduler.
+    pub control_first: bool,
+    pub turns: Turns,
+    pub pacing: Pacing,
+    /// From the posting of a message until its first packet may leave: doorbell, work request,
+    /// first data.
+    pub send_latency: SimDuration,
+    /// Receive buffer per port; a frame that does not fit is dropped.
+    pub rx_buffer: Bytes,
+    /// Pause is sent above this occupancy and withdrawn below `rx_xon`.
+    pub rx_xoff: Bytes,
+    pub rx_xon: Bytes,
+    /// Rate at which received frames leave to host memory. None: faster than the port.
+    pub rx_drain: Option<BitRate>,
+    pub rc: RcSpec,
+    pub np: NpSpec,
+    /// NIC-side watchdog: stop pausing the network after pausing continuously for this long.
+    pub storm_guard: Option<SimDuration>,
+}
+
+/// Among which queue pairs of a port turns go round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turns {
+    /// Those of a class; the scheduler chooses among classes.
+    Class,
+    /// All of them: there is no scheduler, and control packets go first (the HPCC simulator's way).
+    Port,
+}
+
+/// From when the time to the next packet of a paced queue pair counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pacing {
+    /// From when this one was due: time that it waited for the port is not lost.
+    Due,
+    /// From when this one was sent (the HPCC simulator's way).
+    Sent,
+}
+
+/// Reliable connection behaviour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RcSpec {
+    pub recovery: Recovery,
+    /// Packets per ACK; those that ask for one are acknowledged at once.
+    pub ack_every: u32,
+    /// Local ACK timeout, 4.096 µs × 2^n. Zero: never.
+    pub timeout: SimDuration,
+    /// Retransmissions by timeout or sequence error without progress before the QP fails. None: no limit.
+    pub retry_cnt: Option<u8>,
+    /// RNR NAKs without progress before the QP fails. None: no limit (code 7).
+    pub rnr_retry: Option<u8>,
+    /// Wait that an RNR NAK demands.
+    pub rnr_timer: SimDuration,
+    /// Responder: gap seen → NAK sent.
+    pub nak_delay: SimDuration,
+    /// A gap that persists is reported again after this long. None: once (IBTA).
+    pub nak_repeat: Option<SimDuration>,
+    /// Requester: NAK received → retransmission starts.
+    pub retransmit_delay: SimDuration,
+    /// Most packets in flight. None: no limit below 2^23.
+    pub max_outstanding: Option<u32>,
+    /// Most READs and atomics in flight.
+    pub max_rd_atomic: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Resume at the lost packet, resending everything after it.
+    GoBackN,
+    /// Restart the whole message.
+    GoBack0,
+    /// Resend only what is missing.
+    Selective,
+}
+
+/// DCQCN notification point: how a receiver reports CE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NpSpec {
+    Off,
+    /// Real CNP packets, at most one per interval and scope.
+    Cnp {
+        interval: SimDuration,
+        scope: CnpScope,
+        marking: Marking,
+        /// Marked packet received → CNP handed to the port.
+        delay: SimDuration,
+    },
+    /// A flag on the ACK of every marked packet (the HPCC simulator's way).
+    EchoOnAck,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CnpScope {
+    Qp,
+    DestinationIp,
+    Port,
+}
+
+/// How a packet is marked and scheduled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marking {
+    /// Priority at the sending host: its queue, and the class that pause stops.
+    pub priority: u8,
+    pub dscp: u8,
+    pub pcp: u8,
+}
+
+/// Congestion control of a requester.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CcSpec {
+    None,
+    Dcqcn(DcqcnSpec),
+    Timely(TimelySpec),
+    Hpcc(HpccSpec),
+    Dctcp(DctcpSpec),
+    HpccPint(PintSpec),
+}
+
+impl CcSpec {
+    /// ACKs drive it, so that the receiver should not thin them out.
+    pub fn follows_acks(&self) -> bool {
+        !matches!(self, CcSpec::None | CcSpec::Dcqcn(_))
+    }
+}
+
+/// Whose rules a congestion control follows where the HPCC ns-3 simulator departs from the
+/// publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    Published,
+    /// The ns-3 simulator of HPCC.
+    Ns3,
+}
+
+impl CcSpec {
+    /// The window that is stated.
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            CcSpec::None => None,
+            CcSpec::Dcqcn(spec) => spec.window,
+            CcSpec::Timely(spec) => spec.window,
+            CcSpec::Dctcp(spec) => spec.window,
+            CcSpec::Hpcc(spec) => spec.window.given(),
+            CcSpec::HpccPint(spec) => spec.window.given(),
+        }
+    }
+
+    /// The window of a flow that may send at `line`. None: packets in flight have no bound.
+    pub fn window_at(&self, line: BitRate) -> Option<Window> {
+        match self {
+            CcSpec::Hpcc(spec) => spec.window.at(line, spec.base_rtt),
+            CcSpec::HpccPint(spec) => spec.window.at(line, spec.base_rtt),
+            _ => self.window(),
+        }
+    }
+
+    /// What the rate does not fall below.
+    pub fn rate_min(&self) -> Option<BitRate> {
+        match self {
+            CcSpec::None => None,
+            CcSpec::Dcqcn(spec) => Some(spec.rate_min),
+            CcSpec::Timely(spec) => Some(spec.rate_min),
+            CcSpec::Dctcp(spec) => Some(spec.rate_min),
+            CcSpec::Hpcc(spec) => Some(spec.rate_min),
+            CcSpec::HpccPint(spec) => Some(spec.rate_min),
+        }
+    }
+
+    /// False: without congestion control there is no window.
+    pub fn set_window(&mut self, window: Window) -> bool {
+        match self {
+            CcSpec::None => return false,
+            CcSpec::Dcqcn(spec) => spec.window = Some(window),
+            CcSpec::Timely(spec) => spec.window = Some(window),
+            CcSpec::Dctcp(spec) => spec.window = Some(window),
+            CcSpec::Hpcc(spec) => spec.window = HpccWindow::Given(window),
+            CcSpec::HpccPint(spec) => spec.window = HpccWindow::Given(window),
+        }
+        true
+    }
+
+    pub fn base_rtt(&self) -> Option<SimDuration> {
+        match self {
+            CcSpec::Hpcc(spec) => Some(spec.base_rtt),
+            CcSpec::HpccPint(spec) => Some(spec.base_rtt),
+            _ => None,
+        }
+    }
+
+    /// False: the congestion control knows no base RTT.
+    pub fn set_base_rtt(&mut self, rtt: SimDuration) -> bool {
+        match self {
+            CcSpec::Hpcc(spec) => spec.base_rtt = rtt,
+            CcSpec::HpccPint(spec) => spec.base_rtt = rtt,
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// DCQCN reaction point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DcqcnSpec {
+    /// Published: a CNP cuts at once. Ns3: at the next point of a grid of decrease intervals.
+    pub variant: Variant,
+    /// g as a fraction of 2^16 (1/256 = 256).
+    pub g_q16: u32,
+    /// α is updated once per interval.
+    pub alpha_interval: SimDuration,
+    /// The rate is cut at most once per interval.
+    pub decrease_interval: SimDuration,
+    /// Rate increase timer.
+    pub increase_timer: SimDuration,
+    /// Bytes per byte-counter stage. None: timer only.
+    pub byte_counter: Option<u64>,
+    /// Fast recovery steps (F).
+    pub fast_recovery: u32,
+    pub rate_ai: BitRate,
+    pub rate_hai: BitRate,
+    pub rate_min: BitRate,
+    /// Set the target to the current rate at every cut, also at consecutive ones.
+    pub clamp_target: bool,
+    /// Current and target rate at the first CNP. None: it cuts like any other.
+    pub first_cnp_rate: Option<BitRate>,
+    /// Bound of packets in flight in bytes. None: no window.
+    pub window: Option<Window>,
+}
+
+/// Bytes in flight that a congestion control allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub bytes: u64,
+    /// Scale with current rate / line rate.
+    pub variable: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimelySpec {
+    /// Weight of a new RTT sample, in 2^16ths.
+    pub ewma_q16: u32,
+    /// Multiplicative decrease factor, in 2^16ths.
+    pub beta_q16: u32,
+    pub t_low: SimDuration,
+    pub t_high: SimDuration,
+    pub min_rtt: SimDuration,
+    pub rate_ai: BitRate,
+    pub rate_hai: BitRate,
+    pub rate_min: BitRate,
+    pub window: Option<Window>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HpccSpec {
+    /// Ns3: rounds are as short as ACKs allow, and every queued byte counts.
+    pub variant: Variant,
+    /// Target utilisation, in 2^16ths.
+    pub u_target_q16: u32,
+    /// Additive stages before a multiplicative update.
+    pub max_stage: u32,
+    pub rate_ai: BitRate,
+    pub rate_min: BitRate,
+    /// Base RTT.
+    pub base_rtt: SimDuration,
+    /// React to every ACK within an RTT.
+    pub fast_react: bool,
+    /// A rate per hop; the least counts.
+    pub multi_rate: bool,
+    /// Within a round trip only hops with a queue count.
+    pub sample_feedback: bool,
+    pub window: HpccWindow,
+}
+
+/// Bound of bytes in flight under HPCC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HpccWindow {
+    Off,
+    /// What fills the port's rate for a base RTT, scaled with the rate (the publication).
+    Bdp,
+    Given(Window),
+}
+
+impl HpccWindow {
+    fn given(self) -> Option<Window> {
+        match self {
+            HpccWindow::Given(window) => Some(window),
+            HpccWindow::Off | HpccWindow::Bdp => None,
+        }
+    }
+
+    /// The window of a flow that may send at `line`.
+    pub fn at(self, line: BitRate, base_rtt: SimDuration) -> Option<Window> {
+        match self {
+            HpccWindow::Off => None,
+            HpccWindow::Given(window) => Some(window),
+            HpccWindow::Bdp => Some(Window {
+                bytes: line.bytes_in_floor(base_rtt),
+                variable: true,
+            }),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DctcpSpec {
+    /// g as a fraction of 2^16 (1/16 = 4096).
+    pub g_q16: u32,
+    /// Added once per round trip.
+    pub rate_ai: BitRate,
+    pub rate_min: BitRate,
+    pub window: Option<Window>,
+}
+
+/// HPCC-PINT: HPCC with one rounded and sampled utilisation per packet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PintSpec {
+    /// Target utilisation, in 2^16ths.
+    pub u_target_q16: u32,
+    /// Additive stages before a multiplicative update.
+    pub max_stage: u32,
+    pub rate_ai: BitRate,
+    pub rate_min: BitRate,
+    /// Base RTT: the time over which switches average.
+    pub base_rtt: SimDuration,
+    pub window: HpccWindow,
+    /// What a packet can say: the powers of the base, in 2^32ths, ascending.
+    pub powers: Arc<[u64]>,
+    /// Share of packets that are looked at.
+    pub probability: Probability,
+}
+
+impl PintSpec {
+    /// Powers of a base (in 2^32ths) from 1 to 2^26. None: so many that no packet tells them
+    /// apart, or none.
+    pub fn powers_of(base_q32: u64) -> Option<Arc<[u64]>> {
+        const MOST: usize = 1 << 16;
+        let mut powers = vec![1u64 << 32];
+        while let Some(&last) = powers.last().filter(|p| **p < 1 << 58) {
+            let next = (u128::from(last) * u128::from(base_q32)) >> 32;
+            let next = u64::try_from(next).ok().filter(|n| *n > last)?;
+            if powers.len() == MOST {
+                return None;
+            }
+            powers.push(next);
+        }
+        Some(powers.into())
+    }
+}
+
+/// One queue pair with the work it is given.
+#[derive(Clone, Debug)]
+pub struct FlowSpec {
+    pub name: String,
+    /// Flows with the same group are reported together.
+    pub group: String,
+    pub src: NodeId,
+    pub dst: NodeId,
+    /// Local port of a multi-port host; None: by hash among the shortest paths.
+    pub src_port: Option<u32>,
+    /// Port of a multi-port destination (its address); None: by hash.
+    pub dst_port: Option<u32>,
+    pub start: SimTime,
+    pub bytes: u64,
+    /// Message size; the last message takes the rest.
+    pub message_bytes: u64,
+    /// Most messages posted and not completed (queue depth). None: all at once.
+    pub depth: Option<u32>,
+    pub op: Op,
+    pub transport: Transport,
+    /// Marking of requests: SEND, WRITE, READ requests, atomics.
+    pub data: Marking,
+    /// Marking of what answers them: ACKs, NAKs, atomic ACKs, READ responses.
+    pub ack: Marking,
+    /// ECT(0) is set: switches mark instead of ignoring.
+    pub ecn_capable: bool,
+    pub cc: CcSpec,
+    /// Rate limit of the QP, below the port's rate.
+    pub pace: Option<BitRate>,
+    /// UDP source and destination port, for hashing.
+    pub sport: u16,
+    pub dport: u16,
+    /// The nodes to visit between src and dst, instead of the shortest path.
+    pub path: Option<Vec<NodeId>>,
+    /// Messages are released one by one as messages of that flow are delivered at `src`;
+    /// the first `free_messages` need no release.
+    pub after: Option<FlowId>,
+    pub free_messages: u32,
+    /// SEND only: receive buffers posted at the destination. None: never short.
+    pub receives: Option<ReceiveQueue>,
+    /// PSN of the first packet on the wire, 24 bits. None: from the seed.
+    pub first_psn: Option<u32>,
+}
+
+/// Receive buffers of a QP that the application reposts after using them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiveQueue {
+    pub posted: u32,
+    /// Time from a message's arrival until its buffer is posted again.
+    pub repost: SimDuration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Send,
+    Write,
+    Read,
+    /// Compare-and-swap or fetch-and-add: 8 bytes each.
+    Atomic,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    Rc,
+    Uc,
+    Ud,
+}
+
+/// Something that goes wrong at a given time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub at: SimTime,
+    pub kind: FaultKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// Index into [`Model::links`].
+    LinkDown(u32),
+    LinkUp(u32),
+    /// A host takes received frames at this rate from now on. None: normal again.
+    SlowReceiver {
+        node: NodeId,
+        drain: Option<BitRate>,
+    },
+    /// A NIC sends pause for these priorities without end, and stops.
+    PauseStormStart {
+        node: NodeId,
+        mask: u8,
+    },
+    PauseStormEnd {
+        node: NodeId,
+    },
+    /// A NIC sends one pause of `quanta` for these priorities at once and then in each period,
+    /// `count` times. None: without end.
+    PeriodicPause {
+        node: NodeId,
+        mask: u8,
+        quanta: u16,
+        period: SimDuration,
+        count: Option<u64>,
+    },
+    /// Loss probability of a link from now on, in both directions.
+    LinkLoss {
+        link: u32,
+        loss: Probability,
+    },
+}

@@ -1,0 +1,366 @@
+//! Quantities with units, and how they are read and printed.
+
+use crate::time::SimDuration;
+use std::fmt;
+use std::str::FromStr;
+
+/// A rate in bits per second, counted on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct BitRate(u64);
+
+/// A number of bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Bytes(pub u64);
+
+/// A probability in [0, 1], kept as parts of 2^32 so that draws compare integers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Probability(u64);
+
+/// A cable length in millimetres; light takes 5 ns per metre.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Length(pub u64);
+
+const PS_BITS: u64 = 8_000_000_000_000;
+
+/// What does not fit is the largest that does.
+fn narrow(value: u128) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
+
+impl BitRate {
+    pub const fn from_bps(bps: u64) -> Self {
+        BitRate(bps)
+    }
+
+    pub const fn from_gbps(gbps: u64) -> Self {
+        BitRate(gbps * 1_000_000_000)
+    }
+
+    pub const fn bps(self) -> u64 {
+        self.0
+    }
+
+    /// Time to put `bytes` on the wire, rounded up to a picosecond. The rate must not be zero.
+    pub fn serialize_ceil(self, bytes: u64) -> SimDuration {
+        let bits_ps = u128::from(bytes) * u128::from(PS_BITS);
+        SimDuration::from_ps(narrow(bits_ps.div_ceil(u128::from(self.0))))
+    }
+
+    /// Whole bytes that fit into `span`, rounded down.
+    pub fn bytes_in_floor(self, span: SimDuration) -> u64 {
+        narrow(u128::from(self.0) * u128::from(span.ps()) / u128::from(PS_BITS))
+    }
+
+    /// The mean rate of `bytes` over `span`, rounded down; zero for an empty span.
+    pub fn mean_floor(bytes: u64, span: SimDuration) -> BitRate {
+        if span.is_zero() {
+            return BitRate(0);
+        }
+        let bits_ps = u128::from(bytes) * u128::from(PS_BITS);
+        BitRate(narrow(bits_ps / u128::from(span.ps())))
+    }
+}
+
+impl Probability {
+    pub const ZERO: Probability = Probability(0);
+    pub const ONE: Probability = Probability(1 << 32);
+
+    /// `numerator / denominator`, rounded to the nearest of 2^32 steps and capped at one.
+    pub fn ratio(numerator: u64, denominator: u64) -> Self {
+        let d = u128::from(denominator.max(1));
+        let scaled = ((u128::from(numerator) << 32) + d / 2) / d;
+        Probability(scaled.min(1 << 32) as u64)
+    }
+
+    /// From a fraction such as 0.001; None outside [0, 1].
+    pub fn from_fraction(p: f64) -> Option<Self> {
+        (0.0..=1.0)
+            .contains(&p)
+            .then(|| Probability((p * 4_294_967_296.0).round() as u64))
+    }
+
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Parts of 2^32.
+    pub const fn parts(self) -> u64 {
+        self.0
+    }
+
+    /// True for a uniformly drawn `u32` with this probability.
+    pub const fn hit(self, draw: u32) -> bool {
+        (draw as u64) < self.0
+    }
+}
+
+impl Length {
+    /// Propagation time at 5 ns per metre (5 ps per millimetre).
+    pub const fn propagation(self) -> SimDuration {
+        SimDuration::from_ps(self.0.saturating_mul(5))
+    }
+}
+
+/// Why a quantity could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QuantityError {
+    #[error("missing unit: expected {0}")]
+    MissingUnit(&'static str),
+    #[error("unknown unit `{0}`: expected {1}")]
+    UnknownUnit(String, &'static str),
+    #[error("not a number: `{0}`")]
+    NotANumber(String),
+    #[error("too large: `{0}`: expected at most {1}")]
+    TooLarge(String, String),
+}
+
+const RATE_UNITS: &str = "a rate such as \"100Gbps\" or \"50Mbps\"";
+const BYTE_UNITS: &str = "a size such as \"96KiB\", \"9216B\" or \"1MB\"";
+const TIME_UNITS: &str = "a time such as \"1us\", \"250ns\" or \"10ms\"";
+const LENGTH_UNITS: &str = "a length such as \"7m\" or \"2km\"";
+
+/// Reads `<decimal><unit>` exactly, in integers: the value in the smallest unit.
+fn parse_scaled(
+    text: &str,
+    units: &[(&str, u64)],
+    expected: &'static str,
+) -> Result<u64, QuantityError> {
+    let text = text.trim();
+    let split = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
+        .unwrap_or(text.len());
+    let (number, unit) = (text[..split].replace('_', ""), text[split..].trim());
+    if number.is_empty() {
+        return Err(QuantityError::NotANumber(text.to_owned()));
+    }
+    if unit.is_empty() {
+        return Err(QuantityError::MissingUnit(expected));
+    }
+    let scale = units
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(unit))
+        .map(|&(_, scale)| scale)
+        .ok_or_else(|| QuantityError::UnknownUnit(unit.to_owned(), expected))?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
+    let bad = || QuantityError::NotANumber(text.to_owned());
+    // Half the range is left free so that sums of times and sizes cannot overflow.
+    const LARGEST: u64 = u64::MAX / 2;
+    let large = || {
+        let unit = units.iter().max_by_key(|(_, scale)| *scale);
+        let (name, scale) = unit.copied().unwrap_or(("", 1));
+        QuantityError::TooLarge(text.to_owned(), format!("{}{name}", LARGEST / scale))
+    };
+    if fraction.contains('.') || whole.is_empty() && fraction.is_empty() {
+        return Err(bad());
+    }
+    let whole: u128 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().map_err(|_| large())?
+    };
+    let fraction = &fraction[..fraction.len().min(18)];
+    let part: u128 = if fraction.is_empty() {
+        0
+    } else {
+        fraction.parse().map_err(|_| bad())?
+    };
+    let ten = 10u128.pow(fraction.len() as u32);
+    let value = whole
+        .checked_mul(u128::from(scale))
+        .ok_or_else(large)?
+        .checked_add(part * u128::from(scale) / ten)
+        .ok_or_else(large)?;
+    u64::try_from(value)
+        .ok()
+        .filter(|v| *v <= LARGEST)
+        .ok_or_else(large)
+}
+
+impl FromStr for BitRate {
+    type Err = QuantityError;
+
+    fn from_str(s: &str) -> Result<Self, QuantityError> {
+        const UNITS: [(&str, u64); 12] = [
+            ("bps", 1),
+            ("b/s", 1),
+            ("kbps", 1_000),
+            ("kb/s", 1_000),
+            ("Mbps", 1_000_000),
+            ("Mb/s", 1_000_000),
+            ("Gbps", 1_000_000_000),
+            ("Gb/s", 1_000_000_000),
+            ("G", 1_000_000_000),
+            ("Tbps", 1_000_000_000_000),
+            ("Tb/s", 1_000_000_000_000),
+            ("T", 1_000_000_000_000),
+        ];
+        parse_scaled(s, &UNITS, RATE_UNITS).map(BitRate)
+    }
+}
+
+impl FromStr for Bytes {
+    type Err = QuantityError;
+
+    fn from_str(s: &str) -> Result<Self, QuantityError> {
+        const UNITS: [(&str, u64); 9] = [
+            ("B", 1),
+            ("kB", 1_000),
+            ("MB", 1_000_000),
+            ("GB", 1_000_000_000),
+            ("TB", 1_000_000_000_000),
+            ("KiB", 1 << 10),
+            ("MiB", 1 << 20),
+            ("GiB", 1 << 30),
+            ("TiB", 1 << 40),
+        ];
+        parse_scaled(s, &UNITS, BYTE_UNITS).map(Bytes)
+    }
+}
+
+impl FromStr for SimDuration {
+    type Err = QuantityError;
+
+    fn from_str(s: &str) -> Result<Self, QuantityError> {
+        const UNITS: [(&str, u64); 5] = [
+            ("ps", 1),
+            ("ns", 1_000),
+            ("us", 1_000_000),
+            ("ms", 1_000_000_000),
+            ("s", 1_000_000_000_000),
+        ];
+        parse_scaled(&s.replace('µ', "u"), &UNITS, TIME_UNITS).map(SimDuration::from_ps)
+    }
+}
+
+impl FromStr for Length {
+    type Err = QuantityError;
+
+    fn from_str(s: &str) -> Result<Self, QuantityError> {
+        const UNITS: [(&str, u64); 4] = [("mm", 1), ("cm", 10), ("m", 1_000), ("km", 1_000_000)];
+        parse_scaled(s, &UNITS, LENGTH_UNITS).map(Length)
+    }
+}
+
+/// Writes `value / unit` with up to three decimals and no trailing zeros, then the unit's name.
+pub fn write_scaled(f: &mut fmt::Formatter<'_>, value: u64, unit: u64, name: &str) -> fmt::Result {
+    let milli = (u128::from(value) * 1_000 + u128::from(unit) / 2) / u128::from(unit);
+    let (whole, part) = (milli / 1_000, milli % 1_000);
+    let text = if part == 0 {
+        format!("{whole}{name}")
+    } else {
+        format!(
+            "{whole}.{}{name}",
+            format!("{part:03}").trim_end_matches('0')
+        )
+    };
+    f.pad(&text)
+}
+
+impl fmt::Display for BitRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, name) = match self.0 {
+            1_000_000_000.. => (1_000_000_000, "Gbps"),
+            1_000_000.. => (1_000_000, "Mbps"),
+            1_000.. => (1_000, "kbps"),
+            _ => (1, "bps"),
+        };
+        write_scaled(f, self.0, unit, name)
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, name) = match self.0 {
+            1_000_000_000.. => (1_000_000_000, "GB"),
+            1_000_000.. => (1_000_000, "MB"),
+            10_000.. => (1_000, "kB"),
+            _ => (1, "B"),
+        };
+        write_scaled(f, self.0, unit, name)
+    }
+}
+
+impl fmt::Debug for BitRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}B", self.0)
+    }
+}
+
+impl fmt::Debug for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}mm", self.0)
+    }
+}
+
+impl fmt::Debug for Probability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/2^32", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_rates_have_whole_picoseconds_per_byte() {
+        for (gbps, ps) in [
+            (10, 800),
+            (25, 320),
+            (40, 200),
+            (100, 80),
+            (400, 20),
+            (1600, 5),
+        ] {
+            assert_eq!(BitRate::from_gbps(gbps).serialize_ceil(1).ps(), ps);
+        }
+    }
+
+    #[test]
+    fn reads_quantities_exactly() {
+        assert_eq!("100Gbps".parse(), Ok(BitRate::from_gbps(100)));
+        assert_eq!("2.5Gbps".parse(), Ok(BitRate::from_bps(2_500_000_000)));
+        assert_eq!("96KiB".parse(), Ok(Bytes(98_304)));
+        assert_eq!("0.5 MB".parse(), Ok(Bytes(500_000)));
+        assert_eq!("4.096us".parse(), Ok(SimDuration::from_ps(4_096_000)));
+        assert_eq!("7m".parse(), Ok(Length(7_000)));
+        assert_eq!(Length(7_000).propagation(), SimDuration::from_ns(35));
+    }
+
+    #[test]
+    fn a_bare_number_has_no_meaning() {
+        assert_eq!(
+            "100".parse::<BitRate>(),
+            Err(QuantityError::MissingUnit(RATE_UNITS))
+        );
+        assert!(matches!(
+            "9zz".parse::<Bytes>(),
+            Err(QuantityError::UnknownUnit(..))
+        ));
+        assert!(matches!(
+            "us".parse::<SimDuration>(),
+            Err(QuantityError::NotANumber(_))
+        ));
+        assert!(matches!(
+            "99999999TB".parse::<Bytes>(),
+            Err(QuantityError::TooLarge(_, most)) if most == "8388607TiB"
+        ));
+    }
+
+    #[test]
+    fn probabilities_hit_their_share_of_draws() {
+        assert!(!Probability::ZERO.hit(0));
+        assert!(Probability::ONE.hit(u32::MAX));
+        assert_eq!(
+            Probability::ratio(1, 2),
+            Probability::from_fraction(0.5).unwrap()
+        );
+        assert!(Probability::from_fraction(1.5).is_none());
+    }
+}

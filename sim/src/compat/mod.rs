@@ -1,3 +1,0 @@
-//! Input and output files of other simulators.
-
-pub mod hpcc;

@@ -1,4 +1,0 @@
-//! Networks: builders and routing.
-
-pub mod build;
-pub mod fabric;
