@@ -4,6 +4,7 @@ mod outputs;
 mod signals;
 
 use crate::cli::{Scratch, text, xoff};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -16,12 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for a child that may hang.
 fn ended(child: std::process::Child, what: &str) -> Output {
-    let id = child.id().to_string();
+    let id = Pid::from_child(&child);
     let (done, is_done) = std::sync::mpsc::channel::<()>();
     let guard = std::thread::spawn(move || {
         let hung = is_done.recv_timeout(PATIENCE).is_err();
         if hung {
-            let _ = Command::new("kill").args(["-KILL", &id]).status();
+            let _ = kill_process(id, Signal::KILL);
         }
         hung
     });

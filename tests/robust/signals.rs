@@ -2,6 +2,8 @@
 
 use super::ended;
 use crate::cli::{Scratch, text};
+use rustix::io::ioctl_fionread;
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -16,10 +18,8 @@ fn begin(args: &[&str]) -> Child {
         .unwrap()
 }
 
-fn signal(child: &Child, name: &str) {
-    let id = child.id().to_string();
-    let sent = Command::new("kill").args([name, &id]).status();
-    assert!(sent.unwrap().success());
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
 }
 
 #[test]
@@ -31,14 +31,14 @@ fn a_capture_that_is_ended_leaves_nothing() {
         "until = \"off\"\n[topology]\nkind = \"star\"\nhosts = 3\n\
          [[traffic]]\nkind = \"incast\"\nbytes = \"1TB\"\n",
     );
-    for name in ["-INT", "-TERM", "-HUP", "-KILL"] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
         let child = begin(&["run", "-q", &path, "--pcap", &scratch.path("a.pcapng")]);
         std::thread::sleep(Duration::from_millis(500));
-        signal(&child, name);
-        let output = ended(child, name);
-        assert!(!output.status.success(), "{name}");
+        send(&child, signal);
+        let output = ended(child, &format!("{signal:?}"));
+        assert!(!output.status.success(), "{signal:?}");
         let left = std::fs::read_dir(scratch.dir()).unwrap().count();
-        assert_eq!(left, 1, "{name}: only the scenario is there");
+        assert_eq!(left, 1, "{signal:?}: only the scenario is there");
     }
 }
 
@@ -53,19 +53,21 @@ fn a_capture_from_a_pipe_is_told_when_it_is_interrupted() {
         .unwrap()
         .read_to_end(&mut packed)
         .unwrap();
-    for name in ["-INT", "-TERM"] {
+    for signal in [Signal::INT, Signal::TERM] {
         let mut child = begin(&["trace", "-"]);
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(&packed).unwrap();
         stdin.flush().unwrap();
-        // It has read what there is, and waits for more.
-        std::thread::sleep(Duration::from_millis(700));
-        signal(&child, name);
-        let output = ended(child, name);
+        // When it has read what there is it waits for more.
+        while ioctl_fionread(&stdin).unwrap() > 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        send(&child, signal);
+        let output = ended(child, &format!("{signal:?}"));
         drop(stdin);
         let stderr = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{name}: {stderr}");
-        assert!(stderr.contains("interrupted"), "{name}: {stderr}");
-        assert!(text(&output.stdout).contains("RC-"), "{name}");
+        assert_eq!(output.status.code(), Some(1), "{signal:?}: {stderr}");
+        assert!(stderr.contains("interrupted"), "{signal:?}: {stderr}");
+        assert!(text(&output.stdout).contains("RC-"), "{signal:?}");
     }
 }

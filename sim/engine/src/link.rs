@@ -99,7 +99,7 @@ impl Sim<'_> {
         self.take_off(port, id, due.max(ahead));
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_off(&mut self, port: PortId, id: PacketId, due: u64) {
         self.packets[id].due = due;
         let out = &mut self.ports[port as usize];

@@ -39,6 +39,7 @@ pub mod header {
 
 impl Framing {
     /// Frame bytes up to and including BTH, with ICRC and FCS.
+    #[inline]
     fn base(self) -> u32 {
         match self {
             Framing::RoceV2 { vlan, ipv6 } => {
@@ -55,6 +56,7 @@ impl Framing {
     }
 
     /// Frame bytes of a data packet. `extension`: bytes of extension headers.
+    #[inline]
     pub fn data(self, payload: u16, extension: u32) -> u16 {
         let frame = match self {
             // The payload is padded to four bytes (BTH PadCnt).
@@ -68,17 +70,20 @@ impl Framing {
     }
 
     /// Frame bytes of the largest data packet for an MTU (first packet of a WRITE).
+    #[inline]
     pub fn largest_frame(self, mtu: u32) -> u32 {
         let payload = mtu.min(u32::from(u16::MAX)) as u16;
         u32::from(self.data(payload, extension(Op::Write, false, true, false)))
     }
 
     /// Frame bytes that no packet is below.
+    #[inline]
     pub fn smallest_frame(self) -> u32 {
         u32::from(self.control(0).min(self.data(1, 0))).max(1)
     }
 
     /// Frame bytes of a packet without payload.
+    #[inline]
     pub fn control(self, extension: u32) -> u16 {
         match self {
             Framing::RoceV2 { .. } => (self.base() + extension).max(header::FRAME_MIN) as u16,
@@ -87,6 +92,7 @@ impl Framing {
     }
 
     /// Preamble and inter-packet gap.
+    #[inline]
     pub fn gap(self) -> u32 {
         if matches!(self, Framing::RoceV2 { .. }) {
             20
@@ -97,6 +103,7 @@ impl Framing {
 }
 
 /// Extension header bytes of a data packet by its place in the message.
+#[inline]
 pub fn extension(op: Op, datagram: bool, first: bool, last: bool) -> u32 {
     let transport = if datagram { header::DETH } else { 0 };
     transport

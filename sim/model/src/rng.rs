@@ -24,6 +24,7 @@ pub enum Purpose {
 pub struct Stream(Pcg64Mcg);
 
 impl Stream {
+    #[inline]
     pub fn new(seed: u64, node: u32, port: u32, purpose: Purpose) -> Self {
         let lane = mix((u64::from(node) << 32) | u64::from(port));
         let low = mix(seed ^ mix(lane ^ purpose as u64));
@@ -34,21 +35,25 @@ impl Stream {
         Stream(Pcg64Mcg::from_seed(key))
     }
 
+    #[inline]
     pub fn next_u32(&mut self) -> u32 {
         self.0.next_u32()
     }
 
+    #[inline]
     pub fn next_u64(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// Uniform in `0..n`, without bias beyond 2^-64. `n` must not be zero.
+    #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
     }
 }
 
 /// The finaliser of splitmix64: a fixed bijection that spreads neighbouring inputs.
+#[inline]
 pub const fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

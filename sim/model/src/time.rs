@@ -22,24 +22,29 @@ impl SimTime {
     /// [`SimDuration::LONGEST`] bounds can be added to any time of it.
     pub const LAST: SimTime = SimTime(1 << 63);
 
+    #[inline]
     pub const fn from_ps(ps: u64) -> Self {
         SimTime(ps)
     }
 
+    #[inline]
     pub const fn from_ns(ns: u64) -> Self {
         SimTime(ns.saturating_mul(1_000))
     }
 
+    #[inline]
     pub const fn ps(self) -> u64 {
         self.0
     }
 
     /// Whole nanoseconds, rounded down.
+    #[inline]
     pub const fn ns(self) -> u64 {
         self.0 / 1_000
     }
 
     /// The span since `earlier`; zero if `earlier` is later.
+    #[inline]
     pub const fn since(self, earlier: SimTime) -> SimDuration {
         SimDuration(self.0.saturating_sub(earlier.0))
     }
@@ -51,40 +56,49 @@ impl SimDuration {
     /// The longest span that an input may state: 11.6 days.
     pub const LONGEST: SimDuration = SimDuration(1_000_000_000_000_000_000);
 
+    #[inline]
     pub const fn from_ps(ps: u64) -> Self {
         SimDuration(ps)
     }
 
+    #[inline]
     pub const fn from_ns(ns: u64) -> Self {
         SimDuration(ns.saturating_mul(1_000))
     }
 
+    #[inline]
     pub const fn from_us(us: u64) -> Self {
         SimDuration(us.saturating_mul(1_000_000))
     }
 
+    #[inline]
     pub const fn from_ms(ms: u64) -> Self {
         SimDuration(ms.saturating_mul(1_000_000_000))
     }
 
+    #[inline]
     pub const fn ps(self) -> u64 {
         self.0
     }
 
     /// Whole nanoseconds, rounded down.
+    #[inline]
     pub const fn ns(self) -> u64 {
         self.0 / 1_000
     }
 
+    #[inline]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
 
     /// Seconds, for presentation only: no result is computed from it.
+    #[inline]
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 * 1e-12
     }
 
+    #[inline]
     pub const fn saturating_sub(self, other: SimDuration) -> SimDuration {
         SimDuration(self.0.saturating_sub(other.0))
     }
@@ -93,12 +107,14 @@ impl SimDuration {
 impl Add<SimDuration> for SimTime {
     type Output = SimTime;
 
+    #[inline]
     fn add(self, d: SimDuration) -> SimTime {
         SimTime(self.0.saturating_add(d.0))
     }
 }
 
 impl AddAssign<SimDuration> for SimTime {
+    #[inline]
     fn add_assign(&mut self, d: SimDuration) {
         *self = *self + d;
     }
@@ -107,6 +123,7 @@ impl AddAssign<SimDuration> for SimTime {
 impl Sub<SimDuration> for SimTime {
     type Output = SimTime;
 
+    #[inline]
     fn sub(self, d: SimDuration) -> SimTime {
         SimTime(self.0.saturating_sub(d.0))
     }
@@ -115,12 +132,14 @@ impl Sub<SimDuration> for SimTime {
 impl Add for SimDuration {
     type Output = SimDuration;
 
+    #[inline]
     fn add(self, d: SimDuration) -> SimDuration {
         SimDuration(self.0.saturating_add(d.0))
     }
 }
 
 impl AddAssign for SimDuration {
+    #[inline]
     fn add_assign(&mut self, d: SimDuration) {
         *self = *self + d;
     }
@@ -129,6 +148,7 @@ impl AddAssign for SimDuration {
 impl Mul<u64> for SimDuration {
     type Output = SimDuration;
 
+    #[inline]
     fn mul(self, n: u64) -> SimDuration {
         SimDuration(self.0.saturating_mul(n))
     }
@@ -143,6 +163,7 @@ const UNITS: [(u64, &str); 5] = [
 ];
 
 impl fmt::Display for SimDuration {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, name) = UNITS
             .into_iter()
@@ -158,6 +179,7 @@ impl fmt::Display for SimDuration {
 pub struct Nanoseconds(pub u64);
 
 impl fmt::Display for Nanoseconds {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, name) = UNITS
             .into_iter()
@@ -169,18 +191,21 @@ impl fmt::Display for Nanoseconds {
 }
 
 impl fmt::Display for SimTime {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         SimDuration(self.0).fmt(f)
     }
 }
 
 impl fmt::Debug for SimDuration {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
 }
 
 impl fmt::Debug for SimTime {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }

@@ -23,35 +23,42 @@ pub struct Length(pub u64);
 const PS_BITS: u64 = 8_000_000_000_000;
 
 /// What does not fit is the largest that does.
+#[inline]
 fn narrow(value: u128) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 
 impl BitRate {
+    #[inline]
     pub const fn from_bps(bps: u64) -> Self {
         BitRate(bps)
     }
 
+    #[inline]
     pub const fn from_gbps(gbps: u64) -> Self {
         BitRate(gbps * 1_000_000_000)
     }
 
+    #[inline]
     pub const fn bps(self) -> u64 {
         self.0
     }
 
     /// Time to put `bytes` on the wire, rounded up to a picosecond. The rate must not be zero.
+    #[inline]
     pub fn serialize_ceil(self, bytes: u64) -> SimDuration {
         let bits_ps = u128::from(bytes) * u128::from(PS_BITS);
         SimDuration::from_ps(narrow(bits_ps.div_ceil(u128::from(self.0))))
     }
 
     /// Whole bytes that fit into `span`, rounded down.
+    #[inline]
     pub fn bytes_in_floor(self, span: SimDuration) -> u64 {
         narrow(u128::from(self.0) * u128::from(span.ps()) / u128::from(PS_BITS))
     }
 
     /// The mean rate of `bytes` over `span`, rounded down; zero for an empty span.
+    #[inline]
     pub fn mean_floor(bytes: u64, span: SimDuration) -> BitRate {
         if span.is_zero() {
             return BitRate(0);
@@ -66,6 +73,7 @@ impl Probability {
     pub const ONE: Probability = Probability(1 << 32);
 
     /// `numerator / denominator`, rounded to the nearest of 2^32 steps and capped at one.
+    #[inline]
     pub fn ratio(numerator: u64, denominator: u64) -> Self {
         let d = u128::from(denominator.max(1));
         let scaled = ((u128::from(numerator) << 32) + d / 2) / d;
@@ -73,22 +81,26 @@ impl Probability {
     }
 
     /// From a fraction such as 0.001; None outside [0, 1].
+    #[inline]
     pub fn from_fraction(p: f64) -> Option<Self> {
         (0.0..=1.0)
             .contains(&p)
             .then(|| Probability((p * 4_294_967_296.0).round() as u64))
     }
 
+    #[inline]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
 
     /// Parts of 2^32.
+    #[inline]
     pub const fn parts(self) -> u64 {
         self.0
     }
 
     /// True for a uniformly drawn `u32` with this probability.
+    #[inline]
     pub const fn hit(self, draw: u32) -> bool {
         (draw as u64) < self.0
     }
@@ -96,6 +108,7 @@ impl Probability {
 
 impl Length {
     /// Propagation time at 5 ns per metre (5 ps per millimetre).
+    #[inline]
     pub const fn propagation(self) -> SimDuration {
         SimDuration::from_ps(self.0.saturating_mul(5))
     }
@@ -120,6 +133,7 @@ const TIME_UNITS: &str = "a time such as \"1us\", \"250ns\" or \"10ms\"";
 const LENGTH_UNITS: &str = "a length such as \"7m\" or \"2km\"";
 
 /// Reads `<decimal><unit>` exactly, in integers: the value in the smallest unit.
+#[inline]
 fn parse_scaled(
     text: &str,
     units: &[(&str, u64)],
@@ -179,6 +193,7 @@ fn parse_scaled(
 impl FromStr for BitRate {
     type Err = QuantityError;
 
+    #[inline]
     fn from_str(s: &str) -> Result<Self, QuantityError> {
         const UNITS: [(&str, u64); 12] = [
             ("bps", 1),
@@ -201,6 +216,7 @@ impl FromStr for BitRate {
 impl FromStr for Bytes {
     type Err = QuantityError;
 
+    #[inline]
     fn from_str(s: &str) -> Result<Self, QuantityError> {
         const UNITS: [(&str, u64); 9] = [
             ("B", 1),
@@ -220,6 +236,7 @@ impl FromStr for Bytes {
 impl FromStr for SimDuration {
     type Err = QuantityError;
 
+    #[inline]
     fn from_str(s: &str) -> Result<Self, QuantityError> {
         const UNITS: [(&str, u64); 5] = [
             ("ps", 1),
@@ -235,6 +252,7 @@ impl FromStr for SimDuration {
 impl FromStr for Length {
     type Err = QuantityError;
 
+    #[inline]
     fn from_str(s: &str) -> Result<Self, QuantityError> {
         const UNITS: [(&str, u64); 4] = [("mm", 1), ("cm", 10), ("m", 1_000), ("km", 1_000_000)];
         parse_scaled(s, &UNITS, LENGTH_UNITS).map(Length)
@@ -242,6 +260,7 @@ impl FromStr for Length {
 }
 
 /// Writes `value / unit` with up to three decimals and no trailing zeros, then the unit's name.
+#[inline]
 pub fn write_scaled(f: &mut fmt::Formatter<'_>, value: u64, unit: u64, name: &str) -> fmt::Result {
     let milli = (u128::from(value) * 1_000 + u128::from(unit) / 2) / u128::from(unit);
     let (whole, part) = (milli / 1_000, milli % 1_000);
@@ -257,6 +276,7 @@ pub fn write_scaled(f: &mut fmt::Formatter<'_>, value: u64, unit: u64, name: &st
 }
 
 impl fmt::Display for BitRate {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, name) = match self.0 {
             1_000_000_000.. => (1_000_000_000, "Gbps"),
@@ -269,6 +289,7 @@ impl fmt::Display for BitRate {
 }
 
 impl fmt::Display for Bytes {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, name) = match self.0 {
             1_000_000_000.. => (1_000_000_000, "GB"),
@@ -281,24 +302,28 @@ impl fmt::Display for Bytes {
 }
 
 impl fmt::Debug for BitRate {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
 }
 
 impl fmt::Debug for Bytes {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}B", self.0)
     }
 }
 
 impl fmt::Debug for Length {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}mm", self.0)
     }
 }
 
 impl fmt::Debug for Probability {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/2^32", self.0)
     }

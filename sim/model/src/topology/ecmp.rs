@@ -1,6 +1,7 @@
 //! The choice among equal paths in the ns-3 family.
 
 /// The address of a host or switch in `fct.txt` and in the ECMP hash.
+#[inline]
 pub fn node_ip(id: u32) -> u32 {
     0x0b00_0001u32
         .wrapping_add((id / 256) << 16)
@@ -9,6 +10,7 @@ pub fn node_ip(id: u32) -> u32 {
 
 /// The reference's ECMP hash of a packet's addresses and UDP ports: MurmurHash3 of 12 bytes. `seed`
 /// is the switch's node id; the remainder by the number of next hops chooses one.
+#[inline]
 pub fn ecmp_hash(sip: u32, dip: u32, sport: u16, dport: u16, seed: u32) -> u32 {
     let ports = u32::from(sport) | u32::from(dport) << 16;
     let mut h = seed;
