@@ -41,33 +41,26 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
     let arm = arm(args.arm);
     let profile = profile(args, arm)?;
     let cases = chosen(&args.checks)?;
-    input::refuse_twice(args.captures.iter().map(PathBuf::as_path))?;
     let written = || {
-        args.snapshot
-            .iter()
-            .filter(|_| args.update)
-            .map(PathBuf::as_path)
+        let snapshot = args.snapshot.iter().filter(|_| args.update);
+        snapshot.map(PathBuf::as_path)
     };
     output::check_places(written())?;
-    output::refuse_stdout_as_directory(&args.keep)?;
-    refuse_idle_options(args, arm, profile)?;
-    refuse_unknown_rules(args, arm, profile, &cases)?;
+    refuse(args, arm, profile, &cases)?;
     let begun = Instant::now();
     let mut tell = progress(args.quiet);
-    let mut sets = Vec::new();
-    let mut lost = None;
+    let as_json = args.format == ConformFormat::Json;
+    let (mut sets, mut lost) = (Vec::new(), None);
     let lab = match arm {
         Arm::Lab => Some(lab::Prepared::new(args.kernel.as_deref())?),
         _ => None,
     };
     for (name, mut stage) in stages(args, profile, lab.as_ref())? {
         if args.compare {
-            let of_both = cases
-                .iter()
-                .filter(|case| case.foreign(profile.iwarp).is_none());
-            let of_both: Vec<_> = of_both.copied().collect();
+            let mut of_both = cases.clone();
+            of_both.retain(|case| case.foreign(profile.iwarp).is_none());
             let compared = compare_with_model(stage.as_mut(), &of_both, &mut tell)?;
-            output::print(|out| report::compared(out, arm, &compared, args.format))?;
+            output::print(|out| report::compared(out, arm, &compared, as_json))?;
             continue;
         }
         let plan = Plan {
@@ -79,7 +72,7 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
         if args.mutants {
             let outcomes = mutants::run(stage.as_mut(), &plan, &mut tell)?;
             let caught = !outcomes.iter().any(|o| o.verdict.is_failure());
-            output::print(|out| report::mutants(out, arm, profile, &outcomes, args.format))?;
+            output::print(|out| report::mutants(out, arm, profile, &outcomes, as_json))?;
             return Ok(caught);
         }
         let outcomes = run::run(stage.as_mut(), &plan, &mut tell)?;
@@ -97,11 +90,7 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
         return Ok(true);
     }
     if !args.quiet {
-        let checks: usize = sets.iter().map(|set| set.outcomes.len()).sum();
-        output::tell(&format!(
-            "{checks} checks in {:.1} s",
-            begun.elapsed().as_secs_f64()
-        ));
+        tell_time(&sets, begun);
     }
     output::print_beside(written(), |out| match args.format {
         ConformFormat::Human => report::human(out, &sets),
@@ -117,6 +106,25 @@ pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
         Some(error) => Err(error),
         None => Ok(expected && fine),
     }
+}
+
+/// Refuses what cannot be or would do nothing, before anything runs.
+fn refuse(
+    args: &ConformArgs,
+    arm: Arm,
+    profile: &'static Profile,
+    cases: &[&'static Case],
+) -> Result<(), Error> {
+    input::refuse_twice(args.captures.iter().map(PathBuf::as_path))?;
+    output::refuse_stdout_as_directory(&args.keep)?;
+    refuse_idle_options(args, arm, profile)?;
+    refuse_unknown_rules(args, arm, profile, cases)
+}
+
+fn tell_time(sets: &[Conformed], begun: Instant) {
+    let checks: usize = sets.iter().map(|set| set.outcomes.len()).sum();
+    let seconds = begun.elapsed().as_secs_f64();
+    output::tell(&format!("{checks} checks in {seconds:.1} s"));
 }
 
 fn arm(arm: ConformArm) -> Arm {
@@ -374,14 +382,15 @@ fn command(args: &ConformArgs) -> String {
     let mut words = vec!["xoff conform".to_owned(), format!("--arm {arm}")];
     words.extend(args.profile.iter().map(|name| format!("--profile {name}")));
     let agents = args.agents.iter();
-    words.extend(agents.map(|agent| format!("--agent {}", crate::args::quoted(agent))));
+    words.extend(agents.map(|agent| format!("--agent {}", crate::shell::quoted(agent))));
     let devices = args.devices.iter();
-    words.extend(devices.map(|name| format!("--device {}", crate::args::quoted(name))));
+    words.extend(devices.map(|name| format!("--device {}", crate::shell::quoted(name))));
     words.extend(args.gids.iter().map(|index| format!("--gid {index}")));
     let kernel = args.kernel.iter();
-    words.extend(kernel.map(|k| format!("--kernel {}", crate::args::quoted(&k.to_string_lossy()))));
+    words
+        .extend(kernel.map(|k| format!("--kernel {}", crate::shell::quoted(&k.to_string_lossy()))));
     let captures = args.captures.iter();
-    words.extend(captures.map(|path| crate::args::quoted(&path.to_string_lossy())));
+    words.extend(captures.map(|path| crate::shell::quoted(&path.to_string_lossy())));
     words.join(" ")
 }
 

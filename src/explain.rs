@@ -3,7 +3,7 @@
 use crate::args::ExplainArgs;
 use crate::output::{self, Error};
 use crate::report::table::{Align, Table};
-use crate::report::trace::wrap;
+use crate::report::text::wrap;
 use xoff_checks::catalogue::{self, Check};
 use xoff_suite::deviations::{self, Deviation};
 

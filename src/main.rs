@@ -20,7 +20,7 @@ mod replay;
 mod report;
 mod run;
 mod schema;
-mod sweep;
+mod shell;
 mod trace;
 
 use clap::Parser;

@@ -5,7 +5,7 @@ use annotate_snippets::{AnnotationKind, Level, Message, Renderer, Snippet};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::ops::Range;
 use std::path::Path;
-use xoff_scenario::plan::Diagnostic;
+use xoff_scenario::Diagnostic;
 use xoff_trace::output as file;
 
 /// Why a verb could not do its work: exit status 2.

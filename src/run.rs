@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xoff_checks::{judge_agreements, judge_expectations};
 use xoff_model::results::Results;
+use xoff_scenario::Diagnostic;
 use xoff_scenario::Overrides;
 use xoff_scenario::metrics::select::MetricRef;
 use xoff_scenario::metrics::value::grouped;
-use xoff_scenario::plan::{Case, Diagnostic, Plan, column};
+use xoff_scenario::plan::{Case, Plan, column};
 
 /// Runs what the arguments name. False: an expectation failed.
 pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {

@@ -4,8 +4,8 @@ use crate::cli::{Scratch, text, xoff};
 use crate::support::{Run, near};
 use std::path::{Path, PathBuf};
 use xoff_model::results::FlowStatus;
+use xoff_scenario::Diagnostic;
 use xoff_scenario::hpcc::{self, HpccInput};
-use xoff_scenario::plan::Diagnostic;
 
 fn folder(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

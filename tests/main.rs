@@ -1,6 +1,7 @@
 //! Integration tests: the command as its users run it, and the numbers that it must give.
 
 mod agents;
+mod architecture;
 mod bad_input;
 mod capture;
 mod cli;

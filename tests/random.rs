@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use xoff_model::results::{DropCause, FlowStatus};
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::{PauseMode, Role};
+use xoff_scenario::Diagnostic;
 use xoff_scenario::Overrides;
-use xoff_scenario::plan::Diagnostic;
 
 fn pick(values: &'static [&'static str]) -> impl Strategy<Value = &'static str> + Clone {
     prop::sample::select(values)

@@ -5,10 +5,11 @@ use xoff_lab::cache;
 use xoff_lab::requirements::Places;
 use xoff_model::Model;
 use xoff_model::results::{DropCause, FlowResult, FlowStatus, PortResult, Results};
+use xoff_scenario::Diagnostic;
 use xoff_scenario::Overrides;
 use xoff_scenario::metrics::select::MetricRef;
 use xoff_scenario::metrics::summary::Summary;
-use xoff_scenario::plan::{Diagnostic, Plan};
+use xoff_scenario::plan::Plan;
 
 /// A model and what became of it.
 pub(crate) struct Run {

@@ -3,8 +3,8 @@
 use super::ScenarioRun;
 use super::chosen::Chosen;
 use super::diagnosis::diagnose;
-use super::human::NOTHING;
 use super::table::{Align, Table};
+use crate::report::text::NOTHING;
 use xoff_scenario::plan::column;
 
 /// Metrics of a scenario that names none.

@@ -1,7 +1,7 @@
 //! The metrics that a scenario asks for under `[report]`, in a case.
 
 use super::CaseRun;
-use super::human::NOTHING;
+use crate::report::text::NOTHING;
 use xoff_scenario::metrics::select::MetricRef;
 use xoff_scenario::metrics::value::{Unit, Value};
 use xoff_scenario::plan::{Plan, column};

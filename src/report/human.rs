@@ -4,6 +4,7 @@ use super::chosen::Chosen;
 use super::diagnosis::{diagnose, plural};
 use super::table::{Align, Table};
 use super::{CaseRun, ScenarioRun, VERSION, cases, node_name, port_name, status_name, stop_name};
+use crate::report::text::NOTHING;
 use std::fmt::Display;
 use std::io::{self, Write};
 use xoff_checks::{CheckResult, Report};
@@ -20,8 +21,6 @@ use xoff_scenario::plan::Plan;
 const LISTED: usize = 20;
 /// Findings of the diagnosis shown at most.
 const FINDINGS: usize = 6;
-/// What has no value.
-pub(crate) const NOTHING: &str = "-";
 
 /// Writes the report of every scenario.
 pub(crate) fn write(out: &mut dyn Write, runs: &[ScenarioRun<'_>]) -> io::Result<()> {

@@ -16,6 +16,7 @@ mod suites;
 pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod text;
 pub(crate) mod trace;
 
 use xoff_checks::{CheckResult, Report};

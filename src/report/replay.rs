@@ -1,10 +1,9 @@
 //! A capture and its simulation side by side.
 
 use super::diagnosis::plural;
-use super::human::NOTHING;
 use super::table::{Align, Table};
-use super::trace::human::paragraph;
 use crate::replay::Replayed;
+use crate::report::text::{NOTHING, paragraph};
 use xoff_scenario::metrics::value::{Unit, grouped};
 use xoff_trace::replay::figures::{Figures, FlowFigures};
 

@@ -48,9 +48,13 @@ fn idle(rule: &RuleResult) -> Option<CheckResult> {
 /// unless only some of the plan's cases were run.
 pub fn judge_agreements(plan: &Plan, runs: &[(&Case, Summary<'_>)]) -> Vec<CheckResult> {
     let partial = runs.len() < plan.cases.len();
+    let labelled: Vec<_> = runs
+        .iter()
+        .map(|(case, summary)| (&case.labels[..], *summary))
+        .collect();
     let mut out = Vec::new();
     for agreement in &plan.agreements {
-        for judgement in agree::judge(agreement, runs) {
+        for judgement in agree::judge(agreement, &labelled) {
             let others: Vec<String> = judgement
                 .labels
                 .iter()

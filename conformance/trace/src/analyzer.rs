@@ -3,9 +3,9 @@
 use super::buckets::{Buckets, Merge, STEPS};
 use super::icrc;
 use super::malformed::Malformed;
+use super::reassembly::Place;
 use super::report::{CaptureSummary, TraceReport};
 use super::smb::{Rdma, RdmaKey, SendPacket};
-use super::tcp::Place;
 use super::timeline::{FlowCell, FlowRow, Timeline};
 use super::words::{self, grouped, many};
 use super::{links, pause, rate, rc, tcp};

@@ -8,6 +8,7 @@
 pub mod analyzer;
 pub mod buckets;
 pub mod capture;
+pub mod class;
 mod icrc;
 pub mod iwarp;
 pub mod links;
@@ -16,6 +17,7 @@ pub mod output;
 pub mod pause;
 pub mod rate;
 pub mod rc;
+pub mod reassembly;
 pub mod replay;
 pub mod report;
 pub mod signals;

@@ -5,8 +5,9 @@ mod judge;
 mod load;
 
 use super::buckets::Buckets;
+use super::class::PauseClass;
 use super::rate::ObservedRate;
-use super::report::{CaptureSummary, PauseClass, PausePort};
+use super::report::{CaptureSummary, PausePort};
 use super::tally::Tally;
 use super::timeline::PauseRow;
 use crate::capture::{Direction, Frame, Interface};

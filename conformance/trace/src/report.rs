@@ -1,5 +1,6 @@
 //! What the analysis of a capture gives.
 
+use super::class::PauseClass;
 use super::timeline::Timeline;
 use crate::capture::{Interface, InterfaceStats};
 use serde::Serialize;
@@ -23,6 +24,20 @@ pub struct TraceReport {
     pub timeline: Option<Timeline>,
     /// By severity, then ID, then subject.
     pub findings: Vec<Finding>,
+}
+
+impl TraceReport {
+    /// The interface at which a host was captured: its own port.
+    pub fn interface_of(&self, address: IpAddr) -> Option<u32> {
+        self.connections.iter().find_map(|c| {
+            let here = match c.vantage {
+                Vantage::AtA => c.a.address,
+                Vantage::AtB => c.b.address,
+                Vantage::Between => return None,
+            };
+            (here == address).then_some(c.interface)
+        })
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -371,25 +386,6 @@ pub struct PauseTimes {
     pub paused_ns: u64,
     pub longest_ns: u64,
     pub transitions: u64,
-}
-
-/// What pause frames stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PauseClass {
-    /// The whole link: 802.3x.
-    All,
-    /// A priority, 0 to 7: PFC.
-    Priority(u8),
-}
-
-impl std::fmt::Display for PauseClass {
-    /// The subject of a sentence: "priority 3".
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            PauseClass::All => f.write_str("the whole link (802.3x)"),
-            PauseClass::Priority(p) => write!(f, "priority {p}"),
-        }
-    }
 }
 
 impl PausePort {

@@ -1,6 +1,6 @@
 //! Activity over time in a fixed number of steps, whatever the length of the capture.
 
-use super::report::PauseClass;
+use super::class::PauseClass;
 
 /// Activity per step of time.
 #[derive(Clone, Debug, Default)]

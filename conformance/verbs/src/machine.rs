@@ -153,10 +153,19 @@ impl Machine {
     }
 
     pub(crate) fn handle(&mut self, request: &Request) -> Reply {
-        let done = match request {
-            Request::Batch(all) => {
-                return Reply::Batch(all.iter().map(|request| self.handle(request)).collect());
-            }
+        if let Request::Batch(all) = request {
+            return Reply::Batch(all.iter().map(|request| self.handle(request)).collect());
+        }
+        self.obey(request).unwrap_or_else(|refused| Reply::Failed {
+            call: refused.call.to_owned(),
+            errno: refused.error.raw_os_error().unwrap_or(0),
+            message: refused.error.to_string(),
+        })
+    }
+
+    fn obey(&mut self, request: &Request) -> Result<Reply> {
+        match request {
+            Request::Batch(_) => Ok(self.handle(request)),
             Request::Open {
                 device,
                 gid_index,
@@ -177,22 +186,15 @@ impl Machine {
             } => self.hashes(*mr, *offset, *len, *step, *count),
             Request::CreateSrq { max_wr, limit } => self.create_srq(*max_wr, *limit),
             Request::LimitSrq { srq, limit } => {
-                let shared = self.shared.get(*srq);
-                shared
-                    .and_then(|(srq, _)| srq.limit(*limit))
-                    .map(|()| Reply::Done)
+                self.shared.get(*srq)?.0.limit(*limit)?;
+                Ok(Reply::Done)
             }
             Request::CreateQp(wanted) => self.create_qp(wanted, None),
             Request::ModifyQp { qp, attributes } => {
-                let entry = self.pairs.get(*qp);
-                entry
-                    .and_then(|entry| entry.pair.modify(attributes))
-                    .map(|()| Reply::Done)
+                self.pairs.get(*qp)?.pair.modify(attributes)?;
+                Ok(Reply::Done)
             }
-            Request::QueryQp { qp } => {
-                let entry = self.pairs.get(*qp);
-                entry.and_then(|entry| entry.pair.state()).map(Reply::State)
-            }
+            Request::QueryQp { qp } => self.pairs.get(*qp)?.pair.state().map(Reply::State),
             Request::Listen { port } => self.listen(*port),
             Request::Resolve { to, wanted } => self.resolve(*to, wanted),
             Request::Connect { qp, reads } => self.with_id(*qp, |id| id.connect(*reads)),
@@ -226,12 +228,7 @@ impl Machine {
                 *self = Machine::default();
                 Ok(Reply::Done)
             }
-        };
-        done.unwrap_or_else(|refused| Reply::Failed {
-            call: refused.call.to_owned(),
-            errno: refused.error.raw_os_error().unwrap_or(0),
-            message: refused.error.to_string(),
-        })
+        }
     }
 
     fn opened(&self) -> Result<&Opened> {

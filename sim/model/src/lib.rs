@@ -17,6 +17,7 @@ pub mod results;
 pub mod rng;
 pub mod rules;
 pub mod scalar;
+pub mod scaled;
 #[doc(hidden)]
 pub mod testing;
 pub mod time;

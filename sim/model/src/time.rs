@@ -3,8 +3,10 @@
 //! One byte at 400 Gb/s lasts 20 ps, at 1.6 Tb/s 5 ps, so every common Ethernet rate has a whole
 //! number of picoseconds per byte. 2^64 ps are 213 days.
 
+use crate::scaled::{QuantityError, parse_scaled, write_scaled};
 use std::fmt;
 use std::ops::{Add, AddAssign, Mul, Sub};
+use std::str::FromStr;
 
 /// A point in simulated time, in picoseconds since the start of the run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -169,7 +171,7 @@ impl fmt::Display for SimDuration {
             .into_iter()
             .find(|&(unit, _)| self.0 >= unit)
             .unwrap_or((1, "ps"));
-        crate::units::write_scaled(f, self.0, unit, name)
+        write_scaled(f, self.0, unit, name)
     }
 }
 
@@ -186,7 +188,7 @@ impl fmt::Display for Nanoseconds {
             .map(|(ps, name)| (ps / 1_000, name))
             .find(|&(unit, _)| unit > 0 && self.0 >= unit)
             .unwrap_or((1, if self.0 == 0 { "ps" } else { "ns" }));
-        crate::units::write_scaled(f, self.0, unit, name)
+        write_scaled(f, self.0, unit, name)
     }
 }
 
@@ -208,6 +210,24 @@ impl fmt::Debug for SimTime {
     #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
+    }
+}
+
+const TIME_UNITS: &str = "a time such as \"1us\", \"250ns\" or \"10ms\"";
+
+impl FromStr for SimDuration {
+    type Err = QuantityError;
+
+    #[inline]
+    fn from_str(s: &str) -> Result<Self, QuantityError> {
+        const UNITS: [(&str, u64); 5] = [
+            ("ps", 1),
+            ("ns", 1_000),
+            ("us", 1_000_000),
+            ("ms", 1_000_000_000),
+            ("s", 1_000_000_000_000),
+        ];
+        parse_scaled(&s.replace('µ', "u"), &UNITS, TIME_UNITS).map(SimDuration::from_ps)
     }
 }
 

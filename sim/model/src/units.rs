@@ -1,5 +1,6 @@
 //! Quantities with units, and how they are read and printed.
 
+use crate::scaled::{QuantityError, parse_scaled, write_scaled};
 use crate::time::SimDuration;
 use std::fmt;
 use std::str::FromStr;
@@ -114,81 +115,9 @@ impl Length {
     }
 }
 
-/// Why a quantity could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum QuantityError {
-    #[error("missing unit: expected {0}")]
-    MissingUnit(&'static str),
-    #[error("unknown unit `{0}`: expected {1}")]
-    UnknownUnit(String, &'static str),
-    #[error("not a number: `{0}`")]
-    NotANumber(String),
-    #[error("too large: `{0}`: expected at most {1}")]
-    TooLarge(String, String),
-}
-
 const RATE_UNITS: &str = "a rate such as \"100Gbps\" or \"50Mbps\"";
 const BYTE_UNITS: &str = "a size such as \"96KiB\", \"9216B\" or \"1MB\"";
-const TIME_UNITS: &str = "a time such as \"1us\", \"250ns\" or \"10ms\"";
 const LENGTH_UNITS: &str = "a length such as \"7m\" or \"2km\"";
-
-/// Reads `<decimal><unit>` exactly, in integers: the value in the smallest unit.
-#[inline]
-fn parse_scaled(
-    text: &str,
-    units: &[(&str, u64)],
-    expected: &'static str,
-) -> Result<u64, QuantityError> {
-    let text = text.trim();
-    let split = text
-        .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
-        .unwrap_or(text.len());
-    let (number, unit) = (text[..split].replace('_', ""), text[split..].trim());
-    if number.is_empty() {
-        return Err(QuantityError::NotANumber(text.to_owned()));
-    }
-    if unit.is_empty() {
-        return Err(QuantityError::MissingUnit(expected));
-    }
-    let scale = units
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(unit))
-        .map(|&(_, scale)| scale)
-        .ok_or_else(|| QuantityError::UnknownUnit(unit.to_owned(), expected))?;
-    let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
-    let bad = || QuantityError::NotANumber(text.to_owned());
-    // Half the range is left free so that sums of times and sizes cannot overflow.
-    const LARGEST: u64 = u64::MAX / 2;
-    let large = || {
-        let unit = units.iter().max_by_key(|(_, scale)| *scale);
-        let (name, scale) = unit.copied().unwrap_or(("", 1));
-        QuantityError::TooLarge(text.to_owned(), format!("{}{name}", LARGEST / scale))
-    };
-    if fraction.contains('.') || whole.is_empty() && fraction.is_empty() {
-        return Err(bad());
-    }
-    let whole: u128 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().map_err(|_| large())?
-    };
-    let fraction = &fraction[..fraction.len().min(18)];
-    let part: u128 = if fraction.is_empty() {
-        0
-    } else {
-        fraction.parse().map_err(|_| bad())?
-    };
-    let ten = 10u128.pow(fraction.len() as u32);
-    let value = whole
-        .checked_mul(u128::from(scale))
-        .ok_or_else(large)?
-        .checked_add(part * u128::from(scale) / ten)
-        .ok_or_else(large)?;
-    u64::try_from(value)
-        .ok()
-        .filter(|v| *v <= LARGEST)
-        .ok_or_else(large)
-}
 
 impl FromStr for BitRate {
     type Err = QuantityError;
@@ -233,22 +162,6 @@ impl FromStr for Bytes {
     }
 }
 
-impl FromStr for SimDuration {
-    type Err = QuantityError;
-
-    #[inline]
-    fn from_str(s: &str) -> Result<Self, QuantityError> {
-        const UNITS: [(&str, u64); 5] = [
-            ("ps", 1),
-            ("ns", 1_000),
-            ("us", 1_000_000),
-            ("ms", 1_000_000_000),
-            ("s", 1_000_000_000_000),
-        ];
-        parse_scaled(&s.replace('µ', "u"), &UNITS, TIME_UNITS).map(SimDuration::from_ps)
-    }
-}
-
 impl FromStr for Length {
     type Err = QuantityError;
 
@@ -257,22 +170,6 @@ impl FromStr for Length {
         const UNITS: [(&str, u64); 4] = [("mm", 1), ("cm", 10), ("m", 1_000), ("km", 1_000_000)];
         parse_scaled(s, &UNITS, LENGTH_UNITS).map(Length)
     }
-}
-
-/// Writes `value / unit` with up to three decimals and no trailing zeros, then the unit's name.
-#[inline]
-pub fn write_scaled(f: &mut fmt::Formatter<'_>, value: u64, unit: u64, name: &str) -> fmt::Result {
-    let milli = (u128::from(value) * 1_000 + u128::from(unit) / 2) / u128::from(unit);
-    let (whole, part) = (milli / 1_000, milli % 1_000);
-    let text = if part == 0 {
-        format!("{whole}{name}")
-    } else {
-        format!(
-            "{whole}.{}{name}",
-            format!("{part:03}").trim_end_matches('0')
-        )
-    };
-    f.pad(&text)
 }
 
 impl fmt::Display for BitRate {

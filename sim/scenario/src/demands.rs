@@ -1,10 +1,10 @@
 //! Patterns of traffic: who sends how much to whom.
 
+use super::context::{Context, at, first_psn};
 use super::diag::Mistakes;
 use super::network::{NAME_HELP, valid_name};
 use super::quantity::{Given, Label, Sp};
 use super::raw::*;
-use super::traffic::{Context, at, first_psn, kind_name};
 use crate::workload::{self, Cdf, CsvError, Demand, Poisson, Sizes};
 use std::ops::Range;
 use xoff_model::NodeId;
@@ -152,11 +152,11 @@ fn check_keys(t: &Sp<RawTraffic>, mistakes: &mut Mistakes) {
     for (name, given, read, required) in keys {
         match given {
             Some(at) if !read => {
-                let message = format!("`{name}` has no meaning for kind \"{}\"", kind_name(kind));
+                let message = format!("`{name}` has no meaning for kind \"{}\"", kind.name());
                 mistakes.push(&at, message, "", "");
             }
             None if required => {
-                let message = format!("kind \"{}\" needs `{name}`", kind_name(kind));
+                let message = format!("kind \"{}\" needs `{name}`", kind.name());
                 mistakes.at(&t.kind, message, "");
             }
             _ => {}
@@ -165,7 +165,7 @@ fn check_keys(t: &Sp<RawTraffic>, mistakes: &mut Mistakes) {
     match (&t.flow, kind) {
         (None, Flows) => mistakes.at(&t.kind, "kind \"flows\" needs a [[traffic.flow]] list", ""),
         (Some(_), k) if k != Flows => {
-            let message = format!("`flow` has no meaning for kind \"{}\"", kind_name(k));
+            let message = format!("`flow` has no meaning for kind \"{}\"", k.name());
             mistakes.at(&t.kind, message, "use kind = \"flows\"");
         }
         _ => {}

@@ -1,7 +1,7 @@
 //! Mistakes in a scenario, with the place that holds them.
 
 use super::quantity::Sp;
-use crate::plan::Diagnostic;
+use crate::Diagnostic;
 use std::ops::Range;
 
 /// A mistake before it is tied to a file: spans may lie in the text of a `--set` option.

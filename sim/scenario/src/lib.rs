@@ -6,8 +6,10 @@
 //! becomes a [`Diagnostic`] that points into the file.
 
 mod axes;
+mod context;
 mod demands;
 mod diag;
+mod diagnostic;
 mod edit;
 mod faults;
 pub mod hpcc;
@@ -30,10 +32,11 @@ pub mod workload;
 mod tests;
 
 use crate::metrics::expect::Expectation;
-use crate::plan::{Case, Diagnostic, Located, Plan};
+use crate::plan::{Case, Located, Plan};
 use axes::Axis;
 pub use diag::suggest;
 use diag::{Mistake, Mistakes, Source};
+pub use diagnostic::Diagnostic;
 use edit::Document;
 use judge::Expected;
 use network::{Network, ProfileNames};
@@ -427,7 +430,7 @@ fn model(
     let names = ProfileNames::new(raw);
     let network = network::build(raw, &names, over.memory, mistakes);
     let (nics, switches) = profiles(raw, &names, &network, framing, mistakes);
-    let context = traffic::Context {
+    let context = context::Context {
         network: &network,
         nics: &nics,
         seed,
@@ -451,19 +454,7 @@ fn model(
         .until
         .unwrap_or(raw.until.get_or(OrOff(Some(DEFAULT_UNTIL))).0);
     let scan = can_pause.then_some(SimDuration::from_ms(1));
-    if let Some(zero) = simulation
-        .sample
-        .as_ref()
-        .filter(|s| s.0 == Some(SimDuration::ZERO))
-    {
-        mistakes.at(zero, "an interval of zero", "use \"off\" for none");
-    }
-    let shortest = SimDuration::from_us(1);
-    let scans = simulation.deadlock_scan.as_ref();
-    if let Some(given) = scans.filter(|s| s.0.is_some_and(|every| every < shortest)) {
-        let help = "use at least 1us, or \"off\" for none: each scan looks at all queues";
-        mistakes.at(given, "too short an interval", help);
-    }
+    check_intervals(simulation, mistakes);
     let model = Model {
         seed,
         until: until.map(|u| SimTime::ZERO + u),
@@ -486,6 +477,19 @@ fn model(
     };
     validate::budgets(raw, &model, &network, mistakes);
     model
+}
+
+fn check_intervals(simulation: &RawSimulation, mistakes: &mut Mistakes) {
+    let samples = simulation.sample.as_ref();
+    if let Some(zero) = samples.filter(|s| s.0 == Some(SimDuration::ZERO)) {
+        mistakes.at(zero, "an interval of zero", "use \"off\" for none");
+    }
+    let shortest = SimDuration::from_us(1);
+    let scans = simulation.deadlock_scan.as_ref();
+    if let Some(given) = scans.filter(|s| s.0.is_some_and(|every| every < shortest)) {
+        let help = "use at least 1us, or \"off\" for none: each scan looks at all queues";
+        mistakes.at(given, "too short an interval", help);
+    }
 }
 
 fn framing(raw: &RawFraming, mistakes: &mut Mistakes) -> Framing {

@@ -171,7 +171,43 @@ fn rnr_time(code: u8) -> SimDuration {
 }
 
 fn reliability(raw: &RawNic, cc: RawCc, mistakes: &mut Mistakes) -> RcSpec {
+    check_reliability(raw, mistakes);
     let rnr_retry = raw.rnr_retry.get_or(7);
+    let retry_cnt = raw.retry_cnt.get_or(OrOff(Some(7))).0;
+    RcSpec {
+        recovery: match raw.recovery.get_or(RawRecovery::GoBackN) {
+            RawRecovery::GoBackN => Recovery::GoBackN,
+            RawRecovery::GoBack0 => Recovery::GoBack0,
+            RawRecovery::Selective => Recovery::Selective,
+        },
+        ack_every: raw.ack_every.get_or(match cc {
+            RawCc::None | RawCc::Dcqcn => 4,
+            RawCc::Timely | RawCc::Hpcc | RawCc::HpccPint | RawCc::Dctcp => 1,
+        }),
+        timeout: match raw.timeout.get_or(TimerCode::Code(14)) {
+            TimerCode::Code(0) => SimDuration::ZERO,
+            TimerCode::Code(n) => SimDuration::from_ps(4_096_000) * (1 << n),
+            TimerCode::Time(time) => time,
+        },
+        retry_cnt: retry_cnt.map(|r| r.min(7) as u8),
+        rnr_retry: (rnr_retry < 7).then_some(rnr_retry.min(7) as u8),
+        rnr_timer: match raw.rnr_timer.get_or(TimerCode::Code(12)) {
+            TimerCode::Code(n) => rnr_time(n),
+            TimerCode::Time(time) => time,
+        },
+        nak_delay: raw.nak_delay.get_or(SimDuration::from_us(1)),
+        nak_repeat: raw.nak_repeat.get_or(OrOff(None)).0,
+        retransmit_delay: raw.retransmit_delay.get_or(SimDuration::from_us(1)),
+        max_outstanding: raw
+            .max_outstanding
+            .get_or(OrOff(None))
+            .0
+            .map(|m| m.min(1 << 23)),
+        max_rd_atomic: raw.max_rd_atomic.get_or(16),
+    }
+}
+
+fn check_reliability(raw: &RawNic, mistakes: &mut Mistakes) {
     if let Some(given) = raw.rnr_retry.as_ref().filter(|r| r.value > 7) {
         mistakes.at(
             given,
@@ -179,12 +215,8 @@ fn reliability(raw: &RawNic, cc: RawCc, mistakes: &mut Mistakes) -> RcSpec {
             "use 0 to 7; 7 means no limit",
         );
     }
-    let retry_cnt = raw.retry_cnt.get_or(OrOff(Some(7))).0;
-    if let Some(given) = raw
-        .retry_cnt
-        .as_ref()
-        .filter(|_| retry_cnt.is_some_and(|r| r > 7))
-    {
+    let retries = raw.retry_cnt.as_ref();
+    if let Some(given) = retries.filter(|r| r.0.is_some_and(|r| r > 7)) {
         mistakes.at(
             given,
             "retry_cnt above 7",
@@ -220,37 +252,6 @@ fn reliability(raw: &RawNic, cc: RawCc, mistakes: &mut Mistakes) -> RcSpec {
     {
         let help = "use at least 1us; code 1 is 8.192us, the shortest of the verbs API";
         mistakes.at(given, "too short a timeout", help);
-    }
-    RcSpec {
-        recovery: match raw.recovery.get_or(RawRecovery::GoBackN) {
-            RawRecovery::GoBackN => Recovery::GoBackN,
-            RawRecovery::GoBack0 => Recovery::GoBack0,
-            RawRecovery::Selective => Recovery::Selective,
-        },
-        ack_every: raw.ack_every.get_or(match cc {
-            RawCc::None | RawCc::Dcqcn => 4,
-            RawCc::Timely | RawCc::Hpcc | RawCc::HpccPint | RawCc::Dctcp => 1,
-        }),
-        timeout: match raw.timeout.get_or(TimerCode::Code(14)) {
-            TimerCode::Code(0) => SimDuration::ZERO,
-            TimerCode::Code(n) => SimDuration::from_ps(4_096_000) * (1 << n),
-            TimerCode::Time(time) => time,
-        },
-        retry_cnt: retry_cnt.map(|r| r.min(7) as u8),
-        rnr_retry: (rnr_retry < 7).then_some(rnr_retry.min(7) as u8),
-        rnr_timer: match raw.rnr_timer.get_or(TimerCode::Code(12)) {
-            TimerCode::Code(n) => rnr_time(n),
-            TimerCode::Time(time) => time,
-        },
-        nak_delay: raw.nak_delay.get_or(SimDuration::from_us(1)),
-        nak_repeat: raw.nak_repeat.get_or(OrOff(None)).0,
-        retransmit_delay: raw.retransmit_delay.get_or(SimDuration::from_us(1)),
-        max_outstanding: raw
-            .max_outstanding
-            .get_or(OrOff(None))
-            .0
-            .map(|m| m.min(1 << 23)),
-        max_rd_atomic: raw.max_rd_atomic.get_or(16),
     }
 }
 

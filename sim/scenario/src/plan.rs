@@ -1,8 +1,8 @@
 //! What a scenario file asks for: one or more cases to simulate, and how to report and judge them.
 
 use crate::hpcc::Files;
+use crate::metrics::agree::Agreement;
 use crate::metrics::expect::Expectation;
-use std::ops::Range;
 use std::sync::Arc;
 use xoff_model::Model;
 
@@ -63,29 +63,4 @@ pub fn column(text: &str) -> (&str, &str) {
         Some((metric, heading)) => (metric.trim(), heading.trim()),
         None => (text, text),
     }
-}
-
-/// Cases that differ only in one axis must agree.
-#[derive(Clone, Debug)]
-pub struct Agreement {
-    pub metric: String,
-    pub across: String,
-    /// Only cases with these labels: (axis, allowed labels).
-    pub when: Vec<(String, Vec<String>)>,
-    /// Largest allowed (max - min) / max, in parts per million.
-    pub within_ppm: u64,
-    pub line: usize,
-}
-
-/// A mistake in an input file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostic {
-    pub file: String,
-    /// Byte range in the file's text.
-    pub span: Range<usize>,
-    pub message: String,
-    /// What is wrong at the span, in a few words.
-    pub label: String,
-    /// What to do about it.
-    pub help: Option<String>,
 }

@@ -111,7 +111,7 @@ fn positive<T: Copy + PartialEq>(
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::Diagnostic;
+    use crate::Diagnostic;
     use crate::{Overrides, load};
     use xoff_model::Model;
     use xoff_model::rules::edit::{Edit, Field, Span, Value};

@@ -1,5 +1,6 @@
 //! Traffic: patterns become flows.
 
+use super::context::{Context, first_psn};
 use super::demands::{Wanted, demands};
 use super::diag::Mistakes;
 use super::network::{NAME_HELP, Network, valid_name};
@@ -8,18 +9,13 @@ use super::profiles::{default_marking, marking};
 use super::quantity::{Given, OrOff, Sp};
 use super::raw::*;
 use super::validate::Reach;
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use xoff_model::rng::mix;
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::Bytes;
 use xoff_model::*;
-use xoff_sim::footprint;
 use xoff_sim::transport::Extent;
-use xoff_wire::psn;
 
-/// Flows of one scenario; more would not fit into memory.
-const MAX_FLOWS: u64 = 5_000_000;
 /// Messages of one scenario: more are no workload, and each costs a packet.
 const MAX_MESSAGES: u64 = 1 << 26;
 /// Largest RDMA message (IBTA).
@@ -27,44 +23,6 @@ const MAX_MESSAGE: u64 = 1 << 31;
 const DEFAULT_MESSAGE: u64 = 1 << 30;
 /// UDP destination port of RoCEv2.
 const ROCE_PORT: u16 = 4791;
-
-/// What traffic is built from.
-pub(super) struct Context<'a> {
-    pub(super) network: &'a Network,
-    pub(super) nics: &'a [Nic],
-    pub(super) seed: u64,
-    /// Framing with sizes alone.
-    pub(super) fixed: bool,
-    pub(super) read: super::ReadFile<'a>,
-    /// Comparisons of names with patterns that may still be made.
-    pub(super) work: Cell<u64>,
-    /// Bytes that flows may take, if that is limited.
-    pub(super) memory: Option<u64>,
-}
-
-impl Context<'_> {
-    /// Flows that there is room for.
-    fn most_flows(&self) -> u64 {
-        let memory = self.memory.unwrap_or(u64::MAX);
-        MAX_FLOWS.min(memory / footprint::FLOW)
-    }
-
-    pub(super) fn too_many<T>(&self, at: &Sp<T>, mistakes: &mut Mistakes) {
-        let most = self.most_flows();
-        let message = match most {
-            MAX_FLOWS => format!("more than {most} flows"),
-            _ => format!("more than {most} flows, for which there is memory"),
-        };
-        mistakes.at(at, message, "use fewer hosts, QPs, or a shorter duration");
-    }
-
-    fn nic_of(&self, node: NodeId) -> &Nic {
-        match self.network.nodes.get(node as usize).map(|n| n.role) {
-            Some(Role::Host(i)) => &self.nics[i as usize],
-            _ => &self.nics[0],
-        }
-    }
-}
 
 /// What all flows of one traffic table have in common.
 struct Common {
@@ -136,7 +94,7 @@ fn groups(raw: &RawScenario, mistakes: &mut Mistakes) -> Vec<String> {
                 }
                 name.value.clone()
             }
-            None => kind_name(traffic.kind.value).to_owned(),
+            None => traffic.kind.value.name().to_owned(),
         };
         let count = used.entry(name.clone()).or_default();
         *count += 1;
@@ -152,19 +110,6 @@ fn groups(raw: &RawScenario, mistakes: &mut Mistakes) -> Vec<String> {
         }
     }
     groups
-}
-
-pub(super) fn kind_name(kind: RawPattern) -> &'static str {
-    match kind {
-        RawPattern::Flows => "flows",
-        RawPattern::Csv => "csv",
-        RawPattern::Htsim => "htsim",
-        RawPattern::Incast => "incast",
-        RawPattern::Permutation => "permutation",
-        RawPattern::AllToAll => "all-to-all",
-        RawPattern::Poisson => "poisson",
-        RawPattern::RingAllreduce => "ring-allreduce",
-    }
 }
 
 fn qps(traffic: &RawTraffic, mistakes: &mut Mistakes) -> u32 {
@@ -217,15 +162,6 @@ fn common(traffic: &Sp<RawTraffic>, group: String, mistakes: &mut Mistakes) -> C
         receives: receives(traffic, op, mistakes),
         first_psn: first_psn(&traffic.first_psn, mistakes),
     }
-}
-
-/// A PSN as written.
-pub(super) fn first_psn(given: &Option<Sp<u32>>, mistakes: &mut Mistakes) -> Option<u32> {
-    let given = given.as_ref()?;
-    if given.value > psn::MASK {
-        mistakes.at(given, "PSNs have 24 bits", "use 0 to 16777215");
-    }
-    Some(given.value & psn::MASK)
 }
 
 fn receives(traffic: &RawTraffic, op: Op, mistakes: &mut Mistakes) -> Option<ReceiveQueue> {
@@ -475,9 +411,4 @@ fn message_bytes(
     stated
         .unwrap_or(bytes.min(DEFAULT_MESSAGE).min(largest))
         .max(1)
-}
-
-/// Start of a flow within its traffic.
-pub(super) fn at(offset: SimDuration) -> SimTime {
-    SimTime::ZERO + offset
 }

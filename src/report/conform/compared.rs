@@ -1,6 +1,5 @@
 //! The model and a real stack, side by side.
 
-use crate::args::ConformFormat;
 use crate::report::table::{Align, Table};
 use serde_json::json;
 use std::io::{self, Write};
@@ -11,9 +10,9 @@ pub(crate) fn compared(
     out: &mut dyn Write,
     arm: Arm,
     all: &[(&str, Comparison)],
-    format: ConformFormat,
+    as_json: bool,
 ) -> io::Result<()> {
-    if format == ConformFormat::Json {
+    if as_json {
         let experiment = |(name, comparison): &(&str, Comparison)| {
             json!({
                 "experiment": name,

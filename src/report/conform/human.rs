@@ -1,9 +1,8 @@
 //! For people.
 
 use super::Conformed;
-use crate::args::ConformFormat;
 use crate::report::table::{Align, Table};
-use crate::report::trace::wrap;
+use crate::report::text::wrap;
 use std::io::{self, Write};
 use xoff_checks::{CheckResult, Report, Verdict};
 use xoff_suite::Arm;
@@ -110,9 +109,9 @@ pub(crate) fn mutants(
     arm: Arm,
     profile: &Profile,
     outcomes: &[MutantOutcome],
-    format: ConformFormat,
+    as_json: bool,
 ) -> io::Result<()> {
-    if format == ConformFormat::Json {
+    if as_json {
         return super::machine::mutants(out, outcomes);
     }
     writeln!(out, "mutants on {arm}, profile {}", profile.name)?;

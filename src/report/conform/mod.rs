@@ -13,7 +13,7 @@ pub(crate) use machine::{json, junit, sarif};
 pub(crate) use selfcheck::selfcheck;
 pub(crate) use tap::tap;
 
-use crate::args::quoted;
+use crate::shell::quoted;
 use xoff_checks::{CheckResult, Report};
 use xoff_suite::Arm;
 use xoff_suite::profile::Profile;

@@ -6,7 +6,8 @@ use super::{
     Stream, Traced, cause_name, interface_name, recovery_name, service_name, streams, verdict,
 };
 use xoff_model::units::BitRate;
-use xoff_trace::report::{PauseClass, Service, TraceReport};
+use xoff_trace::class::PauseClass;
+use xoff_trace::report::{Service, TraceReport};
 
 /// File names and contents. The timeline only if it was kept.
 pub(crate) fn files(traced: &Traced) -> Vec<(&'static str, String)> {

@@ -2,26 +2,26 @@
 
 use super::super::VERSION;
 use super::super::diagnosis::plural;
-use super::super::human::NOTHING;
 use super::super::replay;
 use super::super::table::{Align, Table};
 use super::{
-    Stream, Traced, cause_name, duration, frames, interface_name, links, plain, ranked,
-    recovery_name, sentences, service_name, smb, streams, timeline, verdict, wrap,
+    Stream, Traced, cause_name, duration, frames, interface_name, links, ranked, recovery_name,
+    sentences, service_name, smb, streams, timeline, verdict,
 };
+use crate::report::text::{NOTHING, WIDTH, paragraph, plain, wrap};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use xoff_checks::finding::{Finding, Severity};
 use xoff_model::units::Bytes;
 use xoff_scenario::metrics::value::{Value, grouped, ppm};
-use xoff_trace::report::{CaptureSummary, PauseClass, TraceReport};
+use xoff_trace::class::PauseClass;
+use xoff_trace::report::{CaptureSummary, TraceReport};
 
 /// Rows of a table at most.
 const LISTED: usize = 20;
 /// Findings that are listed by subject only, after the first of their kind.
 const ALSO: usize = 5;
-pub(super) const WIDTH: usize = 100;
 
 pub(crate) fn write(out: &mut dyn Write, traced: &[Traced], pictures: bool) -> io::Result<()> {
     for (n, capture) in traced.iter().enumerate() {
@@ -95,22 +95,6 @@ fn header(name: &str, capture: &CaptureSummary) -> String {
     );
     if let Some(why) = &capture.partial {
         out += &paragraph(0, "", &format!("PARTIAL: {}", plain(why)));
-    }
-    out
-}
-
-/// Text in lines of [`WIDTH`], all but the first indented like the text after `label`.
-pub(crate) fn paragraph(indent: usize, label: &str, text: &str) -> String {
-    let hang = indent + label.chars().count();
-    let mut out = String::new();
-    for (n, line) in wrap(text, WIDTH.saturating_sub(hang)).iter().enumerate() {
-        let start = if n == 0 {
-            format!("{}{label}", " ".repeat(indent))
-        } else {
-            " ".repeat(hang)
-        };
-        out += format!("{start}{line}").trim_end();
-        out.push('\n');
     }
     out
 }

@@ -10,9 +10,10 @@ use std::io::{self, Write};
 use xoff_checks::finding::Finding;
 use xoff_model::dcbx::{Dialect, Operational};
 use xoff_trace::capture::{Direction, LinkType};
+use xoff_trace::class::PauseClass;
 use xoff_trace::report::{
-    CaptureSummary, Connection, DirectionReport, Endpoint, Link, LinkEnd, Marking, PauseClass,
-    PausePort, Service, Vantage,
+    CaptureSummary, Connection, DirectionReport, Endpoint, Link, LinkEnd, Marking, PausePort,
+    Service, Vantage,
 };
 use xoff_wire::{cee, qaz};
 

@@ -1,8 +1,8 @@
 //! LLDP and DCBX of each link, for people.
 
 use super::super::diagnosis::plural;
-use super::human::paragraph;
-use super::{interface_name, plain};
+use super::interface_name;
+use crate::report::text::{paragraph, plain};
 use xoff_model::dcbx::{Dialect, Operational};
 use xoff_trace::report::{Link, LinkEnd, PortSettings, TraceReport};
 use xoff_wire::{cee, qaz};

@@ -226,27 +226,3 @@ pub(super) fn recovery_name(recovery: Recovery) -> Option<&'static str> {
 pub(super) fn interface_name(report: &TraceReport, id: u32) -> String {
     report.capture.interface_name(id)
 }
-
-/// Lines of at most `width` characters, broken at blanks; longer words stay whole.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let length = lines.last().map_or(0, |line| line.chars().count());
-        if length > 0 && length + 1 + word.chars().count() > width {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
-}
-
-/// Text without characters that would move the cursor, for what a capture says itself.
-pub(crate) fn plain(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(shown).collect()
-}

@@ -1,9 +1,8 @@
 //! SMB sessions and iWARP connections, for people and for programs.
 
 use super::super::diagnosis::plural;
-use super::super::human::NOTHING;
 use super::super::table::{Align, Table};
-use super::human::paragraph;
+use crate::report::text::{NOTHING, paragraph};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use xoff_model::units::{BitRate, Bytes};

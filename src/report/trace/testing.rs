@@ -201,7 +201,7 @@ fn timeline() -> Timeline {
         }],
         pauses: vec![PauseRow {
             port: 0,
-            class: PauseClass::Priority(3),
+            class: xoff_trace::class::PauseClass::Priority(3),
             paused_ns: (0..100).map(|n| n * 100).collect(),
         }],
     }

@@ -1,7 +1,7 @@
 //! Pictures in text of activity over time.
 
-use super::human::WIDTH;
-use super::{Stream, duration, interface_name, plain, streams};
+use super::{Stream, duration, interface_name, streams};
+use crate::report::text::{WIDTH, plain};
 use std::ops::Range;
 use xoff_trace::report::TraceReport;
 use xoff_trace::timeline::{FlowCell, FlowRow, PauseRow, Timeline};
@@ -259,7 +259,7 @@ fn interesting_pauses(data: &Timeline) -> (Vec<&PauseRow>, usize) {
 mod tests {
     use super::super::testing::traced;
     use super::*;
-    use xoff_trace::report::PauseClass;
+    use xoff_trace::class::PauseClass;
 
     #[test]
     fn pictures_fit_the_width() {

@@ -5,8 +5,8 @@
 
 mod framing;
 
+use super::reassembly::{Piece, Place, TcpCounters};
 use super::smb::{Rdma, RdmaKey, SendPacket, SmbFollower};
-use super::tcp::{Piece, Place, TcpCounters};
 use framing::Framing;
 use std::net::SocketAddr;
 use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};

@@ -1,8 +1,9 @@
 //! How long the classes of a link were stopped, by the pause frames that one station sent.
 
 use crate::buckets::{Buckets, FIRST_STEP_NS, STEPS};
+use crate::class::PauseClass;
 use crate::rate::STANDARD_RATES;
-use crate::report::{PauseClass, PauseTimes};
+use crate::report::PauseTimes;
 use xoff_model::units::BitRate;
 
 /// Bytes on the wire in the time of one quantum (512 bit times; 802.3 31B.2).

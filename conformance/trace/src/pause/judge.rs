@@ -2,7 +2,8 @@
 
 use super::Port;
 use crate::capture::Direction;
-use crate::report::{CaptureSummary, PauseClass, PausePort};
+use crate::class::PauseClass;
+use crate::report::{CaptureSummary, PausePort};
 use crate::tally::Tally;
 use crate::words::{grouped, many, share, time};
 use std::collections::BTreeMap;

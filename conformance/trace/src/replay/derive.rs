@@ -156,19 +156,6 @@ fn host_names(report: &TraceReport, addresses: &BTreeMap<IpAddr, Mac>) -> Vec<St
         .collect()
 }
 
-/// The interface at which a host was captured: its own port.
-pub(super) fn interface_of(report: &TraceReport, address: IpAddr) -> Option<u32> {
-    use crate::report::Vantage;
-    report.connections.iter().find_map(|c| {
-        let here = match c.vantage {
-            Vantage::AtA => c.a.address,
-            Vantage::AtB => c.b.address,
-            Vantage::Between => return None,
-        };
-        (here == address).then_some(c.interface)
-    })
-}
-
 fn host_rate(
     report: &TraceReport,
     address: IpAddr,
@@ -178,7 +165,7 @@ fn host_rate(
     if let Some(rate) = given {
         return (rate, RateSource::Given);
     }
-    let own = interface_of(report, address);
+    let own = report.interface_of(address);
     let stated = own.and_then(|i| report.capture.interfaces.get(i as usize)?.0.speed);
     if let Some(rate) = stated.filter(|r| RATES.contains(r)) {
         return (rate, RateSource::Stated);
@@ -285,6 +272,11 @@ fn find_flows(report: &TraceReport, replay: &mut Replay) {
             "{merged} bursts are replayed as one with the burst before, as there are too many"
         ));
     }
+    finish(replay, map);
+}
+
+/// Gives flows their names and what all of them need to know.
+fn finish(replay: &mut Replay, map: BTreeMap<u8, u8>) {
     replay.mtu = replay.mtu.clamp(256, 4_096).next_power_of_two();
     for (i, flow) in replay.flows.iter_mut().enumerate() {
         fit(flow, replay.mtu);

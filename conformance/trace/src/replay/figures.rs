@@ -1,7 +1,6 @@
 //! The figures by which a capture and a simulation of it are compared.
 
 use super::Replay;
-use super::derive::interface_of;
 use crate::report::{DirectionReport, TraceReport};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -174,7 +173,7 @@ impl Figures {
     ) {
         let captured = |name: &str| {
             let host = replay.hosts.iter().find(|h| h.name == name);
-            host.is_some_and(|h| interface_of(report, h.address).is_some())
+            host.is_some_and(|h| report.interface_of(h.address).is_some())
         };
         let any = replay.hosts.iter().any(|h| captured(&h.name));
         for port in &results.ports {

@@ -1,7 +1,7 @@
 //! SMB Direct (MS-SMBD) over the Sends of RoCE or iWARP: credits, fragments, sizes.
 
 use super::stream::{Head, Message};
-use crate::tcp::Place;
+use crate::reassembly::Place;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use xoff_checks::finding::FRAMES_KEPT;

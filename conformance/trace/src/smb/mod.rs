@@ -14,7 +14,7 @@ pub(super) use stream::starts_message;
 
 pub use direct::{Broken, DirectConnection, DirectDirection, Rdma, RdmaKey, SendPacket};
 
-use super::tcp::{Piece, Place};
+use super::reassembly::{Piece, Place};
 use direct::Direct;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;

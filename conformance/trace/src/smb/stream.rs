@@ -1,6 +1,6 @@
 //! SMB messages in a TCP stream: only their heads are kept.
 
-use crate::tcp::{Piece, Place};
+use crate::reassembly::{Piece, Place};
 use xoff_wire::smb2::{Command, FLAG_RESPONSE, Framing, HEADER_LEN, Header, Protocol, Transform};
 
 /// Most octets of a message that are looked at.

@@ -1,15 +1,12 @@
 //! TCP connections: which carry SMB or iWARP, and what their directions say in order.
 
-mod half;
 #[cfg(test)]
 mod tests;
 
-pub use half::{Piece, Place, TcpCounters};
-
 use super::iwarp::{self, IwarpConnection, IwarpStream};
+use super::reassembly::{Arrival, Half, Piece, Place, TcpCounters};
 use super::smb::{self, RdmaKey, SendPacket, SmbFollower, SmbReport};
 use crate::capture::Frame;
-use half::{Arrival, Half};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use std::net::SocketAddr;

@@ -1,92 +1,13 @@
 //! `config.txt`: words in pairs of key and value.
 
-use super::control::{PintKeys, TimelyKeys};
+use super::control::{CcMode, PintKeys, TimelyKeys};
 use super::dialect::{Clue, Dialect};
 use super::text::Source;
 use super::values::{Values, probability, scan};
-use crate::plan::Diagnostic;
+use crate::Diagnostic;
 use std::collections::BTreeMap;
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::{BitRate, Bytes, Probability};
-
-/// How many values a key takes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
-    One,
-    /// Time, node, node.
-    Three,
-    /// A count and that many pairs of rate and value.
-    Pairs,
-}
-
-pub(super) const KEYS: [(&str, Takes); 56] = [
-    ("ACK_HIGH_PRIO", Takes::One),
-    ("ALPHA_RESUME_INTERVAL", Takes::One),
-    ("BASE_RTT", Takes::One),
-    ("BUFFER_SIZE", Takes::One),
-    ("CC_MODE", Takes::One),
-    ("CLAMP_TARGET_RATE", Takes::One),
-    ("DATA_RATE", Takes::One),
-    ("DCTCP_RATE_AI", Takes::One),
-    ("ENABLE_QCN", Takes::One),
-    ("ENABLE_TRACE", Takes::One),
-    ("ERROR_RATE_PER_LINK", Takes::One),
-    ("EWMA_GAIN", Takes::One),
-    ("FAST_REACT", Takes::One),
-    ("FAST_RECOVERY_TIMES", Takes::One),
-    ("FCT_OUTPUT_FILE", Takes::One),
-    ("FIXED_WIN", Takes::One),
-    ("FLOW_FILE", Takes::One),
-    ("GLOBAL_T", Takes::One),
-    ("HAS_WIN", Takes::One),
-    ("INT_MULTI", Takes::One),
-    ("KMAX_MAP", Takes::Pairs),
-    ("KMIN_MAP", Takes::Pairs),
-    ("L2_ACK_INTERVAL", Takes::One),
-    ("L2_BACK_TO_ZERO", Takes::One),
-    ("L2_CHUNK_SIZE", Takes::One),
-    ("LINK_DELAY", Takes::One),
-    ("LINK_DOWN", Takes::Three),
-    ("MAX_RATE", Takes::One),
-    ("MIN_RATE", Takes::One),
-    ("MI_THRESH", Takes::One),
-    ("MULTI_RATE", Takes::One),
-    ("PACKET_PAYLOAD_SIZE", Takes::One),
-    ("PAUSE_TIME", Takes::One),
-    ("PFC_OUTPUT_FILE", Takes::One),
-    ("PINT_LOG_BASE", Takes::One),
-    ("PINT_PROB", Takes::One),
-    ("PMAX_MAP", Takes::Pairs),
-    ("QLEN_MON_END", Takes::One),
-    ("QLEN_MON_FILE", Takes::One),
-    ("QLEN_MON_START", Takes::One),
-    ("RATE_AI", Takes::One),
-    ("RATE_BOUND", Takes::One),
-    ("RATE_DECREASE_INTERVAL", Takes::One),
-    ("RATE_HAI", Takes::One),
-    ("RP_TIMER", Takes::One),
-    ("SAMPLE_FEEDBACK", Takes::One),
-    ("SIMULATOR_STOP_TIME", Takes::One),
-    ("TIMELY_BETA", Takes::One),
-    ("TIMELY_T_HIGH", Takes::One),
-    ("TIMELY_T_LOW", Takes::One),
-    ("TOPOLOGY_FILE", Takes::One),
-    ("TRACE_FILE", Takes::One),
-    ("TRACE_OUTPUT_FILE", Takes::One),
-    ("U_TARGET", Takes::One),
-    ("USE_DYNAMIC_PFC_THRESHOLD", Takes::One),
-    ("VAR_WIN", Takes::One),
-];
-
-/// Which congestion control runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CcMode {
-    Dcqcn,
-    Hpcc,
-    Timely,
-    Dctcp,
-    HpccPint,
-}
 
 /// `LINK_DOWN`.
 #[derive(Clone, Debug)]
@@ -243,15 +164,7 @@ impl<'a> Values<'a> {
         let reacts = rate_bound && (enable_qcn || !cc.needs_marks());
         let uses_ai = reacts && cc != CcMode::Dctcp;
         let older = self.dialect() == Dialect::Ns3Rdma;
-        let (has_win, var_win) = (self.flag("HAS_WIN", !older), self.flag("VAR_WIN", false));
-        if !rate_bound && has_win && var_win {
-            let help = "use RATE_BOUND 1, or VAR_WIN 0 for a fixed window alone";
-            self.error(
-                "RATE_BOUND",
-                "RATE_BOUND 0 with VAR_WIN 1 is not supported",
-                help,
-            );
-        }
+        let (has_win, var_win) = self.windows(!older, rate_bound);
         let ack_every = self.ack_every(older);
         let stop = self.stop();
         Config {
@@ -309,6 +222,19 @@ impl<'a> Values<'a> {
             buffer: Bytes(u64::from(self.number("BUFFER_SIZE", 16u32)) << 20),
             buffer_span: self.span("BUFFER_SIZE"),
         }
+    }
+
+    /// Whether there are windows, and whether they follow the rate.
+    fn windows(&mut self, default: bool, rate_bound: bool) -> (bool, bool) {
+        let windows = (self.flag("HAS_WIN", default), self.flag("VAR_WIN", false));
+        if !rate_bound && windows == (true, true) {
+            self.error(
+                "RATE_BOUND",
+                "RATE_BOUND 0 with VAR_WIN 1 is not supported",
+                "use RATE_BOUND 1, or VAR_WIN 0 for a fixed window alone",
+            );
+        }
+        windows
     }
 
     /// Says which keys change nothing here although their values ask for something.

@@ -1,12 +1,21 @@
 //! The keys of `config.txt` that set congestion control.
 
-use super::config::CcMode;
 use super::text::decimal;
 use super::values::Values;
 use std::sync::Arc;
 use xoff_model::PintSpec;
 use xoff_model::time::SimDuration;
 use xoff_model::units::{BitRate, Probability};
+
+/// Which congestion control runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CcMode {
+    Dcqcn,
+    Hpcc,
+    Timely,
+    Dctcp,
+    HpccPint,
+}
 
 /// TIMELY's delays and factor; the original has no keys for them, only these values.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! The members of the family: which one an input is for, and what their keys beyond those of the
 //! original do there.
 
-use super::config::Takes;
+use super::keys::Takes;
 use super::text::{Source, Word};
 
 /// A descendant of the simulator, or its ancestor.

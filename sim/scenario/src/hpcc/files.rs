@@ -3,7 +3,7 @@
 use super::dialect::{Clue, Dialect};
 use super::text::{Reader, Row, Source, Word, decimal, rate, time};
 use super::values::probability;
-use crate::plan::Diagnostic;
+use crate::Diagnostic;
 use std::ops::Range;
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::{BitRate, Probability};

@@ -13,6 +13,7 @@ mod control;
 mod dialect;
 mod export;
 mod files;
+mod keys;
 mod model;
 mod network;
 mod output;
@@ -28,7 +29,7 @@ pub use export::scenario_text;
 pub use output::{Files, standalone};
 pub use trace::{TraceWriter, traced_ports};
 
-use crate::plan::Diagnostic;
+use crate::Diagnostic;
 use config::Config;
 use dialect::Clue;
 use text::Source;

@@ -1,13 +1,14 @@
 //! What the input files mean, as a [`Model`].
 
-use super::config::{CcMode, Config};
+use super::config::Config;
+use super::control::CcMode;
 use super::dialect::Dialect;
 use super::files::{FlowRow, NodeKind, Topology};
 use super::network::{Ports, Servers, links, nodes};
 use super::output::HEADERS;
 use super::paths::{Path, Paths};
 use super::text::Source;
-use crate::plan::Diagnostic;
+use crate::Diagnostic;
 use crate::{default_dscp_map, default_marking};
 use std::collections::BTreeSet;
 use xoff_model::time::{SimDuration, SimTime};

@@ -1,6 +1,6 @@
 //! Words with positions, exact decimal numbers, and mistakes pointed at.
 
-use crate::plan::Diagnostic;
+use crate::Diagnostic;
 use std::ops::Range;
 use std::str::FromStr;
 use xoff_model::time::SimDuration;

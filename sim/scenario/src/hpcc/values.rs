@@ -1,9 +1,9 @@
 //! The words of a configuration: sorted by key, and read as values.
 
-use super::config::{KEYS, Takes};
 use super::dialect::{Clue, Dialect, FORK_KEYS, Use, attribute, fork_key, looks_like_key, watches};
+use super::keys::{KEYS, Takes};
 use super::text::{Source, Word, closest, decimal, rate};
-use crate::plan::Diagnostic;
+use crate::Diagnostic;
 use std::collections::BTreeMap;
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::{BitRate, Probability};

@@ -1,8 +1,8 @@
 //! How each metric is computed from the selected flows, ports or nodes.
 
-use super::catalogue::{NoData, Outcome};
-use super::summary::{View, selected};
+use super::metric::{NoData, Outcome};
 use super::value::{Value, ppm};
+use super::view::{View, selected};
 use std::collections::BTreeSet;
 use xoff_model::results::{DropCause, FlowResult, FlowStatus, PortResult, PriorityResult};
 use xoff_model::time::{SimDuration, SimTime};

@@ -1,7 +1,7 @@
 //! Assertions about a result: `drops.lossless == 0`, `goodput.min >= "90Gbps"`,
 //! `goodput.total == 94Gbps +- 1%`, `fct.max[group=a] < fct.max[group=b]`.
 
-use super::catalogue::NoData;
+use super::metric::{ExpectError, NoData};
 use super::select::MetricRef;
 use super::summary::Summary;
 use super::value::{Unit, Value, parse_ppm};
@@ -41,15 +41,6 @@ pub enum Tolerance {
     Relative(u64),
     /// In the metric's unit. Percentages of shares are percentage points.
     Absolute(Value),
-}
-
-/// Why an assertion could not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExpectError {
-    /// Byte offset in the assertion's text.
-    pub offset: usize,
-    pub message: String,
-    pub hint: Option<String>,
 }
 
 /// What became of an assertion.

@@ -1,7 +1,7 @@
 //! Named figures of a result, and assertions about them.
 //!
 //! - [`value`]: typed values, always with a unit
-//! - [`catalogue`]: every metric with its unit and meaning
+//! - [`metric`]: what a metric is; [`catalogue`]: all of them, with unit and meaning
 //! - [`select`]: `name[group=…,port=…]`, the reference to a metric
 //! - [`summary`]: the value of a reference for one run
 //! - [`expect`]: `drops.lossless == 0`; [`agree`]: cases that must give the same
@@ -12,8 +12,10 @@ pub mod catalogue;
 pub mod counters;
 mod eval;
 pub mod expect;
+pub mod metric;
 pub mod select;
 pub mod summary;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod value;
+mod view;

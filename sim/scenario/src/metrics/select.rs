@@ -4,8 +4,8 @@
 //! `tx.share[port=sw0>h0,prio=3]`. All selectors of a reference must match. Names may contain `*`
 //! and alternatives: `flow=a*|b*`. A port is `NODE:INDEX` or `NODE>PEER`.
 
-use super::catalogue::{self, METRICS, Metric, Scope};
-use super::expect::ExpectError;
+use super::catalogue::{self, METRICS};
+use super::metric::{ExpectError, Metric, Scope};
 use std::fmt;
 use xoff_model::PRIORITIES;
 

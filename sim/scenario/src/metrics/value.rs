@@ -1,8 +1,9 @@
 //! Values of metrics: integers with a unit.
 
 use std::fmt;
+use xoff_model::scaled::write_scaled;
 use xoff_model::time::SimDuration;
-use xoff_model::units::{BitRate, Bytes, write_scaled};
+use xoff_model::units::{BitRate, Bytes};
 
 /// What a metric is measured in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl Unit {
         if text == "0" {
             return Ok(self.value(0));
         }
-        let says = |e: xoff_model::units::QuantityError| e.to_string();
+        let says = |e: xoff_model::scaled::QuantityError| e.to_string();
         match self {
             Unit::Count => parse_count(text).map(Value::Count),
             Unit::Bytes => text.parse().map(Value::Bytes).map_err(says),

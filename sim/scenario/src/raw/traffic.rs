@@ -29,6 +29,21 @@ pub(crate) enum RawPattern {
     RingAllreduce,
 }
 
+impl RawPattern {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            RawPattern::Flows => "flows",
+            RawPattern::Csv => "csv",
+            RawPattern::Htsim => "htsim",
+            RawPattern::Incast => "incast",
+            RawPattern::Permutation => "permutation",
+            RawPattern::AllToAll => "all-to-all",
+            RawPattern::Poisson => "poisson",
+            RawPattern::RingAllreduce => "ring-allreduce",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RawOp {

@@ -1,7 +1,7 @@
 //! `xoff lab sweep`: the same commands in every case of a scenario, on real stacks.
 
+use super::{self as lab, Prepared};
 use crate::args::{LabSweepArgs, TableFormat};
-use crate::lab::{self, Prepared};
 use crate::output::{self, Error};
 use crate::report::table::{Align, Table};
 use crate::run::load_file;

@@ -1,13 +1,16 @@
 //! `xoff lab`: real kernels, with xoff as the switch between them.
 
+mod sweep;
+
 use crate::args::{
     LabArgs, LabBuildArgs, LabGuests, LabRunArgs, LabShellArgs, LabVerb, LabWire, LabWireArgs,
-    TableFormat, quoted,
+    TableFormat,
 };
 use crate::memory;
 use crate::output::{self, Error};
 use crate::report::lab as report;
 use crate::run::load_file;
+use crate::shell::quoted;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,7 +31,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<bool, Error> {
     match &args.verb {
         LabVerb::Build(args) => build(args).map(|()| true),
         LabVerb::Run(args) => run_guests(args),
-        LabVerb::Sweep(args) => crate::sweep::run(args),
+        LabVerb::Sweep(args) => sweep::run(args),
         LabVerb::Shell(args) => open_shell(args),
         LabVerb::Wire(args) => connect(args).map(|()| true),
         LabVerb::Agent(_) if std::process::id() != 1 => Err(Error::Message(

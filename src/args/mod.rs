@@ -1,5 +1,8 @@
 //! The arguments of every verb.
 
+pub(crate) mod manual;
+
+use crate::shell::quoted;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -27,7 +30,7 @@ pub(crate) enum Verb {
     /// Print the page of a check that findings name, such as RC-07, or of a known deviation
     Explain(ExplainArgs),
     /// Calculate the PFC headroom of a port and show every term
-    #[command(after_long_help = crate::headroom::MANUAL)]
+    #[command(after_long_help = manual::HEADROOM)]
     Headroom(HeadroomArgs),
     /// Make the checks of the catalogue on a stack: the simulator, a capture, real kernels, real NICs
     Conform(ConformArgs),
@@ -677,16 +680,6 @@ fn exact(d: SimDuration) -> String {
         .find(|(unit, _)| d.ps().is_multiple_of(*unit));
     let (unit, name) = fits.unwrap_or((1, "ps"));
     format!("{}{name}", d.ps() / unit)
-}
-
-/// For a POSIX shell.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]
