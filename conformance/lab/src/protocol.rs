@@ -44,7 +44,7 @@ pub(super) struct Setup {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum FromGuest {
-    /// The agent runs.
+    /// The first process of the guest has started.
     Hello,
     /// The device is active.
     Active,

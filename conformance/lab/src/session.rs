@@ -38,7 +38,7 @@ pub struct Session<T> {
     pub report: LabReport,
     /// All frames at the guests' interfaces in the order of time, which begins with the first.
     pub frames: Vec<Frame>,
-    /// There were more.
+    /// Frames beyond what is kept were left out.
     pub cut: bool,
 }
 

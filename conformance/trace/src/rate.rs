@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 use xoff_wire::Mac;
+use xoff_wire::ethernet;
 
 /// Rates of Ethernet links, bit/s.
 pub(crate) const STANDARD_RATES: [u64; 11] = [
@@ -18,7 +19,7 @@ pub(crate) const STANDARD_RATES: [u64; 11] = [
     800_000_000_000,
 ];
 /// FCS, preamble and the gap between frames.
-pub(super) const OVERHEAD: u64 = 4 + 8 + 12;
+pub(super) const OVERHEAD: u64 = (ethernet::FCS + ethernet::PREAMBLE + ethernet::GAP) as u64;
 /// A burst is this many frames and this long at least, so that coarse clocks do no harm.
 const BURST_FRAMES: u32 = 16;
 const BURST_NS: u64 = 10_000;
@@ -117,8 +118,7 @@ impl Source {
             return self.restart(at_ns);
         }
         self.last_ns = at_ns;
-        // 60 bytes and FCS are the least that a link carries.
-        let bytes = u64::from(len.max(60)) + OVERHEAD;
+        let bytes = u64::from(len).max(ethernet::MIN_LEN as u64) + OVERHEAD;
         self.frames = self.frames.saturating_add(1);
         self.bits = self.bits.saturating_add(bytes * 8);
         let span = at_ns - self.start_ns;

@@ -20,27 +20,32 @@ pub enum Framing {
 
 /// Bytes of headers (IBTA, IEEE 802.3) as xoff counts them.
 pub mod header {
-    pub const ETHERNET: u32 = 14;
-    pub const VLAN: u32 = 4;
+    use xoff_wire::{bth, ethernet};
+
+    pub const ETHERNET: u32 = ethernet::UNTAGGED_LEN as u32;
+    pub const VLAN: u32 = ethernet::TAG_LEN as u32;
     pub const IPV4: u32 = 20;
     pub const IPV6: u32 = 40;
     pub const UDP: u32 = 8;
-    pub const BTH: u32 = 12;
+    pub const BTH: u32 = bth::BTH_LEN as u32;
     pub const RETH: u32 = 16;
     pub const AETH: u32 = 4;
     pub const ATOMIC_ETH: u32 = 28;
     pub const ATOMIC_ACK_ETH: u32 = 8;
     pub const DETH: u32 = 8;
-    pub const CNP_RESERVED: u32 = 16;
+    pub const CNP_RESERVED: u32 = bth::CNP_PAYLOAD as u32;
     pub const ICRC: u32 = 4;
-    pub const FCS: u32 = 4;
-    pub const FRAME_MIN: u32 = 64;
+    pub const FCS: u32 = ethernet::FCS as u32;
+    /// Least frame with its FCS.
+    pub const FRAME_MIN: u32 = ethernet::MIN_LEN as u32 + FCS;
+    /// Around each frame: preamble and gap.
+    pub const PREAMBLE_AND_GAP: u32 = (ethernet::PREAMBLE + ethernet::GAP) as u32;
 }
 
 impl Framing {
     /// Frame bytes up to and including BTH, with ICRC and FCS.
     #[inline]
-    fn base(self) -> u32 {
+    pub(crate) fn base(self) -> u32 {
         match self {
             Framing::RoceV2 { vlan, ipv6 } => {
                 header::ETHERNET
@@ -94,10 +99,9 @@ impl Framing {
     /// Preamble and inter-packet gap.
     #[inline]
     pub fn gap(self) -> u32 {
-        if matches!(self, Framing::RoceV2 { .. }) {
-            20
-        } else {
-            0
+        match self {
+            Framing::RoceV2 { .. } => header::PREAMBLE_AND_GAP,
+            Framing::Fixed { .. } => 0,
         }
     }
 }

@@ -36,16 +36,17 @@
 
 mod vendor;
 
+use crate::framing::Framing;
+use crate::framing::header::{FRAME_MIN, PREAMBLE_AND_GAP, RETH};
 use crate::time::SimDuration;
+use crate::units;
 use crate::units::{BitRate, Bytes, Length};
 use vendor::{mlx5_terms, sonic_size, sonic_terms, sonic_xon};
 
 /// Preamble, start delimiter and gap: wire bytes of a frame beyond the frame itself.
-const PREAMBLE_AND_GAP: u32 = 20;
 /// A pause frame on the wire.
-const PAUSE_WIRE_BYTES: u64 = 64 + PREAMBLE_AND_GAP as u64;
-const MIN_FRAME: u32 = 64;
-const PS_BITS: u128 = 8_000_000_000_000;
+const PAUSE_WIRE_BYTES: u64 = (FRAME_MIN + PREAMBLE_AND_GAP) as u64;
+const PS_BITS: u128 = units::PS_BITS as u128;
 
 /// Time that a receiver of pause frames may take, in quanta of 512 bit times, by rate in Gb/s: IEEE
 /// 802.3 31B.3.7 as SONiC tabulates it.
@@ -82,9 +83,8 @@ fn response_quanta(rate: BitRate) -> u64 {
 /// Largest RoCEv2 data frame with `mtu` bytes of payload, FCS included: Ethernet 14 (+4 tagged),
 /// IPv4 20 or IPv6 40, UDP 8, BTH 12, RETH 16, ICRC 4, FCS 4.
 pub fn roce_frame_bytes(mtu: u32, vlan: bool, ipv6: bool) -> u32 {
-    let ethernet = if vlan { 18 } else { 14 };
-    let ip = if ipv6 { 40 } else { 20 };
-    mtu.saturating_add(ethernet + ip + 8 + 12 + 16 + 4 + 4)
+    let headers = Framing::RoceV2 { vlan, ipv6 }.base() + RETH;
+    mtu.saturating_add(headers)
 }
 
 /// Exact headroom of a lossless priority group for untagged RoCEv2 over IPv4 with payloads up to
@@ -211,7 +211,7 @@ impl Input {
             cable,
             phy_delay: SimDuration::ZERO,
             mtu_frame_bytes: frame,
-            min_frame_bytes: MIN_FRAME,
+            min_frame_bytes: FRAME_MIN,
             port_mtu: frame,
             response: None,
             cell_bytes: 1,
@@ -292,7 +292,7 @@ pub fn calculate(profile: Profile, input: &Input) -> Result<Breakdown, InputErro
 /// The bounds keep every product below 2^127.
 fn check(i: &Input) -> Result<(), InputError> {
     let second = SimDuration::from_ms(1_000);
-    let frame = |bytes| (MIN_FRAME..=65_536).contains(&bytes);
+    let frame = |bytes| (FRAME_MIN..=65_536).contains(&bytes);
     let rate = (BitRate::from_bps(1_000_000)..=BitRate::from_gbps(100_000)).contains(&i.rate);
     let frame_order = frame(i.min_frame_bytes) && i.min_frame_bytes <= i.mtu_frame_bytes;
     let checks = [

@@ -21,7 +21,8 @@ pub struct Probability(u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Length(pub u64);
 
-const PS_BITS: u64 = 8_000_000_000_000;
+/// Picoseconds that a byte takes at 1 bit/s.
+pub const PS_BITS: u64 = 8_000_000_000_000;
 
 /// What does not fit is the largest that does.
 #[inline]

@@ -27,8 +27,16 @@ pub struct Repr {
 /// Types of tags: 802.1Q customer, 802.1ad service, and what stacked tags had before 802.1ad.
 pub const TPIDS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 
-const UNTAGGED_LEN: usize = 14;
-const TAG_LEN: usize = 4;
+/// Addresses and type, and what a tag adds.
+pub const UNTAGGED_LEN: usize = 14;
+pub const TAG_LEN: usize = 4;
+/// Frame check sequence.
+pub const FCS: usize = 4;
+/// Shortest frame without its FCS; shorter ones are padded.
+pub const MIN_LEN: usize = 60;
+/// Preamble with start delimiter, and the gap to the next frame.
+pub const PREAMBLE: usize = 8;
+pub const GAP: usize = 12;
 
 impl VlanTag {
     fn parse(tpid: u16, tci: u16) -> Self {

@@ -382,7 +382,7 @@ impl Repr {
         let mut frame = vec![0; header.header_len()];
         header.emit(&mut frame);
         frame.append(&mut self.to_bytes());
-        frame.resize(frame.len().max(60), 0);
+        frame.resize(frame.len().max(ethernet::MIN_LEN), 0);
         frame
     }
 

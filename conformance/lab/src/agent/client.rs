@@ -108,7 +108,7 @@ impl Agent {
     /// Tells the agent something and gives its answer, [`Reply::Failed`] included.
     ///
     /// # Errors
-    /// It is gone.
+    /// [`AgentError::Lost`] if the agent's process ended.
     pub fn call(&mut self, request: &Request) -> Result<Reply, AgentError> {
         let lost = |message: String| AgentError::Lost {
             host: self.host.clone(),
@@ -131,7 +131,7 @@ impl Agent {
     /// The same, where a refusal is an error.
     ///
     /// # Errors
-    /// It is gone, or refused.
+    /// [`AgentError::Lost`] if the agent's process ended; or it refused.
     pub fn ask(&mut self, request: &Request) -> Result<Reply, AgentError> {
         match self.call(request)? {
             Reply::Failed {
@@ -151,7 +151,7 @@ impl Agent {
     /// The same, where there is nothing to answer.
     ///
     /// # Errors
-    /// It is gone, or refused.
+    /// [`AgentError::Lost`] if the agent's process ended; or it refused.
     pub fn done(&mut self, request: &Request) -> Result<(), AgentError> {
         match self.ask(request)? {
             Reply::Done => Ok(()),
@@ -162,7 +162,7 @@ impl Agent {
     /// Tells several things at once, and gives the answers in their order, refusals included.
     ///
     /// # Errors
-    /// It is gone.
+    /// [`AgentError::Lost`] if the agent's process ended.
     pub fn batch(&mut self, requests: Vec<Request>) -> Result<Vec<Reply>, AgentError> {
         let count = requests.len();
         match self.ask(&Request::Batch(requests))? {

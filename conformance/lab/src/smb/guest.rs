@@ -17,7 +17,7 @@ const USERS: &str = "/tmp/ksmbd/users";
 const SHARE: &str = "/tmp/share";
 const MOUNTED: &str = "/tmp/mounted";
 const LOCAL: &str = "/tmp/local";
-/// Of SMB.
+/// TCP port of SMB.
 const PORT: u16 = 445;
 /// How long ksmbd may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -66,7 +66,7 @@ impl Guest {
     /// Asks, and does not wait.
     ///
     /// # Errors
-    /// It is gone.
+    /// [`AgentError::Lost`] if the guest's process ended.
     pub fn ask(&mut self, ask: &Ask) -> Result<(), AgentError> {
         let mut text = serde_json::to_vec(ask).map_err(|e| self.lost(e.to_string()))?;
         text.push(b'\n');

@@ -82,7 +82,7 @@ impl Opened {
         }
     }
 
-    /// Hears the news: whether the interface is there no more. That of a TAP shows on reading.
+    /// Drains netlink events; returns whether the interface is gone. A TAP shows that on reading.
     pub(super) fn is_gone(&self) -> bool {
         matches!(self, Opened::Packet(packet) if packet.is_gone())
     }

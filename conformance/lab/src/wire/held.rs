@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Bytes of held frames after which no more are wanted.
+/// Bytes of held frames at which the wire takes no more until some have gone.
 const ENOUGH: usize = 64 << 20;
 /// A frame that waits for later ones does not wait longer: there may be none.
 const PATIENCE: Duration = Duration::from_secs(1);

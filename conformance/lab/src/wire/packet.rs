@@ -91,7 +91,7 @@ impl Packet {
         self.news.as_fd()
     }
 
-    /// Hears the news: whether the interface is there no more.
+    /// Drains netlink events; returns whether the interface is gone.
     pub(super) fn is_gone(&self) -> bool {
         let mut heard = [0; 4096];
         let mut news = false;

@@ -11,7 +11,7 @@ use xoff_wire::psn;
 use xoff_wire::roce::Packet;
 
 /// Bytes at the end of a frame that some capture with the rest.
-pub(super) const FCS: usize = 4;
+pub(super) use xoff_wire::ethernet::FCS;
 
 /// A packet with its frame.
 pub(super) type Sent<'f, 'a> = (&'f Seen<'a>, &'f Packet<'a>);

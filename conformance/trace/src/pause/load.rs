@@ -34,8 +34,7 @@ impl Load {
     pub(super) fn add(&mut self, f: &Frame<'_>, eth: &ethernet::Repr) {
         self.first_ns.get_or_insert(f.at_ns);
         let i = index(f.direction);
-        // 60 bytes and FCS are the least that a link carries.
-        let bytes = u64::from(f.original_len.max(60)) + OVERHEAD;
+        let bytes = u64::from(f.original_len).max(ethernet::MIN_LEN as u64) + OVERHEAD;
         self.bytes[i] = self.bytes[i].saturating_add(bytes);
         if f.direction == Direction::Unknown {
             self.count_towards(eth.dst, bytes);

@@ -523,7 +523,7 @@ fn part(requests: &Requests, op: Op, f: &Frame, p: &roce::Packet) -> Part {
 fn info(half: &Half, op: Op, f: &Frame, p: &roce::Packet) -> Info {
     Info {
         frame: f.number,
-        wire: u64::from(f.original_len.max(60)) + 4,
+        wire: u64::from(f.original_len).max(ethernet::MIN_LEN as u64) + ethernet::FCS as u64,
         ack_request: p.bth.ack_request,
         service: op.service,
         paired: half.peer.is_some(),

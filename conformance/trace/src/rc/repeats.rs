@@ -70,7 +70,7 @@ struct Votes {
 }
 
 impl Votes {
-    /// `strong`: a good number was repeated, up to what had been sent.
+    /// `strong`: many packets were repeated, up to the highest PSN sent: certain go-back-N.
     fn count(&mut self, strong: bool) {
         if strong {
             self.go_back_n += 1;

@@ -27,10 +27,10 @@ const REORDER_NS: u64 = 1_000_000;
 /// The last packet once more within this time, though nothing could ask for it: a copy, ns.
 const COPY_NS: u64 = 1_000_000;
 
-/// So far below the first packet seen a sequence may have begun.
+/// How far below the first captured PSN a sequence may have started.
 pub(super) const EARLIER: u64 = 1 << 16;
 
-/// What an ACK may be ahead of what was seen before it is taken for nonsense.
+/// Largest lead of an ACK over captured PSNs that still counts as loss of the capture.
 const MISSED: u64 = 1 << 16;
 
 /// A request or response packet, beyond what [`Part`] says.

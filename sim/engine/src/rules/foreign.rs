@@ -5,11 +5,8 @@ use crate::packet::{Packet, PacketId, PacketKind, flag};
 use std::collections::BTreeMap;
 use xoff_model::rules::edit::{self, Edit};
 use xoff_wire::dissect::{Body, Link, dissect};
+use xoff_wire::ethernet;
 use xoff_wire::ip::Ecn;
-
-/// FCS bytes, and the least frame with them.
-const FCS: usize = 4;
-const FRAME_MIN: usize = 64;
 
 /// A frame with bytes of its own.
 #[derive(Clone, Debug)]
@@ -65,7 +62,7 @@ impl Sim<'_> {
             bytes: bytes.to_vec(),
             original,
         });
-        let frame = (bytes.len() + FCS).max(FRAME_MIN);
+        let frame = bytes.len().max(ethernet::MIN_LEN) + ethernet::FCS;
         let altered = &mut self.packets[id];
         altered.kind = PacketKind::Foreign;
         altered.arg = number;

@@ -1,6 +1,7 @@
 //! Headroom rules of the field.
 
-use super::{Input, MIN_FRAME, RESPONSE_QUANTA, Term};
+use super::{Input, RESPONSE_QUANTA, Term};
+use crate::framing::header::FRAME_MIN;
 use crate::units::{BitRate, Bytes};
 
 /// `(301 + 216 × metres / 100) × Mb/s / 1000 + 272 × MTU / 100`, every division rounded down and
@@ -142,8 +143,8 @@ fn sonic_peer_response(input: &Input) -> (u64, String) {
 fn sonic_occupancy(input: &Input) -> (u128, u128) {
     let cell = u128::from(input.cell_bytes);
     let small = u128::from(input.small_packet_percent);
-    let (num, den) = if cell > 2 * u128::from(MIN_FRAME) {
-        (cell, u128::from(MIN_FRAME))
+    let (num, den) = if cell > 2 * u128::from(FRAME_MIN) {
+        (cell, u128::from(FRAME_MIN))
     } else {
         (2 * cell, 1 + cell)
     };

@@ -135,8 +135,8 @@ fn compare(
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::incast;
     use super::*;
+    use xoff_model::testing::incast;
 
     fn agreement(within_ppm: u64) -> Agreement {
         Agreement {

@@ -117,8 +117,8 @@ fn microseconds(d: SimDuration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::incast;
     use super::*;
+    use xoff_model::testing::incast;
 
     #[test]
     fn counters_have_the_names_of_ethtool() {

@@ -273,8 +273,8 @@ impl fmt::Display for Tolerance {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::incast;
     use super::*;
+    use xoff_model::testing::incast;
 
     #[test]
     fn assertions_are_judged_in_their_units() {

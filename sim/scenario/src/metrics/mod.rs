@@ -15,7 +15,5 @@ pub mod expect;
 pub mod metric;
 pub mod select;
 pub mod summary;
-#[cfg(test)]
-pub(crate) mod testing;
 pub mod value;
 mod view;

@@ -174,9 +174,9 @@ impl<'a> Summary<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::incast;
     use super::*;
     use xoff_model::Model;
+    use xoff_model::testing::incast;
     use xoff_model::time::SimTime;
 
     fn eval(m: &Model, r: &Results, text: &str) -> String {

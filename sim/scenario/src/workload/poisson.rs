@@ -4,7 +4,7 @@ use super::{Demand, Sizes};
 use xoff_model::NodeId;
 use xoff_model::rng::{Purpose, Stream};
 use xoff_model::time::{SimDuration, SimTime};
-use xoff_model::units::BitRate;
+use xoff_model::units::{BitRate, PS_BITS};
 
 /// Flows that arrive independently of each other at a given mean load.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ const GAP_BITS: u32 = 16;
 impl Poisson {
     /// Mean time between two arrivals of one process, in 2^-16 ps; None: no load at all.
     fn mean_gap(&self) -> Option<u128> {
-        const PS_BITS_PPM: u128 = 8_000_000_000_000 * 1_000_000;
+        const PS_BITS_PPM: u128 = PS_BITS as u128 * 1_000_000;
         let load = u128::from(self.rate.bps()) * u128::from(self.load_ppm);
         let scaled = u128::from(self.sizes.mean()).checked_mul(PS_BITS_PPM << GAP_BITS);
         // Beyond 2^80 the first flow is later than any duration.

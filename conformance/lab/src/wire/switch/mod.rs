@@ -20,11 +20,11 @@ use xoff_sim::switch::Marking;
 use xoff_sim::switch::budget::{self, Budget};
 use xoff_sim::switch::buffer::{Admission, Group, Pool, Threshold};
 use xoff_wire::dissect::{Body, Dissected, Link, dissect};
-use xoff_wire::{Mac, mac_control};
+use xoff_wire::{Mac, ethernet, mac_control};
 
-/// Preamble and gap, and the FCS that frames of guests lack.
-const GAP: u64 = 20;
-const FCS: u64 = 4;
+/// What surrounds a frame, and the FCS that frames of guests lack.
+const AROUND: u64 = (ethernet::PREAMBLE + ethernet::GAP) as u64;
+const FCS: u64 = ethernet::FCS as u64;
 /// How far ahead of its rate a host may be read: fewer wake-ups for more frames.
 const SLACK: SimDuration = SimDuration::from_us(50);
 
@@ -409,7 +409,8 @@ fn pool(profile: &SwitchProfile, budget: &Budget) -> Pool {
 
 /// On the cable, in ps.
 fn wire_time(rate: BitRate, frame: usize) -> u64 {
-    rate.serialize_ceil((frame as u64).max(60) + FCS + GAP).ps()
+    rate.serialize_ceil(frame.max(ethernet::MIN_LEN) as u64 + FCS + AROUND)
+        .ps()
 }
 
 fn is_ecn_capable(frame: &Dissected<'_>) -> bool {

@@ -6,10 +6,11 @@ use crate::judges::Judged;
 use crate::judges::view::FCS;
 use xoff_model::PRIORITIES;
 use xoff_wire::dissect::{Body, ethertype};
+use xoff_wire::ethernet::{GAP, PREAMBLE};
 use xoff_wire::mac_control::{FRAME_LEN, Irregularity, Repr};
 
 /// Preamble, FCS and the gap between frames, which no capture has.
-const AROUND: u64 = 8 + FCS as u64 + 12;
+const AROUND: u64 = (PREAMBLE + FCS + GAP) as u64;
 /// Bits of a pause quantum.
 const QUANTUM: u64 = 512;
 /// Longest that IEEE 802.3 (31B.3.7) lets a port take to obey, in quanta, at 10 Gbit/s.

@@ -5,6 +5,7 @@ use crate::facts::{Facts, Half};
 use crate::judges::Judged;
 use std::net::IpAddr;
 use xoff_model::rules::Class;
+use xoff_wire::ethernet::{MIN_LEN, TAG_LEN};
 use xoff_wire::ip::{Ecn, Kind};
 use xoff_wire::roce::Icrc;
 
@@ -218,15 +219,13 @@ fn words(sent: &Sent<'_, '_>) -> String {
     format!("DSCP {dscp}{pcp}, {not}ECN-capable")
 }
 
-/// Shortest frame without FCS.
-const MIN_FRAME: usize = 60;
 /// Header of a frame without tag.
 const UNTAGGED: usize = 14;
 
 /// Whether a frame of `len` bytes may hold an IP packet that ends at `end`. It has padding only where
 /// a link wants it: not yet where it is captured before the adapter, never on links of software.
 fn holds(len: usize, end: usize, tagged: bool) -> bool {
-    let least = if tagged { MIN_FRAME + 4 } else { MIN_FRAME };
+    let least = if tagged { MIN_LEN + TAG_LEN } else { MIN_LEN };
     (end..=end.max(least) + FCS).contains(&len)
 }
 

@@ -1,5 +1,9 @@
 //! Small models for unit tests.
 
+mod run;
+
+pub use run::incast;
+
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Bytes, Length, Probability};
 use crate::*;

@@ -1,41 +1,17 @@
 //! A small hand-made run: three senders to h0 through sw0, and a victim that is not finished.
 
-use xoff_model::results::*;
-use xoff_model::time::{SimDuration, SimTime};
-use xoff_model::units::{BitRate, Bytes, Length, Probability};
-use xoff_model::*;
+use super::flow;
+use crate::results::*;
+use crate::time::{SimDuration, SimTime};
+use crate::units::{BitRate, Bytes, Length, Probability};
+use crate::*;
 
-fn flow(name: &str, group: &str, src: NodeId, dst: NodeId) -> FlowSpec {
-    let data = Marking {
-        priority: 3,
-        dscp: 26,
-        pcp: 3,
-    };
+fn named(name: &str, group: &str, src: NodeId, dst: NodeId) -> FlowSpec {
     FlowSpec {
         name: name.to_owned(),
         group: group.to_owned(),
-        src,
-        dst,
-        src_port: None,
-        dst_port: None,
-        start: SimTime::ZERO,
-        bytes: 1_000_000,
-        message_bytes: 1_000_000,
-        depth: None,
-        op: Op::Write,
-        transport: Transport::Rc,
-        data,
-        ack: data,
-        ecn_capable: true,
-        cc: CcSpec::None,
-        pace: None,
         sport: 49_152,
-        dport: 4_791,
-        path: None,
-        after: None,
-        free_messages: 0,
-        receives: None,
-        first_psn: None,
+        ..flow(src, dst, 1_000_000)
     }
 }
 
@@ -78,7 +54,7 @@ fn flow_results(end: SimTime) -> Vec<FlowResult> {
 }
 
 /// The model (without profiles) and its results.
-pub(crate) fn incast() -> (Model, Results) {
+pub fn incast() -> (Model, Results) {
     let host = |n: u32| NodeSpec {
         name: format!("h{n}"),
         role: Role::Host(0),
@@ -111,10 +87,10 @@ pub(crate) fn incast() -> (Model, Results) {
         switches: Vec::new(),
         links: (0..4).map(link).collect(),
         flows: vec![
-            flow("f0", "incast", 1, 0),
-            flow("f1", "incast", 2, 0),
-            flow("f2", "incast", 3, 0),
-            flow("victim", "victim", 1, 2),
+            named("f0", "incast", 1, 0),
+            named("f1", "incast", 2, 0),
+            named("f2", "incast", 3, 0),
+            named("victim", "victim", 1, 2),
         ],
         faults: Vec::new(),
         rules: Vec::new(),
