@@ -153,7 +153,7 @@ fn profile(args: &ConformArgs, arm: Arm) -> Result<&'static Profile, Error> {
 /// The cases that patterns choose, in the order of the catalogue.
 fn chosen(patterns: &[String]) -> Result<Vec<&'static Case>, Error> {
     for pattern in patterns {
-        if !judges::cases().any(|case| fits(pattern, case.id)) {
+        if !judges::cases().any(|case| fits(pattern, case.check.id)) {
             let hint = match (catalogue::find(pattern), catalogue::similar(pattern)) {
                 (Some(check), _) => format!("{} is in the catalogue, but not made here", check.id),
                 (None, Some(check)) => format!("did you mean `{}`?", check.id),
@@ -163,7 +163,8 @@ fn chosen(patterns: &[String]) -> Result<Vec<&'static Case>, Error> {
             return Err(Error::Message(text));
         }
     }
-    let wanted = |case: &&Case| patterns.is_empty() || patterns.iter().any(|p| fits(p, case.id));
+    let wanted =
+        |case: &&Case| patterns.is_empty() || patterns.iter().any(|p| fits(p, case.check.id));
     Ok(judges::cases().filter(wanted).collect())
 }
 

@@ -31,7 +31,7 @@ fn unknown(id: &str) -> Error {
 
 fn page(check: &Check) -> String {
     let known = deviations::REGISTER.iter();
-    let known: Vec<_> = known.filter(|d| d.checks.contains(&check.id)).collect();
+    let known: Vec<_> = known.filter(|d| d.checks.contains(&check)).collect();
     let known = known.iter().map(|d| format!("{}: {}", d.id, d.what));
     let known = known.collect::<Vec<_>>().join("; ");
     let parts = [
@@ -45,7 +45,8 @@ fn page(check: &Check) -> String {
 
 fn on_record(deviation: &Deviation) -> String {
     let profiles = deviation.profiles.join(", ");
-    let checks = deviation.checks.join(", ");
+    let checks: Vec<&str> = deviation.checks.iter().map(|check| check.id).collect();
+    let checks = checks.join(", ");
     let parts = [
         ("what", deviation.what),
         ("stacks", &profiles),

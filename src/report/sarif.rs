@@ -5,7 +5,7 @@ use super::trace::{Failure, Traced, frames, ranked, sentences, verdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use xoff_checks::catalogue;
+use xoff_checks::catalogue::Check;
 use xoff_checks::finding::Finding;
 
 pub(super) const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -156,7 +156,7 @@ pub(crate) fn write(
                 driver: Driver {
                     name: "xoff",
                     version: VERSION,
-                    rules: rules.keys().copied().map(rule).collect(),
+                    rules: rules.values().map(|(_, check)| rule(check)).collect(),
                 },
             },
             invocations: [Invocation {
@@ -171,33 +171,30 @@ pub(crate) fn write(
     writeln!(out)
 }
 
+/// By ID.
+type Rules = BTreeMap<&'static str, (usize, &'static Check)>;
+
 /// The checks that findings name, and their places in the list of rules.
-fn rules(traced: &[Traced]) -> BTreeMap<&'static str, usize> {
+fn rules(traced: &[Traced]) -> Rules {
     let findings = traced.iter().flat_map(|t| &t.report.findings);
-    let mut rules: BTreeMap<&'static str, usize> = findings.map(|f| (f.id, 0)).collect();
-    for (n, index) in rules.values_mut().enumerate() {
+    let mut rules: Rules = findings.map(|f| (f.check.id, (0, f.check))).collect();
+    for (n, (index, _)) in rules.values_mut().enumerate() {
         *index = n;
     }
     rules
 }
 
-pub(super) fn rule(id: &'static str) -> Rule {
-    let check = catalogue::find(id);
+pub(super) fn rule(check: &Check) -> Rule {
     Rule {
-        id,
-        name: check.map_or(id, |c| c.name),
-        short_description: text(check.map_or(id, |c| c.title)),
-        full_description: text(check.map_or(id, |c| c.why)),
-        help: text(check.map_or(id, |c| c.cure)),
+        id: check.id,
+        name: check.name,
+        short_description: text(check.title),
+        full_description: text(check.why),
+        help: text(check.cure),
     }
 }
 
-fn result(
-    index: usize,
-    capture: &Traced,
-    finding: &Finding,
-    rules: &BTreeMap<&'static str, usize>,
-) -> ResultOfCheck {
+fn result(index: usize, capture: &Traced, finding: &Finding, rules: &Rules) -> ResultOfCheck {
     let (kind, level) = match verdict(finding) {
         "error" => ("fail", "error"),
         "warning" => ("fail", "warning"),
@@ -207,8 +204,8 @@ fn result(
     };
     let message = format!("{} {}", sentences(finding), frames(finding));
     ResultOfCheck {
-        rule_id: finding.id,
-        rule_index: rules.get(finding.id).copied().unwrap_or_default(),
+        rule_id: finding.check.id,
+        rule_index: rules.get(finding.check.id).map_or(0, |(index, _)| *index),
         kind,
         level,
         message: text(format!("{}: {}", finding.subject, message.trim_end())),

@@ -1,5 +1,6 @@
 //! Findings: what is wrong, how it shows, what to do; one type for every source and renderer.
 
+use crate::catalogue::Check;
 use serde::Serialize;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -14,10 +15,10 @@ pub enum Severity {
 pub const FRAMES_KEPT: usize = 8;
 
 /// One thing that was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Of the check catalogue, such as `RC-07`.
-    pub id: &'static str,
+    /// What is violated.
+    pub check: &'static Check,
     pub severity: Severity,
     /// Set if the capture cannot decide: what it lacks. The finding is then INCONCLUSIVE.
     pub inconclusive: Option<String>,

@@ -6,9 +6,20 @@
 use serde::Serialize;
 use std::fmt;
 
+pub mod capture;
 pub mod catalogue;
+pub mod congestion;
+pub mod counters;
+pub mod dcbx;
 pub mod finding;
+pub mod harness;
+pub mod iwarp;
 mod judge;
+pub mod pause;
+pub mod rc;
+pub mod smb;
+pub mod smb_direct;
+pub mod wire;
 
 pub use judge::{judge_agreements, judge_expectations};
 

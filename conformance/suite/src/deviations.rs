@@ -2,6 +2,14 @@
 //! written.
 
 use serde::Serialize;
+use xoff_checks::catalogue::Check;
+use xoff_checks::congestion::CC_01;
+use xoff_checks::counters::N_02;
+use xoff_checks::iwarp::{IW_02, IW_03, IW_04, IW_05, IW_06};
+use xoff_checks::rc::{RC_05, RC_07, RC_08, RC_16, RC_17, RC_20, RC_30, RC_31, RC_33, UC_01};
+use xoff_checks::smb::S_02;
+use xoff_checks::smb_direct::{SD_02, SD_03, SD_05, SD_06};
+use xoff_checks::wire::W_07;
 
 /// Something that a stack is known to do differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -10,7 +18,7 @@ pub struct Deviation {
     /// Profiles that have it.
     pub profiles: &'static [&'static str],
     /// Checks that it makes fail. Empty: none of the suite; it is on record for readers.
-    pub checks: &'static [&'static str],
+    pub checks: &'static [&'static Check],
     /// What the fault's text must contain: other faults are not excused. Empty where there are no
     /// checks.
     pub sign: &'static str,
@@ -35,7 +43,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-01",
         profiles: &["rxe"],
-        checks: &["RC-08"],
+        checks: &[&RC_08],
         sign: "retry_cnt 7",
         what: "retry_cnt 7 has no limit",
         citation: "Linux 6.12 rxe_comp.c:775",
@@ -51,7 +59,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-03",
         profiles: &["rxe"],
-        checks: &["RC-07"],
+        checks: &[&RC_07],
         sign: "early timeout",
         what: "timers count jiffies, rounded down, and at least one: they expire early",
         citation: "Linux 6.12 rxe_qp.c:719",
@@ -59,7 +67,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-04",
         profiles: &["rxe"],
-        checks: &["CC-01"],
+        checks: &[&CC_01],
         sign: "no CNP",
         what: "congestion marks are not answered with CNPs",
         citation: "Linux 6.12 rxe_recv.c:340",
@@ -75,7 +83,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-06",
         profiles: &["rxe"],
-        checks: &["W-07"],
+        checks: &[&W_07],
         sign: "MigReq is not the initial 1",
         what: "MigReq is 0 in every packet",
         citation: "Linux 6.12 rxe_req.c:457, rxe_resp.c:827",
@@ -83,7 +91,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-07",
         profiles: &["rxe"],
-        checks: &["RC-20"],
+        checks: &[&RC_20],
         sign: "repeated in whole",
         what: "after a READ was repeated in part, a repetition of the whole is dropped",
         citation: "Linux 6.12 rxe_resp.c:1361, 1381",
@@ -91,7 +99,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-08",
         profiles: &["rxe"],
-        checks: &["RC-17"],
+        checks: &[&RC_17],
         sign: "only the timeout",
         what: "a gap in the responses of one READ is no implied NAK: it costs a timeout",
         citation: "Linux 6.12 rxe_comp.c:211",
@@ -99,7 +107,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-09",
         profiles: &["rxe"],
-        checks: &["RC-30"],
+        checks: &[&RC_30],
         sign: "RDMA WRITE Last of another length than announced",
         what: "a WRITE that ends early, with a full packet, is executed",
         citation: "Linux 6.12 rxe_resp.c:565",
@@ -107,7 +115,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-10",
         profiles: &["rxe"],
-        checks: &["UC-01"],
+        checks: &[&UC_01],
         sign: "messages received",
         what: "the message behind one that broke off is dropped, too",
         citation: "Linux 6.12 rxe_resp.c:1454",
@@ -115,7 +123,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-11",
         profiles: &["rxe"],
-        checks: &["RC-33"],
+        checks: &[&RC_33],
         sign: "after SQD to RTS",
         what: "a drained send queue that returns to RTS waits for the next request that is posted",
         citation: "Linux 6.12 rxe_qp.c:635: no case for RTS",
@@ -123,7 +131,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-12",
         profiles: &["rxe"],
-        checks: &["RC-31"],
+        checks: &[&RC_31],
         sign: "4 READs are outstanding with max_rd_atomic 3",
         what: "max_rd_atomic is rounded up to a power of two",
         citation: "Linux 6.12 rxe_qp.c:650",
@@ -131,7 +139,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-13",
         profiles: &["rxe"],
-        checks: &["RC-16"],
+        checks: &[&RC_16],
         sign: "completed",
         what: "an ACK of a PSN that was never sent completes all SENDs and WRITEs that are outstanding",
         citation: "Linux 6.12 rxe_comp.c:184",
@@ -139,7 +147,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-RXE-14",
         profiles: &["rxe"],
-        checks: &["RC-05"],
+        checks: &[&RC_05],
         sign: ", which was lost again",
         what: "a NAK of a packet that is lost again is ignored: it costs a timeout",
         citation: "Linux 6.12 rxe_comp.c:770: one retry at a time, until an ACK comes",
@@ -147,7 +155,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-SIW-01",
         profiles: &["siw"],
-        checks: &["IW-02"],
+        checks: &[&IW_02],
         sign: "asks for no CRC",
         what: "asks for no CRCs, and nothing but another build makes it (RFC 5044, 4.4)",
         citation: "Linux 6.12 siw_main.c:45",
@@ -155,7 +163,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-SIW-02",
         profiles: &["siw"],
-        checks: &["IW-04"],
+        checks: &[&IW_04],
         sign: "Read with no right",
         what: "a peer may read memory that was registered without the right of remote READs",
         citation: "Linux 6.12 siw_qp_tx.c:814: no access is asked for",
@@ -163,7 +171,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-SIW-03",
         profiles: &["siw"],
-        checks: &["IW-03"],
+        checks: &[&IW_03],
         sign: "(layer 0, type 2, code 0x02)",
         what: "layer and type of Terminate messages are swapped on little-endian machines",
         citation: "Linux 6.12 iwarp.h:183",
@@ -171,7 +179,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-SIW-04",
         profiles: &["siw"],
-        checks: &["IW-06"],
+        checks: &[&IW_06],
         sign: "Read with another key: the responder's",
         what: "the queue pair of a responder that refuses a READ stays in RTS",
         citation: "Linux 6.12 siw_qp_tx.c:1106: to be done",
@@ -187,7 +195,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-SIW-06",
         profiles: &["siw"],
-        checks: &["IW-05"],
+        checks: &[&IW_05],
         sign: "posted after the end",
         what: "what a process posts in ERR is accepted and never completes",
         citation: "Linux 6.12 siw_verbs.c:803: flushes what kernels post",
@@ -195,7 +203,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-KSMBD-01",
         profiles: &["rxe"],
-        checks: &["SD-02"],
+        checks: &[&SD_02],
         sign: "MaxReceiveSize 128:",
         what: "ksmbd does not accept a MaxReceiveSize of 128",
         citation: "Linux 6.12 fs/smb/server/transport_rdma.c:513",
@@ -203,7 +211,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-KSMBD-02",
         profiles: &["rxe"],
-        checks: &["SD-03"],
+        checks: &[&SD_03],
         sign: "MaxFragmentedSize 131072:",
         what: "ksmbd does not accept a MaxFragmentedSize of 131072",
         citation: "Linux 6.12 fs/smb/server/transport_rdma.c:514",
@@ -211,7 +219,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-KSMBD-03",
         profiles: &["rxe"],
-        checks: &["SD-05"],
+        checks: &[&SD_05],
         sign: "PreferredSendSize 64: MaxReceiveSize 64",
         what: "ksmbd announces a MaxReceiveSize as small as the client's PreferredSendSize",
         citation: "Linux 6.12 fs/smb/server/transport_rdma.c:1979",
@@ -227,7 +235,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-CIFS-01",
         profiles: &["rxe"],
-        checks: &["SD-06"],
+        checks: &[&SD_06],
         sign: "with Status 3221225659",
         what: "the cifs client does not look at the status of a negotiate response",
         citation: "Linux 6.12 fs/smb/client/smbdirect.c:332-402",
@@ -244,7 +252,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-CIFS-03",
         profiles: &["rxe"],
-        checks: &["S-02"],
+        checks: &[&S_02],
         sign: "no channel to 10.9.",
         what: "the cifs client opens no further channel at mount, though the server offers more \
                interfaces",
@@ -261,7 +269,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-CX6-01",
         profiles: &["cx6"],
-        checks: &["RC-08"],
+        checks: &[&RC_08],
         sign: "retry_cnt 7, but",
         what: "adaptive retransmission: 8 to 13 retries for 7",
         citation: "Lumina, SIGCOMM 2023",
@@ -277,7 +285,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-CX6-03",
         profiles: &["cx6"],
-        checks: &["RC-07"],
+        checks: &[&RC_07],
         sign: "early timeout",
         what: "adaptive retransmission: timeouts from 5.6 ms where 67.1 ms are configured",
         citation: "Lumina, SIGCOMM 2023",
@@ -285,7 +293,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-CX4-01",
         profiles: &["cx4"],
-        checks: &["N-02"],
+        checks: &[&N_02],
         sign: "implied_nak_seq_err",
         what: "implied_nak_seq_err does not move",
         citation: "Lumina, SIGCOMM 2023",
@@ -309,7 +317,7 @@ pub const REGISTER: &[Deviation] = &[
     Deviation {
         id: "D-E810-03",
         profiles: &["e810"],
-        checks: &["W-07"],
+        checks: &[&W_07],
         sign: "MigReq is not the initial 1",
         what: "MigReq is 0 in every packet",
         citation: "Lumina, SIGCOMM 2023",
@@ -347,7 +355,7 @@ pub fn find(id: &str) -> Option<&'static Deviation> {
 }
 
 /// The deviation that would excuse a check under a profile.
-pub fn known(profile: &str, check: &str) -> Option<&'static Deviation> {
+pub fn known(profile: &str, check: &Check) -> Option<&'static Deviation> {
     let excuses = |d: &&Deviation| d.profiles.contains(&profile) && d.checks.contains(&check);
     REGISTER.iter().find(excuses)
 }
@@ -357,6 +365,8 @@ mod tests {
     use super::*;
     use crate::profile::Profile;
     use std::collections::BTreeSet;
+    use xoff_checks::congestion::CC_02;
+    use xoff_checks::rc::RC_40;
 
     #[test]
     fn every_entry_has_its_citation_and_known_names() {
@@ -370,19 +380,19 @@ mod tests {
                 assert!(Profile::find(profile).is_some(), "{}: {profile}", d.id);
             }
         }
-        assert_eq!(known("rxe", "W-07").map(|d| d.id), Some("D-RXE-06"));
-        assert_eq!(known("sim", "W-07"), None);
+        assert_eq!(known("rxe", &W_07).map(|d| d.id), Some("D-RXE-06"));
+        assert_eq!(known("sim", &W_07), None);
     }
 
     #[test]
     fn what_is_expected_of_a_stack_is_no_deviation() {
         // A capture that conforms to the expectation would be an unexpected pass.
-        assert_eq!(known("e810", "CC-02"), None);
-        assert_eq!(known("e810", "RC-40"), None);
-        let migreq = known("e810", "W-07").unwrap();
+        assert_eq!(known("e810", &CC_02), None);
+        assert_eq!(known("e810", &RC_40), None);
+        let migreq = known("e810", &W_07).unwrap();
         assert!(migreq.excuses("SEND only: MigReq is not the initial 1"));
         assert!(!migreq.excuses("write: refused with a NAK"));
-        let [adaptive, early] = ["RC-08", "RC-07"].map(|id| known("cx6", id).unwrap());
+        let [adaptive, early] = [&RC_08, &RC_07].map(|id| known("cx6", id).unwrap());
         assert!(adaptive.excuses("write: retry_cnt 7, but failure after 9 of PSN 3"));
         assert!(!adaptive.excuses("write: RESP_TIMEOUT_ERR instead of RETRY_EXC_ERR"));
         assert!(!early.excuses("write: late timeout of PSN 0, 400.0 ms, bound 368.0 ms"));

@@ -15,13 +15,18 @@ use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use xoff_checks::capture::T_01;
+use xoff_checks::catalogue::Check;
+use xoff_checks::congestion::CC_02;
 use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::pause::P_20;
+use xoff_checks::rc::{RC_07, RC_08, RC_14, RC_40};
 use xoff_model::units::BitRate;
 use xoff_wire::dissect::{self, Body, Dissected, Link};
 use xoff_wire::{WireError, ethernet, roce};
 
 /// Checks that times decide.
-const BY_TIME: [&str; 6] = ["RC-07", "RC-08", "RC-14", "RC-40", "CC-02", "P-20"];
+const BY_TIME: [&Check; 6] = [&RC_07, &RC_08, &RC_14, &RC_40, &CC_02, &P_20];
 /// Malformed frames that the report shows.
 const EXAMPLES: usize = 5;
 
@@ -333,7 +338,7 @@ impl Analyzer {
         findings.extend(self.malformed.findings(&report.capture));
         findings.extend(times(&report.capture));
         if report.capture.timeless() {
-            let by_time = findings.iter_mut().filter(|f| BY_TIME.contains(&f.id));
+            let by_time = findings.iter_mut().filter(|f| BY_TIME.contains(&f.check));
             for finding in by_time.filter(|f| f.inconclusive.is_none()) {
                 finding.inconclusive = Some("the capture has no times".to_owned());
             }
@@ -400,7 +405,7 @@ fn time(summary: &mut CaptureSummary, state: &mut InterfaceState, f: &Frame<'_>)
 /// What times are missing, and which are not in order: T-01.
 fn times(capture: &CaptureSummary) -> Vec<Finding> {
     let finding = |cause: String, count: u64, frames: Vec<u64>, cure: &str| Finding {
-        id: "T-01",
+        check: &T_01,
         severity: Severity::Note,
         inconclusive: Some("how long things took is not known where times are missing".to_owned()),
         subject: "capture".to_owned(),
@@ -499,7 +504,7 @@ fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
     let rank = |f: &Finding| (f.inconclusive.is_some(), std::cmp::Reverse(f.severity));
     let words = |f: &Finding| {
         (
-            f.id,
+            f.check.id,
             f.inconclusive.clone(),
             f.cause.clone(),
             f.cure.clone(),
@@ -529,21 +534,23 @@ fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
         merged.push(all);
     }
     // Causes of one check and severity in the order of the capture.
-    merged
-        .sort_by(|a, b| (rank(a), a.id, a.frames.first()).cmp(&(rank(b), b.id, b.frames.first())));
+    merged.sort_by(|a, b| {
+        (rank(a), a.check.id, a.frames.first()).cmp(&(rank(b), b.check.id, b.frames.first()))
+    });
     merged
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use xoff_checks::dcbx::X_08;
     use xoff_wire::bth::{Aeth, Bth, Extensions, Opcode};
     use xoff_wire::smbd::{NegotiateRequest, NegotiateResponse};
     use xoff_wire::{Mac, ip};
 
     fn finding(severity: Severity, subject: &str, cause: &str, frame: u64) -> Finding {
         Finding {
-            id: "X-08",
+            check: &X_08,
             severity,
             inconclusive: None,
             subject: subject.to_owned(),

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::wire::{W_01, W_02};
 use xoff_wire::roce::{Icrc, Packet};
 
 /// So many wrong ones in a row, with none right before, are no accident.
@@ -251,7 +252,7 @@ impl Judge {
         frames.sort_unstable();
         frames.truncate(FRAMES_KEPT);
         Some(Finding {
-            id: if first.1.is_ipv4() { "W-01" } else { "W-02" },
+            check: if first.1.is_ipv4() { &W_01 } else { &W_02 },
             severity: Severity::Note,
             inconclusive: Some(
                 "frames were captured before the adapter filled the ICRC in, or were made by a \

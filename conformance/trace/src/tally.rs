@@ -1,5 +1,6 @@
 //! How often something was seen, and where first.
 
+use xoff_checks::catalogue::Check;
 use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
 
 /// A count and the first frames.
@@ -18,9 +19,14 @@ impl Tally {
     }
 
     /// A finding about what was counted, still without words.
-    pub(super) fn finding(&self, id: &'static str, severity: Severity, subject: String) -> Finding {
+    pub(super) fn finding(
+        &self,
+        check: &'static Check,
+        severity: Severity,
+        subject: String,
+    ) -> Finding {
         Finding {
-            id,
+            check,
             severity,
             inconclusive: None,
             subject,

@@ -79,7 +79,7 @@ fn without_times(value: &mut Value) {
 
 fn finding(f: &Finding) -> Value {
     json!({
-        "id": f.id,
+        "id": f.check.id,
         "verdict": verdict(f),
         "severity": f.severity,
         "inconclusive": f.inconclusive,

@@ -5,6 +5,8 @@ use super::{Case, Judged, Means, Mutant};
 use crate::{Arm, Facts};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use xoff_checks::iwarp::{IW_01, IW_02, IW_03};
+use xoff_checks::wire::{W_23, W_24, W_25};
 use xoff_trace::iwarp::IwarpConnection;
 use xoff_wire::dissect::Body;
 use xoff_wire::rdmap::Terminate;
@@ -30,13 +32,13 @@ const WRONG_BIT: &str = stack!(
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        id: "W-23",
+        check: &W_23,
         means: Means::judged_by(&["iwarp-crc"], crcs),
         not_on: NOT_ON,
         mutants: &[Mutant::rules("a wrong CRC", WRONG_BIT)],
     },
     Case {
-        id: "W-24",
+        check: &W_24,
         means: Means::judged_by(&["iwarp-clean", "iwarp-loss"], headers),
         not_on: NOT_ON,
         mutants: &[Mutant::rules(
@@ -54,7 +56,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     },
     Case {
-        id: "W-25",
+        check: &W_25,
         means: Means::judged_by(&["iwarp-clean", "iwarp-loss"], lasting),
         not_on: NOT_ON,
         mutants: &[Mutant::rules(
@@ -72,7 +74,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     },
     Case {
-        id: "IW-01",
+        check: &IW_01,
         means: Means::judged_by(
             &[
                 "iwarp-clean",
@@ -98,7 +100,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     },
     Case {
-        id: "IW-02",
+        check: &IW_02,
         means: Means::judged_by(&["iwarp-clean", "iwarp-crc"], agreed),
         not_on: NOT_ON,
         mutants: &[Mutant::rules(
@@ -116,7 +118,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     },
     Case {
-        id: "IW-03",
+        check: &IW_03,
         means: Means::judged_by(&["iwarp-crc-corruption"], guarded),
         not_on: NEEDS_HOSTS,
         mutants: &[Mutant::rules(

@@ -7,6 +7,7 @@ use super::facts::Facts;
 use super::{Arm, Evidence};
 use crate::script::Script;
 use serde::Serialize;
+use xoff_checks::catalogue::Check;
 
 /// A rule of a wrong stack, by its lines: it acts before the frame is seen.
 macro_rules! stack {
@@ -29,8 +30,7 @@ mod wire;
 /// One check of the suite.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// Of the catalogue.
-    pub id: &'static str,
+    pub check: &'static Check,
     pub means: Means,
     /// Arms that cannot make it, each with the reason.
     pub not_on: &'static [(Arm, &'static str)],
@@ -88,14 +88,14 @@ pub enum Wrong {
 impl Case {
     /// A judge looks at experiments.
     const fn judged(
-        id: &'static str,
+        check: &'static Check,
         experiments: &'static [&'static str],
         judge: fn(&Facts<'_>) -> Judged,
         not_on: &'static [(Arm, &'static str)],
         mutants: &'static [Mutant],
     ) -> Case {
         Case {
-            id,
+            check,
             means: Means::judged_by(experiments, judge),
             not_on,
             mutants,
@@ -214,7 +214,7 @@ impl Case {
     /// Why it does not apply to stacks that speak iWARP, or to those that speak RoCE.
     pub fn foreign(&self, iwarp: bool) -> Option<&'static str> {
         let own = iwarp::CASES.iter().chain(verbs::IWARP);
-        let of_iwarp = own.into_iter().any(|case| case.id == self.id);
+        let of_iwarp = own.into_iter().any(|case| case.check == self.check);
         match (self.means, of_iwarp) {
             (Means::Harness(_) | Means::Printer | Means::Smb { .. }, _) => None,
             (_, true) => (!iwarp).then_some("about iWARP"),

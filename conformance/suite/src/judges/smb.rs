@@ -7,6 +7,9 @@ use crate::arm::smb::{
     Vector, Write,
 };
 use std::collections::BTreeMap;
+use xoff_checks::catalogue::Check;
+use xoff_checks::smb::{S_01, S_02, S_03, S_05};
+use xoff_checks::smb_direct::{SD_01, SD_02, SD_03, SD_04, SD_05, SD_06, SD_07};
 use xoff_wire::smbd::RECEIVE_SIZE_MIN;
 
 const NO_KERNELS: &[(Arm, &str)] = &[
@@ -21,13 +24,13 @@ const RECOVERY_MS: u64 = 20_000;
 const BUSY: u64 = 65_536;
 
 const fn case(
-    id: &'static str,
+    check: &'static Check,
     experiments: &'static [Experiment],
     judge: fn(&SmbEvidence) -> Judged,
     mutants: &'static [Mutant],
 ) -> Case {
     Case {
-        id,
+        check,
         means: Means::Smb { experiments, judge },
         not_on: NO_KERNELS,
         mutants,
@@ -43,7 +46,7 @@ const fn falsified(name: &'static str, lie: fn(&mut SmbEvidence)) -> Mutant {
 
 pub(super) const CASES: &[Case] = &[
     case(
-        "S-01",
+        &S_01,
         &[Experiment::Tcp, Experiment::Direct],
         transport,
         &[falsified("the transport is the other one", |seen| {
@@ -53,7 +56,7 @@ pub(super) const CASES: &[Case] = &[
         })],
     ),
     case(
-        "S-02",
+        &S_02,
         &[Experiment::Multichannel],
         channels,
         &[
@@ -73,7 +76,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     case(
-        "S-03",
+        &S_03,
         &[Experiment::Direct, Experiment::Multichannel],
         channel_loss,
         &[
@@ -97,7 +100,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     case(
-        "S-05",
+        &S_05,
         &[Experiment::Direct],
         share,
         &[falsified("one window is TCP's", |seen| {
@@ -106,13 +109,13 @@ pub(super) const CASES: &[Case] = &[
             }
         })],
     ),
-    case("SD-01", NEGOTIATE, below_minimum, ACCEPTED),
-    case("SD-02", NEGOTIATE, receive_size, SILENT),
-    case("SD-03", NEGOTIATE, fragmented_size, SILENT),
-    case("SD-04", NEGOTIATE, version, SILENT),
-    case("SD-05", NEGOTIATE, receive_floor, NARROW),
-    case("SD-06", NEGOTIATE, bad_response, WENT_ON),
-    case("SD-07", NEGOTIATE, good_response, STOPPED),
+    case(&SD_01, NEGOTIATE, below_minimum, ACCEPTED),
+    case(&SD_02, NEGOTIATE, receive_size, SILENT),
+    case(&SD_03, NEGOTIATE, fragmented_size, SILENT),
+    case(&SD_04, NEGOTIATE, version, SILENT),
+    case(&SD_05, NEGOTIATE, receive_floor, NARROW),
+    case(&SD_06, NEGOTIATE, bad_response, WENT_ON),
+    case(&SD_07, NEGOTIATE, good_response, STOPPED),
 ];
 
 const NEGOTIATE: &[Experiment] = &[Experiment::Negotiate];
@@ -494,7 +497,7 @@ mod tests {
 
     fn judged(case: &Case, falsify: Option<fn(&mut SmbEvidence)>) -> Judged {
         let Means::Smb { experiments, judge } = case.means else {
-            panic!("{}: not about SMB", case.id);
+            panic!("{}: not about SMB", case.check.id);
         };
         let mut all = Judged::default();
         for experiment in experiments {
@@ -513,14 +516,19 @@ mod tests {
     fn faultless_stacks_pass_and_mutants_are_caught() {
         for case in CASES {
             let clean = judged(case, None);
-            assert!(clean.stimuli > 0, "{}: {clean:?}", case.id);
-            assert_eq!(clean.faults, [], "{}", case.id);
+            assert!(clean.stimuli > 0, "{}: {clean:?}", case.check.id);
+            assert_eq!(clean.faults, [], "{}", case.check.id);
             for mutant in case.mutants {
                 let Wrong::Smb(falsify) = mutant.wrong else {
-                    panic!("{}: {}", case.id, mutant.name);
+                    panic!("{}: {}", case.check.id, mutant.name);
                 };
                 let caught = judged(case, Some(falsify));
-                assert!(!caught.faults.is_empty(), "{} {}", case.id, mutant.name);
+                assert!(
+                    !caught.faults.is_empty(),
+                    "{} {}",
+                    case.check.id,
+                    mutant.name
+                );
             }
         }
     }
@@ -535,7 +543,7 @@ mod tests {
             assert!(
                 judged.stimuli == 0 || !judged.faults.is_empty(),
                 "{}",
-                case.id
+                case.check.id
             );
         }
     }

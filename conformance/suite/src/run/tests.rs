@@ -2,6 +2,9 @@ use super::*;
 use crate::arm::sim::SimStage;
 use crate::judges::{Mutant, Wrong};
 use crate::mutants;
+use xoff_checks::harness::H_01;
+use xoff_checks::rc::{RC_01, RC_31, RC_36};
+use xoff_checks::wire::W_07;
 use xoff_model::rules::Class;
 
 /// A stack that does what it is made to say.
@@ -35,9 +38,9 @@ const SCRIPT: Means = Means::Script(Script {
     run: |_| Ok(Judged::default()),
 });
 
-fn case(id: &'static str, means: Means) -> Case {
+fn case(check: &'static Check, means: Means) -> Case {
     Case {
-        id,
+        check,
         means,
         not_on: &[],
         mutants: &[],
@@ -78,7 +81,7 @@ fn a_fault_behind_many_that_are_excused_counts() {
         judged
     };
     let experiments = &["clean"];
-    let w_07 = case("W-07", Means::Judge { experiments, judge });
+    let w_07 = case(&W_07, Means::Judge { experiments, judge });
     let [outcome] = &outcomes(&mut { SIMULATED }, vec![w_07])[..] else {
         panic!("one case, one outcome")
     };
@@ -94,7 +97,7 @@ fn more_faults_than_are_kept_are_not_excused() {
     for _ in 0..70_000 {
         judged.fault(KNOWN.to_owned(), &[]);
     }
-    let known = deviations::known("rxe", "W-07");
+    let known = deviations::known("rxe", &W_07);
     judged.shorten(known);
     assert!(judged.faults[0].what.starts_with("there are more faults"));
     assert!(!judged.faults[0].is_excused(known));
@@ -109,9 +112,9 @@ fn evidence_is_of_the_experiment_that_fails_and_not_of_one_that_is_excused() {
         judged
     };
     let experiments = &["clean", "loss-middle"];
-    let failing = case("W-07", Means::Judge { experiments, judge });
+    let failing = case(&W_07, Means::Judge { experiments, judge });
     let experiments = &["clean"];
-    let excused = case("W-07", Means::Judge { experiments, judge });
+    let excused = case(&W_07, Means::Judge { experiments, judge });
     let all = outcomes(&mut { SIMULATED }, vec![failing, excused]);
     let failed_in = all[0].failed_in.as_ref();
     assert_eq!(failed_in.map(|(name, _)| *name), Some("loss-middle"));
@@ -128,9 +131,9 @@ fn a_refusal_fails_one_check_and_the_run_goes_on() {
     let judge = |_: &Facts<'_>| Judged::default();
     let experiments = &["clean"];
     let cases = vec![
-        case("RC-01", Means::Judge { experiments, judge }),
-        case("RC-36", SCRIPT),
-        case("H-01", Means::Harness(|| faults(&[]))),
+        case(&RC_01, Means::Judge { experiments, judge }),
+        case(&RC_36, SCRIPT),
+        case(&H_01, Means::Harness(|| faults(&[]))),
     ];
     let all = outcomes(&mut stage, cases);
     let told: Vec<String> = all.iter().map(Outcome::detail).collect();
@@ -151,7 +154,7 @@ fn mutant(script: fn() -> Result<Judged, StageError>) -> Verdict {
     }];
     let case: &'static Case = Box::leak(Box::new(Case {
         mutants: MUTANTS,
-        ..case("RC-31", SCRIPT)
+        ..case(&RC_31, SCRIPT)
     }));
     let mut stage = Told {
         script,

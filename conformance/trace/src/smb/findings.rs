@@ -7,7 +7,9 @@ use super::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use xoff_checks::catalogue::Check;
 use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::smb::{S_01, S_02, S_03, S_04, S_07};
 
 /// SMB bytes over TCP from which on RDMA is plainly not in use.
 const BULK: u64 = 1 << 20;
@@ -144,7 +146,7 @@ fn refused(refused: &RefusedSetup) -> Finding {
         |(_, _, cure)| cure,
     );
     Finding {
-        id: "S-07",
+        check: &S_07,
         severity: Severity::Warning,
         inconclusive: None,
         subject: format!("SMB, {} to {}", refused.client, refused.server),
@@ -165,9 +167,9 @@ fn subject(session: &SmbSession) -> String {
     )
 }
 
-fn finding(id: &'static str, severity: Severity, session: &SmbSession) -> Finding {
+fn finding(check: &'static Check, severity: Severity, session: &SmbSession) -> Finding {
     Finding {
-        id,
+        check,
         severity,
         inconclusive: None,
         subject: subject(session),
@@ -207,7 +209,7 @@ fn multichannel_off(session: &SmbSession) -> Option<Finding> {
         cause: format!("{who} multichannel: one connection, {rest}."),
         cure: "Enable SMB Multichannel at both ends if the network has RDMA or several paths."
             .to_string(),
-        ..finding("S-01", Severity::Note, session)
+        ..finding(&S_01, Severity::Note, session)
     })
 }
 
@@ -234,7 +236,7 @@ fn no_smb_direct(session: &SmbSession, direct: &[DirectConnection]) -> Option<Fi
         cure: "Check that the client's adapter has RDMA enabled and that both ends speak the same \
                kind of RDMA in the same subnet."
             .to_string(),
-        ..finding("S-01", Severity::Warning, session)
+        ..finding(&S_01, Severity::Warning, session)
     })
 }
 
@@ -278,7 +280,7 @@ fn failed_bindings(session: &SmbSession) -> Option<Finding> {
             .take(FRAMES_KEPT)
             .map(|c| c.first_frame)
             .collect(),
-        ..finding("S-02", Severity::Error, session)
+        ..finding(&S_02, Severity::Error, session)
     })
 }
 
@@ -300,7 +302,7 @@ fn hidden(session: &SmbSession) -> Option<Finding> {
             session.channels.len()
         ),
         cure: "Compare with Get-SmbMultichannelConnection at the client.".to_string(),
-        ..finding("S-02", Severity::Note, session)
+        ..finding(&S_02, Severity::Note, session)
     })
 }
 
@@ -345,7 +347,7 @@ fn unused_interfaces(session: &SmbSession) -> Option<Finding> {
         cure: "Check that the client has a route to every offered address, and look for \
                multichannel constraints."
             .to_string(),
-        ..finding("S-02", Severity::Warning, session)
+        ..finding(&S_02, Severity::Warning, session)
     })
 }
 
@@ -373,7 +375,7 @@ fn few_channels(session: &SmbSession) -> Option<Finding> {
         cure: "Expected of light load and of clients that count otherwise; else raise the \
                connection count per interface."
             .to_string(),
-        ..finding("S-02", Severity::Note, session)
+        ..finding(&S_02, Severity::Note, session)
     })
 }
 
@@ -398,7 +400,7 @@ fn lost_channels(session: &SmbSession) -> Option<Finding> {
         cure: "Look for link flaps or adapter resets at the time of the frames.".to_string(),
         count: lost.len() as u64,
         frames: lost.iter().take(FRAMES_KEPT).map(|p| p.frame).collect(),
-        ..finding("S-03", Severity::Warning, session)
+        ..finding(&S_03, Severity::Warning, session)
     })
 }
 
@@ -414,7 +416,7 @@ fn direct(connection: &DirectConnection, findings: &mut Vec<Finding>) {
     for broken in &connection.broken {
         let v = &broken.violation;
         findings.push(Finding {
-            id: "S-04",
+            check: &S_04,
             severity: Severity::Error,
             inconclusive: None,
             subject: subject.clone(),
@@ -430,7 +432,7 @@ fn direct(connection: &DirectConnection, findings: &mut Vec<Finding>) {
     let refused = connection.response.filter(|r| r.status != 0);
     if let Some(response) = refused {
         findings.push(Finding {
-            id: "S-04",
+            check: &S_04,
             severity: Severity::Error,
             inconclusive: None,
             subject,
@@ -444,7 +446,7 @@ fn direct(connection: &DirectConnection, findings: &mut Vec<Finding>) {
         });
     } else if connection.incomplete {
         findings.push(Finding {
-            id: "S-04",
+            check: &S_04,
             severity: Severity::Note,
             inconclusive: Some("messages of the connection are missing".to_string()),
             subject,

@@ -7,6 +7,7 @@ use crate::exchange::{Exchange, Step, Took, nak_code, reliable};
 use crate::facts::Half;
 use crate::judges::{Means, Mutant};
 use crate::{Facts, Judged};
+use xoff_checks::rc;
 use xoff_model::rules::Class;
 use xoff_wire::psn;
 
@@ -14,7 +15,7 @@ use xoff_wire::psn;
 const INVALID_REQUEST: u8 = 1;
 
 pub(super) const RC_30: Case = Case {
-    id: "RC-30",
+    check: &rc::RC_30,
     means: Means::judged_by(&["invalid-sequence", "invalid-length"], invalid_request),
     not_on: FOREIGN,
     mutants: &[

@@ -8,6 +8,7 @@ use crate::facts::Half;
 use crate::judges::{Means, Mutant};
 use crate::{Facts, Judged};
 use std::collections::{BTreeMap, BTreeSet};
+use xoff_checks::rc;
 use xoff_model::Op;
 use xoff_wire::psn;
 
@@ -15,7 +16,7 @@ use xoff_wire::psn;
 const LATE_NS: u64 = 100_000_000;
 
 pub(super) const RC_06: Case = Case {
-    id: "RC-06",
+    check: &rc::RC_06,
     means: Means::judged_by(&["loss-tail"], tail_loss),
     not_on: FOREIGN,
     mutants: &[Mutant::evidence(
@@ -25,7 +26,7 @@ pub(super) const RC_06: Case = Case {
 };
 
 pub(super) const RC_07: Case = Case {
-    id: "RC-07",
+    check: &rc::RC_07,
     means: Means::judged_by(&["timeouts"], ack_timeout),
     not_on: FOREIGN,
     mutants: &[
@@ -39,7 +40,7 @@ pub(super) const RC_07: Case = Case {
 };
 
 pub(super) const RC_08: Case = Case {
-    id: "RC-08",
+    check: &rc::RC_08,
     means: Means::judged_by(&["retry-limit", "retry-seven"], retry_limit),
     not_on: FOREIGN,
     mutants: &[
@@ -53,14 +54,14 @@ pub(super) const RC_08: Case = Case {
 };
 
 pub(super) const RC_09: Case = Case {
-    id: "RC-09",
+    check: &rc::RC_09,
     means: Means::judged_by(&["retry-reset"], retry_reset),
     not_on: FOREIGN,
     mutants: &[Mutant::evidence("adds up retries over all losses", give_up)],
 };
 
 pub(super) const RC_38: Case = Case {
-    id: "RC-38",
+    check: &rc::RC_38,
     means: Means::judged_by(&["loss-repeated"], repeated_loss),
     not_on: FOREIGN,
     mutants: &[Mutant::rules(

@@ -1,38 +1,38 @@
-//! Queue pairs.
+//! Queue pairs: RC, UC, UD.
 
-use super::Check;
+use crate::catalogue::pages;
 
-pub(super) const CHECKS: &[Check] = &[
-    Check {
+pages! {
+    RC_01 {
         id: "RC-01",
         name: "data-integrity",
         title: "Every byte is delivered once and in order",
         why: "That is the promise of a reliable connection.",
         cure: "Report it to the vendor with the capture.",
-    },
-    Check {
+    }
+    RC_02 {
         id: "RC-02",
         name: "duplicate-request",
         title: "A repeated request is acknowledged again and not executed again",
         why: "Repetition is normal after a lost ACK.",
         cure: "Look for lost or late ACKs; see RC-10 and RC-14.",
-    },
-    Check {
+    }
+    RC_03 {
         id: "RC-03",
         name: "one-nak-per-gap",
         title: "One gap causes one NAK",
         why: "A responder says once where the sequence broke and waits for that packet; more NAKs \
               mean more restarts.",
         cure: "Update the responder; look for packets that arrive out of order.",
-    },
-    Check {
+    }
+    RC_04 {
         id: "RC-04",
         name: "nak-psn",
         title: "A NAK names the packet that was expected",
         why: "The requester goes back to that number: any other repeats too much or too little.",
         cure: "Update the responder.",
-    },
-    Check {
+    }
+    RC_05 {
         id: "RC-05",
         name: "retransmission-start",
         title: "Lost packets are sent again, from the number that the NAK names",
@@ -40,8 +40,8 @@ pub(super) const CHECKS: &[Check] = &[
               everything behind it goes again.",
         cure: "Make the class lossless end to end (PFC with enough headroom) or mark early with \
                ECN and use DCQCN; check cables for bit errors.",
-    },
-    Check {
+    }
+    RC_06 {
         id: "RC-06",
         name: "tail-loss",
         title: "The loss of the last packets of a message is found by timeout only",
@@ -49,8 +49,8 @@ pub(super) const CHECKS: &[Check] = &[
               whole ACK timeout.",
         cure: "Stop the loss first; then lower the ACK timeout to a few times the worst round \
                trip.",
-    },
-    Check {
+    }
+    RC_07 {
         id: "RC-07",
         name: "ack-timeout",
         title: "A timeout lasts as long as configured",
@@ -58,261 +58,261 @@ pub(super) const CHECKS: &[Check] = &[
               for that long.",
         cure: "Lower the timeout exponent of the queue pair, and find why neither ACK nor NAK \
                came.",
-    },
-    Check {
+    }
+    RC_08 {
         id: "RC-08",
         name: "retry-limit",
         title: "After the retry limit the queue pair fails, not before",
         why: "The limit decides how long a path may be away.",
         cure: "Set retry count and timeout so that their product outlasts the convergence of the \
                fabric.",
-    },
-    Check {
+    }
+    RC_09 {
         id: "RC-09",
         name: "retry-reset",
         title: "Progress resets the retry counter",
         why: "Otherwise rare losses add up to a failure.",
         cure: "Update the requester.",
-    },
-    Check {
+    }
+    RC_10 {
         id: "RC-10",
         name: "ack-loss",
         title: "A lost ACK does no harm",
         why: "A later ACK stands in for it.",
         cure: "Look for loss in the class of the ACKs; map them like data.",
-    },
-    Check {
+    }
+    RC_11 {
         id: "RC-11",
         name: "nak-loss",
         title: "A lost NAK costs one timeout",
         why: "The responder does not repeat it.",
         cure: "Keep answers in a lossless class.",
-    },
-    Check {
+    }
+    RC_12 {
         id: "RC-12",
         name: "coalesced-ack",
         title: "An ACK completes all before it, in order",
         why: "Responders acknowledge many packets at once.",
         cure: "Update the end that completes out of order.",
-    },
-    Check {
+    }
+    RC_13 {
         id: "RC-13",
         name: "reordering",
         title: "Packets out of order are recovered",
         why: "A responder takes each overtaking for a loss.",
         cure: "Keep a flow on one path: no packet spraying, constant source ports.",
-    },
-    Check {
+    }
+    RC_14 {
         id: "RC-14",
         name: "late-ack",
         title: "An ACK later than the timeout does no harm",
         why: "The requester repeats what had arrived: wasted load at the worst time.",
         cure: "Raise the timeout above the longest pause and queueing delay.",
-    },
-    Check {
+    }
+    RC_15 {
         id: "RC-15",
         name: "duplicates",
         title: "Duplicated packets do no harm",
         why: "Networks duplicate packets when paths change.",
         cure: "Find the device that duplicates, often a mirror port or a loop.",
-    },
-    Check {
+    }
+    RC_16 {
         id: "RC-16",
         name: "ghost-packets",
         title: "Packets of the invalid half of the sequence space are dropped",
         why: "They are from an earlier life of the queue pair.",
         cure: "Let queue pair numbers rest before they are used again.",
-    },
-    Check {
+    }
+    RC_17 {
         id: "RC-17",
         name: "read-gap",
         title: "A gap in READ responses makes the requester ask again",
         why: "There is no NAK for responses: the requester notices itself.",
         cure: "As for RC-05: stop the loss, in the direction of the responses.",
-    },
-    Check {
+    }
+    RC_18 {
         id: "RC-18",
         name: "read-restart",
         title: "A repeated READ starts at the missing packet and ends where the first did",
         why: "Anything else reads too much or the wrong memory.",
         cure: "Update the requester.",
-    },
-    Check {
+    }
+    RC_19 {
         id: "RC-19",
         name: "read-subset",
         title: "A duplicate READ outside of the original is refused",
         why: "It would read memory that was not asked for.",
         cure: "Update the responder.",
-    },
-    Check {
+    }
+    RC_20 {
         id: "RC-20",
         name: "read-replay",
         title: "A READ can be repeated in whole after a part",
         why: "Both restarts may be needed when losses come in a row.",
         cure: "Update the responder.",
-    },
-    Check {
+    }
+    RC_21 {
         id: "RC-21",
         name: "atomic-once",
         title: "An atomic operation is executed once",
         why: "The responder keeps the results to answer repetitions.",
         cure: "Update the responder; limit outstanding atomics to what it keeps.",
-    },
-    Check {
+    }
+    RC_22 {
         id: "RC-22",
         name: "atomic-checks",
         title: "Unaligned or forbidden atomics are refused",
         why: "They must not touch memory.",
         cure: "Align the target to 8 bytes and register it for remote atomics.",
-    },
-    Check {
+    }
+    RC_23 {
         id: "RC-23",
         name: "rnr-wait",
         title: "After an RNR NAK the requester waits at least as long as it was told",
         why: "The receiver had no buffer posted; asking earlier only adds load.",
         cure: "Post more receives, use a shared receive queue, or lower the RNR timer.",
-    },
-    Check {
+    }
+    RC_24 {
         id: "RC-24",
         name: "rnr-limit",
         title: "After the RNR limit the queue pair fails",
         why: "Otherwise a dead consumer would keep it for ever.",
         cure: "Set rnr_retry to 7 (no limit) or post more receives.",
-    },
-    Check {
+    }
+    RC_25 {
         id: "RC-25",
         name: "rnr-unlimited",
         title: "An RNR limit of 7 never fails",
         why: "7 stands for no limit.",
         cure: "Update the requester.",
-    },
-    Check {
+    }
+    RC_26 {
         id: "RC-26",
         name: "error-naks",
         title: "A NAK with an error code ends the queue pair with the matching status",
         why: "Invalid request, access error and operational error are mistakes of the application \
               or its set-up, not of the network.",
         cure: "Check lengths, keys and rights of the memory regions at the responder.",
-    },
-    Check {
+    }
+    RC_27 {
         id: "RC-27",
         name: "flush",
         title: "After an error the outstanding work is flushed in order",
         why: "Applications count on one completion for each request.",
         cure: "Update the driver.",
-    },
-    Check {
+    }
+    RC_28 {
         id: "RC-28",
         name: "memory-rights",
         title: "Access outside of a memory region is refused",
         why: "The NAK with code 2 keeps memory safe.",
         cure: "Exchange address, key and length again; check the access flags of the region.",
-    },
-    Check {
+    }
+    RC_29 {
         id: "RC-29",
         name: "zero-length",
         title: "Transfers of length zero need no key",
         why: "There is nothing to protect.",
         cure: "Update the responder.",
-    },
-    Check {
+    }
+    RC_30 {
         id: "RC-30",
         name: "invalid-request",
         title: "Violations of length or sequence are refused",
         why: "The NAK with code 1 shows a requester that breaks the rules or a message longer than \
               the posted buffer.",
         cure: "Post buffers as long as the longest message; update the requester.",
-    },
-    Check {
+    }
+    RC_31 {
         id: "RC-31",
         name: "read-depth",
         title: "No more READs are outstanding than the responder keeps",
         why: "It may refuse what is beyond.",
         cure: "Set max_rd_atomic to at most the responder's max_dest_rd_atomic.",
-    },
-    Check {
+    }
+    RC_32 {
         id: "RC-32",
         name: "credits",
         title: "Requesters respect end-to-end credits",
         why: "A responder can hold back SENDs without RNR NAKs.",
         cure: "Update the requester.",
-    },
-    Check {
+    }
+    RC_33 {
         id: "RC-33",
         name: "drain",
         title: "A draining send queue starts nothing new",
         why: "Applications use it to change settings.",
         cure: "Update the driver.",
-    },
-    Check {
+    }
+    RC_34 {
         id: "RC-34",
         name: "immediate",
         title: "Immediate data and invalidation reach the completion",
         why: "They are part of the message.",
         cure: "Update the driver.",
-    },
-    Check {
+    }
+    RC_35 {
         id: "RC-35",
         name: "shared-receive-queue",
         title: "An empty shared receive queue causes RNR",
         why: "All queue pairs that share it wait.",
         cure: "Post more receives; use the limit event.",
-    },
-    Check {
+    }
+    RC_36 {
         id: "RC-36",
         name: "state-machine",
         title: "Queue pair states change as allowed",
         why: "Traffic in a wrong state is lost.",
         cure: "Check the order of modify calls.",
-    },
-    Check {
+    }
+    RC_37 {
         id: "RC-37",
         name: "corrupt-as-lost",
         title: "A corrupt packet is handled as a lost one",
         why: "Recovery is the same.",
         cure: "Check cables and optics for errors.",
-    },
-    Check {
+    }
+    RC_38 {
         id: "RC-38",
         name: "repeated-loss",
         title: "The same packet is not lost again and again",
         why: "Repetition of one loss points to its content or size rather than to congestion.",
         cure: "Check the MTU of every link and devices that filter by content.",
-    },
-    Check {
+    }
+    RC_39 {
         id: "RC-39",
         name: "stale-packets",
         title: "Packets of a destroyed queue pair are not accepted by its successor",
         why: "Old data would enter a new connection.",
         cure: "Start at random sequence numbers; let numbers rest.",
-    },
-    Check {
+    }
+    RC_40 {
         id: "RC-40",
         name: "recovery-latency",
         title: "Recovery from a loss takes as long as the hardware promises",
         why: "Time until the NAK, and from the NAK until the retransmission, differ by orders of \
               magnitude among adapters.",
         cure: "Compare with the adapter's data sheet; update its firmware.",
-    },
-    Check {
+    }
+    UC_01 {
         id: "UC-01",
         name: "uc-gap",
         title: "On unreliable connections a gap discards the whole message",
         why: "There is no retransmission: the application sees nothing.",
         cure: "Stop the loss, or use a reliable connection.",
-    },
-    Check {
+    }
+    UC_02 {
         id: "UC-02",
         name: "uc-no-receive",
         title: "Without a posted receive the message is dropped silently",
         why: "Unreliable services have no RNR.",
         cure: "Post more receives.",
-    },
-    Check {
+    }
+    UD_01 {
         id: "UD-01",
         name: "ud-size",
         title: "Datagrams fit one MTU and the posted buffer",
         why: "There is no segmentation, and 40 bytes of GRH precede the data.",
         cure: "Post buffers 40 bytes longer than the data.",
-    },
-];
+    }
+}
