@@ -3,7 +3,6 @@
 use super::arm::smb::Runs;
 use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
-use super::expect::Expect;
 use super::judges::{Case, Means, Mutant, Wrong};
 use super::run::{Plan, Stage, StageError, judgement, model, skipped};
 use super::{Facts, Judged};
@@ -126,8 +125,10 @@ fn judge(
                     }
                     _ => return Err(mismatch(case)),
                 };
-                let expect = Expect::of(profile.name);
-                found.take(judge(&Facts::new(&evidence).expecting(expect)), known);
+                found.take(
+                    judge(&Facts::new(&evidence).expecting(profile.expect)),
+                    known,
+                );
                 if !found.judged.faults.is_empty() {
                     break;
                 }

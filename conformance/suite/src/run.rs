@@ -3,7 +3,6 @@
 use super::arm::smb::{Experiment, Runs, SmbEvidence};
 use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
-use super::expect::Expect;
 use super::judges::{Case, Means};
 use super::profile::Profile;
 use super::shrink::{self, Failure, Minimal};
@@ -265,7 +264,7 @@ pub fn minimal(
     let model = restricted(name, plan)?;
     let failure = Failure {
         judge,
-        expect: Expect::of(plan.profile.name),
+        expect: plan.profile.expect,
         known: deviations::known(plan.profile.name, case.check),
     };
     shrink::shrink(stage, &model, evidence, failure, budget).map(Some)
@@ -326,7 +325,7 @@ fn judge(
 ) {
     let idle = evidence.rules.iter().filter(|rule| rule.applied == 0);
     let idle: Vec<String> = idle.map(|rule| format!("{name}: {}", rule.name)).collect();
-    let facts = Facts::new(&evidence).expecting(Expect::of(profile.name));
+    let facts = Facts::new(&evidence).expecting(profile.expect);
     for &user in users {
         let Means::Judge { judge, .. } = cases[user].means else {
             continue;

@@ -2,6 +2,8 @@
 
 use super::deviations::Deviation;
 use super::evidence::Evidence;
+#[cfg(test)]
+use super::expect;
 use super::expect::Expect;
 use super::run::{Stage, StageError};
 use super::{Facts, Judged};
@@ -216,7 +218,7 @@ mod tests {
     fn failure(judge: fn(&Facts<'_>) -> Judged) -> Failure {
         Failure {
             judge,
-            expect: Expect::of("sim"),
+            expect: expect::SIM,
             known: None,
         }
     }
@@ -293,11 +295,11 @@ mod tests {
         let evidence = SimStage.observe(&model).unwrap();
         let unlike_adapters = |facts: &Facts<'_>| {
             let mut judged = Judged::default();
-            judged.expect(facts.expect != Expect::of("cx5"), &[], || "cx5".to_owned());
+            judged.expect(facts.expect != expect::CX5, &[], || "cx5".to_owned());
             judged
         };
         let of_profile = Failure {
-            expect: Expect::of("cx5"),
+            expect: expect::CX5,
             ..failure(unlike_adapters)
         };
         let minimal = shrink(&mut SimStage, &model, &evidence, of_profile, 500).unwrap();

@@ -3,7 +3,7 @@
 use super::{Means, cases};
 use crate::arm::{sim, trace};
 use crate::evidence::Frame;
-use crate::expect::Expect;
+use crate::profile::Profile;
 use crate::run::model;
 use crate::{Evidence, Facts, Judged};
 use std::io::Cursor;
@@ -67,7 +67,7 @@ fn judge(check: &Check, evidence: &Evidence, profile: &str) -> Judged {
     let Means::Judge { judge, .. } = case.means else {
         panic!("{check:?} has no judge");
     };
-    judge(&Facts::new(evidence).expecting(Expect::of(profile)))
+    judge(&Facts::new(evidence).expecting(Profile::find(profile).unwrap().expect))
 }
 
 /// Stimuli and faults, or why there are none.

@@ -2,7 +2,6 @@
 
 use super::{Case, Means, cases};
 use crate::arm::sim::{self, SimStage};
-use crate::expect::Expect;
 use crate::profile::Profile;
 use crate::run::{self, Outcome, Plan};
 use crate::{Arm, Evidence, Facts, Judged, mutants};
@@ -221,7 +220,7 @@ proptest! {
             }
         }
         let profile = if expected { "cx5" } else { "rxe" };
-        let facts = Facts::new(&evidence).expecting(Expect::of(profile));
+        let facts = Facts::new(&evidence).expecting(Profile::find(profile).unwrap().expect);
         for case in cases() {
             if let Means::Judge { judge, .. } = case.means {
                 judge(&facts);

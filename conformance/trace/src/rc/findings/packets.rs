@@ -133,6 +133,10 @@ impl Case<'_> {
         let Some(peer) = half.peer.map(|j| &self.follower.halves[j as usize]) else {
             return;
         };
+        // Notifications belong to no connection.
+        if half.only_cnps || peer.only_cnps {
+            return;
+        }
         // Once per connection.
         if half.migreq == peer.migreq || half.key.anywhere() > peer.key.anywhere() {
             return;
