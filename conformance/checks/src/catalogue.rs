@@ -1,9 +1,9 @@
 //! The catalogue of checks that findings name: what each asserts, why it matters, what to do.
 
+use crate::deviations::Deviation;
 use crate::{
     capture, congestion, counters, dcbx, harness, iwarp, pause, rc, smb, smb_direct, wire,
 };
-use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// A check: its page. Whoever makes it, or finds it violated, refers to the item.
@@ -19,6 +19,19 @@ pub struct Check {
     pub why: &'static str,
     /// What to do.
     pub cure: &'static str,
+    /// Who demands it: the clause of a standard, or where it is written.
+    pub source: &'static str,
+    /// Ways in which it fails that its judge tells apart, because stacks are known for them.
+    pub symptoms: &'static [&'static Symptom],
+    /// Stacks that are known to fail it.
+    pub deviations: &'static [Deviation],
+}
+
+/// One way in which a check fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symptom {
+    /// Stable, for programs: `early-timeout`.
+    pub name: &'static str,
 }
 
 /// There is one page of each ID.
@@ -37,13 +50,6 @@ impl fmt::Debug for Check {
 }
 
 /// Its ID.
-impl Serialize for Check {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.id)
-    }
-}
-
-/// Its ID.
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.id)
@@ -52,11 +58,17 @@ impl fmt::Display for Check {
 
 /// The pages of a group: a public item for each, and the list of all.
 macro_rules! pages {
+    (@list) => { &[] };
+    (@list $list:expr) => { $list };
     ($($item:ident {
         id: $id:literal,
         name: $name:literal,
         title: $title:literal,
-        $($field:ident: $value:expr),+ $(,)?
+        why: $why:literal,
+        cure: $cure:literal,
+        source: $source:literal,
+        $(symptoms: $symptoms:expr,)?
+        $(deviations: $deviations:expr,)?
     })+) => {
         $(
             #[doc = $title]
@@ -64,7 +76,11 @@ macro_rules! pages {
                 id: $id,
                 name: $name,
                 title: $title,
-                $($field: $value),+
+                why: $why,
+                cure: $cure,
+                source: $source,
+                symptoms: $crate::catalogue::pages!(@list $($symptoms)?),
+                deviations: $crate::catalogue::pages!(@list $($deviations)?),
             };
         )+
 
@@ -164,6 +180,7 @@ mod tests {
     fn pages_are_sentences() {
         for c in checks() {
             assert!(!c.title.ends_with('.'), "{}", c.id);
+            assert!(!c.source.is_empty() && !c.source.ends_with('.'), "{}", c.id);
             for text in [c.why, c.cure] {
                 assert!(
                     text.ends_with('.') && !text.contains("  "),
@@ -174,6 +191,13 @@ mod tests {
             let kebab = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             assert!(c.name.bytes().all(kebab), "{}", c.id);
         }
+    }
+
+    #[test]
+    fn symptoms_have_names_of_their_own() {
+        let all: Vec<&str> = checks().flat_map(|c| c.symptoms).map(|s| s.name).collect();
+        let names: BTreeSet<&str> = all.iter().copied().collect();
+        assert_eq!(names.len(), all.len());
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod congestion;
 pub mod counters;
 pub mod dcbx;
+pub mod deviations;
 pub mod finding;
 pub mod harness;
 pub mod iwarp;

@@ -1,6 +1,60 @@
 //! Queue pairs: RC, UC, UD.
 
-use crate::catalogue::pages;
+use crate::catalogue::{Symptom, pages};
+use crate::deviations::Deviation;
+
+/// RC-05: The NAK of a packet that is lost again brings nothing: only the timeout does.
+pub static NAK_OF_LOST_AGAIN: Symptom = Symptom {
+    name: "nak-of-lost-again",
+};
+
+/// RC-07: It expires early.
+pub static EARLY_TIMEOUT: Symptom = Symptom {
+    name: "early-timeout",
+};
+
+/// RC-08: A retry_cnt of 7 is not kept: it is taken for no limit, or as a hint.
+pub static SEVEN_RETRIES: Symptom = Symptom {
+    name: "seven-retries",
+};
+
+/// RC-16: More messages are completed than have arrived.
+pub static COMPLETED_AHEAD: Symptom = Symptom {
+    name: "completed-ahead",
+};
+
+/// RC-16: The connection fails after an answer to what was never sent.
+pub static MISLED: Symptom = Symptom { name: "misled" };
+
+/// RC-17: The missing response is asked for after the timeout only.
+pub static TIMEOUT_ONLY: Symptom = Symptom {
+    name: "timeout-only",
+};
+
+/// RC-20: The repetition of the whole is not answered.
+pub static WHOLE_UNANSWERED: Symptom = Symptom {
+    name: "whole-unanswered",
+};
+
+/// RC-30: A WRITE that is not as long as it announced is done.
+pub static WRITE_OF_OTHER_LENGTH: Symptom = Symptom {
+    name: "write-of-other-length",
+};
+
+/// RC-31: The limit is rounded up to a power of two.
+pub static DEPTH_ROUNDED_UP: Symptom = Symptom {
+    name: "depth-rounded-up",
+};
+
+/// RC-33: What was posted before stays where it is after SQD to RTS.
+pub static WAITS_FOR_MORE: Symptom = Symptom {
+    name: "waits-for-more",
+};
+
+/// UC-01: Fewer messages are received than arrived whole.
+pub static NEXT_DROPPED: Symptom = Symptom {
+    name: "next-dropped",
+};
 
 pages! {
     RC_01 {
@@ -9,6 +63,7 @@ pages! {
         title: "Every byte is delivered once and in order",
         why: "That is the promise of a reliable connection.",
         cure: "Report it to the vendor with the capture.",
+        source: "IBTA 9.7",
     }
     RC_02 {
         id: "RC-02",
@@ -16,6 +71,7 @@ pages! {
         title: "A repeated request is acknowledged again and not executed again",
         why: "Repetition is normal after a lost ACK.",
         cure: "Look for lost or late ACKs; see RC-10 and RC-14.",
+        source: "IBTA 9.7.5 (C9-105)",
     }
     RC_03 {
         id: "RC-03",
@@ -24,6 +80,7 @@ pages! {
         why: "A responder says once where the sequence broke and waits for that packet; more NAKs \
               mean more restarts.",
         cure: "Update the responder; look for packets that arrive out of order.",
+        source: "IBTA 9.7.5",
     }
     RC_04 {
         id: "RC-04",
@@ -31,6 +88,7 @@ pages! {
         title: "A NAK names the packet that was expected",
         why: "The requester goes back to that number: any other repeats too much or too little.",
         cure: "Update the responder.",
+        source: "IBTA 9.7.5",
     }
     RC_05 {
         id: "RC-05",
@@ -40,6 +98,15 @@ pages! {
               everything behind it goes again.",
         cure: "Make the class lossless end to end (PFC with enough headroom) or mark early with \
                ECN and use DCQCN; check cables for bit errors.",
+        source: "IBTA 9.7.6",
+        symptoms: &[&NAK_OF_LOST_AGAIN],
+        deviations: &[Deviation {
+            id: "D-RXE-14",
+            profiles: &["rxe"],
+            symptoms: &[&NAK_OF_LOST_AGAIN],
+            what: "a NAK of a packet that is lost again is ignored: it costs a timeout",
+            citation: "Linux 6.12 rxe_comp.c:770: one retry at a time, until an ACK comes",
+        }],
     }
     RC_06 {
         id: "RC-06",
@@ -49,6 +116,7 @@ pages! {
               whole ACK timeout.",
         cure: "Stop the loss first; then lower the ACK timeout to a few times the worst round \
                trip.",
+        source: "IBTA 9.7.6.1.3",
     }
     RC_07 {
         id: "RC-07",
@@ -58,6 +126,21 @@ pages! {
               for that long.",
         cure: "Lower the timeout exponent of the queue pair, and find why neither ACK nor NAK \
                came.",
+        source: "IBTA 9.7.6.1.3, 9.9.2.1.1",
+        symptoms: &[&EARLY_TIMEOUT],
+        deviations: &[Deviation {
+            id: "D-RXE-03",
+            profiles: &["rxe"],
+            symptoms: &[&EARLY_TIMEOUT],
+            what: "timers count jiffies, rounded down, and at least one: they expire early",
+            citation: "Linux 6.12 rxe_qp.c:719",
+        }, Deviation {
+            id: "D-CX6-03",
+            profiles: &["cx6"],
+            symptoms: &[&EARLY_TIMEOUT],
+            what: "adaptive retransmission: timeouts from 5.6 ms where 67.1 ms are configured",
+            citation: "Lumina, SIGCOMM 2023",
+        }],
     }
     RC_08 {
         id: "RC-08",
@@ -66,6 +149,21 @@ pages! {
         why: "The limit decides how long a path may be away.",
         cure: "Set retry count and timeout so that their product outlasts the convergence of the \
                fabric.",
+        source: "IBTA 9.9.2",
+        symptoms: &[&SEVEN_RETRIES],
+        deviations: &[Deviation {
+            id: "D-RXE-01",
+            profiles: &["rxe"],
+            symptoms: &[&SEVEN_RETRIES],
+            what: "retry_cnt 7 has no limit",
+            citation: "Linux 6.12 rxe_comp.c:775",
+        }, Deviation {
+            id: "D-CX6-01",
+            profiles: &["cx6"],
+            symptoms: &[&SEVEN_RETRIES],
+            what: "adaptive retransmission: 8 to 13 retries for 7",
+            citation: "Lumina, SIGCOMM 2023",
+        }],
     }
     RC_09 {
         id: "RC-09",
@@ -73,6 +171,7 @@ pages! {
         title: "Progress resets the retry counter",
         why: "Otherwise rare losses add up to a failure.",
         cure: "Update the requester.",
+        source: "IBTA 9.9.2",
     }
     RC_10 {
         id: "RC-10",
@@ -80,6 +179,7 @@ pages! {
         title: "A lost ACK does no harm",
         why: "A later ACK stands in for it.",
         cure: "Look for loss in the class of the ACKs; map them like data.",
+        source: "IBTA 9.7.6",
     }
     RC_11 {
         id: "RC-11",
@@ -87,6 +187,7 @@ pages! {
         title: "A lost NAK costs one timeout",
         why: "The responder does not repeat it.",
         cure: "Keep answers in a lossless class.",
+        source: "IBTA 9.7.5, 9.7.6.1.3",
     }
     RC_12 {
         id: "RC-12",
@@ -94,6 +195,7 @@ pages! {
         title: "An ACK completes all before it, in order",
         why: "Responders acknowledge many packets at once.",
         cure: "Update the end that completes out of order.",
+        source: "IBTA 9.7.5, 9.7.6",
     }
     RC_13 {
         id: "RC-13",
@@ -101,6 +203,7 @@ pages! {
         title: "Packets out of order are recovered",
         why: "A responder takes each overtaking for a loss.",
         cure: "Keep a flow on one path: no packet spraying, constant source ports.",
+        source: "IBTA 9.7.4.1",
     }
     RC_14 {
         id: "RC-14",
@@ -108,6 +211,7 @@ pages! {
         title: "An ACK later than the timeout does no harm",
         why: "The requester repeats what had arrived: wasted load at the worst time.",
         cure: "Raise the timeout above the longest pause and queueing delay.",
+        source: "IBTA 9.7.6.1.3",
     }
     RC_15 {
         id: "RC-15",
@@ -115,6 +219,7 @@ pages! {
         title: "Duplicated packets do no harm",
         why: "Networks duplicate packets when paths change.",
         cure: "Find the device that duplicates, often a mirror port or a loop.",
+        source: "IBTA 9.7.4.1",
     }
     RC_16 {
         id: "RC-16",
@@ -122,6 +227,16 @@ pages! {
         title: "Packets of the invalid half of the sequence space are dropped",
         why: "They are from an earlier life of the queue pair.",
         cure: "Let queue pair numbers rest before they are used again.",
+        source: "IBTA 9.7.1",
+        symptoms: &[&COMPLETED_AHEAD, &MISLED],
+        deviations: &[Deviation {
+            id: "D-RXE-13",
+            profiles: &["rxe"],
+            symptoms: &[&COMPLETED_AHEAD, &MISLED],
+            what: "an ACK of a PSN that was never sent completes all SENDs and WRITEs that are \
+                   outstanding",
+            citation: "Linux 6.12 rxe_comp.c:184",
+        }],
     }
     RC_17 {
         id: "RC-17",
@@ -129,6 +244,15 @@ pages! {
         title: "A gap in READ responses makes the requester ask again",
         why: "There is no NAK for responses: the requester notices itself.",
         cure: "As for RC-05: stop the loss, in the direction of the responses.",
+        source: "IBTA 9.7.6",
+        symptoms: &[&TIMEOUT_ONLY],
+        deviations: &[Deviation {
+            id: "D-RXE-08",
+            profiles: &["rxe"],
+            symptoms: &[&TIMEOUT_ONLY],
+            what: "a gap in the responses of one READ is no implied NAK: it costs a timeout",
+            citation: "Linux 6.12 rxe_comp.c:211",
+        }],
     }
     RC_18 {
         id: "RC-18",
@@ -136,6 +260,7 @@ pages! {
         title: "A repeated READ starts at the missing packet and ends where the first did",
         why: "Anything else reads too much or the wrong memory.",
         cure: "Update the requester.",
+        source: "IBTA 9.7.3",
     }
     RC_19 {
         id: "RC-19",
@@ -143,6 +268,7 @@ pages! {
         title: "A duplicate READ outside of the original is refused",
         why: "It would read memory that was not asked for.",
         cure: "Update the responder.",
+        source: "IBTA 9.7.5.2.3",
     }
     RC_20 {
         id: "RC-20",
@@ -150,6 +276,15 @@ pages! {
         title: "A READ can be repeated in whole after a part",
         why: "Both restarts may be needed when losses come in a row.",
         cure: "Update the responder.",
+        source: "IBTA 9.7.5.2.3",
+        symptoms: &[&WHOLE_UNANSWERED],
+        deviations: &[Deviation {
+            id: "D-RXE-07",
+            profiles: &["rxe"],
+            symptoms: &[&WHOLE_UNANSWERED],
+            what: "after a READ was repeated in part, a repetition of the whole is dropped",
+            citation: "Linux 6.12 rxe_resp.c:1361, 1381",
+        }],
     }
     RC_21 {
         id: "RC-21",
@@ -157,6 +292,7 @@ pages! {
         title: "An atomic operation is executed once",
         why: "The responder keeps the results to answer repetitions.",
         cure: "Update the responder; limit outstanding atomics to what it keeps.",
+        source: "IBTA 9.4.5",
     }
     RC_22 {
         id: "RC-22",
@@ -164,6 +300,7 @@ pages! {
         title: "Unaligned or forbidden atomics are refused",
         why: "They must not touch memory.",
         cure: "Align the target to 8 bytes and register it for remote atomics.",
+        source: "IBTA 9.4.5, 9.7.4.1",
     }
     RC_23 {
         id: "RC-23",
@@ -171,6 +308,7 @@ pages! {
         title: "After an RNR NAK the requester waits at least as long as it was told",
         why: "The receiver had no buffer posted; asking earlier only adds load.",
         cure: "Post more receives, use a shared receive queue, or lower the RNR timer.",
+        source: "IBTA 9.7.5.2.8",
     }
     RC_24 {
         id: "RC-24",
@@ -178,6 +316,7 @@ pages! {
         title: "After the RNR limit the queue pair fails",
         why: "Otherwise a dead consumer would keep it for ever.",
         cure: "Set rnr_retry to 7 (no limit) or post more receives.",
+        source: "IBTA 9.7.5.2.8, 9.9.2",
     }
     RC_25 {
         id: "RC-25",
@@ -185,6 +324,7 @@ pages! {
         title: "An RNR limit of 7 never fails",
         why: "7 stands for no limit.",
         cure: "Update the requester.",
+        source: "IBTA 9.7.5.2.8, 9.9.2",
     }
     RC_26 {
         id: "RC-26",
@@ -193,6 +333,7 @@ pages! {
         why: "Invalid request, access error and operational error are mistakes of the application \
               or its set-up, not of the network.",
         cure: "Check lengths, keys and rights of the memory regions at the responder.",
+        source: "IBTA 9.9.2",
     }
     RC_27 {
         id: "RC-27",
@@ -200,6 +341,7 @@ pages! {
         title: "After an error the outstanding work is flushed in order",
         why: "Applications count on one completion for each request.",
         cure: "Update the driver.",
+        source: "IBTA 10.3.1",
     }
     RC_28 {
         id: "RC-28",
@@ -207,6 +349,7 @@ pages! {
         title: "Access outside of a memory region is refused",
         why: "The NAK with code 2 keeps memory safe.",
         cure: "Exchange address, key and length again; check the access flags of the region.",
+        source: "IBTA 9.7.4.1, 10.6",
     }
     RC_29 {
         id: "RC-29",
@@ -214,6 +357,7 @@ pages! {
         title: "Transfers of length zero need no key",
         why: "There is nothing to protect.",
         cure: "Update the responder.",
+        source: "IBTA 9.7.4.1 (C9-88)",
     }
     RC_30 {
         id: "RC-30",
@@ -222,6 +366,15 @@ pages! {
         why: "The NAK with code 1 shows a requester that breaks the rules or a message longer than \
               the posted buffer.",
         cure: "Post buffers as long as the longest message; update the requester.",
+        source: "IBTA 9.7.4.1",
+        symptoms: &[&WRITE_OF_OTHER_LENGTH],
+        deviations: &[Deviation {
+            id: "D-RXE-09",
+            profiles: &["rxe"],
+            symptoms: &[&WRITE_OF_OTHER_LENGTH],
+            what: "a WRITE that ends early, with a full packet, is executed",
+            citation: "Linux 6.12 rxe_resp.c:565",
+        }],
     }
     RC_31 {
         id: "RC-31",
@@ -229,6 +382,15 @@ pages! {
         title: "No more READs are outstanding than the responder keeps",
         why: "It may refuse what is beyond.",
         cure: "Set max_rd_atomic to at most the responder's max_dest_rd_atomic.",
+        source: "IBTA 9.4.4",
+        symptoms: &[&DEPTH_ROUNDED_UP],
+        deviations: &[Deviation {
+            id: "D-RXE-12",
+            profiles: &["rxe"],
+            symptoms: &[&DEPTH_ROUNDED_UP],
+            what: "max_rd_atomic is rounded up to a power of two",
+            citation: "Linux 6.12 rxe_qp.c:650",
+        }],
     }
     RC_32 {
         id: "RC-32",
@@ -236,6 +398,7 @@ pages! {
         title: "Requesters respect end-to-end credits",
         why: "A responder can hold back SENDs without RNR NAKs.",
         cure: "Update the requester.",
+        source: "IBTA 9.7.7.2.1",
     }
     RC_33 {
         id: "RC-33",
@@ -243,6 +406,16 @@ pages! {
         title: "A draining send queue starts nothing new",
         why: "Applications use it to change settings.",
         cure: "Update the driver.",
+        source: "IBTA 10.3.1",
+        symptoms: &[&WAITS_FOR_MORE],
+        deviations: &[Deviation {
+            id: "D-RXE-11",
+            profiles: &["rxe"],
+            symptoms: &[&WAITS_FOR_MORE],
+            what: "a drained send queue that returns to RTS waits for the next request that is \
+                   posted",
+            citation: "Linux 6.12 rxe_qp.c:635: no case for RTS",
+        }],
     }
     RC_34 {
         id: "RC-34",
@@ -250,6 +423,7 @@ pages! {
         title: "Immediate data and invalidation reach the completion",
         why: "They are part of the message.",
         cure: "Update the driver.",
+        source: "IBTA 9.4.1, 9.4.3",
     }
     RC_35 {
         id: "RC-35",
@@ -257,6 +431,7 @@ pages! {
         title: "An empty shared receive queue causes RNR",
         why: "All queue pairs that share it wait.",
         cure: "Post more receives; use the limit event.",
+        source: "IBTA 10.2.9",
     }
     RC_36 {
         id: "RC-36",
@@ -264,6 +439,7 @@ pages! {
         title: "Queue pair states change as allowed",
         why: "Traffic in a wrong state is lost.",
         cure: "Check the order of modify calls.",
+        source: "IBTA 10.3.1",
     }
     RC_37 {
         id: "RC-37",
@@ -271,6 +447,7 @@ pages! {
         title: "A corrupt packet is handled as a lost one",
         why: "Recovery is the same.",
         cure: "Check cables and optics for errors.",
+        source: "IBTA 9.6.1",
     }
     RC_38 {
         id: "RC-38",
@@ -278,6 +455,7 @@ pages! {
         title: "The same packet is not lost again and again",
         why: "Repetition of one loss points to its content or size rather than to congestion.",
         cure: "Check the MTU of every link and devices that filter by content.",
+        source: "Lumina, SIGCOMM 2023",
     }
     RC_39 {
         id: "RC-39",
@@ -285,6 +463,7 @@ pages! {
         title: "Packets of a destroyed queue pair are not accepted by its successor",
         why: "Old data would enter a new connection.",
         cure: "Start at random sequence numbers; let numbers rest.",
+        source: "IBTA 10.3.1",
     }
     RC_40 {
         id: "RC-40",
@@ -293,6 +472,7 @@ pages! {
         why: "Time until the NAK, and from the NAK until the retransmission, differ by orders of \
               magnitude among adapters.",
         cure: "Compare with the adapter's data sheet; update its firmware.",
+        source: "Lumina, SIGCOMM 2023",
     }
     UC_01 {
         id: "UC-01",
@@ -300,6 +480,15 @@ pages! {
         title: "On unreliable connections a gap discards the whole message",
         why: "There is no retransmission: the application sees nothing.",
         cure: "Stop the loss, or use a reliable connection.",
+        source: "IBTA 9.8.2",
+        symptoms: &[&NEXT_DROPPED],
+        deviations: &[Deviation {
+            id: "D-RXE-10",
+            profiles: &["rxe"],
+            symptoms: &[&NEXT_DROPPED],
+            what: "the message behind one that broke off is dropped, too",
+            citation: "Linux 6.12 rxe_resp.c:1454",
+        }],
     }
     UC_02 {
         id: "UC-02",
@@ -307,6 +496,7 @@ pages! {
         title: "Without a posted receive the message is dropped silently",
         why: "Unreliable services have no RNR.",
         cure: "Post more receives.",
+        source: "IBTA 9.8.2",
     }
     UD_01 {
         id: "UD-01",
@@ -314,5 +504,6 @@ pages! {
         title: "Datagrams fit one MTU and the posted buffer",
         why: "There is no segmentation, and 40 bytes of GRH precede the data.",
         cure: "Post buffers 40 bytes longer than the data.",
+        source: "IBTA 9.8.3 (C9-92)",
     }
 }

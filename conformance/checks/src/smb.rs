@@ -1,6 +1,10 @@
 //! SMB over RDMA: S.
 
-use crate::catalogue::pages;
+use crate::catalogue::{Symptom, pages};
+use crate::deviations::Deviation;
+
+/// S-02: An interface that the server offers has no channel.
+pub static NO_CHANNEL: Symptom = Symptom { name: "no-channel" };
 
 pages! {
     S_01 {
@@ -10,6 +14,7 @@ pages! {
         why: "SMB falls back to TCP without a word.",
         cure: "Enable Multichannel and RDMA on both ends; check the RDMA capability of each \
                interface.",
+        source: "MS-SMB2 3.2.4.20.10; MS-SMBD",
     }
     S_02 {
         id: "S-02",
@@ -17,6 +22,16 @@ pages! {
         title: "As many channels are open as the interfaces allow",
         why: "Unused interfaces are lost bandwidth.",
         cure: "Check speeds and capabilities: a client uses only the best kind of interface.",
+        source: "MS-SMB2 3.2.4.20.10",
+        symptoms: &[&NO_CHANNEL],
+        deviations: &[Deviation {
+            id: "D-CIFS-03",
+            profiles: &["rxe"],
+            symptoms: &[&NO_CHANNEL],
+            what: "the cifs client opens no further channel at mount, though the server offers \
+                   more interfaces",
+            citation: "seen in the lab: no connection attempt on the wire, Linux 6.12.117",
+        }],
     }
     S_03 {
         id: "S-03",
@@ -25,6 +40,7 @@ pages! {
         why: "A refused binding leaves the session on one path.",
         cure: "Look at the status of the session setup; check that signing keys and dialect \
                agree.",
+        source: "MS-SMB2 3.2.5.3",
     }
     S_04 {
         id: "S-04",
@@ -32,6 +48,7 @@ pages! {
         title: "SMB Direct keeps to its credits and sizes",
         why: "A peer that sends without credit is disconnected.",
         cure: "Update the end that breaks the rule.",
+        source: "MS-SMBD 3.1.5",
     }
     S_05 {
         id: "S-05",
@@ -39,13 +56,7 @@ pages! {
         title: "Most bytes go over RDMA",
         why: "A single RDMA packet proves nothing.",
         cure: "Find the shares or clients that use TCP.",
-    }
-    S_06 {
-        id: "S-06",
-        name: "bandwidth-limit",
-        title: "Configured bandwidth limits are kept",
-        why: "Migration must leave room for storage.",
-        cure: "Check the limits per category.",
+        source: "Microsoft: SMB Direct",
     }
     S_07 {
         id: "S-07",
@@ -53,5 +64,6 @@ pages! {
         title: "Sessions are set up",
         why: "A refused client has no connection, over RDMA or otherwise.",
         cure: "Look at the status that the server gave: account, rights, signing, limits.",
+        source: "MS-SMB2 3.2.5.3",
     }
 }

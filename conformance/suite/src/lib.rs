@@ -10,7 +10,6 @@
 
 pub mod arm;
 pub mod compare;
-pub mod deviations;
 pub mod evidence;
 mod exchange;
 pub mod expect;

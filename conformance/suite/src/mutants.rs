@@ -1,7 +1,6 @@
 //! Whether checks catch the wrong stacks that they must catch.
 
 use super::arm::smb::Runs;
-use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
 use super::judges::{Case, Means, Mutant, Wrong};
 use super::run::{Plan, Stage, StageError, judgement, model, skipped};
@@ -10,6 +9,7 @@ use crate::script::Script;
 use std::collections::BTreeMap;
 use xoff_checks::Verdict;
 use xoff_checks::catalogue::Check;
+use xoff_checks::deviations::{self, Deviation};
 
 /// What came of a mutant. PASS: it was caught.
 #[derive(Clone, Debug)]

@@ -1,7 +1,6 @@
 //! Making checks: experiments run, judges asked, verdicts given.
 
 use super::arm::smb::{Experiment, Runs, SmbEvidence};
-use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
 use super::judges::{Case, Means};
 use super::profile::Profile;
@@ -13,6 +12,7 @@ use std::rc::Rc;
 use thiserror::Error;
 use xoff_checks::Verdict;
 use xoff_checks::catalogue::Check;
+use xoff_checks::deviations::{self, Deviation};
 use xoff_lab::agent::{Reply, Request};
 use xoff_model::Model;
 use xoff_scenario::Overrides;

@@ -1,6 +1,5 @@
 //! The least that still makes a check fail: which events of the wire, which queue pairs.
 
-use super::deviations::Deviation;
 use super::evidence::Evidence;
 #[cfg(test)]
 use super::expect;
@@ -9,6 +8,7 @@ use super::run::{Stage, StageError};
 use super::{Facts, Judged};
 use std::collections::BTreeMap;
 use std::fmt;
+use xoff_checks::deviations::Deviation;
 use xoff_model::Model;
 use xoff_model::rules::Choice;
 
@@ -278,11 +278,15 @@ mod tests {
         let (model, evidence) = lossy();
         let judge = |facts: &Facts<'_>| {
             let mut judged = no_naks(facts);
-            judged.fault("MigReq is not the initial 1".to_owned(), &[]);
+            judged.symptom(
+                &xoff_checks::wire::NOT_MIGRATED,
+                "MigReq is 0".to_owned(),
+                &[],
+            );
             judged
         };
         let known = Failure {
-            known: crate::deviations::find("D-RXE-06"),
+            known: xoff_checks::deviations::known("rxe", &xoff_checks::wire::W_07),
             ..failure(judge)
         };
         let minimal = shrink(&mut SimStage, &model, &evidence, known, 500).unwrap();

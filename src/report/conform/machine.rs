@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use xoff_checks::Verdict;
 use xoff_checks::catalogue::Check;
+use xoff_checks::deviations::Deviation;
 use xoff_suite::mutants::MutantOutcome;
 use xoff_suite::run::Outcome;
 use xoff_suite::shrink::Minimal;
@@ -48,11 +49,23 @@ fn check(set: &Conformed, outcome: &Outcome) -> Value {
         "title": outcome.check.title,
         "verdict": outcome.verdict.name(),
         "reason": outcome.verdict.reason(),
-        "deviation": outcome.deviation,
+        "deviation": outcome.deviation.map(|known| deviation(outcome.check, known)),
         "judged": judged.collect::<Vec<_>>(),
         "capture": kept.and_then(|kept| kept.capture.as_deref()),
         "minimal": kept.and_then(|kept| kept.minimal.as_ref()).map(minimal),
         "repeat": set.repeat(outcome.check.id),
+    })
+}
+
+fn deviation(check: &Check, known: &Deviation) -> Value {
+    let symptoms: Vec<&str> = known.symptoms.iter().map(|s| s.name).collect();
+    json!({
+        "id": known.id,
+        "profiles": known.profiles,
+        "checks": [check.id],
+        "symptoms": symptoms,
+        "what": known.what,
+        "citation": known.citation,
     })
 }
 

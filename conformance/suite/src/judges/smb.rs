@@ -7,10 +7,13 @@ use crate::arm::smb::{
     Vector, Write,
 };
 use std::collections::BTreeMap;
-use xoff_checks::catalogue::Check;
-use xoff_checks::smb::{S_01, S_02, S_03, S_05};
-use xoff_checks::smb_direct::{SD_01, SD_02, SD_03, SD_04, SD_05, SD_06, SD_07};
-use xoff_wire::smbd::RECEIVE_SIZE_MIN;
+use xoff_checks::catalogue::{Check, Symptom};
+use xoff_checks::smb::{NO_CHANNEL, S_01, S_02, S_03, S_05};
+use xoff_checks::smb_direct::{
+    FOLLOWS_CLIENT, LEAST_FRAGMENTED_REFUSED, MINIMUM_REFUSED, SD_01, SD_02, SD_03, SD_04, SD_05,
+    SD_06, SD_07, STATUS_IGNORED,
+};
+use xoff_wire::smbd::{FRAGMENTED_SIZE_MIN, RECEIVE_SIZE_MIN};
 
 const NO_KERNELS: &[(Arm, &str)] = &[
     (Arm::Sim, "the simulator has no SMB"),
@@ -200,7 +203,7 @@ fn channels(seen: &SmbEvidence) -> Judged {
         for network in 0..seen.networks {
             let address = format!("10.9.{network}.1");
             let count = per.get(address.as_str()).copied().unwrap_or_default();
-            judged.expect(count > 0, &[], || {
+            judged.expect_not(&NO_CHANNEL, count > 0, &[], || {
                 format!("no channel to {address}, which the server offers")
             });
         }
@@ -315,12 +318,14 @@ fn below_minimum(seen: &SmbEvidence) -> Judged {
     judged
 }
 
-fn accepted(seen: &SmbEvidence, field: &str) -> Judged {
+/// `least`: of the field, and what stacks are known for that refuse it.
+fn accepted(seen: &SmbEvidence, field: &str, least: (u32, &'static Symptom)) -> Judged {
     let mut judged = Judged::default();
     let wanted = |v: &Vector| asked(v, field) && v.due == Due::Accept;
     for (vector, got) in attempts(seen, &mut judged, wanted) {
         let answered = got.sent.is_some_and(|response| response.status == 0);
-        judged.expect(answered, &[], || {
+        let symptom = (vector.value == least.0).then_some(least.1);
+        judged.expect_not(symptom, answered, &[], || {
             let left = if got.left[0] {
                 "disconnects"
             } else {
@@ -333,11 +338,12 @@ fn accepted(seen: &SmbEvidence, field: &str) -> Judged {
 }
 
 fn receive_size(seen: &SmbEvidence) -> Judged {
-    accepted(seen, "MaxReceiveSize")
+    accepted(seen, "MaxReceiveSize", (RECEIVE_SIZE_MIN, &MINIMUM_REFUSED))
 }
 
 fn fragmented_size(seen: &SmbEvidence) -> Judged {
-    accepted(seen, "MaxFragmentedSize")
+    let least = (FRAGMENTED_SIZE_MIN, &LEAST_FRAGMENTED_REFUSED);
+    accepted(seen, "MaxFragmentedSize", least)
 }
 
 fn version(seen: &SmbEvidence) -> Judged {
@@ -359,7 +365,8 @@ fn receive_floor(seen: &SmbEvidence) -> Judged {
     for (vector, got) in attempts(seen, &mut judged, wanted) {
         let size = got.sent.map(|response| response.max_receive_size);
         let enough = size.is_some_and(|size| size >= RECEIVE_SIZE_MIN);
-        judged.expect(enough, &[], || {
+        let symptom = (size == Some(vector.value)).then_some(&FOLLOWS_CLIENT);
+        judged.expect_not(symptom, enough, &[], || {
             let size = size.unwrap_or_default();
             format!(
                 "PreferredSendSize {}: MaxReceiveSize {size} is announced",
@@ -374,7 +381,8 @@ fn bad_response(seen: &SmbEvidence) -> Judged {
     let mut judged = Judged::default();
     let wanted = |v: &Vector| v.side == Side::Response && v.due == Due::Leave;
     for (vector, got) in attempts(seen, &mut judged, wanted) {
-        judged.expect(got.client_messages == 0, &[], || {
+        let symptom = (vector.field == "Status").then_some(&STATUS_IGNORED);
+        judged.expect_not(symptom, got.client_messages == 0, &[], || {
             format!(
                 "a response with {} {} is accepted",
                 vector.field, vector.value

@@ -1,6 +1,6 @@
 //! What is wrong with sessions and SMB Direct: S-01 to S-04 and S-07 of the check catalogue.
 //!
-//! S-05 and S-06 need the bytes that RDMA moved and the limits that were configured.
+//! S-05 needs the bytes that RDMA moved.
 
 use super::{
     Carrier, Channel, DirectConnection, OfferedInterface, Rdma, RefusedSetup, SmbReport, SmbSession,

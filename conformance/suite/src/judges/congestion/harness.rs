@@ -1,11 +1,12 @@
 //! xoff itself.
 
 use crate::arm::sim;
-use crate::deviations::{Deviation, REGISTER};
 use crate::judges::{Case, Judged, Means, Wrong, cases};
 use crate::profile::Profile;
 use crate::run::model;
 use crate::{Evidence, Facts};
+use xoff_checks::catalogue::Check;
+use xoff_checks::deviations::{self, Deviation};
 use xoff_checks::harness::{H_02, H_03};
 
 /// What repeats: an experiment with loss, whose random choices show.
@@ -122,28 +123,33 @@ fn without_stimulus<'c>(cases: impl Iterator<Item = &'c Case>) -> Judged {
 
 /// H-04.
 pub(super) fn cited() -> Judged {
-    register(REGISTER)
+    register(&deviations::all())
 }
 
 pub(super) fn not_cited() -> Judged {
-    let bare = Deviation {
-        citation: "",
-        ..REGISTER[0]
-    };
-    register(&[bare])
+    spoilt(|deviation| deviation.citation = "")
 }
 
 pub(super) fn not_told_apart() -> Judged {
-    let wide = Deviation {
-        sign: "",
-        ..REGISTER[0]
-    };
-    register(&[wide])
+    spoilt(|deviation| deviation.symptoms = &[])
 }
 
-fn register(entries: &[Deviation]) -> Judged {
+/// The first deviation that a check shows, with something wrong.
+fn spoilt(how: fn(&mut Deviation)) -> Judged {
+    let mut shown = deviations::all()
+        .into_iter()
+        .filter(|(check, _)| check.is_some());
+    let Some((check, deviation)) = shown.next() else {
+        return Judged::default();
+    };
+    let mut deviation = *deviation;
+    how(&mut deviation);
+    register(&[(check, &deviation)])
+}
+
+fn register(entries: &[(Option<&Check>, &Deviation)]) -> Judged {
     let mut judged = Judged::default();
-    for (at, entry) in entries.iter().enumerate() {
+    for (at, (check, entry)) in entries.iter().enumerate() {
         let known = entry
             .profiles
             .iter()
@@ -152,17 +158,17 @@ fn register(entries: &[Deviation]) -> Judged {
         judged.expect(known && cited, &[], || {
             format!("{}: without citation, or for what does not exist", entry.id)
         });
-        judged.expect(
-            entry.checks.is_empty() || !entry.sign.is_empty(),
-            &[],
-            || format!("{}: excuses a check, whatever its fault is", entry.id),
-        );
+        let Some(check) = check else { continue };
+        let mut symptoms = entry.symptoms.iter();
+        let own = symptoms.all(|symptom| check.symptoms.contains(symptom));
+        let told_apart = !entry.symptoms.is_empty() && own;
+        judged.expect(told_apart, &[], || {
+            format!("{}: names no way in which {check} fails", entry.id)
+        });
         // Where two excuse one check under one profile, it is not clear which.
-        for other in &entries[..at] {
-            let check = entry.checks.iter().find(|c| other.checks.contains(c));
-            let profile = entry.profiles.iter().any(|p| other.profiles.contains(p));
-            if let Some(check) = check.filter(|_| profile) {
-                let what = format!("{} and {} both excuse {}", other.id, entry.id, check.id);
+        for (_, other) in entries[..at].iter().filter(|(of, _)| *of == Some(*check)) {
+            if entry.profiles.iter().any(|p| other.profiles.contains(p)) {
+                let what = format!("{} and {} both excuse {check}", other.id, entry.id);
                 judged.fault(what, &[]);
             }
         }

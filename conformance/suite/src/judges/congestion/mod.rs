@@ -278,7 +278,7 @@ pub(super) const CASES: &[Case] = &[
                 wrong: Wrong::Harness(harness::not_cited),
             },
             Mutant {
-                name: "a deviation that excuses every fault",
+                name: "a deviation that names no symptom",
                 wrong: Wrong::Harness(harness::not_told_apart),
             },
         ],

@@ -422,7 +422,7 @@ fn ghosts(facts: &Facts<'_>) -> Judged {
         let done = successes(exchange.flow);
         if done > u64::from(arrived) && !exchange.cut {
             let what = format!("{name}: {done} messages completed, but only {arrived} arrived");
-            judged.fault(what, &shown);
+            judged.symptom(&rc::COMPLETED_AHEAD, what, &shown);
         }
         for (_, answer) in exchange.along(Half::Answers, true) {
             let far = psn::diff(answer.psn, 0) < -1 || answer.psn > psn::MASK / 2;
@@ -434,7 +434,14 @@ fn ghosts(facts: &Facts<'_>) -> Judged {
                 judged.fault(what, &[answer.number]);
             }
         }
-        expect_whole(&mut judged, &exchange, &shown);
+        match complaint(exchange.flow) {
+            // What it took for done is not sent again, so that nothing behind it is taken.
+            Some(complaint) if !answers.is_empty() && first_error(exchange.flow).is_some() => {
+                judged.symptom(&rc::MISLED, complaint, &shown);
+            }
+            Some(complaint) => judged.fault(complaint, &shown),
+            None => {}
+        }
     }
     judged.detail = "packets of another life change nothing".to_owned();
     judged

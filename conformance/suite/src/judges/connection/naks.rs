@@ -303,12 +303,15 @@ fn retransmission_start(facts: &Facts<'_>) -> Judged {
             });
             if by_timer(&exchange, restart, nak) {
                 let (name, psn) = (exchange.name(), nak.psn);
-                let again = match times_sent(&exchange.steps[..restart.step], psn) {
-                    ..2 => "",
-                    _ => ", which was lost again",
-                };
-                let what = format!("{name}: only the timeout, no NAK, brought PSN {psn}{again}");
-                judged.fault(what, &[nak.number, first.number]);
+                let what = format!("{name}: only the timeout, no NAK, brought PSN {psn}");
+                let shown = [nak.number, first.number];
+                match times_sent(&exchange.steps[..restart.step], psn) {
+                    ..2 => judged.fault(what, &shown),
+                    _ => {
+                        let what = what + ", which was lost again";
+                        judged.symptom(&rc::NAK_OF_LOST_AGAIN, what, &shown);
+                    }
+                }
             }
         }
         unanswered(&exchange, &mut judged);

@@ -172,7 +172,8 @@ fn read_gap(facts: &Facts<'_>) -> Judged {
                             "{name}: response {missing} was missing, and only the timeout made \
                              the requester ask again"
                         );
-                        judged.fault(what, &[shown.number, again.number]);
+                        let frames = [shown.number, again.number];
+                        judged.symptom(&rc::TIMEOUT_ONLY, what, &frames);
                     }
                 }
                 None if exchange.cut => {}
@@ -322,7 +323,8 @@ fn read_replay(facts: &Facts<'_>) -> Judged {
             };
             let answered = responses_after(&exchange, whole.step).any(|r| r.psn == request.psn);
             let shown = [part.number, request.number];
-            judged.expect(answered || exchange.cut, &shown, || {
+            let right = answered || exchange.cut;
+            judged.expect_not(&rc::WHOLE_UNANSWERED, right, &shown, || {
                 let (name, psn, from) = (exchange.name(), request.psn, part.psn);
                 format!(
                     "{name}: the READ at PSN {psn}, repeated in whole after a repetition from \

@@ -175,7 +175,7 @@ fn ack_timeout(facts: &Facts<'_>) -> Judged {
             if waited < timeout - timeout / 50 {
                 let (waited, timeout) = (ms(waited), ms(timeout));
                 let what = format!("{name}: early timeout of PSN {psn}, {waited} of {timeout}");
-                judged.fault(what, &[first.number]);
+                judged.symptom(&rc::EARLY_TIMEOUT, what, &[first.number]);
             } else if waited > bound {
                 let (waited, bound) = (ms(waited), ms(bound));
                 let what = format!("{name}: late timeout of PSN {psn}, {waited}, bound {bound}");
@@ -219,16 +219,18 @@ fn retry_limit(facts: &Facts<'_>) -> Judged {
         };
         let retries = frames.len();
         let shown = &frames[frames.len().saturating_sub(8)..];
+        let symptom = (limit == 7).then_some(&rc::SEVEN_RETRIES);
         match first_error(flow).map(|(_, status)| status) {
             None if retries <= limit => {}
             None => {
                 let what = format!("{name}: retry_cnt {limit}, but {retries} retries of PSN {psn}");
-                judged.saw();
-                judged.fault(what, shown);
+                judged.expect_not(symptom, false, shown, || what);
             }
-            Some(Status::RetryExcErr) => judged.expect(retries == limit, shown, || {
-                format!("{name}: retry_cnt {limit}, but failure after {retries} of PSN {psn}")
-            }),
+            Some(Status::RetryExcErr) => {
+                judged.expect_not(symptom, retries == limit, shown, || {
+                    format!("{name}: retry_cnt {limit}, but failure after {retries} of PSN {psn}")
+                });
+            }
             Some(other) => {
                 let other = other.name();
                 judged.saw();

@@ -123,7 +123,10 @@ fn gap(facts: &Facts<'_>) -> Judged {
         if flow.op == Op::Send && received != whole && !exchange.cut {
             let name = exchange.name();
             let what = format!("{name}: {received} messages received, {whole} arrived whole");
-            judged.fault(what, &broken);
+            match received < whole {
+                true => judged.symptom(&rc::NEXT_DROPPED, what, &broken),
+                false => judged.fault(what, &broken),
+            }
         }
     }
     judged.detail = "messages with gaps are dropped in silence".to_owned();

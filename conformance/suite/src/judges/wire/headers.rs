@@ -4,6 +4,7 @@ use super::super::view::{FCS, Sent, describe, layout, streams};
 use crate::facts::{Facts, Half};
 use crate::judges::Judged;
 use std::net::IpAddr;
+use xoff_checks::wire::NOT_MIGRATED;
 use xoff_model::rules::Class;
 use xoff_wire::ip::{Ecn, Kind};
 use xoff_wire::roce::Icrc;
@@ -83,7 +84,7 @@ pub(super) fn migreq(facts: &Facts<'_>) -> Judged {
         // A queue pair starts in the state Migrated, and says so (IBTA 9.2.3, 17.2.8).
         if !bit {
             let what = format!("{}: MigReq is not the initial 1", describe(packet));
-            judged.fault(what, &[first.number]);
+            judged.symptom(&NOT_MIGRATED, what, &[first.number]);
         }
     }
     judged
