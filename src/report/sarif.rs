@@ -220,7 +220,7 @@ fn result(index: usize, capture: &Traced, finding: &Finding, rules: &Rules) -> R
         }],
         occurrence_count: finding.count.max(1),
         properties: Properties {
-            frames: finding.frames.clone(),
+            frames: finding.frames().to_vec(),
         },
     }
 }

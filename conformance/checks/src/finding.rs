@@ -30,6 +30,27 @@ pub struct Finding {
     pub cure: String,
     /// How often.
     pub count: u64,
-    /// The first frames that show it, at most [`FRAMES_KEPT`].
-    pub frames: Vec<u64>,
+    pub at: Where,
+}
+
+/// Where it shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// Frames of a capture, by number from 1: the first of them, at most [`FRAMES_KEPT`].
+    Frames(Vec<u64>),
+    /// A case of a run, by its label (empty if there is one only), and a metric that counts it.
+    Run {
+        case: String,
+        metric: Option<&'static str>,
+    },
+}
+
+impl Finding {
+    /// The frames that show it; none of a run.
+    pub fn frames(&self) -> &[u64] {
+        match &self.at {
+            Where::Frames(frames) => frames,
+            Where::Run { .. } => &[],
+        }
+    }
 }

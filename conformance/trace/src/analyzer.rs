@@ -18,7 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use xoff_checks::capture::T_01;
 use xoff_checks::catalogue::Check;
 use xoff_checks::congestion::CC_02;
-use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity, Where};
 use xoff_checks::pause::P_20;
 use xoff_checks::rc::{RC_07, RC_08, RC_14, RC_40};
 use xoff_model::units::BitRate;
@@ -412,7 +412,7 @@ fn times(capture: &CaptureSummary) -> Vec<Finding> {
         cause,
         cure: cure.to_owned(),
         count,
-        frames,
+        at: Where::Frames(frames),
     };
     let mut findings = Vec::new();
     let untimed = capture.untimed_frames;
@@ -511,7 +511,7 @@ fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
         )
     };
     findings.sort_by(|a, b| {
-        (rank(a), words(a), a.frames.first()).cmp(&(rank(b), words(b), b.frames.first()))
+        (rank(a), words(a), a.frames().first()).cmp(&(rank(b), words(b), b.frames().first()))
     });
     let mut merged: Vec<Finding> = Vec::new();
     for group in findings.chunk_by(|a, b| (rank(a), words(a)) == (rank(b), words(b))) {
@@ -527,15 +527,13 @@ fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
             };
         }
         all.count = group.iter().map(|f| f.count).sum();
-        all.frames = group.iter().flat_map(|f| f.frames.clone()).collect();
-        all.frames.sort_unstable();
-        all.frames.dedup();
-        all.frames.truncate(FRAMES_KEPT);
+        let frames: BTreeSet<u64> = group.iter().flat_map(|f| f.frames()).copied().collect();
+        all.at = Where::Frames(frames.into_iter().take(FRAMES_KEPT).collect());
         merged.push(all);
     }
     // Causes of one check and severity in the order of the capture.
     merged.sort_by(|a, b| {
-        (rank(a), a.check.id, a.frames.first()).cmp(&(rank(b), b.check.id, b.frames.first()))
+        (rank(a), a.check.id, a.frames().first()).cmp(&(rank(b), b.check.id, b.frames().first()))
     });
     merged
 }
@@ -557,7 +555,7 @@ mod tests {
             cause: cause.to_owned(),
             cure: "mend it".to_owned(),
             count: 2,
-            frames: vec![frame],
+            at: Where::Frames(vec![frame]),
         }
     }
 
@@ -572,7 +570,7 @@ mod tests {
         assert_eq!(merged[0].cause, "lost");
         assert_eq!(merged[1].subject, "h5; h4; h3; h2; and 2 more");
         assert_eq!(merged[1].count, 12);
-        assert_eq!(merged[1].frames, [5, 6, 7, 8, 9, 10]);
+        assert_eq!(merged[1].frames(), [5, 6, 7, 8, 9, 10]);
     }
 
     /// A SEND of a connection: 0 from client to server.

@@ -10,7 +10,7 @@ use crate::words::{grouped, many};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity, Where};
 use xoff_checks::wire::{W_01, W_02};
 use xoff_wire::roce::{Icrc, Packet};
 
@@ -267,7 +267,7 @@ impl Judge {
             ),
             cure: "Capture on the wire or at a mirror port to judge ICRCs.".to_owned(),
             count: packets,
-            frames,
+            at: Where::Frames(frames),
         })
     }
 }

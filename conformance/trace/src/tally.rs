@@ -1,7 +1,7 @@
 //! How often something was seen, and where first.
 
 use xoff_checks::catalogue::Check;
-use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity, Where};
 
 /// A count and the first frames.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +33,7 @@ impl Tally {
             cause: String::new(),
             cure: String::new(),
             count: self.count,
-            frames: self.frames.clone(),
+            at: Where::Frames(self.frames.clone()),
         }
     }
 }

@@ -446,7 +446,7 @@ fn alike(findings: &[Finding]) -> Vec<Vec<&Finding>> {
     for group in &mut groups {
         // The first to pause is nearest the cause; of losses, the most count.
         group.sort_by_key(|f| match f.check.id.starts_with("P-") {
-            true => f.frames.first().copied().unwrap_or(u64::MAX),
+            true => f.frames().first().copied().unwrap_or(u64::MAX),
             false => u64::MAX - f.count,
         });
     }

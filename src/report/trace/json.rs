@@ -87,7 +87,7 @@ fn finding(f: &Finding) -> Value {
         "cause": f.cause,
         "cure": f.cure,
         "count": f.count,
-        "frames": f.frames,
+        "frames": f.frames(),
     })
 }
 

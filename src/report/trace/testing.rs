@@ -4,7 +4,7 @@ use super::Traced;
 use std::net::{IpAddr, Ipv4Addr};
 use xoff_checks::catalogue::Check;
 use xoff_checks::congestion::CC_01;
-use xoff_checks::finding::{Finding, Severity};
+use xoff_checks::finding::{Finding, Severity, Where};
 use xoff_checks::rc::{RC_05, RC_07};
 use xoff_model::dcbx::{Advertised, Dialect, Operational};
 use xoff_trace::capture::{Direction, Interface, InterfaceStats};
@@ -92,7 +92,7 @@ fn finding(check: &'static Check, severity: Severity, subject: &str, cause: &str
         cause: cause.to_owned(),
         cure: "Lower the timeout exponent".to_owned(),
         count: 1,
-        frames: vec![12, 19],
+        at: Where::Frames(vec![12, 19]),
     }
 }
 

@@ -9,7 +9,7 @@ use super::smb::{Rdma, RdmaKey, SendPacket, SmbFollower};
 use super::tcp::{Piece, Place, TcpCounters};
 use framing::Framing;
 use std::net::SocketAddr;
-use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity, Where};
 use xoff_checks::wire::{W_23, W_24, W_25};
 use xoff_wire::mpa::{Crc, Deframer, Fpdu, MarkerRule, Pointer, ReadDepths, Startup};
 use xoff_wire::rdmap::{self, Control, Opcode, Terminate};
@@ -544,7 +544,7 @@ pub(super) fn findings(connection: &IwarpConnection) -> Vec<Finding> {
             cause: String::new(),
             cure: String::new(),
             count: d.bad_crc,
-            frames: d.crc_frames.clone(),
+            at: Where::Frames(d.crc_frames.clone()),
         };
         if d.bad_crc > 0 {
             findings.push(Finding {
@@ -567,7 +567,7 @@ pub(super) fn findings(connection: &IwarpConnection) -> Vec<Finding> {
                 ),
                 cure: "Update the sender's adapter firmware or driver.".to_string(),
                 count: strange.max(1),
-                frames: d.header_frames.clone(),
+                at: Where::Frames(d.header_frames.clone()),
                 ..base.clone()
             });
         }
@@ -581,7 +581,7 @@ pub(super) fn findings(connection: &IwarpConnection) -> Vec<Finding> {
             cure: "Update the sender's adapter firmware or driver, or turn markers off."
                 .to_string(),
             count: 1,
-            frames: vec![frame],
+            at: Where::Frames(vec![frame]),
             ..base
         }
         }));
@@ -632,7 +632,7 @@ fn ended(c: &IwarpConnection) -> Option<Finding> {
         cause,
         cure: cure.to_string(),
         count: 1,
-        frames: vec![frame],
+        at: Where::Frames(vec![frame]),
     })
 }
 

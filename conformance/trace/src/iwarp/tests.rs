@@ -192,10 +192,7 @@ fn a_wrong_crc_is_w_23() {
     let (connection, _, findings) = pair.finish();
     assert_eq!(connection.directions[0].bad_crc, 1);
     assert_eq!(findings.len(), 1);
-    assert_eq!(
-        (findings[0].check, &findings[0].frames[..]),
-        (&W_23, &[3][..])
-    );
+    assert_eq!((findings[0].check, findings[0].frames()), (&W_23, &[3][..]));
 }
 
 #[test]
@@ -289,8 +286,5 @@ fn smb_direct_over_iwarp() {
     assert_eq!(direct.directions[0].least_credits, Some(0));
     assert!(!direct.incomplete);
     assert_eq!(findings.len(), 1);
-    assert_eq!(
-        (findings[0].check, &findings[0].frames[..]),
-        (&S_04, &[5][..])
-    );
+    assert_eq!((findings[0].check, findings[0].frames()), (&S_04, &[5][..]));
 }

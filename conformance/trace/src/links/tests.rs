@@ -123,7 +123,7 @@ fn a_mismatch_is_an_error() {
     );
     assert_eq!(ids(&outcome), [(&X_10, Severity::Error, false)]);
     let finding = outcome.findings.last().unwrap();
-    assert_eq!(finding.frames, [1, 2]);
+    assert_eq!(finding.frames(), [1, 2]);
     assert!(finding.cause.contains("PFC on priorities 3 here and 4"));
     let mixed = run(
         &[
@@ -178,7 +178,7 @@ fn cee_peers_acknowledge_each_other() {
     }
     let outcome = run(&units, 6);
     assert_eq!(ids(&outcome), [(&X_07, Severity::Warning, false)]);
-    assert_eq!(outcome.findings[0].frames, [6]);
+    assert_eq!(outcome.findings[0].frames(), [6]);
     units.push((7, 2, cee_unit(1, 5, true)));
     let words = ids(&run(&units, 7));
     assert!(words.contains(&(&X_07, Severity::Error, false)));

@@ -189,7 +189,7 @@ fn irregular_frames_are_named() {
         names,
         [&P_06, &P_01, &P_01, &P_01, &P_01, &P_02, &P_07, &P_08]
     );
-    assert_eq!(outcome.findings[0].frames, [3]);
+    assert_eq!(outcome.findings[0].frames(), [3]);
     assert_eq!(outcome.ports.len(), 2);
     assert_eq!(outcome.ports[1].global_pause, 1);
     assert_eq!(outcome.ports[1].transitions, [1; 8]);

@@ -8,7 +8,7 @@ use super::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use xoff_checks::catalogue::Check;
-use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity, Where};
 use xoff_checks::smb::{S_01, S_02, S_03, S_04, S_07};
 
 /// SMB bytes over TCP from which on RDMA is plainly not in use.
@@ -156,7 +156,7 @@ fn refused(refused: &RefusedSetup) -> Finding {
         ),
         cure: cure.to_string(),
         count: refused.count,
-        frames: refused.frames.clone(),
+        at: Where::Frames(refused.frames.clone()),
     }
 }
 
@@ -176,7 +176,7 @@ fn finding(check: &'static Check, severity: Severity, session: &SmbSession) -> F
         cause: String::new(),
         cure: String::new(),
         count: 1,
-        frames: vec![session.first_frame],
+        at: Where::Frames(vec![session.first_frame]),
     }
 }
 
@@ -275,11 +275,13 @@ fn failed_bindings(session: &SmbSession) -> Option<Finding> {
         ),
         cure: advice.to_string(),
         count: failed.len() as u64,
-        frames: failed
-            .iter()
-            .take(FRAMES_KEPT)
-            .map(|c| c.first_frame)
-            .collect(),
+        at: Where::Frames(
+            failed
+                .iter()
+                .take(FRAMES_KEPT)
+                .map(|c| c.first_frame)
+                .collect(),
+        ),
         ..finding(&S_02, Severity::Error, session)
     })
 }
@@ -399,7 +401,7 @@ fn lost_channels(session: &SmbSession) -> Option<Finding> {
         ),
         cure: "Look for link flaps or adapter resets at the time of the frames.".to_string(),
         count: lost.len() as u64,
-        frames: lost.iter().take(FRAMES_KEPT).map(|p| p.frame).collect(),
+        at: Where::Frames(lost.iter().take(FRAMES_KEPT).map(|p| p.frame).collect()),
         ..finding(&S_03, Severity::Warning, session)
     })
 }
@@ -426,7 +428,7 @@ fn direct(connection: &DirectConnection, findings: &mut Vec<Finding>) {
             ),
             cure: "Update the SMB Direct implementation of the sender, and report it.".to_string(),
             count: broken.count,
-            frames: broken.frames.clone(),
+            at: Where::Frames(broken.frames.clone()),
         });
     }
     let refused = connection.response.filter(|r| r.status != 0);
@@ -442,7 +444,7 @@ fn direct(connection: &DirectConnection, findings: &mut Vec<Finding>) {
             ),
             cure: "Compare sizes and versions in the request with the server's limits.".to_string(),
             count: 1,
-            frames: vec![connection.first_frame],
+            at: Where::Frames(vec![connection.first_frame]),
         });
     } else if connection.incomplete {
         findings.push(Finding {
@@ -453,7 +455,7 @@ fn direct(connection: &DirectConnection, findings: &mut Vec<Finding>) {
             cause: "Credits could not be judged to the end.".to_string(),
             cure: "Capture both directions without loss.".to_string(),
             count: 1,
-            frames: vec![connection.first_frame],
+            at: Where::Frames(vec![connection.first_frame]),
         });
     }
 }

@@ -242,7 +242,7 @@ fn a_channel_that_is_lost() {
     let (report, findings) = net.finish();
     assert_eq!((report.bindings, report.failed_bindings), (1, 0));
     assert_eq!(ids(&findings), [(&S_03, Severity::Warning, true)]);
-    assert_eq!(findings[0].frames, [place.frame]);
+    assert_eq!(findings[0].frames(), [place.frame]);
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn the_multichannel_capture() {
         panic!("{findings:?}");
     };
     assert_eq!(
-        (denied.check, denied.count, denied.frames[0]),
+        (denied.check, denied.count, denied.frames()[0]),
         (&S_07, 26, 1122)
     );
     assert!(denied.cause.contains("STATUS_ACCESS_DENIED (0xc0000022)"));

@@ -15,7 +15,7 @@ use crate::report::{Connection, DirectionReport, Service};
 use crate::words::{grouped, many, share, time, times};
 use std::net::IpAddr;
 use xoff_checks::catalogue::Check;
-use xoff_checks::finding::{Finding, Severity};
+use xoff_checks::finding::{Finding, Severity, Where};
 
 /// What findings are made from.
 struct Case<'a> {
@@ -99,7 +99,7 @@ impl<'a> Case<'a> {
             cause,
             cure: check.cure.to_owned(),
             count: 1,
-            frames: Vec::new(),
+            at: Where::Frames(Vec::new()),
         });
     }
 
@@ -108,7 +108,7 @@ impl<'a> Case<'a> {
         frames.truncate(xoff_checks::finding::FRAMES_KEPT);
         if let Some(finding) = self.found.last_mut() {
             finding.count = count;
-            finding.frames = frames;
+            finding.at = Where::Frames(frames);
         }
     }
 

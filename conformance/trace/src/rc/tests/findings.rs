@@ -30,7 +30,7 @@ fn loss_names_figures_frames_and_the_class() {
     let o = lossy().end();
     let f = find(&o, &RC_05).unwrap();
     assert_eq!(
-        (f.severity, f.count, &f.frames[..]),
+        (f.severity, f.count, f.frames()),
         (Severity::Error, 5, &[10][..])
     );
     assert!(f.inconclusive.is_none());
@@ -146,7 +146,7 @@ fn packets_that_break_rules() {
         t.write(2, 1).ack(2);
         t.end()
     };
-    assert_eq!(find(&o, &W_01).unwrap().frames, [3]);
+    assert_eq!(find(&o, &W_01).unwrap().frames(), [3]);
 }
 
 #[test]
