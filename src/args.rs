@@ -139,6 +139,8 @@ pub(crate) enum Format {
     Human,
     Json,
     Junit,
+    /// SARIF 2.1.0: the diagnosis and the expectations that failed
+    Sarif,
 }
 
 #[derive(Clone, Debug, Args)]

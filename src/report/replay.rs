@@ -1,7 +1,7 @@
 //! A capture and its simulation side by side.
 
-use super::diagnosis::plural;
 use super::human::NOTHING;
+use super::plural;
 use super::table::{Align, Table};
 use super::trace::human::paragraph;
 use crate::replay::Replayed;

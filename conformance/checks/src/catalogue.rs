@@ -2,7 +2,7 @@
 
 use crate::deviations::Deviation;
 use crate::{
-    capture, congestion, counters, dcbx, harness, iwarp, pause, rc, smb, smb_direct, wire,
+    capture, congestion, counters, dcbx, flow, harness, iwarp, pause, rc, smb, smb_direct, wire,
 };
 use std::fmt;
 
@@ -93,12 +93,13 @@ macro_rules! pages {
 }
 pub(crate) use pages;
 
-const GROUPS: [&[&Check]; 11] = [
+const GROUPS: [&[&Check]; 12] = [
     wire::PAGES,
     rc::PAGES,
     iwarp::PAGES,
     congestion::PAGES,
     pause::PAGES,
+    flow::PAGES,
     dcbx::PAGES,
     counters::PAGES,
     smb::PAGES,
@@ -164,6 +165,7 @@ mod tests {
             iwarp::ITEMS,
             congestion::ITEMS,
             pause::ITEMS,
+            flow::ITEMS,
             dcbx::ITEMS,
             counters::ITEMS,
             smb::ITEMS,

@@ -43,14 +43,16 @@ pub enum Where {
         case: String,
         metric: Option<&'static str>,
     },
+    /// A line of a file, from 1.
+    Line { file: String, line: u64 },
 }
 
 impl Finding {
-    /// The frames that show it; none of a run.
+    /// The frames that show it; none if it is not about a capture.
     pub fn frames(&self) -> &[u64] {
         match &self.at {
             Where::Frames(frames) => frames,
-            Where::Run { .. } => &[],
+            Where::Run { .. } | Where::Line { .. } => &[],
         }
     }
 }

@@ -12,7 +12,9 @@ pub mod congestion;
 pub mod counters;
 pub mod dcbx;
 pub mod deviations;
+pub mod diagnosis;
 pub mod finding;
+pub mod flow;
 pub mod harness;
 pub mod iwarp;
 mod judge;
@@ -21,8 +23,9 @@ pub mod rc;
 pub mod smb;
 pub mod smb_direct;
 pub mod wire;
+pub mod words;
 
-pub use judge::{judge_agreements, judge_expectations};
+pub use judge::{failed_expectations, judge_agreements, judge_expectations};
 
 /// How a check ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -111,4 +111,13 @@ pages! {
                memory and firmware of that host; enable the PFC watchdog.",
         source: "RoCE at scale, SIGCOMM 2016",
     }
+    P_21 {
+        id: "P-21",
+        name: "deadlock",
+        title: "No queues wait for each other in a ring",
+        why: "Where pauses form a ring nothing moves again, and no timer of a sender helps.",
+        cure: "Let no path go down and up again, keep lossless classes out of rings, or use a PFC \
+               watchdog.",
+        source: "RoCE at scale, SIGCOMM 2016",
+    }
 }

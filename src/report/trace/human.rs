@@ -1,8 +1,8 @@
 //! What a capture shows, for people.
 
 use super::super::VERSION;
-use super::super::diagnosis::plural;
 use super::super::human::NOTHING;
+use super::super::plural;
 use super::super::replay;
 use super::super::table::{Align, Table};
 use super::{

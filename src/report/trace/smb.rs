@@ -1,7 +1,7 @@
 //! SMB sessions and iWARP connections, for people and for programs.
 
-use super::super::diagnosis::plural;
 use super::super::human::NOTHING;
+use super::super::plural;
 use super::super::table::{Align, Table};
 use super::human::paragraph;
 use serde_json::{Value, json};
