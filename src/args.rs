@@ -186,6 +186,10 @@ pub(crate) struct ConformArgs {
     #[arg(long, value_name = "RULE=N[,N]", value_parser = parse_events)]
     pub(crate) events: Vec<(String, Vec<u64>)>,
 
+    /// Show which check is made where, and nothing else: of a run, of a capture, by this suite
+    #[arg(long, exclusive = true)]
+    pub(crate) matrix: bool,
+
     /// Where captures of failed checks go
     #[arg(long, value_name = "DIR", default_value = "xoff-conform")]
     pub(crate) keep: PathBuf,

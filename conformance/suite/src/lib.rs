@@ -16,6 +16,7 @@ pub mod expect;
 pub mod experiment;
 pub mod facts;
 pub mod judges;
+pub mod matrix;
 pub mod mutants;
 pub mod profile;
 pub mod run;

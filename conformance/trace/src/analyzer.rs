@@ -343,6 +343,7 @@ impl Analyzer {
                 finding.inconclusive = Some("the capture has no times".to_owned());
             }
         }
+        debug_assert!(findings.iter().all(|f| crate::MADE.contains(&f.check)));
         report.findings = merge(findings);
         report
     }

@@ -11,6 +11,7 @@ pub mod capture;
 mod icrc;
 pub mod iwarp;
 pub mod links;
+mod made;
 mod malformed;
 pub mod output;
 pub mod pause;
@@ -24,3 +25,5 @@ mod tally;
 pub mod tcp;
 pub mod timeline;
 mod words;
+
+pub use made::MADE;
