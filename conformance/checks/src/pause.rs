@@ -85,6 +85,14 @@ pages! {
         cure: "Raise the pool.",
         source: "SONiC: headroom pool",
     }
+    P_16 {
+        id: "P-16",
+        name: "pause-counters",
+        title: "Counters per priority equal the wire",
+        why: "Operators find storms by them.",
+        cure: "Update the driver.",
+        source: "Linux ethtool: rx_prioN_pause, tx_prioN_pause",
+    }
     P_17 {
         id: "P-17",
         name: "asymmetric",

@@ -7,7 +7,7 @@ use xoff_checks::catalogue::Check;
 use xoff_checks::congestion::{CC_01, CC_02, CC_03, CC_04, CC_14, CC_15};
 use xoff_checks::counters::{N_01, N_02, N_03};
 use xoff_checks::harness::{H_01, H_02, H_03, H_04, H_05};
-use xoff_checks::pause::{P_01, P_02, P_03, P_04, P_05, P_06, P_07, P_08};
+use xoff_checks::pause::{P_01, P_02, P_03, P_04, P_05, P_06, P_07, P_08, P_16};
 
 mod capture;
 pub(super) mod cnp;
@@ -200,6 +200,16 @@ pub(super) const CASES: &[Case] = &[
         pause::malformed,
         TIMED,
         &[Mutant::evidence("obeys any pause", forge::obeys_all)],
+    ),
+    Case::judged(
+        &P_16,
+        &["pfc-congestion"],
+        pause::counted,
+        &[NO_FRAMES, NO_COUNTERS, IDLE],
+        &[
+            Mutant::evidence("a stuck counter", forge::stuck),
+            Mutant::evidence("counters that count twice", forge::one_more),
+        ],
     ),
     Case::judged(
         &N_01,
