@@ -38,6 +38,11 @@ impl From<StageError> for Error {
 }
 
 pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
+    if args.matrix {
+        let text = report::matrix::text(&xoff_suite::matrix::rows());
+        output::print(|out| out.write_all(text.as_bytes()))?;
+        return Ok(true);
+    }
     let arm = arm(args.arm);
     let profile = profile(args, arm)?;
     let cases = chosen(&args.checks)?;
@@ -161,7 +166,7 @@ fn profile(args: &ConformArgs, arm: Arm) -> Result<&'static Profile, Error> {
 /// The cases that patterns choose, in the order of the catalogue.
 fn chosen(patterns: &[String]) -> Result<Vec<&'static Case>, Error> {
     for pattern in patterns {
-        if !judges::cases().any(|case| fits(pattern, case.id)) {
+        if !judges::cases().any(|case| fits(pattern, case.check.id)) {
             let hint = match (catalogue::find(pattern), catalogue::similar(pattern)) {
                 (Some(check), _) => format!("{} is in the catalogue, but not made here", check.id),
                 (None, Some(check)) => format!("did you mean `{}`?", check.id),
@@ -171,7 +176,8 @@ fn chosen(patterns: &[String]) -> Result<Vec<&'static Case>, Error> {
             return Err(Error::Message(text));
         }
     }
-    let wanted = |case: &&Case| patterns.is_empty() || patterns.iter().any(|p| fits(p, case.id));
+    let wanted =
+        |case: &&Case| patterns.is_empty() || patterns.iter().any(|p| fits(p, case.check.id));
     Ok(judges::cases().filter(wanted).collect())
 }
 

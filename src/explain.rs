@@ -5,7 +5,7 @@ use crate::output::{self, Error};
 use crate::report::table::{Align, Table};
 use crate::report::text::wrap;
 use xoff_checks::catalogue::{self, Check};
-use xoff_suite::deviations::{self, Deviation};
+use xoff_checks::deviations::{self, Deviation};
 
 const WIDTH: usize = 100;
 
@@ -14,7 +14,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Error> {
         None => list(),
         Some(id) => match (catalogue::find(id), deviations::find(id)) {
             (Some(check), _) => page(check),
-            (None, Some(deviation)) => on_record(deviation),
+            (None, Some((check, deviation))) => on_record(check, deviation),
             (None, None) => return Err(unknown(id)),
         },
     };
@@ -30,26 +30,25 @@ fn unknown(id: &str) -> Error {
 }
 
 fn page(check: &Check) -> String {
-    let known = deviations::REGISTER.iter();
-    let known: Vec<_> = known.filter(|d| d.checks.contains(&check.id)).collect();
-    let known = known.iter().map(|d| format!("{}: {}", d.id, d.what));
+    let known = check.deviations.iter();
+    let known = known.map(|d| format!("{}: {}", d.id, d.what));
     let known = known.collect::<Vec<_>>().join("; ");
     let parts = [
         ("asserts", check.title),
         ("why", check.why),
         ("cure", check.cure),
+        ("source", check.source),
         ("known", &known),
     ];
     format!("{}  {}\n\n{}", check.id, check.name, rows(&parts))
 }
 
-fn on_record(deviation: &Deviation) -> String {
+fn on_record(check: Option<&Check>, deviation: &Deviation) -> String {
     let profiles = deviation.profiles.join(", ");
-    let checks = deviation.checks.join(", ");
     let parts = [
         ("what", deviation.what),
         ("stacks", &profiles),
-        ("fails", &checks),
+        ("fails", check.map_or("", |check| check.id)),
         ("source", deviation.citation),
     ];
     format!("{}\n\n{}", deviation.id, rows(&parts))
@@ -74,7 +73,7 @@ fn list() -> String {
         table.row([check.id.to_owned(), check.title.to_owned()]);
     }
     let mut known = Table::new(&[("", Align::Left), ("", Align::Left), ("", Align::Left)]);
-    for deviation in deviations::REGISTER {
+    for (_, deviation) in deviations::all() {
         let stacks = deviation.profiles.join(", ");
         known.row([deviation.id.to_owned(), stacks, deviation.what.to_owned()]);
     }
@@ -96,6 +95,7 @@ mod tests {
           why      The ACK timeout is 4.096 us times a power of two; every expiry stops the connection for
                    that long.
           cure     Lower the timeout exponent of the queue pair, and find why neither ACK nor NAK came.
+          source   IBTA 9.7.6.1.3, 9.9.2.1.1
           known    D-RXE-03: timers count jiffies, rounded down, and at least one: they expire early;
                    D-CX6-03: adaptive retransmission: timeouts from 5.6 ms where 67.1 ms are configured
         "#);
@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn a_deviation_has_its_source() {
-        let deviation = deviations::find("d-siw-02").unwrap();
-        insta::assert_snapshot!(on_record(deviation), @r#"
+        let (check, deviation) = deviations::find("d-siw-02").unwrap();
+        insta::assert_snapshot!(on_record(check, deviation), @r#"
         D-SIW-02
 
           what     a peer may read memory that was registered without the right of remote READs
@@ -127,7 +127,9 @@ mod tests {
 
     #[test]
     fn lines_fit_a_terminal() {
-        let known = deviations::REGISTER.iter().map(on_record);
+        let known = deviations::all()
+            .into_iter()
+            .map(|(check, d)| on_record(check, d));
         let pages = catalogue::checks().map(page).chain(known);
         for text in pages {
             let longest = text.lines().map(|l| l.chars().count()).max().unwrap();

@@ -46,6 +46,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
         Format::Human => report::human::write(out, &runs),
         Format::Json => report::json::write(out, &runs),
         Format::Junit => report::junit::write(out, &runs),
+        Format::Sarif => report::sarif::of_runs(out, &runs),
     })?;
     if !args.quiet {
         output::tell(&speed(&runs, cpu));
@@ -53,10 +54,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<bool, Error> {
     Ok(!runs.iter().any(|run| run.report().failed()))
 }
 
-/// A plan, the command that repeats it, and the directory that its files are relative to.
+/// A plan, the command that repeats it, its file, and the directory that its files are relative to.
 struct Loaded {
     plan: Plan,
     command: String,
+    file: String,
     dir: PathBuf,
 }
 
@@ -103,7 +105,12 @@ fn load_all(args: &RunArgs) -> Result<Vec<Loaded>, Error> {
         let name = path.to_string_lossy();
         let command = args.command(&name);
         let dir = path.parent().unwrap_or(Path::new("")).to_owned();
-        loaded.push(Loaded { plan, command, dir });
+        loaded.push(Loaded {
+            plan,
+            command,
+            file: name.into_owned(),
+            dir,
+        });
     }
     Ok(loaded)
 }
@@ -274,6 +281,7 @@ fn assemble<'a>(
         .map(|l| ScenarioRun {
             plan: &l.plan,
             command: l.command.clone(),
+            file: &l.file,
             cases: Vec::new(),
             agreements: Vec::new(),
         })
@@ -387,6 +395,7 @@ mod tests {
         vec![Loaded {
             plan: plan().0,
             command: String::new(),
+            file: String::new(),
             dir: PathBuf::new(),
         }]
     }

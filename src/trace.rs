@@ -5,7 +5,7 @@ use crate::input;
 use crate::output::{self, Error};
 use crate::progress::CpuTimer;
 use crate::replay;
-use crate::report::diagnosis::plural;
+use crate::report::plural;
 use crate::report::trace::{self, Traced};
 use crate::report::{github, sarif};
 use std::collections::BTreeSet;

@@ -94,21 +94,23 @@ fn scripts_judge_real_queue_pairs() {
         return;
     };
     let mut stage = guests.stage();
-    for case in judges::cases().filter(|case| ["RC-26", "RC-27"].contains(&case.id)) {
+    for case in judges::cases().filter(|case| ["RC-26", "RC-27"].contains(&case.check.id)) {
         let Means::Script(script) = case.means else {
-            panic!("{} is no script", case.id);
+            panic!("{} is no script", case.check.id);
         };
         let judged = match stage.script(&script, None) {
             Ok(judged) => judged,
-            Err(StageError::Unable(why)) if !cfg!(feature = "verbs") => return skip(case.id, &why),
+            Err(StageError::Unable(why)) if !cfg!(feature = "verbs") => {
+                return skip(case.check.id, &why);
+            }
             Err(error) => panic!("{error}"),
         };
         assert!(judged.stimuli > 0 && judged.faults.is_empty(), "{judged:?}");
         let Wrong::Verbs(lie) = case.mutants[0].wrong else {
-            panic!("{}: the first mutant lies", case.id);
+            panic!("{}: the first mutant lies", case.check.id);
         };
         let judged = stage.script(&script, Some(lie)).unwrap();
-        assert!(!judged.faults.is_empty(), "{}: {judged:?}", case.id);
+        assert!(!judged.faults.is_empty(), "{}: {judged:?}", case.check.id);
     }
 }
 

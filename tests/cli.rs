@@ -135,7 +135,7 @@ fn a_failed_expectation_exits_with_1() {
 fn output_does_not_depend_on_the_number_of_jobs() {
     let scratch = Scratch::new("jobs");
     let path = scratch.file("a.toml", INCAST);
-    for format in ["human", "json", "junit"] {
+    for format in ["human", "json", "junit", "sarif"] {
         let run = |jobs| xoff(&["run", &path, "--format", format, "--jobs", jobs]);
         let (one, four) = (run("1"), run("4"));
         assert_eq!(one.status.code(), Some(0), "{}", text(&one.stderr));
@@ -235,6 +235,45 @@ fn junit_is_xml_with_a_test_per_expectation() {
     }
     assert!(open.is_empty());
     assert_eq!(xml.matches("<failure").count(), 2);
+}
+
+#[test]
+fn sarif_has_the_diagnosis_and_the_expectations_that_failed() {
+    let scratch = Scratch::new("run-sarif");
+    let path = scratch.file("a.toml", &INCAST.replace("hops >= 0", "flows.total == 1"));
+    let output = xoff(&["run", "-q", &path, "--format", "sarif"]);
+    assert_eq!(output.status.code(), Some(1));
+    let log: serde_sarif::sarif::Sarif = serde_json::from_slice(&output.stdout).unwrap();
+    let results = log.runs[0].results.as_ref().unwrap();
+    let of = |id: &str| -> Vec<_> {
+        let of_rule = results.iter().filter(|r| r.rule_id.as_deref() == Some(id));
+        of_rule.collect()
+    };
+    // Two cases, and one line that neither keeps.
+    let lines = of("F-02").into_iter().map(|result| {
+        let place = result.locations.as_ref().unwrap()[0]
+            .physical_location
+            .as_ref();
+        place.unwrap().region.as_ref().unwrap().start_line.unwrap()
+    });
+    let expected = text(&std::fs::read(&path).unwrap());
+    let line = expected
+        .lines()
+        .position(|l| l.contains("flows.total == 1"));
+    assert_eq!(lines.collect::<Vec<_>>(), [line.unwrap() as i64 + 1; 2]);
+    // What the human report says is there, whatever it is.
+    let human = text(&xoff(&["run", "-q", &path]).stdout);
+    let told: Vec<&str> = human
+        .lines()
+        .skip_while(|l| *l != "diagnosis")
+        .skip(1)
+        .collect();
+    let first = told[0].split_once(": ").unwrap().1;
+    let message = |r: &serde_sarif::sarif::Result| r.message.text.clone().unwrap();
+    assert!(
+        results.iter().any(|r| message(r).contains(first)),
+        "{first}"
+    );
 }
 
 #[test]

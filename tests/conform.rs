@@ -227,6 +227,24 @@ fn mistakes_are_told() {
     }
 }
 
+#[test]
+fn the_matrix_has_a_line_per_check() {
+    let matrix = text(&xoff_in(root(), &["conform", "--matrix"]).stdout);
+    let pages = text(&xoff_in(root(), &["explain"]).stdout);
+    let pages = pages.lines().take_while(|line| !line.is_empty());
+    let ids = |line: &str| line.split_whitespace().next().unwrap().to_owned();
+    let made: Vec<String> = matrix.lines().skip(1).map(ids).collect();
+    assert_eq!(made, pages.map(ids).collect::<Vec<_>>());
+    let line = |id: &str| {
+        let line = matrix.lines().find(|line| line.starts_with(id)).unwrap();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(line("RC-36"), "RC-36 state-machine - - lab, device");
+    assert_eq!(line("RC-05"), "RC-05 retransmission-start yes yes sim, lab");
+    assert_eq!(line("P-21"), "P-21 deadlock yes - -");
+    assert_eq!(line("X-05"), "X-05 ttl - yes -");
+}
+
 /// A failure names its capture, the least that fails, and what repeats it; that fails again.
 #[test]
 fn failures_are_made_small() {

@@ -142,6 +142,8 @@ pub(crate) enum Format {
     Human,
     Json,
     Junit,
+    /// SARIF 2.1.0: the diagnosis and the expectations that failed
+    Sarif,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -186,6 +188,10 @@ pub(crate) struct ConformArgs {
     /// rules that are not named do not act
     #[arg(long, value_name = "RULE=N[,N]", value_parser = parse_events)]
     pub(crate) events: Vec<(String, Vec<u64>)>,
+
+    /// Show which check is made where, and nothing else: of a run, of a capture, by this suite
+    #[arg(long, exclusive = true)]
+    pub(crate) matrix: bool,
 
     /// Where captures of failed checks go
     #[arg(long, value_name = "DIR", default_value = "xoff-conform")]

@@ -2,9 +2,9 @@
 
 use super::ScenarioRun;
 use super::chosen::Chosen;
-use super::diagnosis::diagnose;
 use super::table::{Align, Table};
 use crate::report::text::NOTHING;
+use xoff_checks::diagnosis::diagnose;
 use xoff_scenario::plan::column;
 
 /// Metrics of a scenario that names none.
@@ -29,9 +29,10 @@ pub(crate) fn text(run: &ScenarioRun<'_>) -> String {
     if run.cases.len() <= DIAGNOSED {
         out += "\ndiagnosis\n";
         for case in &run.cases {
-            let findings = diagnose(&case.case.model, &case.results);
-            let first = findings.first().map_or(NOTHING, String::as_str);
-            out += &format!("  {}: {first}\n", case.label());
+            let label = case.label();
+            let found = diagnose(&case.case.model, &case.results, &label);
+            let first = found.sentences().next().unwrap_or(NOTHING);
+            out += &format!("  {label}: {first}\n");
         }
     }
     out

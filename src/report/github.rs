@@ -27,7 +27,7 @@ pub(crate) fn write(
                 sentences(finding),
                 frames(finding)
             );
-            let (title, text) = (property(finding.id), message(text.trim_end()));
+            let (title, text) = (property(finding.check.id), message(text.trim_end()));
             writeln!(out, "::{level} file={file},title={title}::{text}")?;
         }
     }

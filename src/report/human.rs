@@ -1,12 +1,13 @@
 //! The report for people.
 
 use super::chosen::Chosen;
-use super::diagnosis::{diagnose, plural};
+use super::plural;
 use super::table::{Align, Table};
 use super::{CaseRun, ScenarioRun, VERSION, cases, node_name, port_name, status_name, stop_name};
 use crate::report::text::NOTHING;
 use std::fmt::Display;
 use std::io::{self, Write};
+use xoff_checks::diagnosis::diagnose;
 use xoff_checks::{CheckResult, Report};
 use xoff_model::results::{DROP_CAUSES, FlowResult, PriorityResult, Results};
 use xoff_model::rules::idle;
@@ -98,7 +99,7 @@ fn single(plan: &Plan, run: &CaseRun<'_>) -> String {
     section("totals", totals(&run.summary()), 0);
     out += &rules(results);
     out += "\ndiagnosis\n";
-    for finding in diagnose(model, results).iter().take(FINDINGS) {
+    for finding in diagnose(model, results, "").sentences().take(FINDINGS) {
         out += &format!("  {finding}\n");
     }
     out

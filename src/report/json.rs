@@ -3,12 +3,12 @@
 //! millions of flows need no second copy.
 
 use super::chosen::Chosen;
-use super::diagnosis::diagnose;
 use super::{CaseRun, ScenarioRun, VERSION, node_name, port_name, status_name, stop_name};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Serialize, Serialize as Ser};
 use std::io::{self, Write};
 use xoff_checks::CheckResult;
+use xoff_checks::diagnosis::diagnose;
 use xoff_model::Model;
 use xoff_model::results::{FlowResult, PortResult, RdmaCounters, Results, RuleResult};
 use xoff_scenario::metrics::catalogue::METRICS;
@@ -259,6 +259,11 @@ fn scenario<'a>(run: &'a ScenarioRun<'a>) -> ScenarioJson<'a> {
     }
 }
 
+fn diagnosis(model: &Model, results: &Results) -> Vec<String> {
+    let found = diagnose(model, results, "");
+    found.sentences().map(str::to_owned).collect()
+}
+
 fn case<'a>(plan: &'a Plan, run: &'a CaseRun<'a>) -> CaseJson<'a> {
     let (model, results) = (&run.case.model, &run.results);
     CaseJson {
@@ -270,7 +275,7 @@ fn case<'a>(plan: &'a Plan, run: &'a CaseRun<'a>) -> CaseJson<'a> {
         packet_hops: results.packet_hops,
         metrics: Metrics(plan, run),
         checks: &run.checks,
-        diagnosis: diagnose(model, results),
+        diagnosis: diagnosis(model, results),
         flows: Flows(model, results),
         nodes: Nodes(model, results),
         ports: Ports(model, results),

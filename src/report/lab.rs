@@ -1,6 +1,6 @@
 //! What happened in a lab.
 
-use super::diagnosis::plural;
+use super::plural;
 use serde::Serialize;
 use std::io::{self, Write};
 use xoff_lab::report::{GuestReport, LabReport, SwitchPortReport, WireReport};

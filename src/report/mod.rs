@@ -4,7 +4,6 @@ pub(crate) mod cases;
 pub(crate) mod chosen;
 pub(crate) mod conform;
 pub(crate) mod csv;
-pub(crate) mod diagnosis;
 pub(crate) mod github;
 pub(crate) mod human;
 pub(crate) mod json;
@@ -19,9 +18,9 @@ pub(crate) mod testing;
 pub(crate) mod text;
 pub(crate) mod trace;
 
+pub(crate) use xoff_checks::words::{node_name, plural, port_name, status_name};
 use xoff_checks::{CheckResult, Report};
-use xoff_model::results::{FlowStatus, PortResult, Results, Stop};
-use xoff_model::{Model, NodeId};
+use xoff_model::results::{Results, Stop};
 use xoff_scenario::metrics::summary::Summary;
 use xoff_scenario::plan::{Case, Plan};
 
@@ -30,6 +29,8 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A scenario that was run.
 pub(crate) struct ScenarioRun<'a> {
     pub(crate) plan: &'a Plan,
+    /// As it was named.
+    pub(crate) file: &'a str,
     /// The command that repeats it.
     pub(crate) command: String,
     /// The cases that were run, in the plan's order.
@@ -66,42 +67,6 @@ impl CaseRun<'_> {
             .map(|(axis, label)| format!("{axis}={label}"))
             .collect();
         labels.join(", ")
-    }
-}
-
-pub(crate) fn node_name(model: &Model, node: NodeId) -> &str {
-    model
-        .nodes
-        .get(node as usize)
-        .map_or("?", |n| n.name.as_str())
-}
-
-/// `sw0:3`
-pub(crate) fn port_name(model: &Model, port: &PortResult) -> String {
-    format!("{}:{}", node_name(model, port.node), port.port)
-}
-
-/// `sw0>h3`, as selectors of metrics name it; `sw0:3>sw1` beside parallel links.
-pub(crate) fn port_towards(model: &Model, port: &PortResult) -> String {
-    let (from, to) = (port.node, port.peer);
-    let joins = |a: NodeId, b: NodeId| (a, b) == (from, to) || (a, b) == (to, from);
-    let parallel = model.links.iter().filter(|l| joins(l.a, l.b)).count();
-    match parallel {
-        0 | 1 => format!("{}>{}", node_name(model, from), node_name(model, to)),
-        _ => format!("{}>{}", port_name(model, port), node_name(model, to)),
-    }
-}
-
-pub(crate) fn status_name(status: FlowStatus) -> &'static str {
-    match status {
-        FlowStatus::Unfinished => "unfinished",
-        FlowStatus::Completed => "completed",
-        FlowStatus::RetryExceeded => "retry_exceeded",
-        FlowStatus::RnrRetryExceeded => "rnr_retry_exceeded",
-        FlowStatus::Unreachable => "unreachable",
-        FlowStatus::RemoteInvalidRequest => "remote_invalid_request",
-        FlowStatus::RemoteAccess => "remote_access",
-        FlowStatus::RemoteOperational => "remote_operational",
     }
 }
 

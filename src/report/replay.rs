@@ -1,6 +1,6 @@
 //! A capture and its simulation side by side.
 
-use super::diagnosis::plural;
+use super::plural;
 use super::table::{Align, Table};
 use crate::replay::Replayed;
 use crate::report::text::{NOTHING, paragraph};

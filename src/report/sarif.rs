@@ -1,12 +1,14 @@
 //! SARIF 2.1.0 (OASIS): findings for code-scanning tools. Rules are the checks that were found.
 
-use super::VERSION;
 use super::trace::{Failure, Traced, frames, ranked, sentences, verdict};
+use super::{ScenarioRun, VERSION};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use xoff_checks::catalogue;
-use xoff_checks::finding::Finding;
+use xoff_checks::catalogue::Check;
+use xoff_checks::diagnosis::diagnose;
+use xoff_checks::failed_expectations;
+use xoff_checks::finding::{Finding, Where};
 
 pub(super) const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -84,7 +86,12 @@ struct ResultOfCheck {
 
 #[derive(Serialize)]
 struct Properties {
-    frames: Vec<u64>,
+    /// Of a capture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames: Option<Vec<u64>>,
+    /// Of a run: what counts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metric: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -99,6 +106,14 @@ struct Location {
 #[serde(rename_all = "camelCase")]
 struct PhysicalLocation {
     artifact_location: ArtifactLocation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<Region>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Region {
+    start_line: u64,
 }
 
 #[derive(Serialize)]
@@ -123,26 +138,68 @@ fn text(text: impl Into<String>) -> Text {
     Text { text: text.into() }
 }
 
+/// What findings are about: a capture or a scenario.
+struct Artefact<'a> {
+    name: &'a str,
+    findings: Vec<Finding>,
+    /// Why not all of it was read.
+    partial: Option<&'a str>,
+}
+
 pub(crate) fn write(
     out: &mut dyn Write,
     traced: &[Traced],
     failures: &[Failure],
 ) -> io::Result<()> {
-    let rules = rules(traced);
-    let results = traced
+    let artefacts: Vec<Artefact<'_>> = traced
+        .iter()
+        .map(|t| Artefact {
+            name: &t.name,
+            findings: ranked(&t.report.findings).into_iter().cloned().collect(),
+            partial: t.report.capture.partial.as_deref(),
+        })
+        .collect();
+    log(out, &artefacts, failures)
+}
+
+/// What the diagnosis says of each case, and the expectations that failed.
+pub(crate) fn of_runs(out: &mut dyn Write, runs: &[ScenarioRun<'_>]) -> io::Result<()> {
+    let artefacts: Vec<Artefact<'_>> = runs.iter().map(of_run).collect();
+    log(out, &artefacts, &[])
+}
+
+fn of_run<'a>(run: &'a ScenarioRun<'_>) -> Artefact<'a> {
+    let name = run.file;
+    let mut findings = Vec::new();
+    for case in &run.cases {
+        let label = case.label();
+        findings.extend(failed_expectations(name, &label, &case.checks));
+        findings.extend(diagnose(&case.case.model, &case.results, &label).findings);
+    }
+    findings.extend(failed_expectations(name, "", &run.agreements));
+    Artefact {
+        name,
+        findings,
+        partial: None,
+    }
+}
+
+fn log(out: &mut dyn Write, artefacts: &[Artefact<'_>], failures: &[Failure]) -> io::Result<()> {
+    let rules = rules(artefacts);
+    let results = artefacts
         .iter()
         .enumerate()
-        .flat_map(|(n, capture)| {
-            let findings = ranked(&capture.report.findings);
-            let results = findings.into_iter().map(|f| result(n, capture, f, &rules));
+        .flat_map(|(n, artefact)| {
+            let findings = artefact.findings.iter();
+            let results = findings.map(|f| result(n, artefact.name, f, &rules));
             results.collect::<Vec<_>>()
         })
         .collect();
-    let names = traced
+    let names = artefacts
         .iter()
-        .map(|t| &t.name)
-        .chain(failures.iter().map(|(name, _)| name));
-    let artifacts = names
+        .map(|a| a.name)
+        .chain(failures.iter().map(|(name, _)| name.as_str()));
+    let locations = names
         .enumerate()
         .map(|(index, name)| Artifact {
             location: artifact(index, name),
@@ -156,14 +213,14 @@ pub(crate) fn write(
                 driver: Driver {
                     name: "xoff",
                     version: VERSION,
-                    rules: rules.keys().copied().map(rule).collect(),
+                    rules: rules.values().map(|(_, check)| rule(check)).collect(),
                 },
             },
             invocations: [Invocation {
                 execution_successful: failures.is_empty(),
-                tool_execution_notifications: notifications(traced, failures),
+                tool_execution_notifications: notifications(artefacts, failures),
             }],
-            artifacts,
+            artifacts: locations,
             results,
         }],
     };
@@ -171,33 +228,30 @@ pub(crate) fn write(
     writeln!(out)
 }
 
+/// By ID.
+type Rules = BTreeMap<&'static str, (usize, &'static Check)>;
+
 /// The checks that findings name, and their places in the list of rules.
-fn rules(traced: &[Traced]) -> BTreeMap<&'static str, usize> {
-    let findings = traced.iter().flat_map(|t| &t.report.findings);
-    let mut rules: BTreeMap<&'static str, usize> = findings.map(|f| (f.id, 0)).collect();
-    for (n, index) in rules.values_mut().enumerate() {
+fn rules(artefacts: &[Artefact<'_>]) -> Rules {
+    let findings = artefacts.iter().flat_map(|a| &a.findings);
+    let mut rules: Rules = findings.map(|f| (f.check.id, (0, f.check))).collect();
+    for (n, (index, _)) in rules.values_mut().enumerate() {
         *index = n;
     }
     rules
 }
 
-pub(super) fn rule(id: &'static str) -> Rule {
-    let check = catalogue::find(id);
+pub(super) fn rule(check: &Check) -> Rule {
     Rule {
-        id,
-        name: check.map_or(id, |c| c.name),
-        short_description: text(check.map_or(id, |c| c.title)),
-        full_description: text(check.map_or(id, |c| c.why)),
-        help: text(check.map_or(id, |c| c.cure)),
+        id: check.id,
+        name: check.name,
+        short_description: text(check.title),
+        full_description: text(check.why),
+        help: text(check.cure),
     }
 }
 
-fn result(
-    index: usize,
-    capture: &Traced,
-    finding: &Finding,
-    rules: &BTreeMap<&'static str, usize>,
-) -> ResultOfCheck {
+fn result(index: usize, name: &str, finding: &Finding, rules: &Rules) -> ResultOfCheck {
     let (kind, level) = match verdict(finding) {
         "error" => ("fail", "error"),
         "warning" => ("fail", "warning"),
@@ -206,15 +260,22 @@ fn result(
         _ => ("fail", "note"),
     };
     let message = format!("{} {}", sentences(finding), frames(finding));
+    let (region, properties) = match &finding.at {
+        Where::Frames(frames) => (None, (Some(frames.clone()), None)),
+        Where::Run { metric, .. } => (None, (None, *metric)),
+        Where::Line { line, .. } => (Some(Region { start_line: *line }), (None, None)),
+    };
+    let (frames, metric) = properties;
     ResultOfCheck {
-        rule_id: finding.id,
-        rule_index: rules.get(finding.id).copied().unwrap_or_default(),
+        rule_id: finding.check.id,
+        rule_index: rules.get(finding.check.id).map_or(0, |(index, _)| *index),
         kind,
         level,
         message: text(format!("{}: {}", finding.subject, message.trim_end())),
         locations: [Location {
             physical_location: PhysicalLocation {
-                artifact_location: artifact(index, &capture.name),
+                artifact_location: artifact(index, name),
+                region,
             },
             logical_locations: vec![LogicalLocation {
                 fully_qualified_name: finding.subject.clone(),
@@ -222,27 +283,26 @@ fn result(
             }],
         }],
         occurrence_count: finding.count.max(1),
-        properties: Properties {
-            frames: finding.frames.clone(),
-        },
+        properties: Properties { frames, metric },
     }
 }
 
-fn notifications(traced: &[Traced], failures: &[Failure]) -> Vec<Notification> {
+fn notifications(artefacts: &[Artefact<'_>], failures: &[Failure]) -> Vec<Notification> {
     let place = |index, name: &str| {
         vec![Location {
             physical_location: PhysicalLocation {
                 artifact_location: artifact(index, name),
+                region: None,
             },
             logical_locations: Vec::new(),
         }]
     };
-    let partial = traced.iter().enumerate().filter_map(|(n, t)| {
-        let why = t.report.capture.partial.as_deref()?;
+    let partial = artefacts.iter().enumerate().filter_map(|(n, artefact)| {
+        let why = artefact.partial?;
         Some(Notification {
             level: "warning",
             message: text(format!("PARTIAL: {why}")),
-            locations: place(n, &t.name),
+            locations: place(n, artefact.name),
         })
     });
     let unreadable = failures
@@ -251,7 +311,7 @@ fn notifications(traced: &[Traced], failures: &[Failure]) -> Vec<Notification> {
         .map(|(n, (name, why))| Notification {
             level: "error",
             message: text(why.as_str()),
-            locations: place(traced.len() + n, name),
+            locations: place(artefacts.len() + n, name),
         });
     partial.chain(unreadable).collect()
 }

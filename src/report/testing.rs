@@ -60,6 +60,7 @@ pub(crate) fn scenario_run<'a>(
     ScenarioRun {
         plan,
         command: "xoff run incast.toml".to_owned(),
+        file: "incast.toml",
         cases: plan
             .cases
             .iter()

@@ -60,9 +60,15 @@ pub(super) fn load(config: &Path, args: &RunArgs) -> Result<Loaded, Error> {
             }
         }
     };
-    let command = args.command(&config.to_string_lossy());
+    let file = config.to_string_lossy().into_owned();
+    let command = args.command(&file);
     let dir = config.parent().unwrap_or(Path::new("")).to_owned();
-    Ok(Loaded { plan, command, dir })
+    Ok(Loaded {
+        plan,
+        command,
+        file,
+        dir,
+    })
 }
 
 fn exported(input: &HpccInput, title: &str) -> Result<String, Error> {

@@ -1,5 +1,7 @@
 //! The expectations of a simulated scenario as checks.
 
+use crate::finding::{Finding, Severity, Where};
+use crate::flow::F_02;
 use crate::{CheckResult, Verdict};
 use xoff_model::results::RuleResult;
 use xoff_scenario::metrics::agree;
@@ -32,6 +34,35 @@ pub fn judge_expectations(case: &Case, summary: &Summary<'_>) -> Vec<CheckResult
         checks.extend(summary.results().rules.iter().filter_map(idle));
     }
     checks
+}
+
+/// What failed of a case's checks as findings, each at its line of the scenario. `case`: its label.
+pub fn failed_expectations(file: &str, case: &str, checks: &[CheckResult]) -> Vec<Finding> {
+    let failed = checks.iter().filter(|check| check.verdict.is_failure());
+    let found = failed.map(|check| {
+        let line = check.id.split_once(':').and_then(|(_, n)| n.parse().ok());
+        let detail = match check.detail.as_str() {
+            "" => String::new(),
+            detail => format!(": {detail}"),
+        };
+        Finding {
+            check: &F_02,
+            severity: Severity::Error,
+            inconclusive: None,
+            subject: match case {
+                "" => check.name.clone(),
+                case => format!("{} [{case}]", check.name),
+            },
+            cause: format!("does not hold{detail}"),
+            cure: F_02.cure.to_owned(),
+            count: 1,
+            at: Where::Line {
+                file: file.to_owned(),
+                line: line.unwrap_or(1),
+            },
+        }
+    });
+    found.collect()
 }
 
 fn idle(rule: &RuleResult) -> Option<CheckResult> {

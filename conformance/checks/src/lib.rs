@@ -6,11 +6,26 @@
 use serde::Serialize;
 use std::fmt;
 
+pub mod capture;
 pub mod catalogue;
+pub mod congestion;
+pub mod counters;
+pub mod dcbx;
+pub mod deviations;
+pub mod diagnosis;
 pub mod finding;
+pub mod flow;
+pub mod harness;
+pub mod iwarp;
 mod judge;
+pub mod pause;
+pub mod rc;
+pub mod smb;
+pub mod smb_direct;
+pub mod wire;
+pub mod words;
 
-pub use judge::{judge_agreements, judge_expectations};
+pub use judge::{failed_expectations, judge_agreements, judge_expectations};
 
 /// How a check ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,4 +1,5 @@
-//! What is expected of a stack where stacks may differ.
+//! What is expected of a stack where stacks may differ. The initial MigReq is none of it: IBTA
+//! leaves no choice.
 
 /// Among which CNPs of a notification point the least interval holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,8 +13,6 @@ pub enum CnpScope {
 /// How a stack behaves where the specification leaves it free, or its makers chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expect {
-    /// The initial value of MigReq. IBTA 9.2.3: a queue pair starts migrated, hence set.
-    pub migreq: bool,
     /// Packets of which at least one asks for an acknowledgement; None: not known.
     pub ack_request_every: Option<u32>,
     /// The UDP source port is that of Linux's `rdma_get_udp_sport`: from both queue pair numbers.
@@ -29,8 +28,8 @@ pub struct Expect {
     pub icrc_counter: Option<&'static str>,
 }
 
-const GENERIC: Expect = Expect {
-    migreq: true,
+/// Nothing is known of it.
+pub const GENERIC: Expect = Expect {
     ack_request_every: None,
     port_from_qpns: false,
     // Not known: whoever has several queue pairs to one address may tell it of any of them.
@@ -41,8 +40,7 @@ const GENERIC: Expect = Expect {
     icrc_counter: None,
 };
 
-const SIM: Expect = Expect {
-    migreq: false,
+pub const SIM: Expect = Expect {
     cnp_scope: CnpScope::Qp,
     cnp_interval_ns: Some(50_000),
     cnp_dscp: Some(48),
@@ -50,7 +48,7 @@ const SIM: Expect = Expect {
     ..GENERIC
 };
 
-const RXE: Expect = Expect {
+pub const RXE: Expect = Expect {
     // RXE_MAX_PKT_PER_ACK; it counts beyond before it asks.
     ack_request_every: Some(66),
     port_from_qpns: true,
@@ -64,42 +62,19 @@ const MLX5: Expect = Expect {
     ..GENERIC
 };
 
-impl Expect {
-    /// By the name of a [`super::profile::Profile`].
-    pub fn of(profile: &str) -> Expect {
-        match profile {
-            "sim" => SIM,
-            "rxe" => RXE,
-            "cx4" => Expect {
-                cnp_scope: CnpScope::Address,
-                ..MLX5
-            },
-            "cx5" | "cx6" => Expect {
-                cnp_scope: CnpScope::Port,
-                nack_triggered_cnp: true,
-                ..MLX5
-            },
-            "e810" => Expect {
-                cnp_scope: CnpScope::Qp,
-                cnp_interval_ns: Some(50_000),
-                ..GENERIC
-            },
-            _ => GENERIC,
-        }
-    }
-}
+pub const CX4: Expect = Expect {
+    cnp_scope: CnpScope::Address,
+    ..MLX5
+};
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::profile::PROFILES;
+pub const CX5: Expect = Expect {
+    cnp_scope: CnpScope::Port,
+    nack_triggered_cnp: true,
+    ..MLX5
+};
 
-    #[test]
-    fn profiles_have_expectations_of_their_own() {
-        let own = ["sim", "rxe", "cx4", "cx5", "cx6", "e810"];
-        for profile in PROFILES {
-            let generic = Expect::of(profile.name) == GENERIC;
-            assert_eq!(generic, !own.contains(&profile.name), "{}", profile.name);
-        }
-    }
-}
+pub const E810: Expect = Expect {
+    cnp_scope: CnpScope::Qp,
+    cnp_interval_ns: Some(50_000),
+    ..GENERIC
+};

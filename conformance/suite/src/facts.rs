@@ -1,7 +1,7 @@
 //! Evidence, dissected: what judges look at.
 
 use super::evidence::{Evidence, Flow};
-use super::expect::Expect;
+use super::expect::{self, Expect};
 use std::cell::OnceCell;
 use xoff_model::rules::{Class, classify};
 use xoff_trace::analyzer::{Analyzer, Options};
@@ -82,7 +82,7 @@ impl<'a> Facts<'a> {
         Facts {
             evidence,
             seen,
-            expect: Expect::of("sim"),
+            expect: expect::SIM,
             analyzed: OnceCell::new(),
         }
     }

@@ -10,13 +10,13 @@
 
 pub mod arm;
 pub mod compare;
-pub mod deviations;
 pub mod evidence;
 mod exchange;
 pub mod expect;
 pub mod experiment;
 pub mod facts;
 pub mod judges;
+pub mod matrix;
 pub mod mutants;
 pub mod profile;
 pub mod run;

@@ -1,20 +1,20 @@
 //! Whether checks catch the wrong stacks that they must catch.
 
 use super::arm::smb::Runs;
-use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
-use super::expect::Expect;
 use super::judges::{Case, Means, Mutant, Wrong};
 use super::run::{Plan, Stage, StageError, judgement, model, skipped};
 use super::{Facts, Judged};
 use crate::script::Script;
 use std::collections::BTreeMap;
 use xoff_checks::Verdict;
+use xoff_checks::catalogue::Check;
+use xoff_checks::deviations::{self, Deviation};
 
 /// What came of a mutant. PASS: it was caught.
 #[derive(Clone, Debug)]
 pub struct MutantOutcome {
-    pub id: &'static str,
+    pub check: &'static Check,
     pub mutant: &'static str,
     pub verdict: Verdict,
     /// The fault that gave it away.
@@ -34,7 +34,7 @@ pub fn run(
     let mut outcomes = Vec::new();
     for case in plan.cases {
         for mutant in case.mutants {
-            tell(&format!("{} {}", case.id, mutant.name));
+            tell(&format!("{} {}", case.check.id, mutant.name));
             outcomes.push(one(stage, case, mutant, plan, &mut clean)?);
         }
     }
@@ -76,7 +76,7 @@ fn one(
         Err(broken) => return Err(broken),
     };
     Ok(MutantOutcome {
-        id: case.id,
+        check: case.check,
         mutant: mutant.name,
         verdict,
         fault,
@@ -110,7 +110,7 @@ fn judge(
 ) -> Result<Found, StageError> {
     let mut found = Found::default();
     let profile = plan.profile;
-    let known = deviations::known(profile.name, case.id);
+    let known = deviations::known(profile.name, case.check);
     let judged = match (case.means, mutant.wrong) {
         (Means::Judge { experiments, judge }, wrong) => {
             for name in experiments {
@@ -125,8 +125,10 @@ fn judge(
                     }
                     _ => return Err(mismatch(case)),
                 };
-                let expect = Expect::of(profile.name);
-                found.take(judge(&Facts::new(&evidence).expecting(expect)), known);
+                found.take(
+                    judge(&Facts::new(&evidence).expecting(profile.expect)),
+                    known,
+                );
                 if !found.judged.faults.is_empty() {
                     break;
                 }
@@ -165,5 +167,8 @@ fn truth<'a>(
 }
 
 fn mismatch(case: &Case) -> StageError {
-    StageError::Broken(format!("{}: a mutant of another kind of check", case.id))
+    StageError::Broken(format!(
+        "{}: a mutant of another kind of check",
+        case.check.id
+    ))
 }

@@ -1,8 +1,9 @@
 //! Profiles: what kind of stack is under test.
 
 use super::Arm;
+use super::expect::{self, Expect};
 
-/// A kind of stack. What is expected of it where stacks may differ is in [`super::expect`].
+/// A kind of stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
     pub name: &'static str,
@@ -10,6 +11,7 @@ pub struct Profile {
     pub arms: &'static [Arm],
     /// Speaks iWARP rather than RoCE.
     pub iwarp: bool,
+    pub expect: Expect,
 }
 
 const REAL: &[Arm] = &[Arm::Trace, Arm::Device];
@@ -20,54 +22,63 @@ pub const PROFILES: &[Profile] = &[
         about: "the simulator's own NIC",
         arms: &[Arm::Sim, Arm::Trace],
         iwarp: false,
+        expect: expect::SIM,
     },
     Profile {
         name: "rxe",
         about: "Linux software RoCE",
         arms: &[Arm::Lab, Arm::Trace, Arm::Device],
         iwarp: false,
+        expect: expect::RXE,
     },
     Profile {
         name: "siw",
         about: "Linux software iWARP",
         arms: &[Arm::Lab, Arm::Trace, Arm::Device],
         iwarp: true,
+        expect: expect::GENERIC,
     },
     Profile {
         name: "generic",
         about: "any RoCE NIC: nothing is excused",
         arms: REAL,
         iwarp: false,
+        expect: expect::GENERIC,
     },
     Profile {
         name: "iwarp",
         about: "any iWARP NIC: nothing is excused",
         arms: REAL,
         iwarp: true,
+        expect: expect::GENERIC,
     },
     Profile {
         name: "cx4",
         about: "NVIDIA ConnectX-4 Lx",
         arms: REAL,
         iwarp: false,
+        expect: expect::CX4,
     },
     Profile {
         name: "cx5",
         about: "NVIDIA ConnectX-5",
         arms: REAL,
         iwarp: false,
+        expect: expect::CX5,
     },
     Profile {
         name: "cx6",
         about: "NVIDIA ConnectX-6 Dx",
         arms: REAL,
         iwarp: false,
+        expect: expect::CX5,
     },
     Profile {
         name: "e810",
         about: "Intel E810 in RoCEv2 mode",
         arms: REAL,
         iwarp: false,
+        expect: expect::E810,
     },
 ];
 

@@ -1,9 +1,7 @@
 //! Making checks: experiments run, judges asked, verdicts given.
 
 use super::arm::smb::{Experiment, Runs, SmbEvidence};
-use super::deviations::{self, Deviation};
 use super::evidence::Evidence;
-use super::expect::Expect;
 use super::judges::{Case, Means};
 use super::profile::Profile;
 use super::shrink::{self, Failure, Minimal};
@@ -13,7 +11,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use thiserror::Error;
 use xoff_checks::Verdict;
-use xoff_checks::catalogue::{self, Check};
+use xoff_checks::catalogue::Check;
+use xoff_checks::deviations::{self, Deviation};
 use xoff_lab::agent::{Reply, Request};
 use xoff_model::Model;
 use xoff_scenario::Overrides;
@@ -200,19 +199,19 @@ pub fn run(
             _ if skipped(case, stage.arm(), profile).is_some() => continue,
             Means::Judge { .. } => continue,
             Means::Smb { experiments, judge } => {
-                tell(case.id);
+                tell(case.check.id);
                 smb.judge(stage, experiments, judge, None)
             }
             Means::Harness(judge) => Ok(judge()),
             Means::Printer => Ok((plan.printer)(None)),
             Means::Script(script) => {
-                tell(case.id);
+                tell(case.check.id);
                 stage.script(&script, None)
             }
         };
         match judgement(judged) {
             Ok(mut judged) => {
-                judged.shorten(deviations::known(profile.name, case.id));
+                judged.shorten(deviations::known(profile.name, case.check));
                 made.judged.push(("", judged));
             }
             Err(StageError::Unable(why)) => made.unable = Some(why),
@@ -221,7 +220,7 @@ pub fn run(
     }
     let outcomes = cases.iter().zip(made);
     Ok(outcomes
-        .filter_map(|(case, made)| outcome(case, made, stage.arm(), profile))
+        .map(|(case, made)| outcome(case, made, stage.arm(), profile))
         .collect())
 }
 
@@ -251,7 +250,7 @@ pub fn minimal(
     /// Runs that a real stack may take; the simulator's are quick.
     const REAL: u32 = 24;
     const SIMULATED: u32 = 500;
-    let case = plan.cases.iter().find(|case| case.id == outcome.check.id);
+    let case = plan.cases.iter().find(|case| case.check == outcome.check);
     let (Some(case), Some((name, evidence))) = (case, &outcome.failed_in) else {
         return Ok(None);
     };
@@ -265,8 +264,8 @@ pub fn minimal(
     let model = restricted(name, plan)?;
     let failure = Failure {
         judge,
-        expect: Expect::of(plan.profile.name),
-        known: deviations::known(plan.profile.name, case.id),
+        expect: plan.profile.expect,
+        known: deviations::known(plan.profile.name, case.check),
     };
     shrink::shrink(stage, &model, evidence, failure, budget).map(Some)
 }
@@ -326,7 +325,7 @@ fn judge(
 ) {
     let idle = evidence.rules.iter().filter(|rule| rule.applied == 0);
     let idle: Vec<String> = idle.map(|rule| format!("{name}: {}", rule.name)).collect();
-    let facts = Facts::new(&evidence).expecting(Expect::of(profile.name));
+    let facts = Facts::new(&evidence).expecting(profile.expect);
     for &user in users {
         let Means::Judge { judge, .. } = cases[user].means else {
             continue;
@@ -334,7 +333,7 @@ fn judge(
         if skipped(cases[user], arm, profile).is_some() {
             continue;
         }
-        let known = deviations::known(profile.name, cases[user].id);
+        let known = deviations::known(profile.name, cases[user].check);
         let mut judged = judge(&facts);
         judged.shorten(known);
         let made = &mut made[user];
@@ -347,16 +346,16 @@ fn judge(
     }
 }
 
-fn outcome(case: &'static Case, made: Made, arm: Arm, profile: &Profile) -> Option<Outcome> {
-    let known = deviations::known(profile.name, case.id);
+fn outcome(case: &'static Case, made: Made, arm: Arm, profile: &Profile) -> Outcome {
+    let known = deviations::known(profile.name, case.check);
     let (verdict, deviation) = verdict(case, &made, (arm, profile), known);
-    Some(Outcome {
-        check: catalogue::find(case.id)?,
+    Outcome {
+        check: case.check,
         verdict,
         judged: made.judged,
         deviation,
         failed_in: made.failed_in,
-    })
+    }
 }
 
 fn verdict(

@@ -1,12 +1,14 @@
 //! The least that still makes a check fail: which events of the wire, which queue pairs.
 
-use super::deviations::Deviation;
 use super::evidence::Evidence;
+#[cfg(test)]
+use super::expect;
 use super::expect::Expect;
 use super::run::{Stage, StageError};
 use super::{Facts, Judged};
 use std::collections::BTreeMap;
 use std::fmt;
+use xoff_checks::deviations::Deviation;
 use xoff_model::Model;
 use xoff_model::rules::Choice;
 
@@ -216,7 +218,7 @@ mod tests {
     fn failure(judge: fn(&Facts<'_>) -> Judged) -> Failure {
         Failure {
             judge,
-            expect: Expect::of("sim"),
+            expect: expect::SIM,
             known: None,
         }
     }
@@ -276,11 +278,15 @@ mod tests {
         let (model, evidence) = lossy();
         let judge = |facts: &Facts<'_>| {
             let mut judged = no_naks(facts);
-            judged.fault("MigReq is not the initial 1".to_owned(), &[]);
+            judged.symptom(
+                &xoff_checks::wire::NOT_MIGRATED,
+                "MigReq is 0".to_owned(),
+                &[],
+            );
             judged
         };
         let known = Failure {
-            known: crate::deviations::find("D-RXE-06"),
+            known: xoff_checks::deviations::known("rxe", &xoff_checks::wire::W_07),
             ..failure(judge)
         };
         let minimal = shrink(&mut SimStage, &model, &evidence, known, 500).unwrap();
@@ -293,11 +299,11 @@ mod tests {
         let evidence = SimStage.observe(&model).unwrap();
         let unlike_adapters = |facts: &Facts<'_>| {
             let mut judged = Judged::default();
-            judged.expect(facts.expect != Expect::of("cx5"), &[], || "cx5".to_owned());
+            judged.expect(facts.expect != expect::CX5, &[], || "cx5".to_owned());
             judged
         };
         let of_profile = Failure {
-            expect: Expect::of("cx5"),
+            expect: expect::CX5,
             ..failure(unlike_adapters)
         };
         let minimal = shrink(&mut SimStage, &model, &evidence, of_profile, 500).unwrap();

@@ -15,13 +15,18 @@ use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::capture::T_01;
+use xoff_checks::catalogue::Check;
+use xoff_checks::congestion::CC_02;
+use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity, Where};
+use xoff_checks::pause::P_20;
+use xoff_checks::rc::{RC_07, RC_08, RC_14, RC_40};
 use xoff_model::units::BitRate;
 use xoff_wire::dissect::{self, Body, Dissected, Link};
 use xoff_wire::{WireError, ethernet, roce};
 
 /// Checks that times decide.
-const BY_TIME: [&str; 6] = ["RC-07", "RC-08", "RC-14", "RC-40", "CC-02", "P-20"];
+const BY_TIME: [&Check; 6] = [&RC_07, &RC_08, &RC_14, &RC_40, &CC_02, &P_20];
 /// Malformed frames that the report shows.
 const EXAMPLES: usize = 5;
 
@@ -333,11 +338,12 @@ impl Analyzer {
         findings.extend(self.malformed.findings(&report.capture));
         findings.extend(times(&report.capture));
         if report.capture.timeless() {
-            let by_time = findings.iter_mut().filter(|f| BY_TIME.contains(&f.id));
+            let by_time = findings.iter_mut().filter(|f| BY_TIME.contains(&f.check));
             for finding in by_time.filter(|f| f.inconclusive.is_none()) {
                 finding.inconclusive = Some("the capture has no times".to_owned());
             }
         }
+        debug_assert!(findings.iter().all(|f| crate::MADE.contains(&f.check)));
         report.findings = merge(findings);
         report
     }
@@ -400,14 +406,14 @@ fn time(summary: &mut CaptureSummary, state: &mut InterfaceState, f: &Frame<'_>)
 /// What times are missing, and which are not in order: T-01.
 fn times(capture: &CaptureSummary) -> Vec<Finding> {
     let finding = |cause: String, count: u64, frames: Vec<u64>, cure: &str| Finding {
-        id: "T-01",
+        check: &T_01,
         severity: Severity::Note,
         inconclusive: Some("how long things took is not known where times are missing".to_owned()),
         subject: "capture".to_owned(),
         cause,
         cure: cure.to_owned(),
         count,
-        frames,
+        at: Where::Frames(frames),
     };
     let mut findings = Vec::new();
     let untimed = capture.untimed_frames;
@@ -499,14 +505,14 @@ fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
     let rank = |f: &Finding| (f.inconclusive.is_some(), std::cmp::Reverse(f.severity));
     let words = |f: &Finding| {
         (
-            f.id,
+            f.check.id,
             f.inconclusive.clone(),
             f.cause.clone(),
             f.cure.clone(),
         )
     };
     findings.sort_by(|a, b| {
-        (rank(a), words(a), a.frames.first()).cmp(&(rank(b), words(b), b.frames.first()))
+        (rank(a), words(a), a.frames().first()).cmp(&(rank(b), words(b), b.frames().first()))
     });
     let mut merged: Vec<Finding> = Vec::new();
     for group in findings.chunk_by(|a, b| (rank(a), words(a)) == (rank(b), words(b))) {
@@ -522,35 +528,35 @@ fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
             };
         }
         all.count = group.iter().map(|f| f.count).sum();
-        all.frames = group.iter().flat_map(|f| f.frames.clone()).collect();
-        all.frames.sort_unstable();
-        all.frames.dedup();
-        all.frames.truncate(FRAMES_KEPT);
+        let frames: BTreeSet<u64> = group.iter().flat_map(|f| f.frames()).copied().collect();
+        all.at = Where::Frames(frames.into_iter().take(FRAMES_KEPT).collect());
         merged.push(all);
     }
     // Causes of one check and severity in the order of the capture.
-    merged
-        .sort_by(|a, b| (rank(a), a.id, a.frames.first()).cmp(&(rank(b), b.id, b.frames.first())));
+    merged.sort_by(|a, b| {
+        (rank(a), a.check.id, a.frames().first()).cmp(&(rank(b), b.check.id, b.frames().first()))
+    });
     merged
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use xoff_checks::dcbx::X_08;
     use xoff_wire::bth::{Aeth, Bth, Extensions, Opcode};
     use xoff_wire::smbd::{NegotiateRequest, NegotiateResponse};
     use xoff_wire::{Mac, ip};
 
     fn finding(severity: Severity, subject: &str, cause: &str, frame: u64) -> Finding {
         Finding {
-            id: "X-08",
+            check: &X_08,
             severity,
             inconclusive: None,
             subject: subject.to_owned(),
             cause: cause.to_owned(),
             cure: "mend it".to_owned(),
             count: 2,
-            frames: vec![frame],
+            at: Where::Frames(vec![frame]),
         }
     }
 
@@ -565,7 +571,7 @@ mod tests {
         assert_eq!(merged[0].cause, "lost");
         assert_eq!(merged[1].subject, "h5; h4; h3; h2; and 2 more");
         assert_eq!(merged[1].count, 12);
-        assert_eq!(merged[1].frames, [5, 6, 7, 8, 9, 10]);
+        assert_eq!(merged[1].frames(), [5, 6, 7, 8, 9, 10]);
     }
 
     /// A SEND of a connection: 0 from client to server.

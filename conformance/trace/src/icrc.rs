@@ -10,7 +10,8 @@ use crate::words::{grouped, many};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity, Where};
+use xoff_checks::wire::{W_01, W_02};
 use xoff_wire::roce::{Icrc, Packet};
 
 /// So many wrong ones in a row, with none right before, are no accident.
@@ -251,7 +252,7 @@ impl Judge {
         frames.sort_unstable();
         frames.truncate(FRAMES_KEPT);
         Some(Finding {
-            id: if first.1.is_ipv4() { "W-01" } else { "W-02" },
+            check: if first.1.is_ipv4() { &W_01 } else { &W_02 },
             severity: Severity::Note,
             inconclusive: Some(
                 "frames were captured before the adapter filled the ICRC in, or were made by a \
@@ -266,7 +267,7 @@ impl Judge {
             ),
             cure: "Capture on the wire or at a mirror port to judge ICRCs.".to_owned(),
             count: packets,
-            frames,
+            at: Where::Frames(frames),
         })
     }
 }

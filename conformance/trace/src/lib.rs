@@ -12,6 +12,7 @@ pub mod class;
 mod icrc;
 pub mod iwarp;
 pub mod links;
+mod made;
 mod malformed;
 pub mod output;
 pub mod pause;
@@ -26,3 +27,5 @@ mod tally;
 pub mod tcp;
 pub mod timeline;
 mod words;
+
+pub use made::MADE;

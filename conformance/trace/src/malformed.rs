@@ -3,8 +3,10 @@
 use super::report::CaptureSummary;
 use super::tally::Tally;
 use std::collections::BTreeMap;
-use xoff_checks::catalogue;
+use xoff_checks::catalogue::Check;
 use xoff_checks::finding::{Finding, Severity};
+use xoff_checks::pause::P_01;
+use xoff_checks::wire::W_22;
 use xoff_wire::{WireError, roce};
 
 /// Faults that are told apart.
@@ -22,10 +24,10 @@ pub(super) struct Malformed {
 }
 
 /// The check that a broken header of a layer goes against.
-fn check(layer: &str) -> Option<(&'static str, &'static str)> {
+fn check(layer: &str) -> Option<(&'static Check, &'static str)> {
     match layer {
-        _ if roce::is_layer(layer) => Some(("W-22", "RoCE packet")),
-        "MAC control" | "PAUSE" | "PFC" => Some(("P-01", "pause frame")),
+        _ if roce::is_layer(layer) => Some((&W_22, "RoCE packet")),
+        "MAC control" | "PAUSE" | "PFC" => Some((&P_01, "pause frame")),
         _ => None,
     }
 }
@@ -51,7 +53,7 @@ impl Malformed {
             .kinds
             .iter()
             .filter_map(|((interface, layer, _), (error, tally))| {
-                let (id, what) = check(layer)?;
+                let (check, what) = check(layer)?;
                 let subject = format!(
                     "{what}s on interface {}",
                     capture.interface_name(*interface)
@@ -61,10 +63,8 @@ impl Malformed {
                     cause: format!(
                         "malformed, receivers drop what cannot be parsed: {first}{error}"
                     ),
-                    cure: catalogue::find(id)
-                        .map_or("", |check| check.cure)
-                        .to_owned(),
-                    ..tally.finding(id, Severity::Error, subject)
+                    cure: check.cure.to_owned(),
+                    ..tally.finding(check, Severity::Error, subject)
                 })
             });
         told.collect()

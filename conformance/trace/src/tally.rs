@@ -1,6 +1,7 @@
 //! How often something was seen, and where first.
 
-use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::catalogue::Check;
+use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity, Where};
 
 /// A count and the first frames.
 #[derive(Clone, Debug, Default)]
@@ -18,16 +19,21 @@ impl Tally {
     }
 
     /// A finding about what was counted, still without words.
-    pub(super) fn finding(&self, id: &'static str, severity: Severity, subject: String) -> Finding {
+    pub(super) fn finding(
+        &self,
+        check: &'static Check,
+        severity: Severity,
+        subject: String,
+    ) -> Finding {
         Finding {
-            id,
+            check,
             severity,
             inconclusive: None,
             subject,
             cause: String::new(),
             cure: String::new(),
             count: self.count,
-            frames: self.frames.clone(),
+            at: Where::Frames(self.frames.clone()),
         }
     }
 }

@@ -123,12 +123,12 @@ pub(crate) fn mutants(
             Verdict::Fail => ("SURVIVED", ""),
             other => ("not run", other.reason().unwrap_or_default()),
         };
-        let row = [outcome.id, outcome.mutant, word, text];
+        let row = [outcome.check.id, outcome.mutant, word, text];
         table.row(row.map(str::to_owned));
     }
     write!(out, "{}", table.render(2))?;
     let result = |outcome: &MutantOutcome| CheckResult {
-        id: outcome.id.to_owned(),
+        id: outcome.check.id.to_owned(),
         name: outcome.mutant.to_owned(),
         verdict: outcome.verdict.clone(),
         detail: outcome.fault.clone(),

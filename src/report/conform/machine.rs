@@ -6,6 +6,8 @@ use crate::report::{VERSION, sarif};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use xoff_checks::Verdict;
+use xoff_checks::catalogue::Check;
+use xoff_checks::deviations::Deviation;
 use xoff_suite::mutants::MutantOutcome;
 use xoff_suite::run::Outcome;
 use xoff_suite::shrink::Minimal;
@@ -47,11 +49,23 @@ fn check(set: &Conformed, outcome: &Outcome) -> Value {
         "title": outcome.check.title,
         "verdict": outcome.verdict.name(),
         "reason": outcome.verdict.reason(),
-        "deviation": outcome.deviation,
+        "deviation": outcome.deviation.map(|known| deviation(outcome.check, known)),
         "judged": judged.collect::<Vec<_>>(),
         "capture": kept.and_then(|kept| kept.capture.as_deref()),
         "minimal": kept.and_then(|kept| kept.minimal.as_ref()).map(minimal),
         "repeat": set.repeat(outcome.check.id),
+    })
+}
+
+fn deviation(check: &Check, known: &Deviation) -> Value {
+    let symptoms: Vec<&str> = known.symptoms.iter().map(|s| s.name).collect();
+    json!({
+        "id": known.id,
+        "profiles": known.profiles,
+        "checks": [check.id],
+        "symptoms": symptoms,
+        "what": known.what,
+        "citation": known.citation,
     })
 }
 
@@ -76,7 +90,7 @@ pub(super) fn mutants(out: &mut dyn Write, outcomes: &[MutantOutcome]) -> io::Re
             _ => "skip",
         };
         json!({
-            "id": outcome.id,
+            "id": outcome.check.id,
             "mutant": outcome.mutant,
             "verdict": verdict,
             "reason": outcome.verdict.reason(),
@@ -120,19 +134,19 @@ fn test(set: &Conformed, outcome: &Outcome) -> Test {
 }
 
 pub(crate) fn sarif(out: &mut dyn Write, sets: &[Conformed]) -> io::Result<()> {
-    let mut ids: Vec<&'static str> = Vec::new();
+    let mut checks: Vec<&'static Check> = Vec::new();
     for outcome in sets.iter().flat_map(|set| &set.outcomes) {
-        if !ids.contains(&outcome.check.id) {
-            ids.push(outcome.check.id);
+        if !checks.contains(&outcome.check) {
+            checks.push(outcome.check);
         }
     }
     let results = sets.iter().flat_map(|set| {
-        let ids = &ids;
+        let checks = &checks;
         let outcomes = set.outcomes.iter();
-        outcomes.map(move |outcome| result(set, outcome, ids))
+        outcomes.map(move |outcome| result(set, outcome, checks))
     });
     let results: Vec<Value> = results.collect();
-    let rules: Vec<_> = ids.iter().map(|id| sarif::rule(id)).collect();
+    let rules: Vec<_> = checks.iter().map(|check| sarif::rule(check)).collect();
     let driver = json!({ "name": "xoff", "version": VERSION, "rules": rules });
     let run = json!({
         "tool": { "driver": driver },
@@ -145,7 +159,7 @@ pub(crate) fn sarif(out: &mut dyn Write, sets: &[Conformed]) -> io::Result<()> {
     )
 }
 
-fn result(set: &Conformed, outcome: &Outcome, ids: &[&str]) -> Value {
+fn result(set: &Conformed, outcome: &Outcome, checks: &[&Check]) -> Value {
     // The standard wants level none with every kind but fail.
     let (kind, level) = match outcome.verdict {
         Verdict::Pass => ("pass", "none"),
@@ -169,7 +183,7 @@ fn result(set: &Conformed, outcome: &Outcome, ids: &[&str]) -> Value {
     }
     let mut result = json!({
         "ruleId": id,
-        "ruleIndex": ids.iter().position(|known| *known == id),
+        "ruleIndex": checks.iter().position(|known| *known == outcome.check),
         "kind": kind,
         "level": level,
         "message": { "text": text },

@@ -3,6 +3,7 @@
 mod compared;
 mod human;
 mod machine;
+pub(crate) mod matrix;
 mod selfcheck;
 mod tap;
 mod xml;

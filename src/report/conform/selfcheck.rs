@@ -72,6 +72,7 @@ fn sample() -> Conformed {
         let fault = Fault {
             what: AWKWARD.to_owned(),
             frames: vec![1, 2],
+            symptom: None,
         };
         Outcome {
             check,

@@ -149,8 +149,8 @@ fn pauses(report: &TraceReport) -> String {
 fn findings(report: &TraceReport) -> String {
     let mut csv = Csv::new("id,verdict,subject,count,inconclusive,cause,cure,frames");
     for f in super::ranked(&report.findings) {
-        let frames: Vec<String> = f.frames.iter().map(u64::to_string).collect();
-        csv.text(f.id)
+        let frames: Vec<String> = f.frames().iter().map(u64::to_string).collect();
+        csv.text(f.check.id)
             .text(verdict(f))
             .text(&f.subject)
             .number(f.count)

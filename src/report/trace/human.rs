@@ -1,7 +1,7 @@
 //! What a capture shows, for people.
 
 use super::super::VERSION;
-use super::super::diagnosis::plural;
+use super::super::plural;
 use super::super::replay;
 use super::super::table::{Align, Table};
 use super::{
@@ -348,7 +348,7 @@ fn findings(findings: &[Finding]) -> String {
         let Some((finding, others)) = group.split_first() else {
             continue;
         };
-        let label = format!("{} {}  ", verdict(finding).to_uppercase(), finding.id);
+        let label = format!("{} {}  ", verdict(finding).to_uppercase(), finding.check.id);
         let (subject, shown) = (subject(finding), bracketed(finding));
         let text = format!("{subject}: {}{shown}", sentences(finding));
         out += &hanging(2, &label, &plain(&text));
@@ -409,7 +409,7 @@ fn summary(findings: &[Finding]) -> String {
             Some((first, _)) => format!("{first} and others"),
             None => f.subject.clone(),
         };
-        format!("; {}: {subject}: {cause}", f.id)
+        format!("; {}: {subject}: {cause}", f.check.id)
     });
     let text = plain(&format!("{}{told}", parts.join(", ")));
     paragraph(0, "verdict: ", &text)
@@ -420,7 +420,7 @@ fn alike(findings: &[Finding]) -> Vec<Vec<&Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     let mut places = BTreeMap::new();
     for finding in ranked(findings) {
-        let key = (verdict(finding), finding.id, shape(finding));
+        let key = (verdict(finding), finding.check.id, shape(finding));
         let at = *places.entry(key).or_insert(groups.len());
         match groups.get_mut(at) {
             Some(group) => group.push(finding),
@@ -429,8 +429,8 @@ fn alike(findings: &[Finding]) -> Vec<Vec<&Finding>> {
     }
     for group in &mut groups {
         // The first to pause is nearest the cause; of losses, the most count.
-        group.sort_by_key(|f| match f.id.starts_with("P-") {
-            true => f.frames.first().copied().unwrap_or(u64::MAX),
+        group.sort_by_key(|f| match f.check.id.starts_with("P-") {
+            true => f.frames().first().copied().unwrap_or(u64::MAX),
             false => u64::MAX - f.count,
         });
     }

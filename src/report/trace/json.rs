@@ -80,7 +80,7 @@ fn without_times(value: &mut Value) {
 
 fn finding(f: &Finding) -> Value {
     json!({
-        "id": f.id,
+        "id": f.check.id,
         "verdict": verdict(f),
         "severity": f.severity,
         "inconclusive": f.inconclusive,
@@ -88,7 +88,7 @@ fn finding(f: &Finding) -> Value {
         "cause": f.cause,
         "cure": f.cure,
         "count": f.count,
-        "frames": f.frames,
+        "frames": f.frames(),
     })
 }
 

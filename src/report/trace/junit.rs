@@ -3,7 +3,6 @@
 use super::{Failure, Traced, frames, ranked, sentences, verdict};
 use crate::report::suites::{self, Status, Suite, Test};
 use std::io::{self, Write};
-use xoff_checks::catalogue;
 use xoff_checks::finding::Finding;
 
 pub(crate) fn write(
@@ -47,8 +46,8 @@ fn test(name: &str, finding: &Finding) -> Test {
         "inconclusive" => Status::Skipped,
         _ => Status::Success,
     };
-    let kind = catalogue::find(finding.id).map_or("", |check| check.name);
-    let title = format!("{} {kind} [{}]", finding.id, finding.subject);
+    let kind = finding.check.name;
+    let title = format!("{} {kind} [{}]", finding.check.id, finding.subject);
     let mut test = Test::new(name, title, status);
     if status == Status::Success {
         test.output = format!("{}: {}", verdict(finding), text.trim_end());

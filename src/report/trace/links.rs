@@ -1,6 +1,6 @@
 //! LLDP and DCBX of each link, for people.
 
-use super::super::diagnosis::plural;
+use super::super::plural;
 use super::interface_name;
 use crate::report::text::{paragraph, plain};
 use xoff_model::dcbx::{Dialect, Operational};

@@ -166,8 +166,8 @@ pub(crate) fn sentences(finding: &Finding) -> String {
 
 /// `frames 3, 5 and others`; empty if none is known.
 pub(crate) fn frames(finding: &Finding) -> String {
-    let numbers: Vec<String> = finding.frames.iter().map(u64::to_string).collect();
-    let more = match finding.count > finding.frames.len() as u64 {
+    let numbers: Vec<String> = finding.frames().iter().map(u64::to_string).collect();
+    let more = match finding.count > finding.frames().len() as u64 {
         true => ", …",
         false => "",
     };

@@ -1,6 +1,6 @@
 //! SMB sessions and iWARP connections, for people and for programs.
 
-use super::super::diagnosis::plural;
+use super::super::plural;
 use super::super::table::{Align, Table};
 use crate::report::text::{NOTHING, paragraph};
 use serde_json::{Value, json};

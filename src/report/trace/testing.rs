@@ -2,7 +2,10 @@
 
 use super::Traced;
 use std::net::{IpAddr, Ipv4Addr};
-use xoff_checks::finding::{Finding, Severity};
+use xoff_checks::catalogue::Check;
+use xoff_checks::congestion::CC_01;
+use xoff_checks::finding::{Finding, Severity, Where};
+use xoff_checks::rc::{RC_05, RC_07};
 use xoff_model::dcbx::{Advertised, Dialect, Operational};
 use xoff_trace::capture::{Direction, Interface, InterfaceStats};
 use xoff_trace::report::*;
@@ -80,24 +83,24 @@ fn connection() -> Connection {
     }
 }
 
-fn finding(id: &'static str, severity: Severity, subject: &str, cause: &str) -> Finding {
+fn finding(check: &'static Check, severity: Severity, subject: &str, cause: &str) -> Finding {
     Finding {
-        id,
+        check,
         severity,
         inconclusive: None,
         subject: subject.to_owned(),
         cause: cause.to_owned(),
         cure: "Lower the timeout exponent".to_owned(),
         count: 1,
-        frames: vec![12, 19],
+        at: Where::Frames(vec![12, 19]),
     }
 }
 
 fn findings() -> Vec<Finding> {
-    let mut open = finding("CC-01", Severity::Warning, "10.0.0.1", "no CNP was seen");
+    let mut open = finding(&CC_01, Severity::Warning, "10.0.0.1", "no CNP was seen");
     open.inconclusive = Some("only one direction was captured".to_owned());
     let mut lost = finding(
-        "RC-05",
+        &RC_05,
         Severity::Error,
         "10.0.0.1 0x12 to 10.0.0.2 0xabcdef",
         "packets were lost: 1,500 of 12,000 (12.5%) were sent again, because a gap makes go-back-N \
@@ -106,7 +109,7 @@ fn findings() -> Vec<Finding> {
     lost.count = 3;
     vec![
         finding(
-            "RC-07",
+            &RC_07,
             Severity::Note,
             "a, b: c%\n::error::x",
             "stood still for 67 ms",

@@ -3,10 +3,15 @@
 use super::{Means, cases};
 use crate::arm::{sim, trace};
 use crate::evidence::Frame;
-use crate::expect::Expect;
+use crate::profile::Profile;
 use crate::run::model;
 use crate::{Evidence, Facts, Judged};
 use std::io::Cursor;
+use xoff_checks::capture::{T_01, T_02};
+use xoff_checks::catalogue::Check;
+use xoff_checks::congestion::{CC_01, CC_02, CC_03, CC_04};
+use xoff_checks::pause::{P_01, P_02};
+use xoff_checks::wire::{W_01, W_05, W_07, W_08, W_12, W_13, W_15, W_16, W_17, W_18, W_19, W_20};
 use xoff_model::rules::Class;
 use xoff_trace::capture::read::Reader;
 use xoff_trace::capture::write::Writer;
@@ -57,17 +62,17 @@ fn captured(evidence: &Evidence, place: Place) -> Evidence {
     read(written(evidence, &interfaces(0), place))
 }
 
-fn judge(id: &str, evidence: &Evidence, profile: &str) -> Judged {
-    let case = cases().find(|case| case.id == id).unwrap();
+fn judge(check: &Check, evidence: &Evidence, profile: &str) -> Judged {
+    let case = cases().find(|case| case.check == check).unwrap();
     let Means::Judge { judge, .. } = case.means else {
-        panic!("{id} has no judge");
+        panic!("{check:?} has no judge");
     };
-    judge(&Facts::new(evidence).expecting(Expect::of(profile)))
+    judge(&Facts::new(evidence).expecting(Profile::find(profile).unwrap().expect))
 }
 
 /// Stimuli and faults, or why there are none.
-fn said(id: &str, evidence: &Evidence, profile: &str) -> String {
-    let judged = judge(id, evidence, profile);
+fn said(check: &Check, evidence: &Evidence, profile: &str) -> String {
+    let judged = judge(check, evidence, profile);
     match (judged.faults.first(), judged.stimuli) {
         (Some(fault), _) => format!("fault: {}", fault.what),
         (None, 0) => format!("inconclusive: {}", judged.detail),
@@ -92,7 +97,7 @@ fn queue_pairs_of_a_capture_are_learned() {
     let whole = captured(&evidence, BOTH_ENDS);
     assert!(whole.remote.is_empty() && whole.flows.is_empty());
     for profile in ["sim", "e810", "generic"] {
-        for id in ["CC-01", "CC-03"] {
+        for id in [&CC_01, &CC_03] {
             assert_eq!(said(id, &whole, profile), "pass", "{id} {profile}");
         }
     }
@@ -101,9 +106,9 @@ fn queue_pairs_of_a_capture_are_learned() {
         .retain(|frame| class_of(frame) != Class::Cnp);
     let silent = captured(&evidence, BOTH_ENDS);
     for profile in ["sim", "generic"] {
-        let count = said("CC-03", &silent, profile);
+        let count = said(&CC_03, &silent, profile);
         assert!(count.contains("sends 0 CNPs"), "{count}");
-        let none = said("CC-01", &silent, profile);
+        let none = said(&CC_01, &silent, profile);
         assert!(none.contains("no CNP to 10.0.0."), "{none}");
     }
 }
@@ -114,23 +119,23 @@ fn marks_are_demanded_only_where_they_would_show() {
     // Data of the first host are marked only beyond its port, and the CNPs come back.
     let near = captured(&evidence, FIRST_HOST);
     assert_eq!(near.remote.len(), 1);
-    assert_eq!(said("CC-01", &near, "sim"), "pass");
-    assert_eq!(said("CC-03", &near, "sim"), "pass");
-    assert_eq!(said("W-15", &near, "sim"), "pass");
+    assert_eq!(said(&CC_01, &near, "sim"), "pass");
+    assert_eq!(said(&CC_03, &near, "sim"), "pass");
+    assert_eq!(said(&W_15, &near, "sim"), "pass");
     let undirected = captured(&evidence, SOMEWHERE);
-    assert_eq!(said("CC-01", &undirected, "sim"), "pass");
-    assert_eq!(said("CC-03", &undirected, "sim"), REMOTE);
+    assert_eq!(said(&CC_01, &undirected, "sim"), "pass");
+    assert_eq!(said(&CC_03, &undirected, "sim"), REMOTE);
     // What only one way was captured of says nothing at all.
     let cnps = |frame: &Frame| frame.out && frame.host == 1 && class_of(frame) == Class::Cnp;
     let mut alone = evidence.clone();
     alone.frames.retain(|frame| cnps(frame));
     let alone = captured(&alone, |_| Some((0, Direction::Unknown)));
-    assert_eq!(said("CC-01", &alone, "sim"), REMOTE);
+    assert_eq!(said(&CC_01, &alone, "sim"), REMOTE);
     // At its own port a host must have a reason.
     let mut unmarked = evidence;
     unmarked.frames.retain(|frame| cnps(frame));
     let unmarked = captured(&unmarked, |_| Some((0, Direction::Out)));
-    let why = said("CC-01", &unmarked, "sim");
+    let why = said(&CC_01, &unmarked, "sim");
     assert!(why.contains("without marked data from it"), "{why}");
 }
 
@@ -139,8 +144,8 @@ fn the_ports_of_a_switch_are_no_hosts() {
     let evidence = observed("marked");
     let seen = captured(&evidence, SWITCH);
     assert_eq!(seen.remote.len(), 2);
-    assert_eq!(said("CC-01", &seen, "sim"), "pass");
-    assert_eq!(said("CC-02", &seen, "sim"), "pass");
+    assert_eq!(said(&CC_01, &seen, "sim"), "pass");
+    assert_eq!(said(&CC_02, &seen, "sim"), "pass");
     // Each frame is there once at the port that it came in by, not again where it left.
     let sent = evidence.frames.iter().filter(|frame| frame.out).count();
     assert_eq!(seen.frames.iter().filter(|frame| frame.out).count(), sent);
@@ -150,7 +155,7 @@ fn the_ports_of_a_switch_are_no_hosts() {
     let first: Place = |frame| (frame.host == 0).then_some((0, direction(!frame.out)));
     let seen = read(written(&evidence, &port, first));
     assert_eq!(seen.remote.len(), 2);
-    assert_eq!(said("CC-01", &seen, "sim"), "pass");
+    assert_eq!(said(&CC_01, &seen, "sim"), "pass");
 }
 
 /// Two adapters of one host, each with a peer of its own.
@@ -187,28 +192,28 @@ fn two_ports_of_one_host_have_far_ends() {
 #[test]
 fn cut_frames_still_have_headers() {
     let cut = read(written(&observed("marked"), &interfaces(128), BOTH_ENDS));
-    let why = said("T-02", &cut, "sim");
+    let why = said(&T_02, &cut, "sim");
     assert!(
         why.starts_with("fault: 128 bytes of a frame that has"),
         "{why}"
     );
-    for id in ["CC-01", "CC-03", "CC-04"] {
+    for id in [&CC_01, &CC_03, &CC_04] {
         let why = said(id, &cut, "sim");
         assert!(why.contains("frames are cut, such as frame"), "{id} {why}");
     }
     for id in [
-        "W-05", "W-07", "W-08", "W-12", "W-13", "W-16", "W-17", "W-18", "T-01",
+        &W_05, &W_07, &W_08, &W_12, &W_13, &W_16, &W_17, &W_18, &T_01,
     ] {
         assert_eq!(said(id, &cut, "sim"), "pass", "{id}");
     }
     // Not even the transport header is left.
     let snapped = read(written(&observed("marked"), &interfaces(40), BOTH_ENDS));
-    let why = said("T-02", &snapped, "sim");
+    let why = said(&T_02, &snapped, "sim");
     assert!(
         why.starts_with("fault: 40 bytes of a frame that has"),
         "{why}"
     );
-    assert_eq!(said("W-17", &snapped, "sim"), "inconclusive: ");
+    assert_eq!(said(&W_17, &snapped, "sim"), "inconclusive: ");
 }
 
 #[test]
@@ -220,13 +225,13 @@ fn lost_frames_leave_questions_open() {
     capture[at.unwrap() + 4..][..2].copy_from_slice(&777_u16.to_le_bytes());
     let lossy = read(capture);
     let lost = "777 frames were lost while they were captured";
-    assert_eq!(said("T-01", &lossy, "sim"), format!("fault: {lost}"));
-    for id in ["CC-01", "CC-02", "CC-03", "CC-04", "W-12", "W-16"] {
+    assert_eq!(said(&T_01, &lossy, "sim"), format!("fault: {lost}"));
+    for id in [&CC_01, &CC_02, &CC_03, &CC_04, &W_12, &W_16] {
         let why = said(id, &lossy, "sim");
         assert_eq!(why, format!("inconclusive: {lost}"), "{id}");
     }
-    assert_eq!(said("W-20", &lossy, "sim"), "pass");
-    assert!(said("W-20", &lossy, "rxe").contains(lost));
+    assert_eq!(said(&W_20, &lossy, "sim"), "pass");
+    assert!(said(&W_20, &lossy, "rxe").contains(lost));
 }
 
 #[test]
@@ -234,11 +239,11 @@ fn what_was_read_before_a_capture_breaks_off_is_judged() {
     let mut capture = written(&observed("marked"), &interfaces(0), BOTH_ENDS);
     capture.truncate(capture.len() / 2);
     let part = read(capture.clone());
-    let why = said("T-01", &part, "sim");
+    let why = said(&T_01, &part, "sim");
     assert!(why.starts_with("fault: the capture breaks off: "), "{why}");
     assert!(why.contains("the file ends inside"), "{why}");
-    assert_eq!(said("W-01", &part, "sim"), "pass");
-    assert!(said("CC-01", &part, "sim").starts_with("inconclusive: reading stopped"));
+    assert_eq!(said(&W_01, &part, "sim"), "pass");
+    assert!(said(&CC_01, &part, "sim").starts_with("inconclusive: reading stopped"));
     // Without one frame there is nothing to go on with.
     capture.truncate(100);
     let reader = Reader::new(Box::new(Cursor::new(capture)), "a capture").unwrap();
@@ -249,9 +254,9 @@ fn what_was_read_before_a_capture_breaks_off_is_judged() {
 #[test]
 fn too_many_frames_are_not_judged() {
     let mut evidence = captured(&observed("clean"), BOTH_ENDS);
-    assert_eq!(said("T-01", &evidence, "sim"), "pass");
+    assert_eq!(said(&T_01, &evidence, "sim"), "pass");
     evidence.cut = true;
-    let why = said("T-01", &evidence, "sim");
+    let why = said(&T_01, &evidence, "sim");
     assert!(why.starts_with("inconclusive: frames after frame"), "{why}");
 }
 
@@ -268,7 +273,7 @@ fn packets_without_ethernet_headers_are_missed() {
     }
     let raw = read(writer.finish(0, 1).unwrap());
     assert!(raw.frames.is_empty());
-    let why = said("T-02", &raw, "sim");
+    let why = said(&T_02, &raw, "sim");
     assert!(why.contains("packets have no Ethernet headers"), "{why}");
 }
 
@@ -284,7 +289,7 @@ fn faults_name_frames_of_the_capture() {
     let icrc = evidence.frames[20].bytes.last_mut().unwrap();
     *icrc ^= 1;
     let seen = captured(&evidence, |_| Some((0, Direction::Unknown)));
-    let judged = judge("W-01", &seen, "generic");
+    let judged = judge(&W_01, &seen, "generic");
     assert_eq!(judged.faults[0].frames, [21]);
 }
 
@@ -292,8 +297,8 @@ fn faults_name_frames_of_the_capture() {
 fn an_interval_that_is_not_known_is_not_judged() {
     let evidence = observed("marked");
     let why = "inconclusive: the profile gives no interval of CNPs";
-    assert_eq!(said("CC-02", &evidence, "generic"), why);
-    assert_eq!(said("CC-03", &evidence, "generic"), "pass");
+    assert_eq!(said(&CC_02, &evidence, "generic"), why);
+    assert_eq!(said(&CC_03, &evidence, "generic"), "pass");
 }
 
 #[test]
@@ -302,13 +307,13 @@ fn frames_may_have_an_fcs() {
     for frame in &mut evidence.frames {
         frame.bytes.extend([0; 4]);
     }
-    for id in ["W-19", "P-01", "P-02"] {
+    for id in [&W_19, &P_01, &P_02] {
         assert_eq!(said(id, &evidence, "sim"), "pass", "{id}");
     }
     for frame in &mut evidence.frames {
         frame.bytes.push(0);
     }
-    for id in ["W-19", "P-01"] {
+    for id in [&W_19, &P_01] {
         assert!(said(id, &evidence, "sim").starts_with("fault"), "{id}");
     }
 }
@@ -322,5 +327,5 @@ fn idle_times_are_no_fault() {
         frame.bytes[17] = 0;
         frame.bytes[33] = 9;
     }
-    assert_eq!(said("P-02", &evidence, "sim"), "pass");
+    assert_eq!(said(&P_02, &evidence, "sim"), "pass");
 }

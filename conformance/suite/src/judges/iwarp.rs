@@ -5,6 +5,9 @@ use super::{Case, Judged, Means, Mutant};
 use crate::{Arm, Facts};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use xoff_checks::iwarp::{IW_01, IW_02, IW_03};
+use xoff_checks::iwarp::{LAYER_AND_TYPE_SWAPPED, NO_CRC_ASKED};
+use xoff_checks::wire::{W_23, W_24, W_25};
 use xoff_trace::iwarp::IwarpConnection;
 use xoff_wire::dissect::Body;
 use xoff_wire::rdmap::Terminate;
@@ -30,13 +33,13 @@ const WRONG_BIT: &str = stack!(
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        id: "W-23",
+        check: &W_23,
         means: Means::judged_by(&["iwarp-crc"], crcs),
         not_on: NOT_ON,
         mutants: &[Mutant::rules("a wrong CRC", WRONG_BIT)],
     },
     Case {
-        id: "W-24",
+        check: &W_24,
         means: Means::judged_by(&["iwarp-clean", "iwarp-loss"], headers),
         not_on: NOT_ON,
         mutants: &[Mutant::rules(
@@ -54,7 +57,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     },
     Case {
-        id: "W-25",
+        check: &W_25,
         means: Means::judged_by(&["iwarp-clean", "iwarp-loss"], lasting),
         not_on: NOT_ON,
         mutants: &[Mutant::rules(
@@ -72,7 +75,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     },
     Case {
-        id: "IW-01",
+        check: &IW_01,
         means: Means::judged_by(
             &[
                 "iwarp-clean",
@@ -98,7 +101,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     },
     Case {
-        id: "IW-02",
+        check: &IW_02,
         means: Means::judged_by(&["iwarp-clean", "iwarp-crc"], agreed),
         not_on: NOT_ON,
         mutants: &[Mutant::rules(
@@ -116,7 +119,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     },
     Case {
-        id: "IW-03",
+        check: &IW_03,
         means: Means::judged_by(&["iwarp-crc-corruption"], guarded),
         not_on: NEEDS_HOSTS,
         mutants: &[Mutant::rules(
@@ -224,7 +227,7 @@ fn whole(facts: &Facts<'_>) -> Judged {
 fn agreed(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
     for wish in startups(facts, true, REQUEST).values() {
-        judged.expect(wish.crc, &[wish.frame], || {
+        judged.expect_not(&NO_CRC_ASKED, wish.crc, &[wish.frame], || {
             "an initiator asks for no CRC, though nobody told it not to".to_owned()
         });
     }
@@ -282,11 +285,15 @@ fn guarded(facts: &Facts<'_>) -> Judged {
     }
     /// Of Terminate: the layer below DDP, which is MPA, and its CRC error (RFC 5044, 8).
     const MPA_CRC: (u8, u8) = (2, 2);
+    const SWAPPED: (u8, u8, u8) = (0, 2, 2);
     for connection in connections(facts) {
         let ended = connection.terminate.as_ref();
         let right = ended.is_some_and(|(_, why, _)| (why.layer, why.error_code) == MPA_CRC);
         let frames = ended.map(|(_, _, frame)| *frame);
-        judged.expect(right, frames.as_slice(), || match ended {
+        let said_so = |(_, why, _): &(_, Terminate, _)| (why.layer, why.error_type, why.error_code);
+        let swapped = ended.map(said_so) == Some(SWAPPED);
+        let symptom = swapped.then_some(&LAYER_AND_TYPE_SWAPPED);
+        judged.expect_not(symptom, right, frames.as_slice(), || match ended {
             Some((_, why, _)) => format!("a wrong CRC ends the connection with {}", said(why)),
             None => "a wrong CRC does not end the connection with a Terminate".to_owned(),
         });

@@ -2,11 +2,12 @@
 //! catch. What a check means is in the [catalogue](xoff_checks::catalogue).
 
 use super::arm::smb::{Experiment, SmbEvidence};
-use super::deviations::Deviation;
 use super::facts::Facts;
 use super::{Arm, Evidence};
 use crate::script::Script;
 use serde::Serialize;
+use xoff_checks::catalogue::{Check, Symptom};
+use xoff_checks::deviations::Deviation;
 
 /// A rule of a wrong stack, by its lines: it acts before the frame is seen.
 macro_rules! stack {
@@ -29,8 +30,7 @@ mod wire;
 /// One check of the suite.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// Of the catalogue.
-    pub id: &'static str,
+    pub check: &'static Check,
     pub means: Means,
     /// Arms that cannot make it, each with the reason.
     pub not_on: &'static [(Arm, &'static str)],
@@ -88,14 +88,14 @@ pub enum Wrong {
 impl Case {
     /// A judge looks at experiments.
     const fn judged(
-        id: &'static str,
+        check: &'static Check,
         experiments: &'static [&'static str],
         judge: fn(&Facts<'_>) -> Judged,
         not_on: &'static [(Arm, &'static str)],
         mutants: &'static [Mutant],
     ) -> Case {
         Case {
-            id,
+            check,
             means: Means::judged_by(experiments, judge),
             not_on,
             mutants,
@@ -141,6 +141,9 @@ pub struct Fault {
     pub what: String,
     /// Frames of the evidence that show it.
     pub frames: Vec<u64>,
+    /// Which way to fail it is, if stacks are known for it.
+    #[serde(skip)]
+    pub symptom: Option<&'static Symptom>,
 }
 
 /// Most faults that are told of a check in one experiment or script.
@@ -151,7 +154,7 @@ const MAX_KEPT: usize = 1 << 16;
 impl Fault {
     /// Whether a stack is known for it.
     pub fn is_excused(&self, known: Option<&Deviation>) -> bool {
-        known.is_some_and(|deviation| deviation.excuses(&self.what))
+        known.is_some_and(|deviation| deviation.excuses(self.symptom))
     }
 }
 
@@ -177,15 +180,29 @@ impl Judged {
         self.stimuli += 1;
     }
 
+    /// Finds fault.
     pub fn fault(&mut self, what: String, frames: &[u64]) {
-        let what = match self.faults.len() {
-            ..MAX_KEPT => what,
+        self.find(None, what, frames);
+    }
+
+    /// Finds fault that stacks are known for.
+    pub fn symptom(&mut self, symptom: &'static Symptom, what: String, frames: &[u64]) {
+        self.find(Some(symptom), what, frames);
+    }
+
+    fn find(&mut self, symptom: Option<&'static Symptom>, what: String, frames: &[u64]) {
+        let (symptom, what) = match self.faults.len() {
+            ..MAX_KEPT => (symptom, what),
             // Nothing excuses it: what is not kept may be worse than what is.
-            MAX_KEPT => format!("there are more faults than these {MAX_KEPT}"),
+            MAX_KEPT => (None, format!("there are more faults than these {MAX_KEPT}")),
             _ => return,
         };
         let frames = frames.to_vec();
-        self.faults.push(Fault { what, frames });
+        self.faults.push(Fault {
+            what,
+            frames,
+            symptom,
+        });
     }
 
     /// Leaves as many faults as are told, those that a deviation does not excuse before others.
@@ -203,9 +220,20 @@ impl Judged {
 
     /// Counts, and finds fault unless it is right.
     pub fn expect(&mut self, right: bool, frames: &[u64], what: impl FnOnce() -> String) {
+        self.expect_not(None, right, frames, what);
+    }
+
+    /// The same, where what is wrong may be a symptom that stacks are known for.
+    pub fn expect_not(
+        &mut self,
+        symptom: impl Into<Option<&'static Symptom>>,
+        right: bool,
+        frames: &[u64],
+        what: impl FnOnce() -> String,
+    ) {
         self.saw();
         if !right {
-            self.fault(what(), frames);
+            self.find(symptom.into(), what(), frames);
         }
     }
 }
@@ -214,7 +242,7 @@ impl Case {
     /// Why it does not apply to stacks that speak iWARP, or to those that speak RoCE.
     pub fn foreign(&self, iwarp: bool) -> Option<&'static str> {
         let own = iwarp::CASES.iter().chain(verbs::IWARP);
-        let of_iwarp = own.into_iter().any(|case| case.id == self.id);
+        let of_iwarp = own.into_iter().any(|case| case.check == self.check);
         match (self.means, of_iwarp) {
             (Means::Harness(_) | Means::Printer | Means::Smb { .. }, _) => None,
             (_, true) => (!iwarp).then_some("about iWARP"),

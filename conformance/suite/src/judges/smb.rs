@@ -7,7 +7,13 @@ use crate::arm::smb::{
     Vector, Write,
 };
 use std::collections::BTreeMap;
-use xoff_wire::smbd::RECEIVE_SIZE_MIN;
+use xoff_checks::catalogue::{Check, Symptom};
+use xoff_checks::smb::{NO_CHANNEL, S_01, S_02, S_03, S_05};
+use xoff_checks::smb_direct::{
+    FOLLOWS_CLIENT, LEAST_FRAGMENTED_REFUSED, MINIMUM_REFUSED, SD_01, SD_02, SD_03, SD_04, SD_05,
+    SD_06, SD_07, STATUS_IGNORED,
+};
+use xoff_wire::smbd::{FRAGMENTED_SIZE_MIN, RECEIVE_SIZE_MIN};
 
 const NO_KERNELS: &[(Arm, &str)] = &[
     (Arm::Sim, "the simulator has no SMB"),
@@ -21,13 +27,13 @@ const RECOVERY_MS: u64 = 20_000;
 const BUSY: u64 = 65_536;
 
 const fn case(
-    id: &'static str,
+    check: &'static Check,
     experiments: &'static [Experiment],
     judge: fn(&SmbEvidence) -> Judged,
     mutants: &'static [Mutant],
 ) -> Case {
     Case {
-        id,
+        check,
         means: Means::Smb { experiments, judge },
         not_on: NO_KERNELS,
         mutants,
@@ -43,7 +49,7 @@ const fn falsified(name: &'static str, lie: fn(&mut SmbEvidence)) -> Mutant {
 
 pub(super) const CASES: &[Case] = &[
     case(
-        "S-01",
+        &S_01,
         &[Experiment::Tcp, Experiment::Direct],
         transport,
         &[falsified("the transport is the other one", |seen| {
@@ -53,7 +59,7 @@ pub(super) const CASES: &[Case] = &[
         })],
     ),
     case(
-        "S-02",
+        &S_02,
         &[Experiment::Multichannel],
         channels,
         &[
@@ -73,7 +79,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     case(
-        "S-03",
+        &S_03,
         &[Experiment::Direct, Experiment::Multichannel],
         channel_loss,
         &[
@@ -97,7 +103,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     case(
-        "S-05",
+        &S_05,
         &[Experiment::Direct],
         share,
         &[falsified("one window is TCP's", |seen| {
@@ -106,13 +112,13 @@ pub(super) const CASES: &[Case] = &[
             }
         })],
     ),
-    case("SD-01", NEGOTIATE, below_minimum, ACCEPTED),
-    case("SD-02", NEGOTIATE, receive_size, SILENT),
-    case("SD-03", NEGOTIATE, fragmented_size, SILENT),
-    case("SD-04", NEGOTIATE, version, SILENT),
-    case("SD-05", NEGOTIATE, receive_floor, NARROW),
-    case("SD-06", NEGOTIATE, bad_response, WENT_ON),
-    case("SD-07", NEGOTIATE, good_response, STOPPED),
+    case(&SD_01, NEGOTIATE, below_minimum, ACCEPTED),
+    case(&SD_02, NEGOTIATE, receive_size, SILENT),
+    case(&SD_03, NEGOTIATE, fragmented_size, SILENT),
+    case(&SD_04, NEGOTIATE, version, SILENT),
+    case(&SD_05, NEGOTIATE, receive_floor, NARROW),
+    case(&SD_06, NEGOTIATE, bad_response, WENT_ON),
+    case(&SD_07, NEGOTIATE, good_response, STOPPED),
 ];
 
 const NEGOTIATE: &[Experiment] = &[Experiment::Negotiate];
@@ -197,7 +203,7 @@ fn channels(seen: &SmbEvidence) -> Judged {
         for network in 0..seen.networks {
             let address = format!("10.9.{network}.1");
             let count = per.get(address.as_str()).copied().unwrap_or_default();
-            judged.expect(count > 0, &[], || {
+            judged.expect_not(&NO_CHANNEL, count > 0, &[], || {
                 format!("no channel to {address}, which the server offers")
             });
         }
@@ -312,12 +318,14 @@ fn below_minimum(seen: &SmbEvidence) -> Judged {
     judged
 }
 
-fn accepted(seen: &SmbEvidence, field: &str) -> Judged {
+/// `least`: of the field, and what stacks are known for that refuse it.
+fn accepted(seen: &SmbEvidence, field: &str, least: (u32, &'static Symptom)) -> Judged {
     let mut judged = Judged::default();
     let wanted = |v: &Vector| asked(v, field) && v.due == Due::Accept;
     for (vector, got) in attempts(seen, &mut judged, wanted) {
         let answered = got.sent.is_some_and(|response| response.status == 0);
-        judged.expect(answered, &[], || {
+        let symptom = (vector.value == least.0).then_some(least.1);
+        judged.expect_not(symptom, answered, &[], || {
             let left = if got.left[0] {
                 "disconnects"
             } else {
@@ -330,11 +338,12 @@ fn accepted(seen: &SmbEvidence, field: &str) -> Judged {
 }
 
 fn receive_size(seen: &SmbEvidence) -> Judged {
-    accepted(seen, "MaxReceiveSize")
+    accepted(seen, "MaxReceiveSize", (RECEIVE_SIZE_MIN, &MINIMUM_REFUSED))
 }
 
 fn fragmented_size(seen: &SmbEvidence) -> Judged {
-    accepted(seen, "MaxFragmentedSize")
+    let least = (FRAGMENTED_SIZE_MIN, &LEAST_FRAGMENTED_REFUSED);
+    accepted(seen, "MaxFragmentedSize", least)
 }
 
 fn version(seen: &SmbEvidence) -> Judged {
@@ -356,7 +365,8 @@ fn receive_floor(seen: &SmbEvidence) -> Judged {
     for (vector, got) in attempts(seen, &mut judged, wanted) {
         let size = got.sent.map(|response| response.max_receive_size);
         let enough = size.is_some_and(|size| size >= RECEIVE_SIZE_MIN);
-        judged.expect(enough, &[], || {
+        let symptom = (size == Some(vector.value)).then_some(&FOLLOWS_CLIENT);
+        judged.expect_not(symptom, enough, &[], || {
             let size = size.unwrap_or_default();
             format!(
                 "PreferredSendSize {}: MaxReceiveSize {size} is announced",
@@ -371,7 +381,8 @@ fn bad_response(seen: &SmbEvidence) -> Judged {
     let mut judged = Judged::default();
     let wanted = |v: &Vector| v.side == Side::Response && v.due == Due::Leave;
     for (vector, got) in attempts(seen, &mut judged, wanted) {
-        judged.expect(got.client_messages == 0, &[], || {
+        let symptom = (vector.field == "Status").then_some(&STATUS_IGNORED);
+        judged.expect_not(symptom, got.client_messages == 0, &[], || {
             format!(
                 "a response with {} {} is accepted",
                 vector.field, vector.value
@@ -494,7 +505,7 @@ mod tests {
 
     fn judged(case: &Case, falsify: Option<fn(&mut SmbEvidence)>) -> Judged {
         let Means::Smb { experiments, judge } = case.means else {
-            panic!("{}: not about SMB", case.id);
+            panic!("{}: not about SMB", case.check.id);
         };
         let mut all = Judged::default();
         for experiment in experiments {
@@ -513,14 +524,19 @@ mod tests {
     fn faultless_stacks_pass_and_mutants_are_caught() {
         for case in CASES {
             let clean = judged(case, None);
-            assert!(clean.stimuli > 0, "{}: {clean:?}", case.id);
-            assert_eq!(clean.faults, [], "{}", case.id);
+            assert!(clean.stimuli > 0, "{}: {clean:?}", case.check.id);
+            assert_eq!(clean.faults, [], "{}", case.check.id);
             for mutant in case.mutants {
                 let Wrong::Smb(falsify) = mutant.wrong else {
-                    panic!("{}: {}", case.id, mutant.name);
+                    panic!("{}: {}", case.check.id, mutant.name);
                 };
                 let caught = judged(case, Some(falsify));
-                assert!(!caught.faults.is_empty(), "{} {}", case.id, mutant.name);
+                assert!(
+                    !caught.faults.is_empty(),
+                    "{} {}",
+                    case.check.id,
+                    mutant.name
+                );
             }
         }
     }
@@ -535,7 +551,7 @@ mod tests {
             assert!(
                 judged.stimuli == 0 || !judged.faults.is_empty(),
                 "{}",
-                case.id
+                case.check.id
             );
         }
     }

@@ -2,13 +2,14 @@
 
 use super::{Case, Means, cases};
 use crate::arm::sim::{self, SimStage};
-use crate::expect::Expect;
 use crate::profile::Profile;
 use crate::run::{self, Outcome, Plan};
 use crate::{Arm, Evidence, Facts, Judged, mutants};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use xoff_checks::Verdict;
+use xoff_checks::iwarp::IW_02;
+use xoff_checks::wire::W_07;
 
 /// The printer's self-check is where the printers are.
 fn printed(_: Option<&str>) -> Judged {
@@ -31,7 +32,7 @@ fn outcomes(cases: &[&'static Case]) -> Vec<Outcome> {
 fn on_sim() -> Vec<&'static Case> {
     let wanted = std::env::var("XOFF_CASES").unwrap_or_default();
     cases()
-        .filter(|case| case.id.starts_with(&wanted))
+        .filter(|case| case.check.id.starts_with(&wanted))
         .collect()
 }
 
@@ -67,7 +68,7 @@ fn every_mutant_is_caught() {
     let mut wrong = Vec::new();
     for outcome in caught {
         if !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip(_)) {
-            wrong.push(format!("{} {}", outcome.id, outcome.mutant));
+            wrong.push(format!("{} {}", outcome.check.id, outcome.mutant));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -148,7 +149,7 @@ fn real_kernels_pass_in_captures() {
     ] {
         let [passed, excused, _, failed] = of_capture(name, "rxe");
         assert_eq!(failed, "", "{name}: {failed}");
-        assert_eq!(excused, "W-07", "{name}");
+        assert_eq!(excused, W_07.id, "{name}");
         let atomics = name.contains("_at_");
         let wanted = if atomics {
             "W-01 W-05 W-06 W-08"
@@ -164,7 +165,7 @@ fn real_kernels_pass_in_captures() {
 #[test]
 fn iwarp_is_judged_in_captures() {
     let [passed, excused, _, failed] = of_capture("linux_siw_loss.pcap.gz", "siw");
-    assert_eq!((passed.as_str(), excused.as_str()), ("W-24 W-25", "IW-02"));
+    assert_eq!((passed.as_str(), excused.as_str()), ("W-24 W-25", IW_02.id));
     assert_eq!(failed, "");
     // What is no iWARP gives no verdicts.
     let [passed, excused, _, failed] = of_capture("linux_rc_loss.pcap.gz", "siw");
@@ -219,7 +220,7 @@ proptest! {
             }
         }
         let profile = if expected { "cx5" } else { "rxe" };
-        let facts = Facts::new(&evidence).expecting(Expect::of(profile));
+        let facts = Facts::new(&evidence).expecting(Profile::find(profile).unwrap().expect);
         for case in cases() {
             if let Means::Judge { judge, .. } = case.means {
                 judge(&facts);

@@ -2,6 +2,9 @@ use super::*;
 use crate::arm::sim::SimStage;
 use crate::judges::{Mutant, Wrong};
 use crate::mutants;
+use xoff_checks::harness::H_01;
+use xoff_checks::rc::{DEPTH_ROUNDED_UP, RC_01, RC_31, RC_36};
+use xoff_checks::wire::{NOT_MIGRATED, W_07};
 use xoff_model::rules::Class;
 
 /// A stack that does what it is made to say.
@@ -29,15 +32,14 @@ const SIMULATED: Told = Told {
     script: || Ok(Judged::default()),
 };
 
-const KNOWN: &str = "clean: MigReq is not the initial 1";
 const SCRIPT: Means = Means::Script(Script {
     rules: "",
     run: |_| Ok(Judged::default()),
 });
 
-fn case(id: &'static str, means: Means) -> Case {
+fn case(check: &'static Check, means: Means) -> Case {
     Case {
-        id,
+        check,
         means,
         not_on: &[],
         mutants: &[],
@@ -48,6 +50,15 @@ fn faults(all: &[&str]) -> Judged {
     let mut judged = Judged::default();
     for what in all {
         judged.expect(false, &[], || (*what).to_owned());
+    }
+    judged
+}
+
+/// What rxe is known for.
+fn migreq(times: usize) -> Judged {
+    let mut judged = Judged::default();
+    for _ in 0..times {
+        judged.expect_not(&NOT_MIGRATED, false, &[], || "MigReq is 0".to_owned());
     }
     judged
 }
@@ -73,12 +84,12 @@ fn outcomes(stage: &mut Told, cases: Vec<Case>) -> Vec<Outcome> {
 #[test]
 fn a_fault_behind_many_that_are_excused_counts() {
     let judge = |_: &Facts<'_>| {
-        let mut judged = faults(&[KNOWN; 20]);
+        let mut judged = migreq(20);
         judged.fault("a peer minds".to_owned(), &[]);
         judged
     };
     let experiments = &["clean"];
-    let w_07 = case("W-07", Means::Judge { experiments, judge });
+    let w_07 = case(&W_07, Means::Judge { experiments, judge });
     let [outcome] = &outcomes(&mut { SIMULATED }, vec![w_07])[..] else {
         panic!("one case, one outcome")
     };
@@ -90,11 +101,8 @@ fn a_fault_behind_many_that_are_excused_counts() {
 
 #[test]
 fn more_faults_than_are_kept_are_not_excused() {
-    let mut judged = Judged::default();
-    for _ in 0..70_000 {
-        judged.fault(KNOWN.to_owned(), &[]);
-    }
-    let known = deviations::known("rxe", "W-07");
+    let mut judged = migreq(70_000);
+    let known = deviations::known("rxe", &W_07);
     judged.shorten(known);
     assert!(judged.faults[0].what.starts_with("there are more faults"));
     assert!(!judged.faults[0].is_excused(known));
@@ -103,15 +111,15 @@ fn more_faults_than_are_kept_are_not_excused() {
 #[test]
 fn evidence_is_of_the_experiment_that_fails_and_not_of_one_that_is_excused() {
     let judge = |facts: &Facts<'_>| {
-        let mut judged = faults(&[KNOWN]);
+        let mut judged = migreq(1);
         let nak = facts.seen.iter().any(|seen| seen.class == Class::Nak);
         judged.expect(!nak, &[], || "a NAK".to_owned());
         judged
     };
     let experiments = &["clean", "loss-middle"];
-    let failing = case("W-07", Means::Judge { experiments, judge });
+    let failing = case(&W_07, Means::Judge { experiments, judge });
     let experiments = &["clean"];
-    let excused = case("W-07", Means::Judge { experiments, judge });
+    let excused = case(&W_07, Means::Judge { experiments, judge });
     let all = outcomes(&mut { SIMULATED }, vec![failing, excused]);
     let failed_in = all[0].failed_in.as_ref();
     assert_eq!(failed_in.map(|(name, _)| *name), Some("loss-middle"));
@@ -128,9 +136,9 @@ fn a_refusal_fails_one_check_and_the_run_goes_on() {
     let judge = |_: &Facts<'_>| Judged::default();
     let experiments = &["clean"];
     let cases = vec![
-        case("RC-01", Means::Judge { experiments, judge }),
-        case("RC-36", SCRIPT),
-        case("H-01", Means::Harness(|| faults(&[]))),
+        case(&RC_01, Means::Judge { experiments, judge }),
+        case(&RC_36, SCRIPT),
+        case(&H_01, Means::Harness(|| faults(&[]))),
     ];
     let all = outcomes(&mut stage, cases);
     let told: Vec<String> = all.iter().map(Outcome::detail).collect();
@@ -151,7 +159,7 @@ fn mutant(script: fn() -> Result<Judged, StageError>) -> Verdict {
     }];
     let case: &'static Case = Box::leak(Box::new(Case {
         mutants: MUTANTS,
-        ..case("RC-31", SCRIPT)
+        ..case(&RC_31, SCRIPT)
     }));
     let mut stage = Told {
         script,
@@ -163,10 +171,14 @@ fn mutant(script: fn() -> Result<Judged, StageError>) -> Verdict {
 
 #[test]
 fn what_a_stack_is_known_for_catches_no_mutant_of_a_script() {
-    const ROUNDED: &str = "4 READs are outstanding with max_rd_atomic 3";
-    let hidden = mutant(|| Ok(faults(&[ROUNDED])));
+    fn rounded(others: &[&str]) -> Result<Judged, StageError> {
+        let mut judged = faults(others);
+        judged.expect_not(&DEPTH_ROUNDED_UP, false, &[], || "4 of 3".to_owned());
+        Ok(judged)
+    }
+    let hidden = mutant(|| rounded(&[]));
     assert!(matches!(hidden, Verdict::Skip(why) if why.starts_with("hidden by D-RXE-12")));
-    assert_eq!(mutant(|| Ok(faults(&[ROUNDED, "another"]))), Verdict::Pass);
+    assert_eq!(mutant(|| rounded(&["another"])), Verdict::Pass);
     // The deviation did not show, so it hides nothing: the check is blind.
     assert_eq!(mutant(|| Ok(faults(&[]))), Verdict::Fail);
 }

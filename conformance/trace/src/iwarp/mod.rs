@@ -9,7 +9,8 @@ use super::reassembly::{Piece, Place, TcpCounters};
 use super::smb::{Rdma, RdmaKey, SendPacket, SmbFollower};
 use framing::Framing;
 use std::net::SocketAddr;
-use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity, Where};
+use xoff_checks::wire::{W_23, W_24, W_25};
 use xoff_wire::mpa::{Crc, Deframer, Fpdu, MarkerRule, Pointer, ReadDepths, Startup};
 use xoff_wire::rdmap::{self, Control, Opcode, Terminate};
 use xoff_wire::{WireError, ddp};
@@ -536,14 +537,14 @@ pub(super) fn findings(connection: &IwarpConnection) -> Vec<Finding> {
     for (side, d) in c.directions.iter().enumerate() {
         let subject = format!("iWARP, {} to {}", ends[side], ends[1 - side]);
         let base = Finding {
-            id: "W-23",
+            check: &W_23,
             severity: Severity::Error,
             inconclusive: None,
             subject,
             cause: String::new(),
             cure: String::new(),
             count: d.bad_crc,
-            frames: d.crc_frames.clone(),
+            at: Where::Frames(d.crc_frames.clone()),
         };
         if d.bad_crc > 0 {
             findings.push(Finding {
@@ -557,7 +558,7 @@ pub(super) fn findings(connection: &IwarpConnection) -> Vec<Finding> {
         let strange = d.bad_headers + d.bad_markers;
         if strange > 0 || d.marker_rule.is_some() {
             findings.push(Finding {
-                id: "W-24",
+                check: &W_24,
                 cause: format!(
                     "{} DDP or RDMAP headers and {} MPA markers are not what the RFCs allow{}.",
                     d.bad_headers,
@@ -566,13 +567,13 @@ pub(super) fn findings(connection: &IwarpConnection) -> Vec<Finding> {
                 ),
                 cure: "Update the sender's adapter firmware or driver.".to_string(),
                 count: strange.max(1),
-                frames: d.header_frames.clone(),
+                at: Where::Frames(d.header_frames.clone()),
                 ..base.clone()
             });
         }
         findings.extend(d.followed_to.map(|frame| {
             Finding {
-            id: "W-24",
+            check: &W_24,
             inconclusive: Some(format!("nothing behind frame {frame} is counted")),
             cause: "MPA markers neither stand nor point where RFC 5044 puts them, and no rule that \
                     senders are known to follow explains them: where FPDUs begin cannot be told."
@@ -580,7 +581,7 @@ pub(super) fn findings(connection: &IwarpConnection) -> Vec<Finding> {
             cure: "Update the sender's adapter firmware or driver, or turn markers off."
                 .to_string(),
             count: 1,
-            frames: vec![frame],
+            at: Where::Frames(vec![frame]),
             ..base
         }
         }));
@@ -624,14 +625,14 @@ fn ended(c: &IwarpConnection) -> Option<Finding> {
         return None;
     };
     Some(Finding {
-        id: "W-25",
+        check: &W_25,
         severity: Severity::Error,
         inconclusive: None,
         subject: format!("iWARP, {} to {}", c.initiator, c.responder),
         cause,
         cure: cure.to_string(),
         count: 1,
-        frames: vec![frame],
+        at: Where::Frames(vec![frame]),
     })
 }
 

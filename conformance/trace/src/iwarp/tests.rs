@@ -5,6 +5,8 @@ use crate::capture::{Direction, Frame};
 use crate::smb::SmbReport;
 use crate::tcp::TcpFollower;
 use xoff_checks::finding::Finding;
+use xoff_checks::smb::S_04;
+use xoff_checks::wire::{W_23, W_24, W_25};
 use xoff_wire::dissect::Segment;
 use xoff_wire::mpa::{Framer, Startup};
 use xoff_wire::{ethernet, ip, smbd};
@@ -190,10 +192,7 @@ fn a_wrong_crc_is_w_23() {
     let (connection, _, findings) = pair.finish();
     assert_eq!(connection.directions[0].bad_crc, 1);
     assert_eq!(findings.len(), 1);
-    assert_eq!(
-        (findings[0].id, &findings[0].frames[..]),
-        ("W-23", &[3][..])
-    );
+    assert_eq!((findings[0].check, findings[0].frames()), (&W_23, &[3][..]));
 }
 
 #[test]
@@ -234,7 +233,7 @@ fn terminate_is_w_25() {
     let (connection, _, findings) = pair.finish();
     let (side, terminate, frame) = connection.terminate.unwrap();
     assert_eq!((side, terminate.error_code, frame), (1, 2, 3));
-    assert_eq!(findings[0].id, "W-25");
+    assert_eq!(findings[0].check, &W_25);
     assert!(findings[0].cause.contains("access rights"));
 }
 
@@ -243,7 +242,7 @@ fn an_opcode_of_the_wrong_kind_is_w_24() {
     let mut pair = Pair::new(false, true);
     pair.send(0, Opcode::Reserved(13), true, &[0; 8]);
     let (_, _, findings) = pair.finish();
-    assert_eq!(findings[0].id, "W-24");
+    assert_eq!(findings[0].check, &W_24);
 }
 
 #[test]
@@ -287,8 +286,5 @@ fn smb_direct_over_iwarp() {
     assert_eq!(direct.directions[0].least_credits, Some(0));
     assert!(!direct.incomplete);
     assert_eq!(findings.len(), 1);
-    assert_eq!(
-        (findings[0].id, &findings[0].frames[..]),
-        ("S-04", &[5][..])
-    );
+    assert_eq!((findings[0].check, findings[0].frames()), (&S_04, &[5][..]));
 }

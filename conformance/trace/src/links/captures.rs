@@ -4,6 +4,7 @@ use super::*;
 use pcap_file::pcap::PcapReader;
 use std::fs;
 use std::path::PathBuf;
+use xoff_checks::dcbx::X_09;
 use xoff_wire::lldp::Organizational;
 use xoff_wire::qaz::Ets;
 
@@ -211,9 +212,9 @@ fn values_are_those_that_tcpdump_prints() {
 fn what_is_wrong_with_the_captures_is_found() {
     let causes = |name| -> Vec<String> {
         let (_, outcome) = decode(name);
-        let found = outcome.findings.into_iter().filter(|f| f.id != "X-09");
+        let found = outcome.findings.into_iter().filter(|f| f.check != &X_09);
         found
-            .map(|f| format!("{} {} x{}", f.id, f.cause, f.count))
+            .map(|f| format!("{} {} x{}", f.check.id, f.cause, f.count))
             .collect()
     };
     insta::assert_debug_snapshot!(causes("dcb_ets"));

@@ -3,6 +3,7 @@
 use super::{End, Follower, host_requirements, speaks_dcbx, station};
 use crate::report::CaptureSummary;
 use crate::tally::Tally;
+use xoff_checks::dcbx::{X_02, X_04, X_05, X_06, X_07, X_08, X_09, X_10, X_11};
 use xoff_checks::finding::{Finding, Severity};
 use xoff_model::dcbx::{Dialect, Operational};
 use xoff_wire::lldp::Fault;
@@ -26,7 +27,7 @@ pub(super) fn units(follower: &Follower, capture: &CaptureSummary, findings: &mu
                 tally.count
             ),
             cure: "Look at the LLDP agent of the sender.".to_owned(),
-            ..tally.finding("X-02", Severity::Error, subject(*interface))
+            ..tally.finding(&X_02, Severity::Error, subject(*interface))
         });
     }
     for (interface, tally) in &follower.cut {
@@ -34,7 +35,7 @@ pub(super) fn units(follower: &Follower, capture: &CaptureSummary, findings: &mu
             inconclusive: Some("LLDP frames were cut when they were captured".to_owned()),
             cause: format!("{} LLDP data units are not whole", tally.count),
             cure: "Capture with a larger snapshot length.".to_owned(),
-            ..tally.finding("X-02", Severity::Note, subject(*interface))
+            ..tally.finding(&X_02, Severity::Note, subject(*interface))
         });
     }
     if follower.beyond.count > 0 {
@@ -50,7 +51,7 @@ pub(super) fn units(follower: &Follower, capture: &CaptureSummary, findings: &mu
             cure: "Capture fewer links at once.".to_owned(),
             ..follower
                 .beyond
-                .finding("X-05", Severity::Note, "capture".to_owned())
+                .finding(&X_05, Severity::Note, "capture".to_owned())
         });
     }
 }
@@ -76,7 +77,7 @@ pub(super) fn end(interface: &str, end: &End, last_ns: u64, findings: &mut Vec<F
         findings.push(Finding {
             cause: format!("{what}: {words}"),
             cure: cure.to_owned(),
-            ..tally.finding("X-02", Severity::Warning, subject())
+            ..tally.finding(&X_02, Severity::Warning, subject())
         });
     }
     expiry(end, last_ns, subject, findings);
@@ -85,7 +86,7 @@ pub(super) fn end(interface: &str, end: &End, last_ns: u64, findings: &mut Vec<F
             cause: "speaks DCBX 1.00 (CIN), which came before CEE and nothing follows any more"
                 .to_owned(),
             cure: "Set the port to IEEE DCBX.".to_owned(),
-            ..end.cin.finding("X-06", Severity::Warning, subject())
+            ..end.cin.finding(&X_06, Severity::Warning, subject())
         });
     }
     if end.report.advertised.dialect() == Dialect::Both {
@@ -93,7 +94,7 @@ pub(super) fn end(interface: &str, end: &End, last_ns: u64, findings: &mut Vec<F
             cause: "speaks IEEE and CEE DCBX at once: peers choose by rules of their own"
                 .to_owned(),
             cure: "Set the port to IEEE DCBX.".to_owned(),
-            ..once(end).finding("X-06", Severity::Warning, subject())
+            ..once(end).finding(&X_06, Severity::Warning, subject())
         });
     }
     if end.cee_errors.count > 0 {
@@ -102,14 +103,14 @@ pub(super) fn end(interface: &str, end: &End, last_ns: u64, findings: &mut Vec<F
                     feature is off"
                 .to_owned(),
             cure: "Make one end willing, or configure both alike.".to_owned(),
-            ..end.cee_errors.finding("X-07", Severity::Error, subject())
+            ..end.cee_errors.finding(&X_07, Severity::Error, subject())
         });
     }
     if end.stale_acks.count > 0 {
         findings.push(Finding {
             cause: "does not acknowledge the sequence number of its CEE peer".to_owned(),
             cure: "See whether LLDP reaches the station, and restart its DCBX agent.".to_owned(),
-            ..end.stale_acks.finding("X-07", Severity::Warning, subject())
+            ..end.stale_acks.finding(&X_07, Severity::Warning, subject())
         });
     }
     applications(end, subject, findings);
@@ -121,7 +122,7 @@ pub(super) fn end(interface: &str, end: &End, last_ns: u64, findings: &mut Vec<F
                 end.changes.count
             ),
             cure: "Leave DCBX to either the system or the adapter's firmware.".to_owned(),
-            ..end.changes.finding("X-11", Severity::Warning, subject())
+            ..end.changes.finding(&X_11, Severity::Warning, subject())
         });
     }
 }
@@ -132,7 +133,7 @@ fn expiry(end: &End, last_ns: u64, subject: impl Fn() -> String, findings: &mut 
             cause: "announced its shutdown (TTL 0): its peer falls back to local DCB settings"
                 .to_owned(),
             cure: "See whether the port or the LLDP agent was restarted.".to_owned(),
-            ..end.shutdown.finding("X-05", Severity::Warning, subject())
+            ..end.shutdown.finding(&X_05, Severity::Warning, subject())
         });
     }
     if end.late.count > 0 {
@@ -144,7 +145,7 @@ fn expiry(end: &End, last_ns: u64, subject: impl Fn() -> String, findings: &mut 
             ),
             cure: "See why LLDP was not sent or not captured; keep the TTL at four intervals."
                 .to_owned(),
-            ..end.late.finding("X-05", Severity::Warning, subject())
+            ..end.late.finding(&X_05, Severity::Warning, subject())
         });
     }
     let gone = end.neighbour.expiry_ns().is_some() && end.neighbour.expired(last_ns);
@@ -155,7 +156,7 @@ fn expiry(end: &End, last_ns: u64, subject: impl Fn() -> String, findings: &mut 
                 end.report.ttl_s
             ),
             cure: "See whether the station is still there and its LLDP agent runs.".to_owned(),
-            ..once(end).finding("X-05", Severity::Warning, subject())
+            ..once(end).finding(&X_05, Severity::Warning, subject())
         });
     }
 }
@@ -178,7 +179,7 @@ fn applications(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Find
                 .to_owned(),
             cure: "Advertise UDP port 4791 with the lossless priority, if RoCE is to run here."
                 .to_owned(),
-            ..once(end).finding("X-08", Severity::Note, subject())
+            ..once(end).finding(&X_08, Severity::Note, subject())
         });
     }
     for app in roce {
@@ -190,7 +191,7 @@ fn applications(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Find
                     qaz::priorities(pfc.enabled)
                 ),
                 cure: "Turn PFC on for that priority, or move RoCE to one that has it.".to_owned(),
-                ..once(end).finding("X-08", Severity::Warning, subject())
+                ..once(end).finding(&X_08, Severity::Warning, subject())
             });
         }
     }
@@ -206,7 +207,7 @@ fn applications(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Find
                     "priority {priority} is lossless but its traffic class has 0 % of ETS"
                 ),
                 cure: "Give the class a share of the bandwidth.".to_owned(),
-                ..once(end).finding("X-08", Severity::Warning, subject())
+                ..once(end).finding(&X_08, Severity::Warning, subject())
             });
         }
     }
@@ -255,7 +256,7 @@ fn required(end: &End, subject: impl Fn() -> String, findings: &mut Vec<Finding>
             missing.join(", ")
         ),
         cure: "Turn the TLVs on in the switch's LLDP settings.".to_owned(),
-        ..once(end).finding("X-09", Severity::Note, subject())
+        ..once(end).finding(&X_09, Severity::Note, subject())
     });
 }
 
@@ -288,7 +289,7 @@ pub(super) fn link(
         cause: "what both ends agree on cannot be told".to_owned(),
         cure: "Capture both directions of one link, without stations in between that forward LLDP."
             .to_owned(),
-        ..all.finding("X-04", Severity::Note, subject.clone())
+        ..all.finding(&X_04, Severity::Note, subject.clone())
     });
     if ends.len() > 2 {
         findings.push(Finding {
@@ -298,7 +299,7 @@ pub(super) fn link(
                 ends.len()
             ),
             cure: "Leave LLDP to one agent per end.".to_owned(),
-            ..all.finding("X-06", Severity::Warning, subject)
+            ..all.finding(&X_06, Severity::Warning, subject)
         });
     }
 }
@@ -310,11 +311,11 @@ fn conflicts(
     all: &Tally,
     findings: &mut Vec<Finding>,
 ) {
-    let mut push = |id, severity, cause: String, cure: &str| {
+    let mut push = |check, severity, cause: String, cure: &str| {
         findings.push(Finding {
             cause,
             cure: cure.to_owned(),
-            ..all.finding(id, severity, subject.clone())
+            ..all.finding(check, severity, subject.clone())
         });
     };
     let [a, b] = both;
@@ -334,7 +335,7 @@ fn conflicts(
     let mixed = matches!(dialects.as_slice(), [x, y] if x.common(*y) == Dialect::None);
     if mixed {
         push(
-            "X-06",
+            &X_06,
             Severity::Error,
             "the ends speak different dialects of DCBX, and negotiate nothing".to_owned(),
             "Set both ends to IEEE DCBX.",
@@ -342,7 +343,7 @@ fn conflicts(
     } else if a.conflict || vectors.is_some() {
         let words: Vec<String> = notes(0).chain(notes(1)).collect();
         push(
-            "X-10",
+            &X_10,
             Severity::Error,
             format!("the ends do not agree on PFC: {}", words.join("; ")),
             "Configure the same priorities at both ends, or make one end willing.",
@@ -351,7 +352,7 @@ fn conflicts(
     }
     for words in notes(0).chain(notes(1)) {
         push(
-            "X-04",
+            &X_04,
             Severity::Note,
             words,
             "See whether the settings of both ends are what was meant.",

@@ -1,5 +1,7 @@
 use super::*;
 use crate::capture::Direction;
+use xoff_checks::catalogue::Check;
+use xoff_checks::dcbx::{X_02, X_04, X_05, X_06, X_07, X_08, X_09, X_10};
 use xoff_checks::finding::Severity;
 use xoff_wire::cee;
 use xoff_wire::lldp::{Id, Organizational};
@@ -82,12 +84,12 @@ fn run(units: &[(u64, u8, Repr)], last_ns: u64) -> Outcome {
 }
 
 /// IDs, without the notes on TLVs that Windows wants.
-fn ids(outcome: &Outcome) -> Vec<(&'static str, Severity, bool)> {
+fn ids(outcome: &Outcome) -> Vec<(&'static Check, Severity, bool)> {
     outcome
         .findings
         .iter()
-        .filter(|f| f.id != "X-09")
-        .map(|f| (f.id, f.severity, f.inconclusive.is_some()))
+        .filter(|f| f.check != &X_09)
+        .map(|f| (f.check, f.severity, f.inconclusive.is_some()))
         .collect()
 }
 
@@ -107,7 +109,7 @@ fn two_ends_that_agree_need_no_words() {
     assert_eq!((both[0].pfc, both[1].pfc), (Some(8), Some(8)));
     assert_eq!(link.ends[1].port, "p1");
     // The willing end has not turned its own on yet.
-    assert_eq!(ids(&outcome), [("X-08", Severity::Warning, false)]);
+    assert_eq!(ids(&outcome), [(&X_08, Severity::Warning, false)]);
 }
 
 #[test]
@@ -119,9 +121,9 @@ fn a_mismatch_is_an_error() {
         ],
         2 * S,
     );
-    assert_eq!(ids(&outcome), [("X-10", Severity::Error, false)]);
+    assert_eq!(ids(&outcome), [(&X_10, Severity::Error, false)]);
     let finding = outcome.findings.last().unwrap();
-    assert_eq!(finding.frames, [1, 2]);
+    assert_eq!(finding.frames(), [1, 2]);
     assert!(finding.cause.contains("PFC on priorities 3 here and 4"));
     let mixed = run(
         &[
@@ -130,14 +132,14 @@ fn a_mismatch_is_an_error() {
         ],
         2 * S,
     );
-    assert_eq!(ids(&mixed)[0], ("X-06", Severity::Error, false));
+    assert_eq!(ids(&mixed)[0], (&X_06, Severity::Error, false));
 }
 
 #[test]
 fn one_direction_decides_nothing() {
     let outcome = run(&[(0, 1, unit(120, vec![pfc(false, 8), roce(3)]))], S);
     assert!(outcome.links[0].negotiated.is_none());
-    assert_eq!(ids(&outcome), [("X-04", Severity::Note, true)]);
+    assert_eq!(ids(&outcome), [(&X_04, Severity::Note, true)]);
     let three: Vec<_> = (1..4)
         .map(|n| (0, n, unit(120, vec![pfc(false, 8), roce(3)])))
         .collect();
@@ -146,8 +148,8 @@ fn one_direction_decides_nothing() {
     assert_eq!(
         ids(&outcome),
         [
-            ("X-04", Severity::Note, true),
-            ("X-06", Severity::Warning, false)
+            (&X_04, Severity::Note, true),
+            (&X_06, Severity::Warning, false)
         ]
     );
 }
@@ -155,7 +157,7 @@ fn one_direction_decides_nothing() {
 #[test]
 fn silence_and_shutdown_end_the_agreement() {
     let plain = || unit(2, vec![]);
-    let warning = ("X-05", Severity::Warning, false);
+    let warning = (&X_05, Severity::Warning, false);
     let late = run(&[(0, 1, plain()), (3 * S, 1, plain())], 4 * S);
     assert_eq!(ids(&late), [warning]);
     assert!(late.findings[0].cause.contains("by up to 1000 ms"));
@@ -175,11 +177,11 @@ fn cee_peers_acknowledge_each_other() {
         units.push((at, 1, cee_unit(5, 0, false)));
     }
     let outcome = run(&units, 6);
-    assert_eq!(ids(&outcome), [("X-07", Severity::Warning, false)]);
-    assert_eq!(outcome.findings[0].frames, [6]);
+    assert_eq!(ids(&outcome), [(&X_07, Severity::Warning, false)]);
+    assert_eq!(outcome.findings[0].frames(), [6]);
     units.push((7, 2, cee_unit(1, 5, true)));
     let words = ids(&run(&units, 7));
-    assert!(words.contains(&("X-07", Severity::Error, false)));
+    assert!(words.contains(&(&X_07, Severity::Error, false)));
 }
 
 #[test]
@@ -203,10 +205,10 @@ fn malformed_units_are_found_and_survived() {
     assert_eq!(
         ids(&outcome),
         [
-            ("X-02", Severity::Error, false),
-            ("X-02", Severity::Note, true),
-            ("X-02", Severity::Warning, false),
-            ("X-04", Severity::Note, true),
+            (&X_02, Severity::Error, false),
+            (&X_02, Severity::Note, true),
+            (&X_02, Severity::Warning, false),
+            (&X_04, Severity::Note, true),
         ]
     );
 }

@@ -8,6 +8,7 @@ use crate::tally::Tally;
 use crate::words::{grouped, many, share, time};
 use std::collections::BTreeMap;
 use xoff_checks::finding::{Finding, Severity};
+use xoff_checks::pause::{P_01, P_02, P_06, P_07, P_08, P_20};
 use xoff_wire::Mac;
 use xoff_wire::mac_control::Irregularity;
 
@@ -76,7 +77,7 @@ pub(super) fn mixed(
                 grouped(pfc)
             ),
             cure: "Turn off 802.3x flow control wherever PFC is on.".to_owned(),
-            ..global.finding("P-06", Severity::Warning, subject)
+            ..global.finding(&P_06, Severity::Warning, subject)
         });
     }
 }
@@ -96,7 +97,7 @@ pub(super) fn beyond(beyond: &Tally, findings: &mut Vec<Finding>) {
             many(beyond.count, "pause frame")
         ),
         cure: "Capture fewer links at once.".to_owned(),
-        ..beyond.finding("P-08", Severity::Warning, "capture".to_owned())
+        ..beyond.finding(&P_08, Severity::Warning, "capture".to_owned())
     });
 }
 
@@ -147,42 +148,42 @@ impl Judged<'_> {
 
     fn shape(&self, irregularity: Irregularity, tally: &Tally) -> Finding {
         use Irregularity::*;
-        let (id, severity, cause) = match irregularity {
+        let (check, severity, cause) = match irregularity {
             Destination => (
-                "P-01",
+                &P_01,
                 Severity::Warning,
                 "sent to another address than 01:80:c2:00:00:01, so that bridges may forward them",
             ),
             Tagged => (
-                "P-01",
+                &P_01,
                 Severity::Warning,
                 "have a VLAN tag, which MAC control frames must not have",
             ),
             Length => (
-                "P-01",
+                &P_01,
                 Severity::Note,
                 "are not 60 bytes long without FCS; frames that were captured before their \
                  sender padded them, or with FCS, look like this",
             ),
-            ZeroSource => ("P-01", Severity::Warning, "have source address zero"),
-            GroupSource => ("P-01", Severity::Warning, "have a group address as source"),
+            ZeroSource => (&P_01, Severity::Warning, "have source address zero"),
+            GroupSource => (&P_01, Severity::Warning, "have a group address as source"),
             EnableHigh => (
-                "P-02",
+                &P_02,
                 Severity::Warning,
                 "have bits set in the upper byte of the class-enable vector, which must be zero",
             ),
             TimeWithoutEnable => (
-                "P-02",
+                &P_02,
                 Severity::Note,
                 "give a time to a class that is not enabled; receivers ignore it",
             ),
             EnableEmpty => (
-                "P-07",
+                &P_07,
                 Severity::Note,
                 "enable no class and hence do nothing",
             ),
             Opcode => (
-                "P-08",
+                &P_08,
                 Severity::Warning,
                 "have an opcode that is neither 0x0001 nor 0x0101; receivers ignore them",
             ),
@@ -190,7 +191,7 @@ impl Judged<'_> {
         Finding {
             cause: format!("{}: they {cause}", many(tally.count, "pause frame")),
             cure: "Look at the firmware of the sender.".to_owned(),
-            ..tally.finding(id, severity, self.subject())
+            ..tally.finding(check, severity, self.subject())
         }
     }
 
@@ -205,7 +206,7 @@ impl Judged<'_> {
             ..self
                 .port
                 .frames
-                .finding("P-20", Severity::Note, self.subject())
+                .finding(&P_20, Severity::Note, self.subject())
         }
     }
 
@@ -240,7 +241,7 @@ impl Judged<'_> {
             ..self
                 .port
                 .frames
-                .finding("P-20", Severity::Warning, self.subject_of(class))
+                .finding(&P_20, Severity::Warning, self.subject_of(class))
         }
     }
 
@@ -261,7 +262,7 @@ impl Judged<'_> {
             ..self
                 .port
                 .frames
-                .finding("P-20", Severity::Error, self.subject_of(class))
+                .finding(&P_20, Severity::Error, self.subject_of(class))
         }
     }
 
@@ -294,7 +295,7 @@ impl Judged<'_> {
             ..self
                 .port
                 .frames
-                .finding("P-20", Severity::Warning, self.subject_of(class))
+                .finding(&P_20, Severity::Warning, self.subject_of(class))
         };
         if self.towards == 0 {
             found.inconclusive =

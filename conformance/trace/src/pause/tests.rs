@@ -1,6 +1,8 @@
 use super::*;
 use crate::rate::Observer;
+use xoff_checks::catalogue::Check;
 use xoff_checks::finding::Severity;
+use xoff_checks::pause::{P_01, P_02, P_06, P_07, P_08, P_20};
 
 const HOST: Mac = Mac([2, 0, 0, 0, 0, 1]);
 const SWITCH: Mac = Mac([2, 0, 0, 0, 0, 2]);
@@ -71,10 +73,10 @@ impl Bench {
     }
 }
 
-fn ids(findings: &[Finding]) -> Vec<(&'static str, Severity, bool)> {
+fn ids(findings: &[Finding]) -> Vec<(&'static Check, Severity, bool)> {
     findings
         .iter()
-        .map(|f| (f.id, f.severity, f.inconclusive.is_some()))
+        .map(|f| (f.check, f.severity, f.inconclusive.is_some()))
         .collect()
 }
 
@@ -122,7 +124,7 @@ fn a_rate_is_inferred_from_dense_traffic_or_said_to_be_missing() {
         assert_eq!(outcome.ports[0].rate, rate);
         assert_eq!(outcome.ports[0].rate_inferred, data);
         assert_eq!(outcome.ports[0].paused_ns[3], paused);
-        let expected = [("P-20", Severity::Note, true)];
+        let expected = [(&P_20, Severity::Note, true)];
         assert_eq!(ids(&outcome.findings), expected[usize::from(data)..]);
     }
 }
@@ -131,9 +133,9 @@ fn a_rate_is_inferred_from_dense_traffic_or_said_to_be_missing() {
 fn storms_and_slow_receivers_are_told_apart() {
     // 0xffff quanta at 10 Gb/s: 3.36 ms each.
     for (refreshes, towards, expected) in [
-        (40, 0, ("P-20", Severity::Error, false)),
-        (1, 1_000, ("P-20", Severity::Warning, false)),
-        (1, 0, ("P-20", Severity::Warning, true)),
+        (40, 0, (&P_20, Severity::Error, false)),
+        (1, 1_000, (&P_20, Severity::Warning, false)),
+        (1, 0, (&P_20, Severity::Warning, true)),
     ] {
         let mut bench = Bench::new(Some(10 * GBPS));
         bench.data(0, Direction::In, 60);
@@ -158,7 +160,7 @@ fn short_stops_are_no_storm_however_many() {
         bench.pause(i * 150_000 + 100_000, Direction::In, &pfc(4, 0));
     }
     let outcome = bench.finish(|_| 9_000_000);
-    let expected = [("P-20", Severity::Warning, false)];
+    let expected = [(&P_20, Severity::Warning, false)];
     assert_eq!(ids(&outcome.findings), expected);
     let cause = &outcome.findings[0].cause;
     assert!(cause.contains("6.0 ms of 9.0 ms"), "{cause}");
@@ -182,14 +184,12 @@ fn irregular_frames_are_named() {
     bench.pause(1, Direction::In, &Repr::Unknown { opcode: 0x0102 });
     bench.pause(2, Direction::In, &Repr::Pause { quanta: 1 });
     let outcome = bench.finish(|_| 3);
-    let names: Vec<_> = outcome.findings.iter().map(|f| f.id).collect();
+    let names: Vec<_> = outcome.findings.iter().map(|f| f.check).collect();
     assert_eq!(
         names,
-        [
-            "P-06", "P-01", "P-01", "P-01", "P-01", "P-02", "P-07", "P-08"
-        ]
+        [&P_06, &P_01, &P_01, &P_01, &P_01, &P_02, &P_07, &P_08]
     );
-    assert_eq!(outcome.findings[0].frames, [3]);
+    assert_eq!(outcome.findings[0].frames(), [3]);
     assert_eq!(outcome.ports.len(), 2);
     assert_eq!(outcome.ports[1].global_pause, 1);
     assert_eq!(outcome.ports[1].transitions, [1; 8]);

@@ -23,8 +23,9 @@ pub(super) fn packet(half: &mut Half, op: Op, f: &Frame, p: &roce::Packet) {
     }
     // Notifications choose their port freely: their way does not matter.
     let notifies = op.role == Role::Cnp;
-    if half.port_of_cnp && !notifies {
-        (half.sport, half.port_of_cnp) = (p.sport, false);
+    if half.only_cnps && !notifies {
+        (half.sport, half.migreq) = (p.sport, p.bth.migreq);
+        half.only_cnps = false;
     }
     if p.sport != half.sport && !notifies {
         let ports = [half.sport, p.sport].map(|s| u64::from(s.unwrap_or(0)));

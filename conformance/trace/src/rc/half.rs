@@ -80,7 +80,7 @@ pub(super) struct Half {
     /// The step of sequence numbers that its requests are listed under, while it has no peer.
     pub(super) listed: Option<u8>,
     /// So far only notifications were seen.
-    pub(super) port_of_cnp: bool,
+    pub(super) only_cnps: bool,
     pub(super) migreq: bool,
     pub(super) first_ns: u64,
     pub(super) last_ns: u64,

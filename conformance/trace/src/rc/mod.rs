@@ -481,7 +481,7 @@ fn new_half(
         vlan: eth.inner.or(eth.outer).map(|t| t.vid),
         sport: p.sport,
         listed: None,
-        port_of_cnp: op::of(p.bth.opcode).role == Role::Cnp,
+        only_cnps: op::of(p.bth.opcode).role == Role::Cnp,
         migreq: p.bth.migreq,
         first_ns: f.at_ns,
         last_ns: f.at_ns,

@@ -1,13 +1,15 @@
 //! What is wrong with sessions and SMB Direct: S-01 to S-04 and S-07 of the check catalogue.
 //!
-//! S-05 and S-06 need the bytes that RDMA moved and the limits that were configured.
+//! S-05 needs the bytes that RDMA moved.
 
 use super::{
     Carrier, Channel, DirectConnection, OfferedInterface, Rdma, RefusedSetup, SmbReport, SmbSession,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity};
+use xoff_checks::catalogue::Check;
+use xoff_checks::finding::{FRAMES_KEPT, Finding, Severity, Where};
+use xoff_checks::smb::{S_01, S_02, S_03, S_04, S_07};
 
 /// SMB bytes over TCP from which on RDMA is plainly not in use.
 const BULK: u64 = 1 << 20;
@@ -144,7 +146,7 @@ fn refused(refused: &RefusedSetup) -> Finding {
         |(_, _, cure)| cure,
     );
     Finding {
-        id: "S-07",
+        check: &S_07,
         severity: Severity::Warning,
         inconclusive: None,
         subject: format!("SMB, {} to {}", refused.client, refused.server),
@@ -154,7 +156,7 @@ fn refused(refused: &RefusedSetup) -> Finding {
         ),
         cure: cure.to_string(),
         count: refused.count,
-        frames: refused.frames.clone(),
+        at: Where::Frames(refused.frames.clone()),
     }
 }
 
@@ -165,16 +167,16 @@ fn subject(session: &SmbSession) -> String {
     )
 }
 
-fn finding(id: &'static str, severity: Severity, session: &SmbSession) -> Finding {
+fn finding(check: &'static Check, severity: Severity, session: &SmbSession) -> Finding {
     Finding {
-        id,
+        check,
         severity,
         inconclusive: None,
         subject: subject(session),
         cause: String::new(),
         cure: String::new(),
         count: 1,
-        frames: vec![session.first_frame],
+        at: Where::Frames(vec![session.first_frame]),
     }
 }
 
@@ -207,7 +209,7 @@ fn multichannel_off(session: &SmbSession) -> Option<Finding> {
         cause: format!("{who} multichannel: one connection, {rest}."),
         cure: "Enable SMB Multichannel at both ends if the network has RDMA or several paths."
             .to_string(),
-        ..finding("S-01", Severity::Note, session)
+        ..finding(&S_01, Severity::Note, session)
     })
 }
 
@@ -234,7 +236,7 @@ fn no_smb_direct(session: &SmbSession, direct: &[DirectConnection]) -> Option<Fi
         cure: "Check that the client's adapter has RDMA enabled and that both ends speak the same \
                kind of RDMA in the same subnet."
             .to_string(),
-        ..finding("S-01", Severity::Warning, session)
+        ..finding(&S_01, Severity::Warning, session)
     })
 }
 
@@ -273,12 +275,14 @@ fn failed_bindings(session: &SmbSession) -> Option<Finding> {
         ),
         cure: advice.to_string(),
         count: failed.len() as u64,
-        frames: failed
-            .iter()
-            .take(FRAMES_KEPT)
-            .map(|c| c.first_frame)
-            .collect(),
-        ..finding("S-02", Severity::Error, session)
+        at: Where::Frames(
+            failed
+                .iter()
+                .take(FRAMES_KEPT)
+                .map(|c| c.first_frame)
+                .collect(),
+        ),
+        ..finding(&S_02, Severity::Error, session)
     })
 }
 
@@ -300,7 +304,7 @@ fn hidden(session: &SmbSession) -> Option<Finding> {
             session.channels.len()
         ),
         cure: "Compare with Get-SmbMultichannelConnection at the client.".to_string(),
-        ..finding("S-02", Severity::Note, session)
+        ..finding(&S_02, Severity::Note, session)
     })
 }
 
@@ -345,7 +349,7 @@ fn unused_interfaces(session: &SmbSession) -> Option<Finding> {
         cure: "Check that the client has a route to every offered address, and look for \
                multichannel constraints."
             .to_string(),
-        ..finding("S-02", Severity::Warning, session)
+        ..finding(&S_02, Severity::Warning, session)
     })
 }
 
@@ -373,7 +377,7 @@ fn few_channels(session: &SmbSession) -> Option<Finding> {
         cure: "Expected of light load and of clients that count otherwise; else raise the \
                connection count per interface."
             .to_string(),
-        ..finding("S-02", Severity::Note, session)
+        ..finding(&S_02, Severity::Note, session)
     })
 }
 
@@ -397,8 +401,8 @@ fn lost_channels(session: &SmbSession) -> Option<Finding> {
         ),
         cure: "Look for link flaps or adapter resets at the time of the frames.".to_string(),
         count: lost.len() as u64,
-        frames: lost.iter().take(FRAMES_KEPT).map(|p| p.frame).collect(),
-        ..finding("S-03", Severity::Warning, session)
+        at: Where::Frames(lost.iter().take(FRAMES_KEPT).map(|p| p.frame).collect()),
+        ..finding(&S_03, Severity::Warning, session)
     })
 }
 
@@ -414,7 +418,7 @@ fn direct(connection: &DirectConnection, findings: &mut Vec<Finding>) {
     for broken in &connection.broken {
         let v = &broken.violation;
         findings.push(Finding {
-            id: "S-04",
+            check: &S_04,
             severity: Severity::Error,
             inconclusive: None,
             subject: subject.clone(),
@@ -424,13 +428,13 @@ fn direct(connection: &DirectConnection, findings: &mut Vec<Finding>) {
             ),
             cure: "Update the SMB Direct implementation of the sender, and report it.".to_string(),
             count: broken.count,
-            frames: broken.frames.clone(),
+            at: Where::Frames(broken.frames.clone()),
         });
     }
     let refused = connection.response.filter(|r| r.status != 0);
     if let Some(response) = refused {
         findings.push(Finding {
-            id: "S-04",
+            check: &S_04,
             severity: Severity::Error,
             inconclusive: None,
             subject,
@@ -440,18 +444,18 @@ fn direct(connection: &DirectConnection, findings: &mut Vec<Finding>) {
             ),
             cure: "Compare sizes and versions in the request with the server's limits.".to_string(),
             count: 1,
-            frames: vec![connection.first_frame],
+            at: Where::Frames(vec![connection.first_frame]),
         });
     } else if connection.incomplete {
         findings.push(Finding {
-            id: "S-04",
+            check: &S_04,
             severity: Severity::Note,
             inconclusive: Some("messages of the connection are missing".to_string()),
             subject,
             cause: "Credits could not be judged to the end.".to_string(),
             cure: "Capture both directions without loss.".to_string(),
             count: 1,
-            frames: vec![connection.first_frame],
+            at: Where::Frames(vec![connection.first_frame]),
         });
     }
 }

@@ -1,7 +1,9 @@
 //! Sessions made by the emitters of the wire formats.
 
 use super::*;
+use xoff_checks::catalogue::Check;
 use xoff_checks::finding::{Finding, Severity};
+use xoff_checks::smb::{S_01, S_02, S_03};
 use xoff_wire::smb2::{
     CAP_MULTI_CHANNEL, FLAG_RESPONSE, FSCTL_QUERY_NETWORK_INTERFACE_INFO, Framing, HEADER_LEN,
     INTERFACE_INFO_LEN, Ioctl, NegotiateRequest, NegotiateResponse, SESSION_BINDING,
@@ -145,15 +147,9 @@ fn interface(if_index: u32, host: u8, rss: bool, rdma: bool) -> InterfaceInfo {
     }
 }
 
-fn ids(findings: &[Finding]) -> Vec<(&str, Severity, bool)> {
-    let id = |f: &Finding| (f.id, f.severity, f.inconclusive.is_some());
-    findings
-        .iter()
-        .map(|f| {
-            let (id, severity, open) = id(f);
-            (id, severity, open)
-        })
-        .collect()
+fn ids(findings: &[Finding]) -> Vec<(&'static Check, Severity, bool)> {
+    let told = |f: &Finding| (f.check, f.severity, f.inconclusive.is_some());
+    findings.iter().map(told).collect()
 }
 
 #[test]
@@ -164,7 +160,7 @@ fn a_client_without_multichannel() {
     let (report, findings) = net.finish();
     assert_eq!(report.sessions.len(), 1);
     assert_eq!(report.sessions[0].multichannel, [Some(false), Some(true)]);
-    assert_eq!(ids(&findings), [("S-01", Severity::Note, false)]);
+    assert_eq!(ids(&findings), [(&S_01, Severity::Note, false)]);
     assert!(findings[0].cause.starts_with("The client does not"));
 }
 
@@ -175,7 +171,7 @@ fn rdma_offered_and_not_used() {
     net.set_up(transport, 0, 0);
     net.offer(transport, &[interface(4, 2, false, true)]);
     let (_, findings) = net.finish();
-    assert_eq!(ids(&findings), [("S-01", Severity::Warning, true)]);
+    assert_eq!(ids(&findings), [(&S_01, Severity::Warning, true)]);
 
     let mut net = Net::new();
     let transport = net.connect(1000, 2, CAP_MULTI_CHANNEL);
@@ -183,7 +179,7 @@ fn rdma_offered_and_not_used() {
     net.offer(transport, &[interface(4, 2, false, true)]);
     net.write(transport, 1 << 20);
     let (_, findings) = net.finish();
-    assert_eq!(ids(&findings), [("S-01", Severity::Warning, false)]);
+    assert_eq!(ids(&findings), [(&S_01, Severity::Warning, false)]);
 }
 
 #[test]
@@ -204,9 +200,9 @@ fn a_refused_binding_and_an_idle_interface() {
     assert_eq!(
         ids(&findings),
         [
-            ("S-02", Severity::Error, false),
-            ("S-02", Severity::Warning, false),
-            ("S-02", Severity::Note, false),
+            (&S_02, Severity::Error, false),
+            (&S_02, Severity::Warning, false),
+            (&S_02, Severity::Note, false),
         ]
     );
     assert!(findings[0].cause.contains("0xc000009a"));
@@ -230,7 +226,7 @@ fn encryption_hides_the_interfaces() {
     let (report, findings) = net.finish();
     assert_eq!(report.encrypted_messages, 1);
     assert!(report.sessions[0].encrypted);
-    assert_eq!(ids(&findings), [("S-02", Severity::Note, true)]);
+    assert_eq!(ids(&findings), [(&S_02, Severity::Note, true)]);
 }
 
 #[test]
@@ -245,8 +241,8 @@ fn a_channel_that_is_lost() {
     net.write(first, 100);
     let (report, findings) = net.finish();
     assert_eq!((report.bindings, report.failed_bindings), (1, 0));
-    assert_eq!(ids(&findings), [("S-03", Severity::Warning, true)]);
-    assert_eq!(findings[0].frames, [place.frame]);
+    assert_eq!(ids(&findings), [(&S_03, Severity::Warning, true)]);
+    assert_eq!(findings[0].frames(), [place.frame]);
 }
 
 #[test]

@@ -2,6 +2,7 @@ use super::*;
 use pcap_file::pcap::PcapReader;
 use std::fs::File;
 use xoff_checks::finding::Finding;
+use xoff_checks::smb::{S_02, S_07};
 use xoff_wire::dissect::{Body, Link, dissect};
 
 type Results = (SmbReport, Vec<IwarpConnection>, TcpSummary, Vec<Finding>);
@@ -78,8 +79,8 @@ fn the_multichannel_capture() {
         panic!("{findings:?}");
     };
     assert_eq!(
-        (denied.id, denied.count, denied.frames[0]),
-        ("S-07", 26, 1122)
+        (denied.check, denied.count, denied.frames()[0]),
+        (&S_07, 26, 1122)
     );
     assert!(denied.cause.contains("STATUS_ACCESS_DENIED (0xc0000022)"));
 }
@@ -111,7 +112,7 @@ fn a_capture_from_the_middle_finds_the_session() {
     assert!(
         findings
             .iter()
-            .all(|f| f.id != "S-02" || f.inconclusive.is_some())
+            .all(|f| f.check != &S_02 || f.inconclusive.is_some())
     );
 }
 

@@ -54,6 +54,8 @@ impl Frames<'_> {
         let (mut extensions, mut payload_len) = (Extensions::default(), CNP_PAYLOAD as u32);
         if let Some(transport) = flow.transport(packet) {
             bth.opcode = Opcode::new(flow.service, transport.operation);
+            // A connection starts migrated, and nothing here arms another path (IBTA 9.2.3).
+            bth.migreq = flow.service != Service::Ud;
             bth.psn = psn::add(flow.first_psn, transport.psn);
             bth.ack_request = transport.ack_request;
             extensions = transport.extensions;

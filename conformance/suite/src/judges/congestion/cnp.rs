@@ -7,6 +7,7 @@ use crate::judges::Judged;
 use crate::judges::view::{describe, is_reliable, layout};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use xoff_checks::congestion::NO_CNP;
 use xoff_model::rules::Class;
 use xoff_wire::bth::{CNP_PAYLOAD, NakCode, Syndrome};
 use xoff_wire::ip::Ecn;
@@ -177,7 +178,7 @@ fn unanswered(facts: &Facts<'_>, marks: &[Event], cnps: &[Event], judged: &mut J
             let qp =
                 of.2.map_or(String::new(), |qp| format!(", queue pair {qp:#08x}"));
             let what = format!("no CNP to {}{qp}, whose data arrive marked", mark.to);
-            judged.fault(what, &[mark.frame]);
+            judged.symptom(&NO_CNP, what, &[mark.frame]);
         }
     }
 }

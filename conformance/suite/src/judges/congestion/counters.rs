@@ -5,6 +5,7 @@ use crate::facts::{Facts, Seen};
 use crate::judges::Judged;
 use crate::judges::view::span;
 use std::collections::BTreeMap;
+use xoff_checks::counters::IMPLIED_NAK_STUCK;
 use xoff_model::Transport;
 use xoff_model::rules::Class;
 use xoff_wire::bth::{NakCode, Syndrome};
@@ -199,7 +200,10 @@ pub(super) fn moving(facts: &Facts<'_>) -> Judged {
             match (wanted > 0, found > 0) {
                 (true, false) => {
                     let what = format!("h{host}: {name} does not move, after {wanted} events");
-                    judged.fault(what, &[]);
+                    match name {
+                        "implied_nak_seq_err" => judged.symptom(&IMPLIED_NAK_STUCK, what, &[]),
+                        _ => judged.fault(what, &[]),
+                    }
                 }
                 (false, true) => {
                     let what = format!("h{host}: {name} moves without its event");

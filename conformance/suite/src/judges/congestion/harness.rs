@@ -1,12 +1,13 @@
 //! xoff itself.
 
 use crate::arm::sim;
-use crate::deviations::{Deviation, REGISTER};
 use crate::judges::{Case, Judged, Means, Wrong, cases};
 use crate::profile::Profile;
 use crate::run::model;
 use crate::{Evidence, Facts};
-use xoff_checks::catalogue;
+use xoff_checks::catalogue::Check;
+use xoff_checks::deviations::{self, Deviation};
+use xoff_checks::harness::{H_02, H_03};
 
 /// What repeats: an experiment with loss, whose random choices show.
 const REPEATED: [&str; 2] = ["clean", "lost-data"];
@@ -59,7 +60,7 @@ pub(super) fn no_mutants() -> Judged {
 
 /// A check without mutants.
 const BARE: Case = Case {
-    id: "H-02",
+    check: &H_02,
     means: Means::Harness(mutants),
     not_on: &[],
     mutants: &[],
@@ -77,11 +78,8 @@ fn with_mutants<'c>(cases: impl Iterator<Item = &'c Case>) -> Judged {
         };
         let caught = case.mutants.iter().all(|mutant| fits(&mutant.wrong));
         judged.expect(!case.mutants.is_empty() && caught, &[], || {
-            format!("{}: no mutant could make it fail", case.id)
+            format!("{}: no mutant could make it fail", case.check.id)
         });
-        if catalogue::find(case.id).is_none() {
-            judged.fault(format!("{}: not in the catalogue", case.id), &[]);
-        }
     }
     judged
 }
@@ -93,7 +91,7 @@ pub(super) fn not_vacuous() -> Judged {
 
 pub(super) fn vacuous() -> Judged {
     const PASSES: Case = Case {
-        id: "H-03",
+        check: &H_03,
         means: Means::Judge {
             experiments: &["clean"],
             judge: |_| Judged {
@@ -117,7 +115,7 @@ fn without_stimulus<'c>(cases: impl Iterator<Item = &'c Case>) -> Judged {
         };
         let said = judge(&facts);
         judged.expect(said.stimuli == 0 && said.faults.is_empty(), &[], || {
-            format!("{}: has a verdict on nothing at all", case.id)
+            format!("{}: has a verdict on nothing at all", case.check.id)
         });
     }
     judged
@@ -125,48 +123,52 @@ fn without_stimulus<'c>(cases: impl Iterator<Item = &'c Case>) -> Judged {
 
 /// H-04.
 pub(super) fn cited() -> Judged {
-    register(REGISTER)
+    register(&deviations::all())
 }
 
 pub(super) fn not_cited() -> Judged {
-    let bare = Deviation {
-        citation: "",
-        ..REGISTER[0]
-    };
-    register(&[bare])
+    spoilt(|deviation| deviation.citation = "")
 }
 
 pub(super) fn not_told_apart() -> Judged {
-    let wide = Deviation {
-        sign: "",
-        ..REGISTER[0]
-    };
-    register(&[wide])
+    spoilt(|deviation| deviation.symptoms = &[])
 }
 
-fn register(entries: &[Deviation]) -> Judged {
+/// The first deviation that a check shows, with something wrong.
+fn spoilt(how: fn(&mut Deviation)) -> Judged {
+    let mut shown = deviations::all()
+        .into_iter()
+        .filter(|(check, _)| check.is_some());
+    let Some((check, deviation)) = shown.next() else {
+        return Judged::default();
+    };
+    let mut deviation = *deviation;
+    how(&mut deviation);
+    register(&[(check, &deviation)])
+}
+
+fn register(entries: &[(Option<&Check>, &Deviation)]) -> Judged {
     let mut judged = Judged::default();
-    for (at, entry) in entries.iter().enumerate() {
+    for (at, (check, entry)) in entries.iter().enumerate() {
         let known = entry
             .profiles
             .iter()
             .all(|name| Profile::find(name).is_some());
-        let real = entry.checks.iter().all(|id| catalogue::find(id).is_some());
         let cited = !entry.citation.is_empty() && !entry.what.is_empty();
-        judged.expect(known && cited && real, &[], || {
+        judged.expect(known && cited, &[], || {
             format!("{}: without citation, or for what does not exist", entry.id)
         });
-        judged.expect(
-            entry.checks.is_empty() || !entry.sign.is_empty(),
-            &[],
-            || format!("{}: excuses a check, whatever its fault is", entry.id),
-        );
+        let Some(check) = check else { continue };
+        let mut symptoms = entry.symptoms.iter();
+        let own = symptoms.all(|symptom| check.symptoms.contains(symptom));
+        let told_apart = !entry.symptoms.is_empty() && own;
+        judged.expect(told_apart, &[], || {
+            format!("{}: names no way in which {check} fails", entry.id)
+        });
         // Where two excuse one check under one profile, it is not clear which.
-        for other in &entries[..at] {
-            let check = entry.checks.iter().find(|id| other.checks.contains(id));
-            let profile = entry.profiles.iter().any(|p| other.profiles.contains(p));
-            if let Some(id) = check.filter(|_| profile) {
-                let what = format!("{} and {} both excuse {id}", other.id, entry.id);
+        for (_, other) in entries[..at].iter().filter(|(of, _)| *of == Some(*check)) {
+            if entry.profiles.iter().any(|p| other.profiles.contains(p)) {
+                let what = format!("{} and {} both excuse {check}", other.id, entry.id);
                 judged.fault(what, &[]);
             }
         }

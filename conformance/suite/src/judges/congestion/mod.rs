@@ -2,6 +2,12 @@
 
 use super::{Case, Judged, Means, Mutant, Wrong};
 use crate::Arm;
+use xoff_checks::capture::{T_01, T_02};
+use xoff_checks::catalogue::Check;
+use xoff_checks::congestion::{CC_01, CC_02, CC_03, CC_04, CC_14, CC_15};
+use xoff_checks::counters::{N_01, N_02, N_03};
+use xoff_checks::harness::{H_01, H_02, H_03, H_04, H_05};
+use xoff_checks::pause::{P_01, P_02, P_03, P_04, P_05, P_06, P_07, P_08, P_16};
 
 mod capture;
 pub(super) mod cnp;
@@ -35,9 +41,9 @@ const fn spoilt(format: &'static str) -> Mutant {
     }
 }
 
-const fn itself(id: &'static str, judge: fn() -> Judged, mutants: &'static [Mutant]) -> Case {
+const fn itself(check: &'static Check, judge: fn() -> Judged, mutants: &'static [Mutant]) -> Case {
     Case {
-        id,
+        check,
         means: Means::Harness(judge),
         not_on: &[],
         mutants,
@@ -46,7 +52,7 @@ const fn itself(id: &'static str, judge: fn() -> Judged, mutants: &'static [Muta
 
 pub(super) const CASES: &[Case] = &[
     Case::judged(
-        "CC-01",
+        &CC_01,
         &["marked"],
         cnp::for_marks,
         SEEN,
@@ -64,7 +70,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "CC-02",
+        &CC_02,
         &["marked"],
         cnp::spacing,
         NOTIFIES,
@@ -74,7 +80,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::judged(
-        "CC-03",
+        &CC_03,
         &["marked"],
         cnp::count,
         NOTIFIES,
@@ -90,7 +96,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "CC-04",
+        &CC_04,
         &["lost-data"],
         cnp::on_nak,
         SEEN,
@@ -100,7 +106,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::judged(
-        "CC-14",
+        &CC_14,
         &["marked", "congested"],
         ecn::bits,
         SEEN,
@@ -120,7 +126,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "CC-15",
+        &CC_15,
         &["marked"],
         cnp::counters,
         &[NO_FRAMES, NO_COUNTERS, SILENT],
@@ -133,7 +139,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "P-01",
+        &P_01,
         &["pfc-congestion"],
         pause::form,
         PAUSES,
@@ -144,14 +150,14 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "P-02",
+        &P_02,
         &["pfc-congestion"],
         pause::class_vector,
         PAUSES,
         &[Mutant::evidence("a ninth class", forge::ninth_class)],
     ),
     Case::judged(
-        "P-03",
+        &P_03,
         &["pfc-congestion", "pfc-timed"],
         pause::only_listed,
         TIMED,
@@ -161,42 +167,52 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "P-04",
+        &P_04,
         &["pfc-timed"],
         pause::duration,
         TIMED,
         &[Mutant::evidence("half the time", forge::half_the_time)],
     ),
     Case::judged(
-        "P-05",
+        &P_05,
         &["pfc-timed"],
         pause::resumption,
         TIMED,
         &[Mutant::evidence("resumes late", forge::slow_to_resume)],
     ),
     Case::judged(
-        "P-06",
+        &P_06,
         &["global-pause"],
         pause::global,
         TIMED,
         &[Mutant::evidence("obeys any pause", forge::obeys_all)],
     ),
     Case::judged(
-        "P-07",
+        &P_07,
         &["pfc-void"],
         pause::empty_vector,
         TIMED,
         &[Mutant::evidence("obeys any pause", forge::obeys_all)],
     ),
     Case::judged(
-        "P-08",
+        &P_08,
         &["pfc-void"],
         pause::malformed,
         TIMED,
         &[Mutant::evidence("obeys any pause", forge::obeys_all)],
     ),
     Case::judged(
-        "N-01",
+        &P_16,
+        &["pfc-congestion"],
+        pause::counted,
+        &[NO_FRAMES, NO_COUNTERS, IDLE],
+        &[
+            Mutant::evidence("a stuck counter", forge::stuck),
+            Mutant::evidence("counters that count twice", forge::one_more),
+        ],
+    ),
+    Case::judged(
+        &N_01,
         &["counted"],
         counters::equal,
         COUNTS,
@@ -206,21 +222,21 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "N-02",
+        &N_02,
         &["counted"],
         counters::moving,
         COUNTS,
         &[Mutant::evidence("a stuck counter", forge::stuck)],
     ),
     Case::judged(
-        "N-03",
+        &N_03,
         &["clean"],
         counters::discards,
         COUNTS,
         &[Mutant::evidence("frames are discarded", forge::discarded)],
     ),
     Case::judged(
-        "T-01",
+        &T_01,
         &["clean"],
         capture::complete,
         SEEN,
@@ -230,7 +246,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "T-02",
+        &T_02,
         &["clean"],
         capture::sufficient,
         SEEN,
@@ -240,7 +256,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     itself(
-        "H-01",
+        &H_01,
         harness::deterministic,
         &[Mutant {
             name: "the second run has another seed",
@@ -248,7 +264,7 @@ pub(super) const CASES: &[Case] = &[
         }],
     ),
     itself(
-        "H-02",
+        &H_02,
         harness::mutants,
         &[Mutant {
             name: "a check without mutant",
@@ -256,7 +272,7 @@ pub(super) const CASES: &[Case] = &[
         }],
     ),
     itself(
-        "H-03",
+        &H_03,
         harness::not_vacuous,
         &[Mutant {
             name: "a check that passes on nothing",
@@ -264,7 +280,7 @@ pub(super) const CASES: &[Case] = &[
         }],
     ),
     itself(
-        "H-04",
+        &H_04,
         harness::cited,
         &[
             Mutant {
@@ -272,13 +288,13 @@ pub(super) const CASES: &[Case] = &[
                 wrong: Wrong::Harness(harness::not_cited),
             },
             Mutant {
-                name: "a deviation that excuses every fault",
+                name: "a deviation that names no symptom",
                 wrong: Wrong::Harness(harness::not_told_apart),
             },
         ],
     ),
     Case {
-        id: "H-05",
+        check: &H_05,
         means: Means::Printer,
         not_on: &[],
         mutants: &[

@@ -80,6 +80,33 @@ pub(super) fn class_vector(facts: &Facts<'_>) -> Judged {
     judged
 }
 
+/// P-16: frames that stop a priority or let it go, as mlx5 counts them.
+pub(super) fn counted(facts: &Facts<'_>) -> Judged {
+    let mut judged = Judged::default();
+    let lists = |seen: &Seen<'_>, class: usize| match pause(seen) {
+        Some(Repr::Pfc { enable, .. }) => enable >> class & 1 == 1,
+        _ => false,
+    };
+    for (host, counters) in facts.evidence.counters.iter().enumerate() {
+        for (out, way) in [(false, "rx"), (true, "tx")] {
+            for class in 0..PRIORITIES {
+                let name = format!("{way}_prio{class}_pause");
+                let Some(found) = counters.get(&name).copied() else {
+                    continue;
+                };
+                let passed = facts.seen.iter().filter(|s| s.host == host && s.out == out);
+                let wanted = passed.filter(|seen| lists(seen, class)).count() as u64;
+                judged.stimuli += u64::from(wanted > 0);
+                if found != wanted {
+                    let what = format!("h{host}: {name} is {found}, and the wire has {wanted}");
+                    judged.fault(what, &[]);
+                }
+            }
+        }
+    }
+    judged
+}
+
 /// How a pause ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {

@@ -3,7 +3,7 @@
 use super::cnp;
 use crate::Facts;
 use crate::evidence::{Evidence, Frame};
-use crate::expect::{CnpScope, Expect};
+use crate::expect::{self, CnpScope, Expect};
 use xoff_wire::bth::{Bth, CNP_PAYLOAD, DEFAULT_PKEY, Opcode};
 use xoff_wire::ip::{Ecn, Kind, Network};
 use xoff_wire::{Mac, ethernet, roce};
@@ -70,7 +70,7 @@ fn expect(cnp_scope: CnpScope) -> Expect {
     Expect {
         cnp_scope,
         cnp_interval_ns: Some(50_000),
-        ..Expect::of("generic")
+        ..expect::GENERIC
     }
 }
 

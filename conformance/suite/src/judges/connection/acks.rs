@@ -9,6 +9,7 @@ use crate::facts::Half;
 use crate::judges::{Means, Mutant};
 use crate::{Facts, Judged};
 use std::collections::{BTreeMap, BTreeSet};
+use xoff_checks::rc;
 use xoff_model::Op;
 use xoff_model::rules::Class;
 use xoff_wire::bth::{Syndrome, credit_count};
@@ -18,7 +19,7 @@ use xoff_wire::psn;
 const IGNORED: usize = 3;
 
 pub(super) const RC_01: Case = Case {
-    id: "RC-01",
+    check: &rc::RC_01,
     means: Means::judged_by(
         &[
             "clean",
@@ -41,7 +42,7 @@ pub(super) const RC_01: Case = Case {
 };
 
 pub(super) const RC_02: Case = Case {
-    id: "RC-02",
+    check: &rc::RC_02,
     means: Means::judged_by(&["duplicates", "ack-loss"], duplicate_request),
     not_on: FOREIGN,
     mutants: &[
@@ -55,14 +56,14 @@ pub(super) const RC_02: Case = Case {
 };
 
 pub(super) const RC_10: Case = Case {
-    id: "RC-10",
+    check: &rc::RC_10,
     means: Means::judged_by(&["ack-loss"], ack_loss),
     not_on: FOREIGN,
     mutants: &[Mutant::evidence("fails when ACKs are lost", give_up)],
 };
 
 pub(super) const RC_12: Case = Case {
-    id: "RC-12",
+    check: &rc::RC_12,
     means: Means::judged_by(&["ack-coalesced"], coalesced_ack),
     not_on: FOREIGN,
     mutants: &[
@@ -72,7 +73,7 @@ pub(super) const RC_12: Case = Case {
 };
 
 pub(super) const RC_13: Case = Case {
-    id: "RC-13",
+    check: &rc::RC_13,
     means: Means::judged_by(&["reordering"], reordering),
     not_on: FOREIGN,
     mutants: &[Mutant::evidence(
@@ -82,14 +83,14 @@ pub(super) const RC_13: Case = Case {
 };
 
 pub(super) const RC_14: Case = Case {
-    id: "RC-14",
+    check: &rc::RC_14,
     means: Means::judged_by(&["late-ack", "late-data"], late),
     not_on: FOREIGN,
     mutants: &[Mutant::evidence("fails although the ACK comes", give_up)],
 };
 
 pub(super) const RC_15: Case = Case {
-    id: "RC-15",
+    check: &rc::RC_15,
     means: Means::judged_by(&["duplicates"], duplicates),
     not_on: FOREIGN,
     mutants: &[
@@ -103,7 +104,7 @@ pub(super) const RC_15: Case = Case {
 };
 
 pub(super) const RC_16: Case = Case {
-    id: "RC-16",
+    check: &rc::RC_16,
     means: Means::judged_by(&["ghost-data", "ghost-ack"], ghosts),
     not_on: FOREIGN,
     mutants: &[
@@ -113,7 +114,7 @@ pub(super) const RC_16: Case = Case {
 };
 
 pub(super) const RC_32: Case = Case {
-    id: "RC-32",
+    check: &rc::RC_32,
     means: Means::judged_by(&["credits"], credits),
     not_on: FOREIGN,
     mutants: &[Mutant::rules(
@@ -421,7 +422,7 @@ fn ghosts(facts: &Facts<'_>) -> Judged {
         let done = successes(exchange.flow);
         if done > u64::from(arrived) && !exchange.cut {
             let what = format!("{name}: {done} messages completed, but only {arrived} arrived");
-            judged.fault(what, &shown);
+            judged.symptom(&rc::COMPLETED_AHEAD, what, &shown);
         }
         for (_, answer) in exchange.along(Half::Answers, true) {
             let far = psn::diff(answer.psn, 0) < -1 || answer.psn > psn::MASK / 2;
@@ -433,7 +434,14 @@ fn ghosts(facts: &Facts<'_>) -> Judged {
                 judged.fault(what, &[answer.number]);
             }
         }
-        expect_whole(&mut judged, &exchange, &shown);
+        match complaint(exchange.flow) {
+            // What it took for done is not sent again, so that nothing behind it is taken.
+            Some(complaint) if !answers.is_empty() && first_error(exchange.flow).is_some() => {
+                judged.symptom(&rc::MISLED, complaint, &shown);
+            }
+            Some(complaint) => judged.fault(complaint, &shown),
+            None => {}
+        }
     }
     judged.detail = "packets of another life change nothing".to_owned();
     judged

@@ -8,11 +8,12 @@ use crate::facts::Half;
 use crate::judges::{Means, Mutant};
 use crate::{Facts, Judged};
 use std::collections::BTreeMap;
+use xoff_checks::rc;
 use xoff_model::Op;
 use xoff_model::rules::Class;
 
 pub(super) const RC_21: Case = Case {
-    id: "RC-21",
+    check: &rc::RC_21,
     means: Means::judged_by(
         &[
             "atomic-request-loss",

@@ -8,13 +8,14 @@ use crate::facts::Half;
 use crate::judges::{Means, Mutant};
 use crate::{Evidence, Facts, Judged};
 use std::collections::{BTreeMap, BTreeSet};
+use xoff_checks::rc;
 use xoff_model::rules::Class;
 
 /// Slower than any adapter that was measured; the slowest takes 83 ms for READs (Lumina).
 const REACTION_NS: u64 = 100_000_000;
 
 pub(super) const RC_03: Case = Case {
-    id: "RC-03",
+    check: &rc::RC_03,
     means: Means::judged_by(
         &["loss-middle", "loss-burst", "reordering"],
         one_nak_per_gap,
@@ -27,7 +28,7 @@ pub(super) const RC_03: Case = Case {
 };
 
 pub(super) const RC_04: Case = Case {
-    id: "RC-04",
+    check: &rc::RC_04,
     means: Means::judged_by(&["loss-middle", "loss-burst", "reordering"], nak_psn),
     not_on: FOREIGN,
     mutants: &[Mutant::rules(
@@ -38,7 +39,7 @@ pub(super) const RC_04: Case = Case {
 };
 
 pub(super) const RC_05: Case = Case {
-    id: "RC-05",
+    check: &rc::RC_05,
     means: Means::judged_by(&["loss-middle", "loss-burst"], retransmission_start),
     not_on: FOREIGN,
     mutants: &[
@@ -54,7 +55,7 @@ pub(super) const RC_05: Case = Case {
 };
 
 pub(super) const RC_11: Case = Case {
-    id: "RC-11",
+    check: &rc::RC_11,
     means: Means::judged_by(&["nak-loss"], nak_loss),
     not_on: FOREIGN,
     mutants: &[Mutant::rules(
@@ -65,7 +66,7 @@ pub(super) const RC_11: Case = Case {
 };
 
 pub(super) const RC_37: Case = Case {
-    id: "RC-37",
+    check: &rc::RC_37,
     means: Means::judged_by(&["corruption"], corrupt_as_lost),
     not_on: FOREIGN,
     mutants: &[
@@ -79,7 +80,7 @@ pub(super) const RC_37: Case = Case {
 };
 
 pub(super) const RC_40: Case = Case {
-    id: "RC-40",
+    check: &rc::RC_40,
     means: Means::judged_by(&["loss-middle"], recovery_latency),
     not_on: FOREIGN,
     mutants: &[
@@ -302,12 +303,15 @@ fn retransmission_start(facts: &Facts<'_>) -> Judged {
             });
             if by_timer(&exchange, restart, nak) {
                 let (name, psn) = (exchange.name(), nak.psn);
-                let again = match times_sent(&exchange.steps[..restart.step], psn) {
-                    ..2 => "",
-                    _ => ", which was lost again",
-                };
-                let what = format!("{name}: only the timeout, no NAK, brought PSN {psn}{again}");
-                judged.fault(what, &[nak.number, first.number]);
+                let what = format!("{name}: only the timeout, no NAK, brought PSN {psn}");
+                let shown = [nak.number, first.number];
+                match times_sent(&exchange.steps[..restart.step], psn) {
+                    ..2 => judged.fault(what, &shown),
+                    _ => {
+                        let what = what + ", which was lost again";
+                        judged.symptom(&rc::NAK_OF_LOST_AGAIN, what, &shown);
+                    }
+                }
             }
         }
         unanswered(&exchange, &mut judged);

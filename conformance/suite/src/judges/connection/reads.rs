@@ -7,13 +7,14 @@ use crate::exchange::{Exchange, Step, reliable};
 use crate::facts::Half;
 use crate::judges::{Means, Mutant};
 use crate::{Facts, Judged};
+use xoff_checks::rc;
 use xoff_model::Op;
 use xoff_model::rules::Class;
 use xoff_wire::bth::Reth;
 use xoff_wire::psn;
 
 pub(super) const RC_17: Case = Case {
-    id: "RC-17",
+    check: &rc::RC_17,
     means: Means::judged_by(&["read-gap"], read_gap),
     not_on: FOREIGN,
     mutants: &[Mutant::rules(
@@ -24,7 +25,7 @@ pub(super) const RC_17: Case = Case {
 };
 
 pub(super) const RC_18: Case = Case {
-    id: "RC-18",
+    check: &rc::RC_18,
     means: Means::judged_by(&["read-gap", "read-loss"], read_restart),
     not_on: FOREIGN,
     mutants: &[
@@ -42,14 +43,14 @@ pub(super) const RC_18: Case = Case {
 };
 
 pub(super) const RC_19: Case = Case {
-    id: "RC-19",
+    check: &rc::RC_19,
     means: Means::judged_by(&["read-foreign"], read_subset),
     not_on: FOREIGN,
     mutants: &[Mutant::evidence("answers any repetition", answer_all)],
 };
 
 pub(super) const RC_20: Case = Case {
-    id: "RC-20",
+    check: &rc::RC_20,
     means: Means::judged_by(&["read-replay"], read_replay),
     not_on: FOREIGN,
     mutants: &[Mutant::rules(
@@ -171,7 +172,8 @@ fn read_gap(facts: &Facts<'_>) -> Judged {
                             "{name}: response {missing} was missing, and only the timeout made \
                              the requester ask again"
                         );
-                        judged.fault(what, &[shown.number, again.number]);
+                        let frames = [shown.number, again.number];
+                        judged.symptom(&rc::TIMEOUT_ONLY, what, &frames);
                     }
                 }
                 None if exchange.cut => {}
@@ -321,7 +323,8 @@ fn read_replay(facts: &Facts<'_>) -> Judged {
             };
             let answered = responses_after(&exchange, whole.step).any(|r| r.psn == request.psn);
             let shown = [part.number, request.number];
-            judged.expect(answered || exchange.cut, &shown, || {
+            let right = answered || exchange.cut;
+            judged.expect_not(&rc::WHOLE_UNANSWERED, right, &shown, || {
                 let (name, psn, from) = (exchange.name(), request.psn, part.psn);
                 format!(
                     "{name}: the READ at PSN {psn}, repeated in whole after a repetition from \

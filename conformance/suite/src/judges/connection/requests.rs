@@ -7,14 +7,17 @@ use crate::exchange::{Exchange, Step, Took, nak_code, reliable};
 use crate::facts::Half;
 use crate::judges::{Means, Mutant};
 use crate::{Facts, Judged};
+use xoff_checks::rc;
 use xoff_model::rules::Class;
+use xoff_wire::bth::Operation;
 use xoff_wire::psn;
 
 /// Code of a NAK for an invalid request.
 const INVALID_REQUEST: u8 = 1;
+const OTHER_LENGTH: &str = "of another length than announced";
 
 pub(super) const RC_30: Case = Case {
-    id: "RC-30",
+    check: &rc::RC_30,
     means: Means::judged_by(&["invalid-sequence", "invalid-length"], invalid_request),
     not_on: FOREIGN,
     mutants: &[
@@ -65,7 +68,7 @@ fn violation(step: &Step<'_>, message: Option<Message>, mtu: u32) -> Option<&'st
     };
     let over = announced.is_some_and(|left| len > left);
     let short = announced.is_some_and(|left| opcode.ends_message() && len < left);
-    (over || short).then_some("of another length than announced")
+    (over || short).then_some(OTHER_LENGTH)
 }
 
 /// The first request in order that breaks the rules.
@@ -109,8 +112,10 @@ fn invalid_request(facts: &Facts<'_>) -> Judged {
             .map(|step| step.number)
             .collect();
         let code = answer.and_then(nak_code);
+        let last = request.packet.bth.opcode.operation() == Some(Operation::WriteLast);
+        let symptom = (last && wrong == OTHER_LENGTH).then_some(&rc::WRITE_OF_OTHER_LENGTH);
         let refused = answer.is_some_and(|a| a.psn == psn) && code == Some(INVALID_REQUEST);
-        judged.expect(refused, &shown, || {
+        judged.expect_not(symptom, refused, &shown, || {
             let answer = match (answer, code) {
                 (None, _) => "not answered".to_owned(),
                 (Some(a), _) if a.psn != psn => "executed".to_owned(),
@@ -124,7 +129,10 @@ fn invalid_request(facts: &Facts<'_>) -> Judged {
             let status = status.map_or("success".to_owned(), Status::name);
             let what =
                 format!("{name}: {status} instead of REM_INV_REQ_ERR after {opcode} {wrong}");
-            judged.fault(what, &shown);
+            match symptom {
+                Some(symptom) => judged.symptom(symptom, what, &shown),
+                None => judged.fault(what, &shown),
+            }
         }
     }
     judged.detail = format!("{} violations refused", judged.stimuli);

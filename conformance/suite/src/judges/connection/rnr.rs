@@ -8,6 +8,7 @@ use crate::facts::Half;
 use crate::judges::{Means, Mutant};
 use crate::{Facts, Judged};
 use std::collections::{BTreeMap, BTreeSet};
+use xoff_checks::rc;
 use xoff_model::rules::Class;
 use xoff_wire::bth::rnr_timer_ns;
 
@@ -15,7 +16,7 @@ use xoff_wire::bth::rnr_timer_ns;
 const LATE_NS: u64 = 100_000_000;
 
 pub(super) const RC_23: Case = Case {
-    id: "RC-23",
+    check: &rc::RC_23,
     means: Means::judged_by(&["rnr-wait"], rnr_wait),
     not_on: FOREIGN,
     mutants: &[
@@ -29,7 +30,7 @@ pub(super) const RC_23: Case = Case {
 };
 
 pub(super) const RC_24: Case = Case {
-    id: "RC-24",
+    check: &rc::RC_24,
     means: Means::judged_by(&["rnr-limit"], rnr_limit),
     not_on: FOREIGN,
     mutants: &[
@@ -43,7 +44,7 @@ pub(super) const RC_24: Case = Case {
 };
 
 pub(super) const RC_25: Case = Case {
-    id: "RC-25",
+    check: &rc::RC_25,
     means: Means::judged_by(&["rnr-unlimited"], rnr_unlimited),
     not_on: FOREIGN,
     mutants: &[Mutant::evidence("takes 7 for a number", give_up)],

@@ -23,7 +23,9 @@ fn wrapped(name: &str) -> Evidence {
 fn judges() -> impl Iterator<Item = (&'static str, &'static str, fn(&Facts<'_>) -> Judged)> {
     let of = |case: &'static super::Case| match case.means {
         Means::Judge { experiments, judge } => {
-            let each = experiments.iter().map(move |&name| (case.id, name, judge));
+            let each = experiments
+                .iter()
+                .map(move |&name| (case.check.id, name, judge));
             each.collect::<Vec<_>>()
         }
         _ => Vec::new(),

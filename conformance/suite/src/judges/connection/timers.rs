@@ -8,6 +8,7 @@ use crate::facts::Half;
 use crate::judges::{Means, Mutant};
 use crate::{Facts, Judged};
 use std::collections::{BTreeMap, BTreeSet};
+use xoff_checks::rc;
 use xoff_model::Op;
 use xoff_wire::psn;
 
@@ -15,7 +16,7 @@ use xoff_wire::psn;
 const LATE_NS: u64 = 100_000_000;
 
 pub(super) const RC_06: Case = Case {
-    id: "RC-06",
+    check: &rc::RC_06,
     means: Means::judged_by(&["loss-tail"], tail_loss),
     not_on: FOREIGN,
     mutants: &[Mutant::evidence(
@@ -25,7 +26,7 @@ pub(super) const RC_06: Case = Case {
 };
 
 pub(super) const RC_07: Case = Case {
-    id: "RC-07",
+    check: &rc::RC_07,
     means: Means::judged_by(&["timeouts"], ack_timeout),
     not_on: FOREIGN,
     mutants: &[
@@ -39,7 +40,7 @@ pub(super) const RC_07: Case = Case {
 };
 
 pub(super) const RC_08: Case = Case {
-    id: "RC-08",
+    check: &rc::RC_08,
     means: Means::judged_by(&["retry-limit", "retry-seven"], retry_limit),
     not_on: FOREIGN,
     mutants: &[
@@ -53,14 +54,14 @@ pub(super) const RC_08: Case = Case {
 };
 
 pub(super) const RC_09: Case = Case {
-    id: "RC-09",
+    check: &rc::RC_09,
     means: Means::judged_by(&["retry-reset"], retry_reset),
     not_on: FOREIGN,
     mutants: &[Mutant::evidence("adds up retries over all losses", give_up)],
 };
 
 pub(super) const RC_38: Case = Case {
-    id: "RC-38",
+    check: &rc::RC_38,
     means: Means::judged_by(&["loss-repeated"], repeated_loss),
     not_on: FOREIGN,
     mutants: &[Mutant::rules(
@@ -174,7 +175,7 @@ fn ack_timeout(facts: &Facts<'_>) -> Judged {
             if waited < timeout - timeout / 50 {
                 let (waited, timeout) = (ms(waited), ms(timeout));
                 let what = format!("{name}: early timeout of PSN {psn}, {waited} of {timeout}");
-                judged.fault(what, &[first.number]);
+                judged.symptom(&rc::EARLY_TIMEOUT, what, &[first.number]);
             } else if waited > bound {
                 let (waited, bound) = (ms(waited), ms(bound));
                 let what = format!("{name}: late timeout of PSN {psn}, {waited}, bound {bound}");
@@ -218,16 +219,18 @@ fn retry_limit(facts: &Facts<'_>) -> Judged {
         };
         let retries = frames.len();
         let shown = &frames[frames.len().saturating_sub(8)..];
+        let symptom = (limit == 7).then_some(&rc::SEVEN_RETRIES);
         match first_error(flow).map(|(_, status)| status) {
             None if retries <= limit => {}
             None => {
                 let what = format!("{name}: retry_cnt {limit}, but {retries} retries of PSN {psn}");
-                judged.saw();
-                judged.fault(what, shown);
+                judged.expect_not(symptom, false, shown, || what);
             }
-            Some(Status::RetryExcErr) => judged.expect(retries == limit, shown, || {
-                format!("{name}: retry_cnt {limit}, but failure after {retries} of PSN {psn}")
-            }),
+            Some(Status::RetryExcErr) => {
+                judged.expect_not(symptom, retries == limit, shown, || {
+                    format!("{name}: retry_cnt {limit}, but failure after {retries} of PSN {psn}")
+                });
+            }
             Some(other) => {
                 let other = other.name();
                 judged.saw();

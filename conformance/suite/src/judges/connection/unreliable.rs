@@ -8,11 +8,12 @@ use crate::exchange::{Exchange, unreliable};
 use crate::facts::Half;
 use crate::judges::{Means, Mutant};
 use crate::{Facts, Judged};
+use xoff_checks::rc;
 use xoff_model::{Op, Transport};
 use xoff_wire::psn;
 
 pub(super) const UC_01: Case = Case {
-    id: "UC-01",
+    check: &rc::UC_01,
     means: Means::judged_by(&["uc-gap"], gap),
     not_on: FOREIGN,
     mutants: &[
@@ -22,7 +23,7 @@ pub(super) const UC_01: Case = Case {
 };
 
 pub(super) const UC_02: Case = Case {
-    id: "UC-02",
+    check: &rc::UC_02,
     means: Means::judged_by(&["uc-no-receive"], no_receive),
     not_on: FOREIGN,
     mutants: &[
@@ -122,7 +123,10 @@ fn gap(facts: &Facts<'_>) -> Judged {
         if flow.op == Op::Send && received != whole && !exchange.cut {
             let name = exchange.name();
             let what = format!("{name}: {received} messages received, {whole} arrived whole");
-            judged.fault(what, &broken);
+            match received < whole {
+                true => judged.symptom(&rc::NEXT_DROPPED, what, &broken),
+                false => judged.fault(what, &broken),
+            }
         }
     }
     judged.detail = "messages with gaps are dropped in silence".to_owned();

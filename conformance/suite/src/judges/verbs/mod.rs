@@ -12,6 +12,10 @@ mod tests;
 
 use super::{Arm, Case, Means, Mutant, Wrong};
 use crate::script::Script;
+use xoff_checks::iwarp::{IW_04, IW_05, IW_06};
+use xoff_checks::rc::{
+    RC_22, RC_26, RC_27, RC_28, RC_29, RC_31, RC_33, RC_34, RC_35, RC_36, RC_39, UD_01,
+};
 
 const NOT_ON: &[(Arm, &str)] = &[
     (Arm::Sim, "the model has queue pairs, but no verbs"),
@@ -29,7 +33,7 @@ const fn lie(name: &'static str, how: crate::run::Lie) -> Mutant {
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        id: "RC-22",
+        check: &RC_22,
         means: script(access::atomics, access::MOVED),
         not_on: NOT_ON,
         mutants: &[
@@ -41,7 +45,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     },
     Case {
-        id: "RC-26",
+        check: &RC_26,
         means: script(access::codes, access::CODES),
         not_on: NOT_ON,
         mutants: &[
@@ -56,7 +60,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     },
     Case {
-        id: "RC-27",
+        check: &RC_27,
         means: script(order::flush, ""),
         not_on: NOT_ON,
         mutants: &[
@@ -66,7 +70,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     },
     Case {
-        id: "RC-28",
+        check: &RC_28,
         means: script(access::bounds, ""),
         not_on: NOT_ON,
         mutants: &[
@@ -75,13 +79,13 @@ pub(super) const CASES: &[Case] = &[
         ],
     },
     Case {
-        id: "RC-29",
+        check: &RC_29,
         means: script(access::empty, ""),
         not_on: NOT_ON,
         mutants: &[lie("looks at keys of nothing", lies::success_is_access)],
     },
     Case {
-        id: "RC-31",
+        check: &RC_31,
         means: script(order::depth, order::LATE),
         not_on: NOT_ON,
         mutants: &[
@@ -93,7 +97,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     },
     Case {
-        id: "RC-33",
+        check: &RC_33,
         means: script(order::drain, order::SLOW),
         not_on: NOT_ON,
         mutants: &[
@@ -102,7 +106,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     },
     Case {
-        id: "RC-34",
+        check: &RC_34,
         means: script(receive::immediate, ""),
         not_on: NOT_ON,
         mutants: &[
@@ -111,7 +115,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     },
     Case {
-        id: "RC-35",
+        check: &RC_35,
         means: script(receive::shared, ""),
         not_on: NOT_ON,
         mutants: &[
@@ -120,7 +124,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     },
     Case {
-        id: "RC-36",
+        check: &RC_36,
         means: script(state::matrix, ""),
         not_on: NOT_ON,
         mutants: &[
@@ -129,13 +133,13 @@ pub(super) const CASES: &[Case] = &[
         ],
     },
     Case {
-        id: "RC-39",
+        check: &RC_39,
         means: script(state::stale, state::STALE),
         not_on: NOT_ON,
         mutants: &[Mutant::rules("begins where it has been", state::REVIVED)],
     },
     Case {
-        id: "UD-01",
+        check: &UD_01,
         means: script(receive::datagram, ""),
         not_on: NOT_ON,
         mutants: &[
@@ -148,13 +152,13 @@ pub(super) const CASES: &[Case] = &[
 /// The same of iWARP.
 pub(super) const IWARP: &[Case] = &[
     Case {
-        id: "IW-04",
+        check: &IW_04,
         means: script(stream::refuse, ""),
         not_on: NOT_ON,
         mutants: &[lie("does what is forbidden", lies::errors_are_successes)],
     },
     Case {
-        id: "IW-05",
+        check: &IW_05,
         means: script(stream::stop, ""),
         not_on: NOT_ON,
         mutants: &[
@@ -163,7 +167,7 @@ pub(super) const IWARP: &[Case] = &[
         ],
     },
     Case {
-        id: "IW-06",
+        check: &IW_06,
         means: script(stream::end, ""),
         not_on: NOT_ON,
         mutants: &[

@@ -6,6 +6,7 @@ use crate::Judged;
 use crate::evidence::Status;
 use std::thread;
 use std::time::{Duration, Instant};
+use xoff_checks::iwarp::{POSTED_AFTER_END, READ_RESPONDER_LIVES, READ_WITHOUT_RIGHT};
 use xoff_lab::agent::{
     Access, AgentError, Pair, QpState, RecvWork, Request, SendOp, SendWork, Side, Work,
 };
@@ -56,15 +57,21 @@ pub(super) fn refuse(pair: &mut Pair) -> Result<Judged, AgentError> {
             let mut work = remote(0, op, vec![near.range(0, len)], &far, at);
             work.rkey ^= key;
             let status = rig.one(queue, work)?;
+            let without_right = op == SendOp::Read && access == WRITE_ONLY;
+            let symptom = without_right.then_some(&READ_WITHOUT_RIGHT);
             let what = format!("{op:?} with {what}");
             // A WRITE is done when TCP has it.
             let refused = op == SendOp::Write || status != Some(Status::Success);
-            judged.expect(refused, &[], || format!("{what}: completes with success"));
+            judged.expect_not(symptom, refused, &[], || {
+                format!("{what}: completes with success")
+            });
             if op == SendOp::Write {
                 ended(&mut rig, queue)?;
             }
             let after = (rig.hash(&near)?, rig.hash(&far)?);
-            judged.expect(before == after, &[], || format!("{what}: changes memory"));
+            judged.expect_not(symptom, before == after, &[], || {
+                format!("{what}: changes memory")
+            });
             cases += 1;
         }
     }
@@ -86,13 +93,16 @@ pub(super) fn end(pair: &mut Pair) -> Result<Judged, AgentError> {
         rig.one(queues[0], work)?;
         for (queue, who) in queues.into_iter().zip(["requester", "responder"]) {
             let state = ended(&mut rig, queue)?;
-            judged.expect(state == QpState::Err, &[], || {
+            let reading = op == SendOp::Read && who == "responder";
+            let symptom = reading.then_some(&READ_RESPONDER_LIVES);
+            judged.expect_not(symptom, state == QpState::Err, &[], || {
                 format!("{op:?} with another key: the {who}'s queue pair stays in {state:?}")
             });
             let mut received = rig.poll(queue, Side::Receive, 3, NEVER_MS)?;
             received.extend(rig.poll(queue, Side::Receive, 8, NEVER_MS)?);
             let order = received.iter().map(|work| work.wr).eq(RECEIVES);
-            judged.expect(order && !received.iter().any(fine), &[], || {
+            let right = order && !received.iter().any(fine);
+            judged.expect_not(symptom, right, &[], || {
                 let list = super::order::list(&received);
                 format!("{op:?} with another key: the {who}'s receives are flushed as {list}")
             });
@@ -175,7 +185,7 @@ pub(super) fn stop(pair: &mut Pair) -> Result<Judged, AgentError> {
     }
     let late = rig.poll(queue, Side::Send, 1, SOON_MS)?;
     let flushed = late.len() == 1 && late.iter().all(|w| w.wr == 8 && !fine(w));
-    judged.expect(flushed, &[], || {
+    judged.expect_not(&POSTED_AFTER_END, flushed, &[], || {
         let list = super::order::list(&late);
         format!("a request that is posted after the end completes as {list}")
     });

@@ -4,6 +4,7 @@ use super::super::view::{FCS, Sent, describe, layout, streams};
 use crate::facts::{Facts, Half};
 use crate::judges::Judged;
 use std::net::IpAddr;
+use xoff_checks::wire::NOT_MIGRATED;
 use xoff_model::rules::Class;
 use xoff_wire::ethernet::{MIN_LEN, TAG_LEN};
 use xoff_wire::ip::{Ecn, Kind};
@@ -67,7 +68,6 @@ pub(super) fn transport_version(facts: &Facts<'_>) -> Judged {
 /// W-07, as sent.
 pub(super) fn migreq(facts: &Facts<'_>) -> Judged {
     let mut judged = Judged::default();
-    let wanted = facts.expect.migreq;
     let connected = |seen: &_, packet: &_| {
         let seen: &crate::facts::Seen<'_> = seen;
         seen.class != Class::Cnp && super::super::view::is_connected(packet)
@@ -82,10 +82,10 @@ pub(super) fn migreq(facts: &Facts<'_>) -> Judged {
             let what = format!("{}: the migration state changes", describe(other));
             judged.fault(what, &[first.number, seen.number]);
         }
-        if bit != wanted {
-            let (what, wanted) = (describe(packet), u8::from(wanted));
-            let what = format!("{what}: MigReq is not the initial {wanted}");
-            judged.fault(what, &[first.number]);
+        // A queue pair starts in the state Migrated, and says so (IBTA 9.2.3, 17.2.8).
+        if !bit {
+            let what = format!("{}: MigReq is not the initial 1", describe(packet));
+            judged.symptom(&NOT_MIGRATED, what, &[first.number]);
         }
     }
     judged

@@ -3,6 +3,10 @@
 use super::congestion::cnp;
 use super::{Case, Mutant};
 use crate::Arm;
+use xoff_checks::wire::{
+    W_01, W_02, W_03, W_04, W_05, W_06, W_07, W_08, W_09, W_10, W_11, W_12, W_13, W_14, W_15, W_16,
+    W_17, W_18, W_19, W_20, W_21, W_22,
+};
 
 mod headers;
 mod messages;
@@ -55,7 +59,7 @@ const MINDS: Mutant = Mutant::rules(
 
 pub(super) const CASES: &[Case] = &[
     Case::judged(
-        "W-01",
+        &W_01,
         &["clean", "sizes"],
         headers::icrc_ipv4,
         SEEN,
@@ -65,7 +69,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::judged(
-        "W-02",
+        &W_02,
         &["ipv6"],
         headers::icrc_ipv6,
         &[NO_FRAMES],
@@ -75,7 +79,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::judged(
-        "W-03",
+        &W_03,
         &["masked-fields", "covered-bits"],
         receive::icrc_coverage,
         CHANGED,
@@ -89,14 +93,14 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "W-04",
+        &W_04,
         &["bad-icrc"],
         receive::icrc_drop,
         CHANGED,
         &[ACKNOWLEDGES, REFUSES],
     ),
     Case::judged(
-        "W-05",
+        &W_05,
         &["clean", "reserved-bits"],
         receive::reserved_bits,
         SEEN,
@@ -122,7 +126,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "W-06",
+        &W_06,
         &["transport-version"],
         receive::transport_version,
         SEEN,
@@ -141,7 +145,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "W-07",
+        &W_07,
         &["clean", "migreq"],
         receive::migreq,
         SEEN,
@@ -157,7 +161,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::judged(
-        "W-08",
+        &W_08,
         &["clean"],
         headers::source_port,
         SEEN,
@@ -184,7 +188,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "W-09",
+        &W_09,
         &["clean"],
         headers::flow_label,
         SEEN,
@@ -200,7 +204,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::judged(
-        "W-10",
+        &W_10,
         &["sizes"],
         messages::padding,
         SEEN,
@@ -216,7 +220,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::judged(
-        "W-11",
+        &W_11,
         &["psn-wrap"],
         numbers::psn_wrap,
         CHANGED,
@@ -244,7 +248,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "W-12",
+        &W_12,
         &["clean", "sizes"],
         messages::opcode_sequence,
         SEEN,
@@ -260,7 +264,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::judged(
-        "W-13",
+        &W_13,
         &["clean", "sizes"],
         messages::payload_length,
         SEEN,
@@ -276,7 +280,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::judged(
-        "W-14",
+        &W_14,
         &["keys", "queue-keys"],
         receive::keys,
         CHANGED,
@@ -295,7 +299,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "W-15",
+        &W_15,
         &["marked"],
         cnp::format,
         &[NO_FRAMES, SILENT],
@@ -340,7 +344,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "W-16",
+        &W_16,
         &["clean", "lost-data"],
         numbers::aeth,
         SEEN,
@@ -377,7 +381,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "W-17",
+        &W_17,
         &["clean", "sizes"],
         messages::extension_headers,
         SEEN,
@@ -404,7 +408,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "W-18",
+        &W_18,
         &["clean"],
         headers::marking,
         SEEN,
@@ -432,7 +436,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "W-19",
+        &W_19,
         &["clean", "sizes"],
         headers::lengths,
         SEEN,
@@ -448,7 +452,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::judged(
-        "W-20",
+        &W_20,
         &["clean", "sizes"],
         messages::ack_request,
         SEEN,
@@ -464,7 +468,7 @@ pub(super) const CASES: &[Case] = &[
         )],
     ),
     Case::judged(
-        "W-21",
+        &W_21,
         &["opcodes"],
         receive::unknown_opcode,
         CHANGED,
@@ -483,7 +487,7 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     Case::judged(
-        "W-22",
+        &W_22,
         &["truncated"],
         receive::malformed,
         CHANGED,

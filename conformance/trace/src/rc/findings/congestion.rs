@@ -4,6 +4,7 @@ use super::super::Spacing;
 use super::{Case, Direction, many, share, time};
 use crate::report::Vantage;
 use std::collections::BTreeMap;
+use xoff_checks::congestion::{CC_01, CC_02, CC_14};
 use xoff_checks::finding::Severity::{Note, Warning};
 
 /// Fewer CNPs than this say nothing of their spacing.
@@ -34,7 +35,7 @@ impl Case<'_> {
                 many(marked, "packet"),
                 d.report.data_packets
             );
-            self.add("CC-01", Warning, d.subject(), cause);
+            self.add(&CC_01, Warning, d.subject(), cause);
             let frame = d.from.map(|h| h.first_frame);
             self.evidence(marked, frame.into_iter().collect());
             if d.answers.is_none() {
@@ -53,7 +54,7 @@ impl Case<'_> {
                 (Vantage::AtB, 0) | (Vantage::AtA, 1)
             );
             let severity = if at_receiver { Warning } else { Note };
-            self.add("CC-01", severity, d.subject(), cause);
+            self.add(&CC_01, severity, d.subject(), cause);
             self.evidence(cnps, Vec::new());
             if !at_receiver {
                 let why = "captured before the receiver: the marks may be set further on";
@@ -70,7 +71,7 @@ impl Case<'_> {
                 "{} of the data is ECN-capable, the rest is not",
                 share(ect, all)
             );
-            self.add("CC-14", Warning, d.subject(), cause);
+            self.add(&CC_14, Warning, d.subject(), cause);
             self.evidence(all - ect, Vec::new());
         }
     }
@@ -109,7 +110,7 @@ impl Case<'_> {
             }
             told = Some(src);
             if let Some(&(address, frame)) = names.get(&src) {
-                self.add("CC-02", Note, address.to_string(), spacing_in_words(s));
+                self.add(&CC_02, Note, address.to_string(), spacing_in_words(s));
                 self.evidence(s.count, vec![frame]);
             }
         }

@@ -4,8 +4,13 @@ use super::super::repeats::Repeats;
 use super::super::tally::Kind;
 use super::{Case, Direction, grouped, many, share, time, times};
 use crate::report::{Cause, Connection, DirectionReport, Recovery, Service, Vantage};
+use xoff_checks::capture::T_02;
 use xoff_checks::finding::FRAMES_KEPT;
 use xoff_checks::finding::Severity::{Error, Note, Warning};
+use xoff_checks::rc::{
+    RC_03, RC_04, RC_05, RC_07, RC_08, RC_12, RC_13, RC_14, RC_17, RC_23, RC_26, RC_28, RC_30,
+    RC_38, RC_40, UC_01,
+};
 use xoff_wire::bth::ack_timeout_ns;
 
 /// A time from NAK to retransmission that is too long for hardware, ns.
@@ -80,7 +85,7 @@ impl Case<'_> {
             grouped(d.report.gaps.saturating_add(d.report.data_packets)),
             self.lossy_class(d)
         );
-        self.add("UC-01", Error, d.subject(), cause);
+        self.add(&UC_01, Error, d.subject(), cause);
         self.evidence(d.report.gaps, Vec::new());
         self.doubt_gaps(d);
     }
@@ -193,7 +198,7 @@ impl Case<'_> {
                 many(episodes, "episode"),
                 causes(d)
             );
-            self.add("RC-05", Warning, d.subject(), cause);
+            self.add(&RC_05, Warning, d.subject(), cause);
             return self.evidence(again, r.repeats.frames.clone());
         }
         let place = self.place_of_loss(d);
@@ -213,7 +218,7 @@ impl Case<'_> {
             },
             self.whose_loss(d, place),
         );
-        self.add("RC-05", Error, d.subject(), cause);
+        self.add(&RC_05, Error, d.subject(), cause);
         self.evidence(again, r.repeats.frames.clone());
         if place == Some(0) && d.report.naks == 0 {
             self.cure("Find what holds the ACKs back: a pause (P-20), a queue, a busy receiver.");
@@ -245,7 +250,7 @@ impl Case<'_> {
             times(quiet),
             exponent(quiet[0])
         );
-        self.add("RC-07", Error, d.subject(), cause);
+        self.add(&RC_07, Error, d.subject(), cause);
         self.evidence(d.report.timeouts, frames);
         if d.answers.is_none() && r.read_requests == 0 {
             self.undecided("no answer is in the capture: it may have come".to_owned());
@@ -274,7 +279,7 @@ impl Case<'_> {
                      retries are used up and the queue pair is in error"
                 )
             };
-            self.add("RC-08", Error, d.subject(), cause);
+            self.add(&RC_08, Error, d.subject(), cause);
             self.evidence(1, vec![repeats.row_frame]);
         }
     }
@@ -290,7 +295,7 @@ impl Case<'_> {
             many(d.report.retransmitted_packets, "response"),
             self.lossy_class(d)
         );
-        self.add("RC-17", Error, d.subject(), cause);
+        self.add(&RC_17, Error, d.subject(), cause);
         let frames = d.from.and_then(|h| h.tallies.get(Kind::ReadRestart));
         self.evidence(implied, frames.map(|t| t.frames()).unwrap_or_default());
     }
@@ -320,7 +325,7 @@ impl Case<'_> {
             .filter(|e| e.cause == Cause::Spurious)
             .map(|e| e.frame)
             .collect();
-        self.add("RC-14", Warning, d.subject(), cause);
+        self.add(&RC_14, Warning, d.subject(), cause);
         self.evidence(spurious, frames);
         if d.answers.is_none() {
             self.undecided("no answer is in the capture: a NAK may have come".to_owned());
@@ -332,7 +337,7 @@ impl Case<'_> {
             return;
         };
         let cause = format!("one packet was lost {} times in a row", r.repeats.lost_max);
-        self.add("RC-38", Warning, d.subject(), cause);
+        self.add(&RC_38, Warning, d.subject(), cause);
         self.evidence(u64::from(r.repeats.lost_max), vec![r.repeats.lost_frame]);
     }
 
@@ -357,7 +362,7 @@ impl Case<'_> {
             "slow recovery after a NAK: {generation}the sender goes back {} after it",
             times(times_of)
         );
-        self.add("RC-40", Warning, d.subject(), cause);
+        self.add(&RC_40, Warning, d.subject(), cause);
         self.evidence(count, r.repeats.frames.clone());
     }
 
@@ -376,7 +381,7 @@ impl Case<'_> {
             1 => prompt.subject,
             n => many(n, "queue pair"),
         };
-        self.add("RC-40", Note, subject, cause);
+        self.add(&RC_40, Note, subject, cause);
         self.evidence(prompt.count, prompt.frames);
         self.cure("");
     }
@@ -388,7 +393,7 @@ impl Case<'_> {
                 "{} came twice at once: copied on the way, or by the capture",
                 many(copies, "packet")
             );
-            self.add("RC-14", Warning, d.subject(), cause);
+            self.add(&RC_14, Warning, d.subject(), cause);
             self.evidence(copies, Vec::new());
         }
         let reordered = d.requests.map_or(0, |r| r.reordered);
@@ -403,24 +408,24 @@ impl Case<'_> {
                 format!("{} packets were", grouped(reordered))
             }
         );
-        self.add("RC-13", Warning, d.subject(), cause);
+        self.add(&RC_13, Warning, d.subject(), cause);
         self.evidence(reordered, Vec::new());
     }
 
     /// The receiver had no buffer, or refused.
     fn refusals(&mut self, d: &Direction<'_>) {
         let Some(answers) = d.answers else { return };
-        for (code, id, what) in [
-            (1, "RC-30", "an invalid request"),
-            (2, "RC-28", "a remote access error (key, bounds or rights)"),
-            (3, "RC-26", "a remote operational error"),
+        for (code, check, what) in [
+            (1, &RC_30, "an invalid request"),
+            (2, &RC_28, "a remote access error (key, bounds or rights)"),
+            (3, &RC_26, "a remote operational error"),
         ] {
             if let Some(tally) = answers.tallies.get(Kind::ErrorNak(code)) {
                 let cause = format!(
                     "the responder refused with {what}: the queue pair is in error and all that \
                      waits on it fails"
                 );
-                self.add(id, Error, d.subject(), cause);
+                self.add(check, Error, d.subject(), cause);
                 self.evidence(tally.count, tally.frames());
             }
         }
@@ -445,7 +450,7 @@ impl Case<'_> {
             "the receiver was not ready {}: no receive buffer was posted{tail}",
             many(tally.count, "time")
         );
-        self.add("RC-23", severity, d.subject(), cause);
+        self.add(&RC_23, severity, d.subject(), cause);
         self.evidence(tally.count, tally.frames());
         self.cure("Post more receive buffers, or send less at once.");
     }
@@ -459,7 +464,7 @@ impl Case<'_> {
                 many(repeated, "more NAK")
             );
             let frames = answers.tallies.get(Kind::Nak).map(|t| t.frames());
-            self.add("RC-03", Warning, d.subject(), cause);
+            self.add(&RC_03, Warning, d.subject(), cause);
             self.evidence(repeated, frames.unwrap_or_default());
         }
         if let Some(tally) = answers.tallies.get(Kind::NakBeyond) {
@@ -468,7 +473,7 @@ impl Case<'_> {
                 many(tally.count, "NAK"),
                 tally.example[0]
             );
-            self.add("RC-04", Error, d.subject(), cause);
+            self.add(&RC_04, Error, d.subject(), cause);
             self.evidence(tally.count, tally.frames());
             self.doubt_gaps(d);
         }
@@ -478,7 +483,7 @@ impl Case<'_> {
                 many(tally.count, "ACK"),
                 tally.example[0]
             );
-            self.add("RC-12", Error, d.subject(), cause);
+            self.add(&RC_12, Error, d.subject(), cause);
             self.evidence(tally.count, tally.frames());
             self.doubt_gaps(d);
         }
@@ -491,7 +496,7 @@ impl Case<'_> {
                 .is_some_and(|h| h.answers.acks + h.answers.naks > 0)
             {
                 let cause = "only the answers of this connection are in the capture".to_owned();
-                self.add("T-02", Note, d.subject(), cause);
+                self.add(&T_02, Note, d.subject(), cause);
                 self.undecided("requests are missing: what was sent is unknown".to_owned());
             }
             return;
@@ -505,7 +510,7 @@ impl Case<'_> {
                     format!("{} packets were", grouped(r.missed))
                 }
             );
-            self.add("T-02", Note, d.subject(), cause);
+            self.add(&T_02, Note, d.subject(), cause);
             self.undecided("the capture is incomplete: figures are too low".to_owned());
             return;
         }
@@ -518,7 +523,7 @@ impl Case<'_> {
             } else {
                 "no answer to these requests is in the capture".to_owned()
             };
-            self.add("T-02", Note, d.subject(), cause);
+            self.add(&T_02, Note, d.subject(), cause);
             self.undecided("one direction only: NAKs, ACKs and timeouts are unknown".to_owned());
             self.cure("Capture both directions, best at both hosts.");
         }

@@ -14,8 +14,8 @@ use super::{Context, Follower};
 use crate::report::{Connection, DirectionReport, Service};
 use crate::words::{grouped, many, share, time, times};
 use std::net::IpAddr;
-use xoff_checks::catalogue;
-use xoff_checks::finding::{Finding, Severity};
+use xoff_checks::catalogue::Check;
+use xoff_checks::finding::{Finding, Severity, Where};
 
 /// What findings are made from.
 struct Case<'a> {
@@ -90,17 +90,16 @@ impl<'a> Case<'a> {
     }
 
     /// Adds a finding; the cure is the catalogue's.
-    fn add(&mut self, id: &'static str, severity: Severity, subject: String, cause: String) {
-        let cure = catalogue::find(id).map_or("", |check| check.cure);
+    fn add(&mut self, check: &'static Check, severity: Severity, subject: String, cause: String) {
         self.found.push(Finding {
-            id,
+            check,
             severity,
             inconclusive: None,
             subject,
             cause,
-            cure: cure.to_owned(),
+            cure: check.cure.to_owned(),
             count: 1,
-            frames: Vec::new(),
+            at: Where::Frames(Vec::new()),
         });
     }
 
@@ -109,7 +108,7 @@ impl<'a> Case<'a> {
         frames.truncate(xoff_checks::finding::FRAMES_KEPT);
         if let Some(finding) = self.found.last_mut() {
             finding.count = count;
-            finding.frames = frames;
+            finding.at = Where::Frames(frames);
         }
     }
 

@@ -6,7 +6,12 @@ use super::super::tally::{Kind, Tally};
 use super::{Case, end, many, share};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use xoff_checks::catalogue::Check;
+use xoff_checks::congestion::CC_14;
 use xoff_checks::finding::Severity::{self, Error, Note, Warning};
+use xoff_checks::wire::{
+    W_01, W_02, W_05, W_06, W_07, W_08, W_10, W_12, W_13, W_15, W_16, W_18, W_19, W_20,
+};
 
 impl Case<'_> {
     pub(super) fn packets(&mut self) {
@@ -37,14 +42,14 @@ impl Case<'_> {
         &mut self,
         half: &Half,
         kind: Kind,
-        id: &'static str,
+        check: &'static Check,
         severity: Severity,
         cause: impl FnOnce(&Tally) -> String,
     ) -> bool {
         let Some(tally) = half.tallies.get(kind) else {
             return false;
         };
-        self.add(id, severity, self.way(half), cause(tally));
+        self.add(check, severity, self.way(half), cause(tally));
         self.evidence(tally.count, tally.frames());
         true
     }
@@ -61,11 +66,11 @@ impl Case<'_> {
     }
 
     fn damage(&mut self, half: &Half) {
-        let id = match half.src {
-            IpAddr::V6(_) if !half.v1 => "W-02",
-            _ => "W-01",
+        let check = match half.src {
+            IpAddr::V6(_) if !half.v1 => &W_02,
+            _ => &W_01,
         };
-        self.tallied(half, Kind::BadIcrc, id, Error, |t| {
+        self.tallied(half, Kind::BadIcrc, check, Error, |t| {
             format!(
                 "{} with a wrong ICRC (first: 0x{:08x}, should be 0x{:08x}): damaged on the way or \
                  rewritten without a new ICRC; the receiver drops them without a word",
@@ -77,24 +82,24 @@ impl Case<'_> {
     }
 
     fn fields(&mut self, half: &Half) {
-        self.tallied(half, Kind::Reserved, "W-05", Warning, |t| {
+        self.tallied(half, Kind::Reserved, &W_05, Warning, |t| {
             format!("{} with reserved BTH bits set", many(t.count, "packet"))
         });
-        self.tallied(half, Kind::Version, "W-06", Error, |t| {
+        self.tallied(half, Kind::Version, &W_06, Error, |t| {
             format!(
                 "{} with transport header version {}: receivers know version 0 only and drop them",
                 many(t.count, "packet"),
                 t.example[0]
             )
         });
-        self.tallied(half, Kind::SourcePort, "W-08", Note, |t| {
+        self.tallied(half, Kind::SourcePort, &W_08, Note, |t| {
             format!(
                 "UDP source port {} lies outside 49152 to 65535, where RoCEv2 senders take theirs \
                  from",
                 t.example[0]
             )
         });
-        self.tallied(half, Kind::SourcePortChanged, "W-08", Note, |t| {
+        self.tallied(half, Kind::SourcePortChanged, &W_08, Note, |t| {
             format!(
                 "the UDP source port changed {} (first from {} to {}): the flow may change its \
                  path and be reordered",
@@ -103,7 +108,7 @@ impl Case<'_> {
                 t.example[1]
             )
         });
-        self.tallied(half, Kind::PadCount, "W-10", Error, |t| {
+        self.tallied(half, Kind::PadCount, &W_10, Error, |t| {
             format!(
                 "{} whose pad count does not round the payload up to four bytes (first: {} bytes, \
                  pad {})",
@@ -112,10 +117,10 @@ impl Case<'_> {
                 t.example[1]
             )
         });
-        self.tallied(half, Kind::Length, "W-19", Note, |t| {
+        self.tallied(half, Kind::Length, &W_19, Note, |t| {
             format!("{} without Don't Fragment", many(t.count, "IPv4 packet"))
         });
-        self.tallied(half, Kind::Fragment, "W-19", Error, |t| {
+        self.tallied(half, Kind::Fragment, &W_19, Error, |t| {
             format!(
                 "{} in fragments: RDMA NICs do not put them together",
                 many(t.count, "IPv4 packet")
@@ -128,6 +133,10 @@ impl Case<'_> {
         let Some(peer) = half.peer.map(|j| &self.follower.halves[j as usize]) else {
             return;
         };
+        // Notifications belong to no connection.
+        if half.only_cnps || peer.only_cnps {
+            return;
+        }
         // Once per connection.
         if half.migreq == peer.migreq || half.key.anywhere() > peer.key.anywhere() {
             return;
@@ -141,13 +150,13 @@ impl Case<'_> {
             half.dst,
             of(peer.migreq)
         );
-        self.add("W-07", Note, self.way(half), cause);
+        self.add(&W_07, Note, self.way(half), cause);
         self.evidence(1, vec![half.first_frame, peer.first_frame]);
     }
 
     fn order(&mut self, half: &Half) {
         let lost = self.dropped(half.key.interface);
-        let found = self.tallied(half, Kind::Sequence, "W-12", Error, |t| {
+        let found = self.tallied(half, Kind::Sequence, &W_12, Error, |t| {
             format!(
                 "{} out of the order first, middle, last",
                 many(t.count, "packet")
@@ -156,7 +165,7 @@ impl Case<'_> {
         if found && lost > 0 {
             self.undecided(format!("the capturing system lost {lost} frames"));
         }
-        self.tallied(half, Kind::PayloadLength, "W-13", Error, |t| {
+        self.tallied(half, Kind::PayloadLength, &W_13, Error, |t| {
             format!(
                 "{} whose payload does not suit its place in the message (first: {} bytes, \
                  MTU {})",
@@ -166,7 +175,7 @@ impl Case<'_> {
             )
         });
         let all = half.requests.messages.total;
-        self.tallied(half, Kind::NoAckRequest, "W-20", Note, |t| {
+        self.tallied(half, Kind::NoAckRequest, &W_20, Note, |t| {
             format!(
                 "{} of {} ended without asking for an ACK: the loss of its last packet shows only \
                  when more follows, or by timeout",
@@ -177,7 +186,7 @@ impl Case<'_> {
     }
 
     fn answers(&mut self, half: &Half) {
-        self.tallied(half, Kind::CnpFormat, "W-15", Error, |t| {
+        self.tallied(half, Kind::CnpFormat, &W_15, Error, |t| {
             format!(
                 "{} not as they should be, which is BECN set and 16 zero bytes (first: BECN {}, \
                  {} bytes)",
@@ -186,7 +195,7 @@ impl Case<'_> {
                 t.example[1]
             )
         });
-        self.tallied(half, Kind::Syndrome, "W-16", Error, |t| {
+        self.tallied(half, Kind::Syndrome, &W_16, Error, |t| {
             format!(
                 "{} with a reserved AETH syndrome (first: 0x{:02x})",
                 many(t.count, "answer"),
@@ -194,7 +203,7 @@ impl Case<'_> {
             )
         });
         let lost = self.dropped(half.key.interface);
-        let found = self.tallied(half, Kind::Msn, "W-16", Error, |t| {
+        let found = self.tallied(half, Kind::Msn, &W_16, Error, |t| {
             format!(
                 "{} whose message sequence number goes back (first: from {} to {})",
                 many(t.count, "answer"),
@@ -213,17 +222,17 @@ impl Case<'_> {
             let cause = "DSCP, PCP or ECN capability of the data changed under way: part of it \
                          travels in another class"
                 .to_owned();
-            self.add("W-18", Warning, self.way(half), cause);
+            self.add(&W_18, Warning, self.way(half), cause);
             self.evidence(1, vec![half.first_frame, frame]);
         } else if answers.seen && data.seen && data.marking.dscp != answers.marking.dscp {
             let cause = format!(
                 "data leaves with DSCP {}, ACKs with DSCP {}: they travel in different classes",
                 data.marking.dscp, answers.marking.dscp
             );
-            self.add("W-18", Note, self.way(half), cause);
+            self.add(&W_18, Note, self.way(half), cause);
             self.evidence(1, vec![half.first_frame]);
         }
-        self.tallied(half, Kind::CeWithoutEct, "CC-14", Error, |t| {
+        self.tallied(half, Kind::CeWithoutEct, &CC_14, Error, |t| {
             format!(
                 "{} marked CE when they left their source: only the network may mark",
                 many(t.count, "packet")
@@ -237,7 +246,7 @@ impl Case<'_> {
                 "{} with a wrong ICRC on no connection of this capture",
                 many(tally.count, "packet")
             );
-            self.add("W-01", Error, "RoCE".to_owned(), cause);
+            self.add(&W_01, Error, "RoCE".to_owned(), cause);
             self.evidence(tally.count, tally.frames());
         }
     }
@@ -253,13 +262,13 @@ impl Case<'_> {
             .filter(|h| h.unverified_icrc > 0)
             .map(|h| h.first_frame)
             .collect();
-        let id = if halves.iter().any(|h| h.src.is_ipv4() || h.v1) {
-            "W-01"
+        let check = if halves.iter().any(|h| h.src.is_ipv4() || h.v1) {
+            &W_01
         } else {
-            "W-02"
+            &W_02
         };
         let cause = format!("the ICRC of {} could not be verified", many(cut, "packet"));
-        self.add(id, Note, "RoCE".to_owned(), cause);
+        self.add(check, Note, "RoCE".to_owned(), cause);
         self.evidence(cut, frames);
         let share = share(cut, cut.max(self.context.cut));
         self.undecided(format!(

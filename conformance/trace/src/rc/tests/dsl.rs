@@ -4,6 +4,7 @@ use crate::capture::{Direction, Frame, Interface};
 use crate::rc::{Context, Follower, Options, Output};
 use crate::report::DirectionReport;
 use std::net::{IpAddr, Ipv4Addr};
+use xoff_checks::catalogue::Check;
 use xoff_checks::finding::Finding;
 use xoff_wire::bth::{Aeth, Bth, Deth, Extensions, Opcode, Reth};
 use xoff_wire::ip::{Ecn, Kind, Network};
@@ -228,6 +229,6 @@ pub(super) fn forth(output: &Output) -> &DirectionReport {
     &output.connections[0].directions[0]
 }
 
-pub(super) fn find<'a>(output: &'a Output, id: &str) -> Option<&'a Finding> {
-    output.findings.iter().find(|f| f.id == id)
+pub(super) fn find<'a>(output: &'a Output, check: &Check) -> Option<&'a Finding> {
+    output.findings.iter().find(|f| f.check == check)
 }

@@ -2,12 +2,17 @@
 
 use super::dsl::{MTU, Talk, find};
 use crate::rc::Output;
+use xoff_checks::capture::T_02;
+use xoff_checks::catalogue::Check;
+use xoff_checks::congestion::{CC_01, CC_02, CC_14};
 use xoff_checks::finding::Severity;
+use xoff_checks::rc::{RC_05, RC_07, RC_08, RC_13, RC_14, RC_23, RC_28, RC_38, RC_40, UC_01};
+use xoff_checks::wire::{W_01, W_05, W_06, W_08, W_10, W_12, W_13, W_15, W_16, W_18, W_20};
 use xoff_wire::ip::Ecn;
 use xoff_wire::roce::Icrc;
 
-fn ids(o: &Output) -> Vec<&'static str> {
-    o.findings.iter().map(|f| f.id).collect()
+fn ids(o: &Output) -> Vec<&'static Check> {
+    o.findings.iter().map(|f| f.check).collect()
 }
 
 fn lossy() -> Talk {
@@ -23,9 +28,9 @@ fn lossy() -> Talk {
 #[test]
 fn loss_names_figures_frames_and_the_class() {
     let o = lossy().end();
-    let f = find(&o, "RC-05").unwrap();
+    let f = find(&o, &RC_05).unwrap();
     assert_eq!(
-        (f.severity, f.count, &f.frames[..]),
+        (f.severity, f.count, f.frames()),
         (Severity::Error, 5, &[10][..])
     );
     assert!(f.inconclusive.is_none());
@@ -38,20 +43,20 @@ fn loss_names_figures_frames_and_the_class() {
     assert!(f.cause.contains("no pause for priority 3"), "{}", f.cause);
     assert!(!f.cure.is_empty());
     assert_eq!(f.subject, "10.0.0.1 QP 0x11 > 10.0.0.2 QP 0x22");
-    let f = find(&o, "RC-40").unwrap();
+    let f = find(&o, &RC_40).unwrap();
     assert_eq!(f.severity, Severity::Note);
 
     let mut t = lossy();
     let paused = [false, false, false, true, false, false, false, false];
     t.context.paused.insert(0, paused);
     let o = t.end();
-    let cause = &find(&o, "RC-05").unwrap().cause;
+    let cause = &find(&o, &RC_05).unwrap().cause;
     assert!(cause.contains("although PFC pauses priority 3"), "{cause}");
 
     let mut t = lossy();
     t.context.paused.insert(7, paused);
     let o = t.end();
-    let cause = &find(&o, "RC-05").unwrap().cause;
+    let cause = &find(&o, &RC_05).unwrap().cause;
     assert!(cause.contains("priority 3 elsewhere"), "{cause}");
 
     let mut t = lossy();
@@ -59,7 +64,7 @@ fn loss_names_figures_frames_and_the_class() {
         .paused
         .insert(0, [true, false, false, false, false, false, false, false]);
     let o = t.end();
-    let cause = &find(&o, "RC-05").unwrap().cause;
+    let cause = &find(&o, &RC_05).unwrap().cause;
     assert!(
         cause.contains("never priority 3: the class is not lossless"),
         "{cause}"
@@ -71,9 +76,9 @@ fn timeouts_name_their_exponent_and_the_end() {
     let mut t = Talk::at(0);
     t.write(0, 4).wait(67_108_864).part(0, 4, 3).ack(3);
     let o = t.end();
-    let f = find(&o, "RC-07").unwrap();
+    let f = find(&o, &RC_07).unwrap();
     assert!(f.cause.contains("2^14 = 67.1 ms"), "{}", f.cause);
-    assert!(find(&o, "RC-08").is_none());
+    assert!(find(&o, &RC_08).is_none());
 
     let mut t = Talk::at(0);
     t.write(0, 2).ack(1);
@@ -82,7 +87,7 @@ fn timeouts_name_their_exponent_and_the_end() {
     }
     t.wait(50_000_000);
     let o = t.end();
-    assert_eq!(find(&o, "RC-08").unwrap().severity, Severity::Error);
+    assert_eq!(find(&o, &RC_08).unwrap().severity, Severity::Error);
 }
 
 #[test]
@@ -90,11 +95,11 @@ fn one_direction_only_is_inconclusive() {
     let mut t = Talk::at(0);
     t.write(0, 100);
     let o = t.end();
-    assert!(find(&o, "T-02").unwrap().inconclusive.is_some());
+    assert!(find(&o, &T_02).unwrap().inconclusive.is_some());
     let mut t = Talk::at(0);
     t.write(0, 100).part(0, 100, 50).part(0, 100, 51);
     let o = t.end();
-    assert!(find(&o, "RC-14").unwrap().inconclusive.is_some());
+    assert!(find(&o, &RC_14).unwrap().inconclusive.is_some());
 }
 
 #[test]
@@ -103,10 +108,10 @@ fn refusals_and_unready_receivers() {
     t.write(0, 2).rnr(0).wait(2_000).write(0, 2).ack(1);
     t.write(2, 1).answer(0x62, 2, 1);
     let o = t.end();
-    let f = find(&o, "RC-23").unwrap();
+    let f = find(&o, &RC_23).unwrap();
     assert_eq!(f.severity, Severity::Error);
     assert!(f.cause.contains("3.0 us of 10.0 us"), "{}", f.cause);
-    assert!(find(&o, "RC-28").is_some());
+    assert!(find(&o, &RC_28).is_some());
 }
 
 #[test]
@@ -125,7 +130,7 @@ fn packets_that_break_rules() {
     let o = t.end();
     let ids = ids(&o);
     for id in [
-        "W-05", "W-06", "W-08", "W-10", "W-12", "W-13", "W-15", "W-16", "W-18", "W-20",
+        &W_05, &W_06, &W_08, &W_10, &W_12, &W_13, &W_15, &W_16, &W_18, &W_20,
     ] {
         assert!(ids.contains(&id), "{id} is not in {ids:?}");
     }
@@ -141,7 +146,7 @@ fn packets_that_break_rules() {
         t.write(2, 1).ack(2);
         t.end()
     };
-    assert_eq!(find(&o, "W-01").unwrap().frames, [3]);
+    assert_eq!(find(&o, &W_01).unwrap().frames(), [3]);
 }
 
 #[test]
@@ -152,12 +157,12 @@ fn marks_without_notifications_and_the_reverse() {
     t.ecn = Ecn::Ect0;
     t.ack(3);
     let o = t.end();
-    assert_eq!(find(&o, "CC-01").unwrap().count, 4);
+    assert_eq!(find(&o, &CC_01).unwrap().count, 4);
 
     let mut t = Talk::at(1);
     t.write(0, 4).ack(3).cnp();
     let o = t.end();
-    let f = find(&o, "CC-01").unwrap();
+    let f = find(&o, &CC_01).unwrap();
     assert!(
         f.inconclusive.is_none() && f.cause.contains("1 CNP"),
         "{}",
@@ -168,7 +173,7 @@ fn marks_without_notifications_and_the_reverse() {
     t.ecn = Ecn::Ce;
     t.write(0, 4);
     let o = t.end();
-    assert!(find(&o, "CC-14").is_some());
+    assert!(find(&o, &CC_14).is_some());
 }
 
 #[test]
@@ -180,7 +185,7 @@ fn spacing_of_notifications() {
         t.wait(49_000 + i).cnp();
     }
     let o = t.end();
-    let f = find(&o, "CC-02").unwrap();
+    let f = find(&o, &CC_02).unwrap();
     assert!(
         f.cause.contains("50.0 us apart for a queue pair"),
         "{}",
@@ -203,12 +208,7 @@ fn repeated_loss_reordering_and_gaps() {
     }
     t.ack(3);
     let o = t.end();
-    assert!(
-        find(&o, "RC-38")
-            .unwrap()
-            .cause
-            .contains("3 times in a row")
-    );
+    assert!(find(&o, &RC_38).unwrap().cause.contains("3 times in a row"));
 
     let mut t = Talk::at(1);
     t.write(0, 2)
@@ -219,7 +219,7 @@ fn repeated_loss_reordering_and_gaps() {
         .part(2, 4, 3)
         .ack(5);
     let o = t.end();
-    assert!(find(&o, "RC-13").is_some());
+    assert!(find(&o, &RC_13).is_some());
 
     let mut t = Talk::at(1);
     for (i, opcode) in [(0, 0x26), (2, 0x28)] {
@@ -227,6 +227,6 @@ fn repeated_loss_reordering_and_gaps() {
     }
     t.context.dropped.insert(0, 7);
     let o = t.end();
-    let f = find(&o, "UC-01").unwrap();
+    let f = find(&o, &UC_01).unwrap();
     assert!(f.inconclusive.as_deref().unwrap().contains("lost 7 frames"));
 }

@@ -2,6 +2,7 @@
 
 use super::dsl::{MTU, QP_A, QP_B, Talk, find, forth};
 use crate::report::{Cause, Recovery, Vantage};
+use xoff_checks::rc::{RC_03, RC_14, RC_40};
 
 #[test]
 fn a_healthy_write() {
@@ -328,7 +329,7 @@ fn a_copy_is_no_timeout() {
     let d = forth(&o);
     assert_eq!((d.timeouts, d.retransmitted_packets), (0, 0));
     assert_eq!((d.duplicates, d.messages_completed), (1, 1));
-    assert_eq!(find(&o, "RC-14").map(|f| f.count), Some(1));
+    assert_eq!(find(&o, &RC_14).map(|f| f.count), Some(1));
 }
 
 /// A NAK that crosses the packet it asks for, which was late and not lost.
@@ -393,7 +394,7 @@ fn a_nak_after_an_rnr_nak_is_part_of_it() {
     let o = t.end();
     let d = forth(&o);
     assert_eq!(d.causes, [(Cause::Rnr, 1)]);
-    assert!(find(&o, "RC-03").is_none() && find(&o, "RC-40").is_none());
+    assert!(find(&o, &RC_03).is_none() && find(&o, &RC_40).is_none());
 }
 
 #[test]

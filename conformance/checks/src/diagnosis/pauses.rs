@@ -1,6 +1,7 @@
 //! Pause: who sent it and why, whether it was obeyed, deadlocks and storms.
 
-use super::{Run, plural, share};
+use super::{Run, share};
+use crate::words::plural;
 use xoff_model::results::{Deadlock, DropCause, PortResult, Stop};
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::{FaultKind, NodeId, PRIORITIES, PauseMode, Role, WatchdogAction};

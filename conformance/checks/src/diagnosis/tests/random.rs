@@ -1,8 +1,8 @@
 //! Random small networks: whatever the diagnosis says is put to the test, by the counters and by
 //! running the network again without those who are said to be the cause.
 
-use super::{diagnose, load, simulate};
-use crate::report::diagnosis::plural;
+use super::{load, sentences, simulate};
+use crate::words::plural;
 use proptest::prelude::*;
 use proptest::sample::select;
 use xoff_model::results::{DropCause, FlowResult, FlowStatus, Results};
@@ -243,7 +243,7 @@ proptest! {
     fn no_sentence_is_refuted(text in scenario()) {
         let model = load(&text).cases.remove(0).model;
         let results = simulate(&model);
-        let found = diagnose(&model, &results);
+        let found = sentences(&model, &results);
         let checked = check_calm(&model, &results, &found)
             .and_then(|()| check_losses(&results, &found))
             .and_then(|()| check_causes(&model, &results, &found));

@@ -61,7 +61,7 @@ fn a_headroom_that_is_too_small_is_told_from_a_pause_that_nobody_obeys() {
     does_not_say(&deaf, "more came after");
     // One pool for all of it.
     let text = std::fs::read_to_string(format!(
-        "{}/topologies/headroom-too-small.toml",
+        "{}/../../topologies/headroom-too-small.toml",
         env!("CARGO_MANIFEST_DIR")
     ));
     let pool = "xoff = \"100kB\"\nheadroom_pool = \"60kB\"";

@@ -1,7 +1,8 @@
 //! Why flows took longer than their paths allow, as far as it is proved.
 
 use super::courses::{CALM_PPM, Course, named};
-use super::{Run, plural, share};
+use super::{Run, share};
+use crate::words::plural;
 use xoff_model::results::{DropCause, FlowStatus, HopResult, OwnLimit, PortResult};
 use xoff_model::time::SimTime;
 use xoff_model::{FaultKind, Transport};
@@ -25,19 +26,9 @@ struct Contention<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn waits(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        found.extend(self.bystander());
-        found.extend(self.receiver_not_ready());
-        found.extend(self.contention());
-        found.extend(self.own_limits());
-        found.extend(self.step());
-        found
-    }
-
     // Links that several flows share.
 
-    fn contention(&self) -> Option<String> {
+    pub(super) fn contention(&self) -> Option<String> {
         let mut slowed = vec![0usize; self.results.ports.len()];
         for hop in self.courses.iter().flat_map(|c| self.full_links(c)) {
             if let Some(count) = slowed.get_mut(hop.port as usize) {
@@ -128,7 +119,7 @@ impl<'a> Run<'a> {
 
     // Flows that only their own settings hold.
 
-    fn own_limits(&self) -> Option<String> {
+    pub(super) fn own_limits(&self) -> Option<String> {
         let held = |c: &&Course<'_>| c.is_slow() && c.result.own.is_some() && !c.has_waited();
         let held = self.courses.iter().filter(held);
         let known = held.clone().filter(|c| c.beyond_own.is_some());
@@ -146,7 +137,7 @@ impl<'a> Run<'a> {
 
     // A flow that fills a link slower than its sender's.
 
-    fn step(&self) -> Option<String> {
+    pub(super) fn step(&self) -> Option<String> {
         let alone = |hop: &HopResult| {
             let on_it = self.courses.iter().filter(|c| {
                 let mut ports = c.hops.iter().map(|own| own.port);

@@ -5,10 +5,12 @@ mod losses;
 mod pauses;
 mod random;
 
-use super::diagnose;
+use super::{MADE, diagnose};
+use crate::finding::Where;
 use xoff_model::Model;
 use xoff_model::results::Results;
 use xoff_scenario::Overrides;
+use xoff_scenario::metrics::select::MetricRef;
 use xoff_scenario::plan::Plan;
 
 pub(super) fn load(text: &str) -> Plan {
@@ -21,8 +23,21 @@ pub(super) fn simulate(model: &Model) -> Results {
     xoff_sim::run(model, &mut |_| {})
 }
 
+/// Every finding names a metric that there is, and a check that runs declare.
+pub(super) fn sentences(model: &Model, results: &Results) -> Vec<String> {
+    let diagnosis = diagnose(model, results, "");
+    for finding in &diagnosis.findings {
+        assert!(MADE.contains(&finding.check), "{finding:?}");
+        let Where::Run { metric, .. } = &finding.at else {
+            panic!("{finding:?}");
+        };
+        assert!(MetricRef::parse(metric.unwrap()).is_ok(), "{finding:?}");
+    }
+    diagnosis.sentences().map(str::to_owned).collect()
+}
+
 fn found_of(model: &Model) -> Vec<String> {
-    diagnose(model, &simulate(model))
+    sentences(model, &simulate(model))
 }
 
 fn found(text: &str) -> Vec<String> {
@@ -31,7 +46,10 @@ fn found(text: &str) -> Vec<String> {
 
 /// The findings of a shipped scenario's case.
 fn shipped(name: &str, label: &str) -> Vec<String> {
-    let path = format!("{}/topologies/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/../../topologies/{name}.toml",
+        env!("CARGO_MANIFEST_DIR")
+    );
     let plan = load(&std::fs::read_to_string(path).unwrap());
     let of = |labels: &[(String, String)]| labels.iter().any(|(_, l)| l == label);
     let case = plan.cases.iter().find(|case| of(&case.labels)).unwrap();
@@ -181,7 +199,10 @@ fn the_bystanders_of_shipped_scenarios_are_told() {
     );
     does_not_say(&shipped("victim-flow", "victim in class 4"), "bystander");
     let tree = |senders: &str| {
-        let path = format!("{}/topologies/pause-tree.toml", env!("CARGO_MANIFEST_DIR"));
+        let path = format!(
+            "{}/../../topologies/pause-tree.toml",
+            env!("CARGO_MANIFEST_DIR")
+        );
         let plan = load(&std::fs::read_to_string(path).unwrap());
         let labels = [senders, "none"];
         let of = |case: &&xoff_scenario::plan::Case| {

@@ -1,6 +1,7 @@
 //! ECN marks and what became of them.
 
-use super::{Run, plural};
+use super::Run;
+use crate::words::plural;
 use xoff_model::results::PortResult;
 use xoff_model::{CcSpec, NpSpec};
 

@@ -1,11 +1,20 @@
 //! What was lost, where, and what it cost.
 
-use super::{Run, plural, share};
-use crate::report::{port_name, status_name};
+use super::{Run, share};
+use crate::catalogue::Check;
+use crate::counters::N_03;
+use crate::finding::Severity::{self, Error, Warning};
+use crate::pause::{P_12, P_14};
+use crate::rc::{RC_05, RC_07, RC_08, RC_14, RC_24, RC_26, RC_28, RC_30, RC_37};
+use crate::words::plural;
+use crate::words::{port_name, status_name};
 use xoff_model::results::{DropCause, FlowResult, FlowStatus, PortResult};
 use xoff_model::time::SimDuration;
 use xoff_model::{Op, PRIORITIES, PauseMode, Recovery, Transport};
 use xoff_scenario::metrics::value::ppm;
+
+/// What is violated, how gravely, the metric that counts it, and the sentence.
+pub(super) type Lost = (&'static Check, Severity, &'static str, String);
 
 /// Frames lost for one reason, and where most of them.
 struct Loss<'a> {
@@ -15,15 +24,19 @@ struct Loss<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Sentences about frames that did not arrive; the first also says what was sent again.
-    pub(super) fn losses(&self) -> Vec<String> {
+    /// Frames that did not arrive; the first sentence also says what was sent again.
+    pub(super) fn losses(&self) -> Vec<Lost> {
         let mut found = Vec::new();
-        found.extend(self.lossless_drops(DropCause::HeadroomFull));
-        found.extend(self.lossless_drops(DropCause::HeadroomPoolFull));
-        found.extend(self.tail_drops());
-        found.extend(self.receive_buffer());
+        let headroom = self.lossless_drops(DropCause::HeadroomFull);
+        found.extend(headroom.map(|told| (&P_12, Error, "drops.headroom_full", told)));
+        let pool = self.lossless_drops(DropCause::HeadroomPoolFull);
+        found.extend(pool.map(|told| (&P_14, Error, "drops.headroom_pool_full", told)));
+        let tail = self.tail_drops();
+        found.extend(tail.map(|told| (&RC_05, Warning, "drops.tail_drop", told)));
+        let host = self.receive_buffer();
+        found.extend(host.map(|told| (&N_03, Error, "drops.rx_buffer", told)));
         found.extend(self.on_links());
-        if let Some(first) = found.first_mut() {
+        if let Some((.., first)) = found.first_mut() {
             first.push_str(&self.resent());
         }
         found
@@ -115,7 +128,7 @@ impl<'a> Run<'a> {
         ))
     }
 
-    fn on_links(&self) -> Vec<String> {
+    fn on_links(&self) -> Vec<Lost> {
         let at = |port: &PortResult| {
             let (node, peer) = (self.name(port.node), self.name(port.peer));
             format!("between {peer} and {node}")
@@ -123,22 +136,47 @@ impl<'a> Run<'a> {
         let seen = |port: &PortResult| format!("noticed at {}", self.name(port.node));
         let node = |port: &PortResult| format!("at {}", self.name(port.node));
         type Where<'f> = &'f dyn Fn(&PortResult) -> String;
-        let causes: [(DropCause, &str, Where<'_>); 5] = [
-            (DropCause::LinkError, "lost or damaged on links", &seen),
-            (DropCause::LinkDown, "lost with links that went down", &at),
-            (DropCause::NoRoute, "without a way to go on", &node),
-            (DropCause::Rule, "dropped by rules", &at),
+        use DropCause::{LinkDown, LinkError, NoRoute, Refused, Rule};
+        type Cause<'f> = (&'static Check, DropCause, &'static str, &'f str, Where<'f>);
+        let causes: [Cause<'_>; 5] = [
             (
-                DropCause::Refused,
+                &RC_37,
+                LinkError,
+                "drops.link_error",
+                "lost or damaged on links",
+                &seen,
+            ),
+            (
+                &RC_05,
+                LinkDown,
+                "drops.link_down",
+                "lost with links that went down",
+                &at,
+            ),
+            (
+                &RC_05,
+                NoRoute,
+                "drops.no_route",
+                "without a way to go on",
+                &node,
+            ),
+            (&RC_05, Rule, "drops.rule", "dropped by rules", &at),
+            (
+                &RC_37,
+                Refused,
+                "drops.refused",
                 "refused for what their bytes say",
                 &node,
             ),
         ];
-        let told = causes.iter().filter_map(|&(cause, what, place)| {
-            let loss = self.loss(cause)?;
-            let frames = plural(loss.total, "frame");
-            Some(format!("{frames} {what}, most {}", place(loss.port)))
-        });
+        let told = causes
+            .into_iter()
+            .filter_map(|(check, cause, metric, what, place)| {
+                let loss = self.loss(cause)?;
+                let frames = plural(loss.total, "frame");
+                let told = format!("{frames} {what}, most {}", place(loss.port));
+                Some((check, Warning, metric, told))
+            });
         told.collect()
     }
 
@@ -176,7 +214,7 @@ impl<'a> Run<'a> {
             })
     }
 
-    pub(super) fn failed(&self) -> Option<String> {
+    pub(super) fn failed(&self) -> Option<(&'static Check, String)> {
         let over = |s| !matches!(s, FlowStatus::Completed | FlowStatus::Unfinished);
         let mut failed = self.courses.iter().filter(|c| over(c.result.status));
         let first = failed.next()?;
@@ -186,10 +224,17 @@ impl<'a> Run<'a> {
         } else {
             format!(" and {others} more")
         };
-        Some(format!(
-            "{}{more} failed ({})",
-            first.spec.name,
-            status_name(first.result.status).replace('_', " ")
+        let check = match first.result.status {
+            FlowStatus::RnrRetryExceeded => &RC_24,
+            FlowStatus::RemoteInvalidRequest => &RC_30,
+            FlowStatus::RemoteAccess => &RC_28,
+            FlowStatus::RemoteOperational => &RC_26,
+            _ => &RC_08,
+        };
+        let status = status_name(first.result.status).replace('_', " ");
+        Some((
+            check,
+            format!("{}{more} failed ({status})", first.spec.name),
         ))
     }
 
@@ -220,7 +265,7 @@ impl<'a> Run<'a> {
     }
 
     /// A timer that ran out means so much time without an ACK.
-    pub(super) fn timeouts(&self) -> Option<String> {
+    pub(super) fn timeouts(&self) -> Option<(&'static Check, Severity, String)> {
         let count = |f: &FlowResult| f.counters.local_ack_timeout_err;
         let total: u64 = self.courses.iter().map(|c| count(c.result)).sum();
         let silent = |c: &super::Course<'_>| {
@@ -236,7 +281,7 @@ impl<'a> Run<'a> {
         let (sum, timer) = silent(most);
         let sum = SimDuration::from_ps(sum);
         let lossless = self.drops() == 0 && self.model.rules.is_empty();
-        Some(format!(
+        let told = format!(
             "{}{}: {} was {} without an answer for its timer of {timer}, together {} of its time{}",
             plural(total, "ACK timeout"),
             if lossless {
@@ -248,7 +293,11 @@ impl<'a> Run<'a> {
             plural(count(most.result), "time"),
             share(most.share(sum)),
             self.came_twice(lossless),
-        ))
+        );
+        Some(match lossless {
+            true => (&RC_14, Warning, told),
+            false => (&RC_07, Error, told),
+        })
     }
 
     /// Packets that were repeated for nothing.
