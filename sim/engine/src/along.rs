@@ -33,7 +33,7 @@ impl Sim<'_> {
             return None;
         }
         let next = self.routes.get(at.1).copied()?;
-        let tables = self.tables_of(out.peer_unit as usize);
+        let tables = self.tables_of(self.rx[at.0 as usize].unit as usize);
         Some((next, at.1 + 1, tables.classify(marking.0, marking.1)))
     }
 

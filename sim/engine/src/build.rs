@@ -5,7 +5,7 @@ use super::grid::Grid;
 use super::link::LinkLoss;
 use super::own::Alone;
 use super::packet::PacketPool;
-use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
+use super::port::{NEVER, Port, PortCold, Queue, Rx, Scheduler, port_flag};
 use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
 use super::stall::Stall;
@@ -22,6 +22,7 @@ use xoff_model::results::{FlowResult, FlowStatus, Stop};
 use xoff_model::rng::{Purpose, Stream};
 use xoff_model::time::SimDuration;
 use xoff_model::topology::fabric::{Ends, Fabric, PortId};
+use xoff_model::units::BitRate;
 use xoff_model::{
     CcSpec, FlowId, FlowSpec, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES,
     Pacing, PauseMode, Recovery, Role, Transport, Turns,
@@ -46,6 +47,7 @@ impl<'m> Sim<'m> {
             packets: PacketPool::new(packets(model).saturating_mul(2).max(1_024)),
             telemetry: Default::default(),
             ports: Vec::with_capacity(count),
+            rx: Vec::with_capacity(count),
             queues: Grid::new(count, Queue::EMPTY),
             groups: Grid::new(count, Group::UNUSED),
             marking: Grid::new(count, None),
@@ -156,10 +158,7 @@ impl<'m> Sim<'m> {
                 used: 0,
                 peak: 0,
             },
-            header_bytes: match spec.forwarding {
-                Forwarding::StoreAndForward => 0,
-                Forwarding::CutThrough { header_bytes } => header_bytes.max(1),
-            },
+            header_bytes: header_bytes(spec.forwarding),
             watchdog_armed: false,
         }
     }
@@ -180,42 +179,35 @@ impl<'m> Sim<'m> {
                 drop_every: link.drop_every,
                 ber_e18: link.ber_e18,
             };
-            let peer = self.fabric.ports[info.peer as usize].node;
+            let peer = self.fabric.ports[info.peer as usize].node as usize;
+            let (delay, peer_header) = self.peer_of(peer, info.delay.ps());
             let mut flags = if loss.is_none() { 0 } else { port_flag::LOSSY };
-            if matches!(self.model.nodes[peer as usize].role, Role::Host(_)) {
-                flags |= port_flag::PEER_HOST;
-            }
-            let mut delay = info.delay.ps();
-            if let Role::Switch(profile) = self.model.nodes[peer as usize].role {
-                let profile = &self.model.switches[profile as usize];
-                delay += profile.latency.ps();
-                if matches!(profile.forwarding, Forwarding::CutThrough { .. }) {
-                    flags |= port_flag::PEER_CUTS_THROUGH;
-                }
-            }
-            flags |= self.port_role_flags(p as u32, info.rate);
-            let exact = 8_000_000_000_000 / info.rate.bps().max(1);
-            let whole = exact * info.rate.bps() == 8_000_000_000_000;
+            flags |= self.peer_flags(peer) | self.port_role_flags(p as u32, info.rate);
             self.ports.push(Port {
                 busy_until: 0,
                 tx_at: NEVER,
                 delay,
-                flight: Default::default(),
                 peer: info.peer,
                 unit: unit[info.node as usize],
-                ps_per_byte: if whole {
-                    exact.min(u64::from(u32::MAX)) as u32
-                } else {
-                    0
-                },
+                peer_header,
+                ps_per_byte: ps_per_byte(info.rate),
                 backlog: 0,
                 backlog_peak: 0,
                 ready: 0,
                 rings: 0,
                 paused: 0,
                 flags,
-                peer_unit: unit[peer as usize],
                 turn: 0,
+            });
+            self.rx.push(Rx {
+                flight: Default::default(),
+                port: info.peer,
+                unit: unit[peer],
+                flags: match self.model.nodes[peer].role {
+                    Role::Host(_) => port_flag::HOST,
+                    Role::Switch(_) => 0,
+                },
+                stale_arrivals: 0,
             });
             self.loss.push(loss);
             let mut cold = PortCold {
@@ -229,8 +221,31 @@ impl<'m> Sim<'m> {
         }
     }
 
+    /// What a transmitter knows of the node at the other end: the delay of a link of `delay` ps
+    /// with that of the node's pipeline, and after how many bytes it forwards.
+    fn peer_of(&self, peer: usize, delay: u64) -> (u64, u32) {
+        let Role::Switch(profile) = self.model.nodes[peer].role else {
+            return (delay, 0);
+        };
+        let profile = &self.model.switches[profile as usize];
+        (
+            delay + profile.latency.ps(),
+            header_bytes(profile.forwarding),
+        )
+    }
+
+    fn peer_flags(&self, peer: usize) -> u16 {
+        match self.model.nodes[peer].role {
+            Role::Host(_) => port_flag::PEER_HOST,
+            Role::Switch(profile) => match self.model.switches[profile as usize].forwarding {
+                Forwarding::CutThrough { .. } => port_flag::PEER_CUTS_THROUGH,
+                Forwarding::StoreAndForward => 0,
+            },
+        }
+    }
+
     /// Flags that follow from a port's own node; a switch port also gets its ECN thresholds.
-    fn port_role_flags(&mut self, port: PortId, rate: xoff_model::units::BitRate) -> u16 {
+    fn port_role_flags(&mut self, port: PortId, rate: BitRate) -> u16 {
         let node = self.fabric.ports[port as usize].node as usize;
         match self.model.nodes[node].role {
             Role::Host(profile) => {
@@ -519,6 +534,23 @@ fn schedulers(model: &Model) -> Vec<Scheduler> {
     let nics = model.nics.iter().map(|n| &n.scheduler);
     let switches = model.switches.iter().map(|s| &s.scheduler);
     nics.chain(switches).map(Scheduler::new).collect()
+}
+
+/// Bytes of a frame after which a switch may forward it; 0: store and forward.
+fn header_bytes(forwarding: Forwarding) -> u32 {
+    match forwarding {
+        Forwarding::StoreAndForward => 0,
+        Forwarding::CutThrough { header_bytes } => header_bytes.max(1),
+    }
+}
+
+/// Picoseconds per byte at a rate; 0 if that is not a whole number.
+fn ps_per_byte(rate: BitRate) -> u32 {
+    let exact = 8_000_000_000_000 / rate.bps().max(1);
+    match exact * rate.bps() == 8_000_000_000_000 {
+        true => exact.min(u64::from(u32::MAX)) as u32,
+        false => 0,
+    }
 }
 
 fn shaped(scheduler: &Scheduler) -> u16 {

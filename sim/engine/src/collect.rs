@@ -5,7 +5,7 @@ use super::packet::NO_PACKET;
 use super::port::port_flag;
 use crate::transport::latency_quantiles;
 use xoff_model::results::{
-    DropCause, FlowStatus, NodeResult, Observed, PortResult, PriorityResult, RdmaCounters, Results,
+    CAUSES, DROP_CAUSES, DropCause, FlowStatus, NodeResult, Observed, PortResult, PriorityResult, RdmaCounters, Results,
 };
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::Bytes;
@@ -60,7 +60,7 @@ impl Sim<'_> {
                 let cold = &self.cold[port as usize];
                 received += self.frames_received(port);
                 sent += self.frames_sent(port);
-                dropped += cold.drops.iter().flatten().sum::<u64>() - cold.lost;
+                dropped += cold.drops.total();
                 queued += self.frames_queued(port);
             }
             assert_eq!(
@@ -95,9 +95,9 @@ impl Sim<'_> {
     fn frames_received(&self, port: u32) -> u64 {
         let peer = self.ports[port as usize].peer;
         let under_way =
-            self.list_length(self.ports[peer as usize].flight.head) + self.held.on_link(peer);
-        let added = self.cold[peer as usize].added;
-        self.frames_sent(peer) + added - self.cold[port as usize].lost - under_way
+            self.list_length(self.rx[peer as usize].flight.head) + self.held.on_link(peer);
+        let sender = &self.cold[peer as usize];
+        self.frames_sent(peer) + sender.added - sender.lost_tx.total() - under_way
     }
 
     fn frames_queued(&self, port: u32) -> u64 {
@@ -140,7 +140,7 @@ impl Sim<'_> {
             rx_frames: received + self.cold[out.peer as usize].pause_frames,
             rx_bytes: self.bytes_sent(out.peer),
             priority: std::array::from_fn(|priority| self.priority_result(port, priority)),
-            drops: cold.drops,
+            drops: self.drops_at(port),
             tx_global_pause: cold.tx.global_pauses,
             tx_global_resume: cold.tx.global_resumes,
             rx_global_pause: cold.rx.global_pauses,
@@ -156,6 +156,18 @@ impl Sim<'_> {
             busy: cold.rate.serialize_ceil(tx_bytes),
             up: info.up,
         }
+    }
+
+    /// Frames dropped at a port, and those that the link lost on their way to it.
+    fn drops_at(&self, port: u32) -> [[u64; PRIORITIES]; CAUSES] {
+        let peer = self.ports[port as usize].peer;
+        let (here, lost) = (&self.cold[port as usize].drops, &self.cold[peer as usize].lost_tx);
+        let mut drops = [[0; PRIORITIES]; CAUSES];
+        for (cause, _) in DROP_CAUSES {
+            let (here, lost) = (here.of(cause), lost.of(cause));
+            drops[cause as usize] = std::array::from_fn(|p| here[p] + lost[p]);
+        }
+        drops
     }
 
     /// Queue figures appear under the lowest priority that the queue serves.
@@ -200,7 +212,7 @@ impl Sim<'_> {
                 node.buffer_peak = Bytes(node.buffer_peak.0.max(peak));
                 let cold = &self.cold[port as usize];
                 node.counters.rx_icrc_encapsulated += cold.icrc_errors;
-                let full = &cold.drops[DropCause::RxBuffer as usize];
+                let full = cold.drops.of(DropCause::RxBuffer);
                 node.counters.out_of_buffer += full.iter().sum::<u64>();
             }
         }

@@ -92,20 +92,18 @@ impl Sim<'_> {
     }
 
     fn drop_in_flight(&mut self, port: PortId) {
-        let peer = self.ports[port as usize].peer;
-        let mut flight = std::mem::replace(&mut self.ports[port as usize].flight, Fifo::EMPTY);
+        let rx = &mut self.rx[port as usize];
+        let mut flight = std::mem::replace(&mut rx.flight, Fifo::EMPTY);
         if !flight.is_empty() {
             // The events of earlier failures come first: their frames were due earlier.
-            self.cold[port as usize].stale_arrivals += 1;
-            self.ports[port as usize].flags |= port_flag::STALE_ARRIVAL;
+            rx.stale_arrivals += 1;
+            rx.flags |= port_flag::STALE_ARRIVAL;
         }
         while let Some(id) = flight.pop(&self.packets) {
-            self.cold[peer as usize].lost += 1;
-            self.discard(peer, id, DropCause::LinkDown);
+            self.lose(port, id, DropCause::LinkDown);
         }
         for id in self.held.take_from_link(port) {
-            self.cold[peer as usize].lost += 1;
-            self.discard(peer, id, DropCause::LinkDown);
+            self.lose(port, id, DropCause::LinkDown);
         }
     }
 

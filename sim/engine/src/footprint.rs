@@ -3,7 +3,7 @@
 //! What grows with simulated time (samples, logs, packets in flight) is bounded where it grows.
 
 use super::link::LinkLoss;
-use super::port::{Port, PortCold, Queue};
+use super::port::{Port, PortCold, Queue, Rx};
 use crate::nic::{Host, NicPort};
 use crate::switch::buffer::Group;
 use crate::switch::{Marking, Switch};
@@ -35,6 +35,7 @@ pub const FLOW: u64 = FLOW_SPEC + FLOW_STATE;
 const LINK: u64 = bytes::<LinkSpec>();
 const NODE: u64 = bytes::<NodeSpec>() + ALLOCATION;
 const PORT: u64 = bytes::<Port>()
+    + bytes::<Rx>()
     + bytes::<PortCold>()
     + bytes::<NicPort>()
     + bytes::<PortInfo>()

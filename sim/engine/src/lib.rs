@@ -38,7 +38,7 @@ use crate::transport::telemetry::TelemetryPool;
 use crate::transport::{FlowCold, Receiver, Sender};
 use grid::Grid;
 use packet::PacketPool;
-use port::{Port, PortCold, Queue, Scheduler};
+use port::{Port, PortCold, Queue, Rx, Scheduler};
 use queue::{EventQueue, Key, Kind};
 use xoff_model::Model;
 use xoff_model::results::{
@@ -77,6 +77,8 @@ pub struct Sim<'m> {
     pub(crate) telemetry: TelemetryPool,
     pub(crate) fabric: Fabric,
     pub(crate) ports: Vec<Port>,
+    /// Receiving ends of links; a link has the number of the port that sends.
+    pub(crate) rx: Vec<Rx>,
     pub(crate) queues: Grid<Queue>,
     /// Ingress priority groups.
     pub(crate) groups: Grid<Group>,
@@ -165,15 +167,20 @@ impl Sim<'_> {
     }
 
     /// Reads what the next events will need, so that their cache misses overlap with this event's
-    /// work: the port of the event after the next, and the packet of the next.
+    /// work: the port, or the end of the link, of the event after the next; the packet of the next.
     #[inline]
     fn look_ahead(&self) {
-        let port_of = |key: Key| key.concerns_port().then_some(key.entity() as usize);
-        if let Some(port) = self.events.upcoming(1).and_then(port_of) {
-            std::hint::black_box(self.ports[port].busy_until);
+        if let Some(key) = self.events.upcoming(1) {
+            if key.is(Kind::Arrive) {
+                std::hint::black_box(self.rx[key.entity() as usize].unit);
+            } else if key.is(Kind::TxReady) {
+                std::hint::black_box(self.ports[key.entity() as usize].busy_until);
+            }
         }
-        if let Some(port) = self.events.upcoming(0).and_then(port_of) {
-            let head = self.ports[port].flight.head;
+        if let Some(key) = self.events.upcoming(0)
+            && key.is(Kind::Arrive)
+        {
+            let head = self.rx[key.entity() as usize].flight.head;
             if head != packet::NO_PACKET {
                 std::hint::black_box(self.packets[head].next);
             }

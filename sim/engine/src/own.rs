@@ -129,7 +129,7 @@ impl Sim<'_> {
                 least = least.max(rate.serialize_ceil(load.wire.saturating_sub(free)).ps());
             }
             if !out.has(port_flag::PEER_HOST) {
-                let tables = self.tables_of(out.peer_unit as usize);
+                let tables = self.tables_of(self.rx[port as usize].unit as usize);
                 priority = tables.classify(marking.dscp, marking.pcp);
             }
         }

@@ -94,10 +94,9 @@ impl Key {
         KINDS[(self.0 >> 28) as usize]
     }
 
-    /// The entity is the number of a port whose transmitter is concerned.
     #[inline]
-    pub const fn concerns_port(self) -> bool {
-        matches!(self.0 >> 28, 0 | 4)
+    pub const fn is(self, kind: Kind) -> bool {
+        self.0 >> 28 == kind as u32
     }
 
     pub const fn entity(self) -> u32 {

@@ -125,9 +125,9 @@ impl Tap<'_> {
 impl<'m> Sim<'m> {
     fn attach(&mut self, ports: &[PortId], sink: &'m mut dyn FnMut(&TapEvent)) {
         for &port in ports {
-            let peer = self.ports[port as usize].peer;
-            self.ports[port as usize].flags |= port_flag::TAPPED;
-            self.ports[peer as usize].flags |= port_flag::PEER_TAPPED;
+            let out = &mut self.ports[port as usize];
+            out.flags |= port_flag::TAPPED;
+            self.rx[out.peer as usize].flags |= port_flag::TAPPED;
         }
         let slack = self.model.switches.iter().map(|s| s.latency.ps()).max();
         self.tap = Some(Tap {

@@ -417,18 +417,18 @@ impl Sim<'_> {
 
     fn arrive_held(&mut self, tx: PortId, id: PacketId) {
         let out = &self.ports[tx as usize];
-        let (rx, unit) = (out.peer, out.peer_unit as usize);
-        let host = out.has(port_flag::PEER_HOST);
         if out.has(port_flag::DOWN) {
             return self.lose(tx, id, DropCause::LinkDown);
         }
-        if out.has(port_flag::PEER_TAPPED) {
+        let rx = &self.rx[tx as usize];
+        let (port, unit, host) = (rx.port, rx.unit, rx.has(port_flag::HOST));
+        if rx.has(port_flag::TAPPED) {
             self.tap_in(tx, id);
         }
         if host {
-            self.nic_receive(rx, id);
+            self.nic_receive(port, id);
         } else {
-            self.forward(rx, unit, id);
+            self.forward(port, unit as usize, id);
         }
     }
 
