@@ -27,6 +27,7 @@ use xoff_model::{
     CcSpec, FlowId, FlowSpec, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES,
     Pacing, PauseMode, Recovery, Role, Transport, Turns,
 };
+use xoff_wire::bth::rnr_timer_code;
 
 impl<'m> Sim<'m> {
     pub(super) fn new(model: &'m Model) -> Self {
@@ -216,6 +217,7 @@ impl<'m> Sim<'m> {
             };
             cold.rx.expire_at = NEVER;
             cold.tx.refresh_at = NEVER;
+            cold.tx.delay = (info.delay + self.pause_spec(info.peer).response).ps();
             self.cold.push(cold);
             self.mark_lossless(p as u32);
         }
@@ -444,6 +446,7 @@ impl<'m> Sim<'m> {
             arrived: None,
             receives: spec.receives.map_or(0, |r| r.posted),
             reposts: VecDeque::new(),
+            rnr_timer: rnr_timer_code(far.rc.rnr_timer.ns()),
             requested: 0,
             retries: 0,
         };

@@ -182,7 +182,7 @@ impl Queue {
 /// What a port knows about pauses that it received. Cold.
 #[derive(Clone, Debug, Default)]
 pub struct PauseRx {
-    /// Received pause frames that have not taken effect.
+    /// Received pause frames that have not taken effect. The other end adds to them.
     pub pending: Fifo,
     /// End of the pause per priority; zero: not paused.
     pub until: [u64; PRIORITIES],
@@ -203,6 +203,9 @@ pub struct PauseRx {
 /// What a port does to pause its peer. Cold.
 #[derive(Clone, Debug, Default)]
 pub struct PauseTx {
+    /// From the last bit of a pause frame to its effect, ps: latency of the link, and the
+    /// response time at the other end.
+    pub delay: u64,
     /// Priorities that the peer must not send.
     pub xoff: u8,
     /// Priorities whose change or refresh is not sent yet.

@@ -1,10 +1,10 @@
 //! Runs without an end that can go nowhere: what is pending only watches, or renews pauses.
 
 use super::Sim;
-use super::packet::{NO_PACKET, PacketKind};
+use super::packet::{NO_PACKET, PacketKind, Pause};
 use super::port::NEVER;
 use super::queue::{EventQueue, Key, Kind};
-use crate::switch::pfc::{Content, quanta_time};
+use crate::switch::pfc::quanta_time;
 use xoff_model::topology::fabric::PortId;
 use xoff_model::{FaultKind, Model, Op};
 
@@ -145,8 +145,8 @@ impl Sim<'_> {
         let mut at = self.cold[port as usize].rx.pending.head;
         while at != NO_PACKET {
             let packet = &self.packets[at];
-            let content = Content::unpack(packet.arg);
-            if packet.kind == PacketKind::Foreign || content.enabled != content.stop {
+            let pause = Pause::of(packet);
+            if packet.kind == PacketKind::Foreign || pause.enabled != pause.stop {
                 return true;
             }
             at = packet.next;

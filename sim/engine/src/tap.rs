@@ -6,15 +6,14 @@
 //! which the port was silent. Frames that a link loses are seen out and not in; frames that a full
 //! receive buffer turns away were on the wire and are seen.
 
-use super::packet::{Packet, PacketId, PacketKind};
+use super::packet::{Packet, PacketId, PacketKind, Pause};
 use super::port::port_flag;
 use super::{Progress, Sim};
-use crate::switch::pfc::Content;
 use std::collections::BTreeMap;
 use xoff_model::results::Results;
 use xoff_model::time::SimTime;
 use xoff_model::topology::fabric::PortId;
-use xoff_model::{Model, PauseMode, PauseSpec};
+use xoff_model::Model;
 
 /// Which way a frame passes a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,29 +212,21 @@ impl Sim<'_> {
             let frame = TapFrame::Bytes(self.foreign_bytes(&packet));
             return self.tap(self.now, port, direction, frame);
         }
-        let sender = match direction {
-            Direction::Out => port,
-            Direction::In => self.ports[port as usize].peer,
-        };
-        if self.pause_spec(sender).out_of_band {
-            return;
+        let pause = Pause::of(&packet);
+        if !pause.out_of_band {
+            self.tap(self.now, port, direction, TapFrame::Pause(pause.into()));
         }
-        let frame = TapFrame::Pause(self.pause_content(sender, &packet));
-        self.tap(self.now, port, direction, frame);
     }
+}
 
-    /// What a pause frame of the port `sender` says.
-    pub(super) fn pause_content(&self, sender: PortId, packet: &Packet) -> PauseFrame {
-        let spec: &PauseSpec = self.pause_spec(sender);
-        let content = Content::unpack(packet.arg);
+impl From<Pause> for PauseFrame {
+    /// A time without end is the longest that a frame can say.
+    fn from(pause: Pause) -> Self {
         PauseFrame {
-            global: spec.mode == PauseMode::Global,
-            enabled: content.enabled,
-            stop: content.stop,
-            quanta: match content.quanta {
-                0 => spec.quanta.unwrap_or(u16::MAX),
-                quanta => quanta,
-            },
+            global: pause.global,
+            enabled: pause.enabled,
+            stop: pause.stop,
+            quanta: pause.quanta.unwrap_or(u16::MAX),
         }
     }
 }

@@ -40,8 +40,6 @@ pub struct Flow {
     service: Service,
     op: Op,
     layout: Layout,
-    /// Code of the wait that an RNR NAK asks for.
-    rnr_timer: u8,
 }
 
 /// Turns what taps report into bytes.
@@ -177,7 +175,7 @@ fn flow(model: &Model, fabric: &mut Fabric, qp: u32, spec: &FlowSpec) -> Flow {
         Role::Host(profile) => model.nics.get(profile as usize),
         Role::Switch(_) => None,
     };
-    let (nic, far) = (nic_of(spec.src), nic_of(spec.dst));
+    let nic = nic_of(spec.src);
     let end = |port: Option<PortId>, node, side| End {
         // A flow without a path sends nothing.
         port: port.unwrap_or(fabric.node_ports(node).start),
@@ -196,7 +194,6 @@ fn flow(model: &Model, fabric: &mut Fabric, qp: u32, spec: &FlowSpec) -> Flow {
         },
         op: spec.op,
         layout: Layout::new(spec, nic.map_or(1_024, |nic| nic.mtu), false),
-        rnr_timer: far.map_or(0, |nic| roce::rnr_code(nic.rc.rnr_timer)),
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) use foreign::Foreigners;
 pub(crate) use held::Holding;
 
 use super::Sim;
-use super::packet::{NO_PACKET, Packet, PacketId, PacketKind, flag};
+use super::packet::{NO_PACKET, Packet, PacketId, PacketKind, Pause, flag};
 use super::port::port_flag;
 use super::queue::Kind;
 use super::tap::Direction;
@@ -456,8 +456,8 @@ impl Sim<'_> {
                 wire.buffer.extend_from_slice(&self.foreign_bytes(packet));
             }
             PacketKind::Pause => {
-                let content = self.pause_content(port, packet);
-                wire.frames.write_pause(port, &content, &mut wire.buffer);
+                let pause = Pause::of(packet).into();
+                wire.frames.write_pause(port, &pause, &mut wire.buffer);
             }
             _ => wire.frames.write(packet, &mut wire.buffer),
         }

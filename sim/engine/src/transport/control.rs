@@ -72,8 +72,10 @@ impl Sim<'_> {
     }
 
     pub(crate) fn send_rnr_nak(&mut self, qp: u32) {
-        let epsn = self.receivers[qp as usize].epsn;
-        let nak = self.control_packet(qp, PacketKind::RnrNak, epsn, header::AETH);
+        let r = &self.receivers[qp as usize];
+        let (epsn, timer) = (r.epsn, r.rnr_timer);
+        let mut nak = self.control_packet(qp, PacketKind::RnrNak, epsn, header::AETH);
+        nak.arg = u32::from(timer);
         self.send_reply(qp, nak);
     }
 

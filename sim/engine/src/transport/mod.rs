@@ -153,6 +153,8 @@ pub struct Receiver {
     /// Receive buffers left, and when used ones are posted again.
     pub receives: u32,
     pub reposts: VecDeque<u64>,
+    /// Code of the wait that an RNR NAK asks for.
+    pub rnr_timer: u8,
     /// READ: end of what was requested; retries without progress.
     pub requested: u32,
     pub retries: u8,

@@ -8,7 +8,7 @@ use crate::port::NEVER;
 use xoff_model::Recovery;
 use xoff_model::results::FlowStatus;
 use xoff_model::time::{SimDuration, SimTime};
-use xoff_wire::bth::NakCode;
+use xoff_wire::bth::{NakCode, rnr_timer_ns};
 
 impl Sim<'_> {
     /// An ACK: everything before its PSN has arrived.
@@ -122,15 +122,7 @@ impl Sim<'_> {
 
     /// The receiver had no buffer: wait as told, then send from that packet again.
     pub(crate) fn receive_rnr_nak(&mut self, packet: &Packet) {
-        let wait = self
-            .nic_at(self.receivers[packet.qp as usize].port)
-            .rc
-            .rnr_timer;
-        self.wait_for_receiver(packet, wait.ps());
-    }
-
-    /// The receiver asks for a wait, in ps.
-    pub(crate) fn wait_for_receiver(&mut self, packet: &Packet, wait: u64) {
+        let wait = SimDuration::from_ns(rnr_timer_ns(packet.arg as u8)).ps();
         let qp = packet.qp;
         let rc = self.nic_of(qp).rc;
         if self.senders[qp as usize].is(sender_flag::FAILED) {

@@ -7,7 +7,7 @@ use crate::packet::{Packet, PacketId, PacketKind, flag};
 use xoff_model::results::DropCause;
 use xoff_model::topology::fabric::PortId;
 use xoff_model::{Op, Recovery, Transport};
-use xoff_wire::bth::{DEFAULT_PKEY, NakCode, Operation, Service, Syndrome, rnr_timer_ns};
+use xoff_wire::bth::{DEFAULT_PKEY, NakCode, Operation, Service, Syndrome};
 use xoff_wire::dissect::{Body, Dissected, Link, dissect};
 use xoff_wire::ip::Kind;
 use xoff_wire::psn;
@@ -232,9 +232,10 @@ impl Sim<'_> {
             ..heard.base
         };
         match kind {
-            Syndrome::RnrNak { timer } => {
-                self.wait_for_receiver(&reply, rnr_timer_ns(timer).saturating_mul(1_000));
-            }
+            Syndrome::RnrNak { timer } => self.receive_rnr_nak(&Packet {
+                arg: u32::from(timer),
+                ..reply
+            }),
             Syndrome::Nak(NakCode::PsnSequenceError) => {
                 let selective = self.senders[heard.qp as usize].recovery == Recovery::Selective;
                 // Selective repeat needs to know what arrived, which only its own NAKs tell.
