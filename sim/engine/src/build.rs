@@ -14,8 +14,8 @@ use crate::nic::{Host, NicPort};
 use crate::switch::buffer::{Group, Pool, Threshold};
 use crate::switch::{Marking, Switch, Tables, budget};
 use crate::transport::{
-    Extent, FlowCold, Layout, Receiver, Sender, flow_path, latency_histogram, sender_flag,
-    stated_ports,
+    Extent, Layout, Receiver, ReceiverCold, Requester, Sender, SenderCold, flow_path,
+    latency_histogram, sender_flag, stated_ports,
 };
 use std::collections::{BTreeMap, VecDeque};
 use xoff_model::results::{FlowResult, FlowStatus, Stop};
@@ -64,7 +64,9 @@ impl<'m> Sim<'m> {
             schedulers: schedulers(model),
             senders: Vec::with_capacity(model.flows.len()),
             receivers: Vec::with_capacity(model.flows.len()),
-            flows: Vec::with_capacity(model.flows.len()),
+            requesters: Vec::with_capacity(model.flows.len()),
+            senders_cold: Vec::with_capacity(model.flows.len()),
+            receivers_cold: Vec::with_capacity(model.flows.len()),
             routes: Vec::new(),
             start_order: Vec::new(),
             started: 0,
@@ -300,36 +302,7 @@ impl<'m> Sim<'m> {
 
     fn build_flows(&mut self) {
         for qp in 0..self.model.flows.len() as u32 {
-            let (sender, receiver, alone) = self.build_flow(qp);
-            let many = sender.layout.messages > 1;
-            let next_end = sender.layout.end_of(1);
-            self.flows.push(FlowCold {
-                result: FlowResult {
-                    flow: qp,
-                    start: self.model.flows[qp as usize].start,
-                    ideal: SimDuration::from_ps(alone.ideal.unwrap_or(0)),
-                    own: alone.own,
-                    round: alone.round,
-                    packet_wire: alone.packet_wire,
-                    messages: u64::from(sender.layout.messages),
-                    ..FlowResult::default()
-                },
-                latency: if many { latency_histogram() } else { None },
-                posted: VecDeque::new(),
-                completed: 0,
-                released: self.model.flows[qp as usize].free_messages,
-                posted_count: 0,
-                posting: VecDeque::new(),
-                next_end,
-                releases: Vec::new(),
-                done: false,
-                request_gaps: 0,
-                spoiled: false,
-                in_turn: 0,
-                observed: None,
-            });
-            self.senders.push(sender);
-            self.receivers.push(receiver);
+            let alone = self.build_flow(qp);
             self.use_port(qp, self.senders[qp as usize].port);
             if alone.ideal.is_none() {
                 self.finish(qp, FlowStatus::Unreachable);
@@ -337,44 +310,61 @@ impl<'m> Sim<'m> {
         }
         for (qp, flow) in self.model.flows.iter().enumerate() {
             if let Some(after) = flow.after {
-                self.flows[after as usize].releases.push(qp as u32);
+                let releases = &mut self.receivers_cold[after as usize].releases;
+                releases.push(qp as u32);
             }
         }
     }
 
-    /// Both ends of a flow, and what it would take alone.
-    fn build_flow(&mut self, qp: FlowId) -> (Sender, Receiver, Alone) {
+    /// Both ends of a flow. Returns what it would take alone.
+    fn build_flow(&mut self, qp: FlowId) -> Alone {
         let model = self.model;
         let spec = &model.flows[qp as usize];
-        let nic = self.nic_of_node(spec.src);
-        let far = self.nic_of_node(spec.dst);
-        let read = spec.op == Op::Read;
+        let mtu = self.nic_of_node(spec.src).mtu;
         let pad = matches!(model.framing, Framing::Fixed { pad_last: true, .. });
-        let layout = Layout::new(spec, nic.mtu, pad);
+        let layout = Layout::new(spec, mtu, pad);
         let data = self.find_path(qp, true);
         let back = self.find_path(qp, false);
         let alone = match (&data, &back) {
             (Some(path), Some(_)) => self.alone(qp, &layout, path),
             _ => Alone::default(),
         };
-        let (port, route) =
-            self.store_path(data.as_deref(), if read { spec.dst } else { spec.src });
-        let (back_port, back_route) =
-            self.store_path(back.as_deref(), if read { spec.src } else { spec.dst });
+        let (source, sink) = match spec.op {
+            Op::Read => (spec.dst, spec.src),
+            Op::Send | Op::Write | Op::Atomic => (spec.src, spec.dst),
+        };
+        let out = self.store_path(data.as_deref(), source);
+        let back = self.store_path(back.as_deref(), sink);
+        let (sender, receiver) = (
+            self.sender(qp, layout, out),
+            self.receiver(qp, layout, back),
+        );
+        self.senders.push(sender);
+        self.senders_cold.push(SenderCold::default());
+        self.receivers.push(receiver);
+        self.receivers_cold.push(ReceiverCold::default());
+        self.requesters.push(requester(qp, spec, &layout, &alone));
+        alone
+    }
+
+    /// The data source of a flow.
+    fn sender(&self, qp: FlowId, layout: Layout, (port, route): (PortId, u32)) -> Sender {
+        let model = self.model;
+        let spec = &model.flows[qp as usize];
+        let nic = self.nic_of_node(spec.src);
+        let read = spec.op == Op::Read;
         let line = self.fabric.ports[port as usize].rate;
-        let pace = spec.pace.map_or(line, |p| p.min(line));
-        let mut flags = 0;
-        let unreliable = spec.transport != Transport::Rc;
         let carrier = Carrier {
-            line: pace,
+            line: spec.pace.map_or(line, |p| p.min(line)),
             mtu: nic.mtu,
             frame: model.framing.largest_frame(nic.mtu),
             rng: Stream::new(model.seed, spec.src, qp, Purpose::Pint),
         };
         let cc = Cc::new(&spec.cc, carrier);
+        let mut flags = 0;
         for (condition, flag) in [
             (read, sender_flag::READ),
-            (unreliable, sender_flag::UNRELIABLE),
+            (spec.transport != Transport::Rc, sender_flag::UNRELIABLE),
             (spec.ecn_capable, sender_flag::ECT),
             (cc.needs_telemetry(), sender_flag::TELEMETRY),
         ] {
@@ -382,11 +372,8 @@ impl<'m> Sim<'m> {
         }
         let selective = nic.rc.recovery == Recovery::Selective && !read;
         // A READ's data are responses to its requests.
-        let (sent, answer) = match read {
-            true => (spec.ack, spec.data),
-            false => (spec.data, spec.ack),
-        };
-        let sender = Sender {
+        let marking = if read { spec.ack } else { spec.data };
+        Sender {
             una: 0,
             nxt: 0,
             max: 0,
@@ -399,9 +386,9 @@ impl<'m> Sim<'m> {
             max_flight: nic.rc.max_outstanding.unwrap_or(1 << 23).clamp(1, 1 << 23),
             ask_every: u32::MAX,
             flags,
-            queue: sent.priority,
-            dscp: sent.dscp,
-            pcp: sent.pcp,
+            queue: marking.priority,
+            dscp: marking.dscp,
+            pcp: marking.pcp,
             retries: 0,
             rnr_retries: 0,
             recovery: nic.rc.recovery,
@@ -414,13 +401,23 @@ impl<'m> Sim<'m> {
             cc,
             resend: selective.then(Default::default),
             gap_told: false,
+        }
+    }
+
+    /// The data sink of a flow.
+    fn receiver(&self, qp: FlowId, layout: Layout, (port, route): (PortId, u32)) -> Receiver {
+        let spec = &self.model.flows[qp as usize];
+        let far = self.nic_of_node(spec.dst);
+        let marking = match spec.op {
+            Op::Read => spec.data,
+            Op::Send | Op::Write | Op::Atomic => spec.ack,
         };
-        let receiver = Receiver {
+        Receiver {
             epsn: 0,
             since_ack: 0,
             ack_every: far.rc.ack_every.max(1),
-            port: back_port,
-            route: back_route,
+            port,
+            route,
             layout,
             message_start: 0,
             message_end: 0,
@@ -431,10 +428,10 @@ impl<'m> Sim<'m> {
             doom: u32::MAX,
             transport: spec.transport,
             op: spec.op,
-            recovery: nic.rc.recovery,
-            dscp: answer.dscp,
-            pcp: answer.pcp,
-            queue: answer.priority,
+            recovery: self.nic_of_node(spec.src).rc.recovery,
+            dscp: marking.dscp,
+            pcp: marking.pcp,
+            queue: marking.priority,
             nak_at: 0,
             nak_for: 0,
             deadline: NEVER,
@@ -449,8 +446,7 @@ impl<'m> Sim<'m> {
             rnr_timer: rnr_timer_code(far.rc.rnr_timer.ns()),
             requested: 0,
             retries: 0,
-        };
-        (sender, receiver, alone)
+        }
     }
 
     /// Every queue pair that sends gets its place among those of its host: the earlier it starts,
@@ -523,6 +519,32 @@ impl<'m> Sim<'m> {
             self.schedule(every.ps(), Kind::Sample, 0);
         }
         self.start_watch();
+    }
+}
+
+/// The work queue of a flow's requester.
+fn requester(qp: FlowId, spec: &FlowSpec, layout: &Layout, alone: &Alone) -> Requester {
+    let many = layout.messages > 1;
+    Requester {
+        result: FlowResult {
+            flow: qp,
+            start: spec.start,
+            ideal: SimDuration::from_ps(alone.ideal.unwrap_or(0)),
+            own: alone.own,
+            round: alone.round,
+            packet_wire: alone.packet_wire,
+            messages: u64::from(layout.messages),
+            ..FlowResult::default()
+        },
+        latency: if many { latency_histogram() } else { None },
+        posted: VecDeque::new(),
+        completed: 0,
+        released: spec.free_messages,
+        posted_count: 0,
+        posting: VecDeque::new(),
+        next_end: layout.end_of(1),
+        done: false,
+        sent: Vec::new(),
     }
 }
 

@@ -160,7 +160,7 @@ impl Sim<'_> {
     fn reroute_flows(&mut self) {
         let mut moves = Vec::new();
         for qp in 0..self.senders.len() as u32 {
-            if self.flows[qp as usize].done || self.model.flows[qp as usize].path.is_some() {
+            if self.requesters[qp as usize].done || self.model.flows[qp as usize].path.is_some() {
                 continue;
             }
             let node = |port: PortId| self.fabric.ports[port as usize].node;

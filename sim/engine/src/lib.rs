@@ -35,7 +35,7 @@ use crate::nic::{Host, NicPort};
 use crate::switch::buffer::Group;
 use crate::switch::{Marking, Switch, Tables};
 use crate::transport::telemetry::TelemetryPool;
-use crate::transport::{FlowCold, Receiver, Sender};
+use crate::transport::{Receiver, ReceiverCold, Requester, Sender, SenderCold};
 use grid::Grid;
 use packet::PacketPool;
 use port::{Port, PortCold, Queue, Rx, Scheduler};
@@ -94,7 +94,9 @@ pub struct Sim<'m> {
     pub(crate) schedulers: Vec<Scheduler>,
     pub(crate) senders: Vec<Sender>,
     pub(crate) receivers: Vec<Receiver>,
-    pub(crate) flows: Vec<FlowCold>,
+    pub(crate) requesters: Vec<Requester>,
+    pub(crate) senders_cold: Vec<SenderCold>,
+    pub(crate) receivers_cold: Vec<ReceiverCold>,
     /// Egress ports along the paths of flows; packets hold an index.
     pub(crate) routes: Vec<u32>,
     /// Flows in the order of their start.

@@ -119,7 +119,10 @@ impl Drops {
     }
 
     pub fn total(&self) -> u64 {
-        self.0.iter().flat_map(|counts| counts.iter().flatten()).sum()
+        self.0
+            .iter()
+            .flat_map(|counts| counts.iter().flatten())
+            .sum()
     }
 }
 
@@ -242,8 +245,6 @@ pub struct PortCold {
     pub average: crate::transport::telemetry::Averaged,
     /// Frames that rules added to what this port sent.
     pub added: u64,
-    /// Packets with a wrong ICRC that were discarded here.
-    pub icrc_errors: u64,
 }
 
 /// A scheduler ready for use: masks and quanta instead of an enum per queue.

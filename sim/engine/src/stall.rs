@@ -137,7 +137,7 @@ impl Sim<'_> {
     }
 
     fn gives_up(&self, qp: u32) -> bool {
-        !self.flows[qp as usize].done && self.nic_of(qp).rc.retry_cnt.is_some()
+        !self.requesters[qp as usize].done && self.nic_of(qp).rc.retry_cnt.is_some()
     }
 
     /// Whether a pause frame on its way to a port lets something go.

@@ -10,10 +10,10 @@ use super::packet::{Packet, PacketId, PacketKind, Pause};
 use super::port::port_flag;
 use super::{Progress, Sim};
 use std::collections::BTreeMap;
+use xoff_model::Model;
 use xoff_model::results::Results;
 use xoff_model::time::SimTime;
 use xoff_model::topology::fabric::PortId;
-use xoff_model::Model;
 
 /// Which way a frame passes a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +83,6 @@ pub fn observe(
 ) -> Results {
     let mut sim = Sim::new(model);
     sim.observing = true;
-    for flow in &mut sim.flows {
-        flow.observed = Some(Default::default());
-    }
     sim.attach(ports, sink);
     sim.run(progress);
     sim.finish_tap();

@@ -387,10 +387,7 @@ impl Sim<'_> {
         let info = self.fabric.ports[port as usize];
         let at = SimTime::from_ps(self.now) - spec.response;
         let (node, port) = (info.node, info.index);
-        for (mask, pause) in [
-            (frame.stop, true),
-            (frame.enabled & !frame.stop, false),
-        ] {
+        for (mask, pause) in [(frame.stop, true), (frame.enabled & !frame.stop, false)] {
             if mask != 0 {
                 self.pause_log.push(PauseLogEntry {
                     at,

@@ -81,10 +81,8 @@ impl Sim<'_> {
 
     /// DCQCN notification point: a marked packet has arrived.
     pub(crate) fn congestion_seen(&mut self, port: u32, qp: u32) {
-        self.flows[qp as usize]
-            .result
-            .counters
-            .np_ecn_marked_roce_packets += 1;
+        let counters = &mut self.receivers_cold[qp as usize].counters;
+        counters.np_ecn_marked_roce_packets += 1;
         let NpSpec::Cnp {
             interval,
             scope,
@@ -113,7 +111,7 @@ impl Sim<'_> {
             return;
         }
         *next = self.now + interval.ps();
-        self.flows[qp as usize].result.counters.np_cnp_sent += 1;
+        self.receivers_cold[qp as usize].counters.np_cnp_sent += 1;
         let mut cnp = self.control_packet(qp, PacketKind::Cnp, 0, header::CNP_RESERVED);
         cnp.dscp = marking.dscp;
         cnp.pcp = marking.pcp;
@@ -209,7 +207,7 @@ impl Sim<'_> {
     /// READ: the responder lacks a request.
     pub(crate) fn repeat_requests(&mut self, packet: &Packet) {
         let qp = packet.qp as usize;
-        self.flows[qp].result.counters.packet_seq_err += 1;
+        self.receivers_cold[qp].counters.packet_seq_err += 1;
         if self.receivers[qp].op == Op::Read {
             let r = &self.receivers[qp];
             let (from, to) = (packet.psn.max(r.epsn), r.requested);
@@ -269,18 +267,14 @@ impl Sim<'_> {
             };
             return self.send_nak(&data);
         }
-        self.flows[qp as usize]
-            .result
-            .counters
-            .local_ack_timeout_err += 1;
+        let counters = &mut self.receivers_cold[qp as usize].counters;
+        counters.local_ack_timeout_err += 1;
         let limit = self.nic_of(qp).rc.retry_cnt;
         let r = &mut self.receivers[qp as usize];
         r.retries = r.retries.saturating_add(1);
         if limit.is_some_and(|limit| r.retries > limit) {
-            self.flows[qp as usize]
-                .result
-                .counters
-                .req_transport_retries_exceeded += 1;
+            let counters = &mut self.receivers_cold[qp as usize].counters;
+            counters.req_transport_retries_exceeded += 1;
             return self.finish(qp, FlowStatus::RetryExceeded);
         }
         self.repeat_read(qp);
@@ -293,7 +287,7 @@ impl Sim<'_> {
             return;
         }
         if packet.psn < s.limit {
-            let counters = &mut self.flows[packet.qp as usize].result.counters;
+            let counters = &mut self.senders_cold[packet.qp as usize].counters;
             counters.duplicate_request += 1;
         }
         if packet.psn < s.nxt {
@@ -302,7 +296,8 @@ impl Sim<'_> {
             s.restart = packet.psn;
         } else if packet.psn > s.limit {
             // An earlier request is lost: the requester is told once.
-            self.flows[packet.qp as usize].request_gaps += 1;
+            let counters = &mut self.senders_cold[packet.qp as usize].counters;
+            counters.out_of_sequence += 1;
             if !s.gap_told {
                 s.gap_told = true;
                 self.send_refusal(packet.qp, NakCode::PsnSequenceError);

@@ -168,7 +168,7 @@ impl Sim<'_> {
     /// Messages that the application has handed over by now.
     fn postable(&self, qp: u32) -> u32 {
         let spec = &self.model.flows[qp as usize];
-        let cold = &self.flows[qp as usize];
+        let cold = &self.requesters[qp as usize];
         let messages = self.senders[qp as usize].layout.messages;
         let by_depth = spec
             .depth
@@ -199,12 +199,12 @@ impl Sim<'_> {
 
     /// Posts messages that may be by now.
     pub(crate) fn post(&mut self, qp: u32) {
-        if self.flows[qp as usize].done {
+        if self.requesters[qp as usize].done {
             return;
         }
         let postable = self.postable(qp);
         let layout = self.senders[qp as usize].layout;
-        let cold = &mut self.flows[qp as usize];
+        let cold = &mut self.requesters[qp as usize];
         if cold.latency.is_some() && cold.posted_count < postable {
             let posted = (self.now, postable - cold.posted_count);
             cold.posted.push_back(posted);
@@ -215,7 +215,7 @@ impl Sim<'_> {
         if latency == 0 {
             return self.hand_over(qp, end);
         }
-        let posting = &mut self.flows[qp as usize].posting;
+        let posting = &mut self.requesters[qp as usize].posting;
         if posting.back().is_none_or(|&(_, last)| last < end) {
             let at = self.now.saturating_add(latency);
             posting.push_back((at, end));
@@ -226,11 +226,11 @@ impl Sim<'_> {
     /// What was posted has reached the transport, as far as it is time. When the next will.
     pub(crate) fn hand_over_due(&mut self, qp: u32) -> u64 {
         loop {
-            match self.flows[qp as usize].posting.front() {
+            match self.requesters[qp as usize].posting.front() {
                 None => return NEVER,
                 Some(&(at, _)) if at > self.now => return at,
                 Some(&(_, end)) => {
-                    self.flows[qp as usize].posting.pop_front();
+                    self.requesters[qp as usize].posting.pop_front();
                     self.hand_over(qp, end);
                 }
             }
@@ -250,7 +250,7 @@ impl Sim<'_> {
     /// Everything before `psn` is acknowledged (or, for READ, received): completes messages.
     #[inline]
     pub(crate) fn complete_up_to(&mut self, qp: u32, psn: u32) {
-        if psn < self.flows[qp as usize].next_end {
+        if psn < self.requesters[qp as usize].next_end {
             return;
         }
         self.complete_messages(qp, psn);
@@ -259,11 +259,11 @@ impl Sim<'_> {
     fn complete_messages(&mut self, qp: u32, psn: u32) {
         let layout = self.senders[qp as usize].layout;
         let spec = &self.model.flows[qp as usize];
-        let cold = &mut self.flows[qp as usize];
+        let cold = &mut self.requesters[qp as usize];
         while cold.completed < layout.messages && psn >= cold.next_end {
             cold.completed += 1;
-            if let Some(observed) = &mut cold.observed {
-                observed.sent.push(WorkCompletion {
+            if self.observing {
+                cold.sent.push(WorkCompletion {
                     at: SimTime::from_ps(self.now),
                     outcome: Outcome::Success,
                 });
@@ -290,9 +290,9 @@ impl Sim<'_> {
 
     /// A message has been delivered at the receiver: flows that wait for it may go on.
     pub(crate) fn message_delivered(&mut self, qp: u32) {
-        for i in 0..self.flows[qp as usize].releases.len() {
-            let waiting = self.flows[qp as usize].releases[i];
-            self.flows[waiting as usize].released += 1;
+        for i in 0..self.receivers_cold[qp as usize].releases.len() {
+            let waiting = self.receivers_cold[qp as usize].releases[i];
+            self.requesters[waiting as usize].released += 1;
             if self.senders[waiting as usize].is(sender_flag::STARTED) {
                 self.post(waiting);
             }
@@ -307,11 +307,11 @@ impl Sim<'_> {
                 return self.schedule(start, crate::queue::Kind::FlowStart, 0);
             }
             self.started += 1;
-            if self.flows[qp as usize].done {
+            if self.requesters[qp as usize].done {
                 continue;
             }
             self.senders[qp as usize].flags |= sender_flag::STARTED;
-            self.flows[qp as usize].result.start = SimTime::from_ps(self.now);
+            self.requesters[qp as usize].result.start = SimTime::from_ps(self.now);
             self.note_at_work(qp, true);
             self.watch_path(qp);
             self.post(qp);
@@ -321,18 +321,18 @@ impl Sim<'_> {
     /// Ends a flow: complete, or in error with the rest of its work flushed.
     pub(crate) fn finish(&mut self, qp: u32, status: FlowStatus) {
         let layout = self.senders[qp as usize].layout;
-        if self.flows[qp as usize].done {
+        if self.requesters[qp as usize].done {
             return;
         }
         self.close_path(qp);
-        let cold = &mut self.flows[qp as usize];
+        let cold = &mut self.requesters[qp as usize];
         cold.done = true;
         cold.posted = Default::default();
         self.flows_done += 1;
         if self.senders[qp as usize].is(sender_flag::STARTED) {
             self.note_at_work(qp, false);
         }
-        let cold = &mut self.flows[qp as usize];
+        let cold = &mut self.requesters[qp as usize];
         let now = SimTime::from_ps(self.now);
         cold.result.status = status;
         cold.result.active_until = now;
@@ -341,12 +341,12 @@ impl Sim<'_> {
         } else {
             let left = layout.messages - cold.completed;
             cold.result.messages_flushed = u64::from(left);
-            if let Some(observed) = &mut cold.observed {
+            if self.observing {
                 let error = std::iter::once(Outcome::Error);
                 let rest = std::iter::repeat(Outcome::Flushed);
                 let outcomes = error.chain(rest).take(left as usize);
                 let ended = outcomes.map(|outcome| WorkCompletion { at: now, outcome });
-                observed.sent.extend(ended);
+                cold.sent.extend(ended);
             }
             self.senders[qp as usize].flags |= sender_flag::FAILED;
             let r = &mut self.receivers[qp as usize];

@@ -22,7 +22,7 @@ pub(crate) use messages::{Layout, latency_histogram, latency_quantiles};
 use selective::{Arrived, Resend};
 pub(crate) use send::ideal_time;
 use std::collections::VecDeque;
-use xoff_model::results::{FlowResult, Observed};
+use xoff_model::results::{FlowResult, RdmaCounters, WorkCompletion};
 use xoff_model::topology::fabric::{Ends, Fabric, PathKey, PortId};
 use xoff_model::{FlowSpec, Op, Recovery, Transport};
 
@@ -160,9 +160,9 @@ pub struct Receiver {
     pub retries: u8,
 }
 
-/// Everything about a flow that the packet path touches seldom.
+/// The work queue of a flow's requester, and what its application sees.
 #[derive(Debug)]
-pub struct FlowCold {
+pub struct Requester {
     pub result: FlowResult,
     pub latency: Option<Histogram<u32>>,
     /// When the messages in flight were posted, oldest first, and how many at that time.
@@ -176,16 +176,36 @@ pub struct FlowCold {
     pub posting: VecDeque<(u64, u32)>,
     /// Packet at which the next message completes.
     pub next_end: u32,
+    pub done: bool,
+    /// Completions, if they are kept.
+    pub sent: Vec<WorkCompletion>,
+}
+
+/// What the packet path touches seldom at the data source of a flow.
+#[derive(Debug, Default)]
+pub struct SenderCold {
+    pub data_packets: u64,
+    pub retransmitted_packets: u64,
+    pub retransmitted_bytes: u64,
+    /// Of the queue pair at this end.
+    pub counters: RdmaCounters,
+}
+
+/// What the packet path touches seldom at the data sink of a flow.
+#[derive(Debug, Default)]
+pub struct ReceiverCold {
+    /// Of the queue pair at this end.
+    pub counters: RdmaCounters,
+    /// Messages received whole (UC, UD).
+    pub messages: u64,
     /// Flows that a message delivered here releases.
     pub releases: Vec<u32>,
-    pub done: bool,
-    /// READ: gaps that the responder saw among requests.
-    pub request_gaps: u64,
     /// Something was accepted that was not sent so.
     pub spoiled: bool,
-    /// RC: the packet that the receiver is to accept next.
+    /// RC: the packet that is to be accepted next.
     pub in_turn: u32,
-    pub observed: Option<Box<Observed>>,
+    /// Completions of receives, if they are kept.
+    pub received: Vec<WorkCompletion>,
 }
 
 /// The ECMP key of a flow, in the direction of its data or against it.

@@ -105,11 +105,11 @@ impl Sim<'_> {
             };
             packet.telemetry = self.telemetry.start(average);
         }
-        let result = &mut self.flows[qp as usize].result;
-        result.data_packets += 1;
+        let cold = &mut self.senders_cold[qp as usize];
+        cold.data_packets += 1;
         if repeated {
-            result.retransmitted_packets += 1;
-            result.retransmitted_bytes += u64::from(payload);
+            cold.retransmitted_packets += 1;
+            cold.retransmitted_bytes += u64::from(payload);
         }
         let id = self.packets.insert(packet);
         self.send(port, queue, id);

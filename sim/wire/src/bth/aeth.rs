@@ -177,7 +177,10 @@ mod tests {
         // Each code from 5 on waits twice as long as the one before the last.
         assert!((6..32).all(|code| rnr_timer_ns(code) == 2 * rnr_timer_ns(code - 2)));
         assert!((0..32).all(|code| rnr_timer_code(rnr_timer_ns(code)) == code));
-        assert_eq!([0, 50_000, 50_001, u64::MAX].map(rnr_timer_code), [1, 4, 5, 0]);
+        assert_eq!(
+            [0, 50_000, 50_001, u64::MAX].map(rnr_timer_code),
+            [1, 4, 5, 0]
+        );
         assert_eq!(ack_timeout_ns(0), None);
         assert_eq!(ack_timeout_ns(14), Some(67_108_864));
         assert_eq!(ack_timeout_ns(31), Some(8_796_093_022_208));

@@ -73,9 +73,13 @@ impl Sim<'_> {
     }
 
     fn count_icrc(&mut self, port: PortId, packet: &Packet) {
-        let qp = self.original(packet).qp;
-        self.cold[port as usize].icrc_errors += 1;
-        let counters = &mut self.flows[qp as usize].result.counters;
+        let qp = self.original(packet).qp as usize;
+        let node = |port: PortId| self.fabric.ports[port as usize].node;
+        let counters = if node(port) == node(self.receivers[qp].port) {
+            &mut self.receivers_cold[qp].counters
+        } else {
+            &mut self.senders_cold[qp].counters
+        };
         counters.rx_icrc_encapsulated += 1;
     }
 
@@ -309,7 +313,7 @@ impl Sim<'_> {
             && (heard.original.qp, heard.original.psn) == (heard.qp, psn);
         let untouched = heard.roce.payload.iter().all(|&byte| byte == 0);
         if !(same && untouched) {
-            self.flows[heard.qp as usize].spoiled = true;
+            self.receivers_cold[heard.qp as usize].spoiled = true;
         }
     }
 }

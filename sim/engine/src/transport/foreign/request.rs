@@ -48,7 +48,11 @@ impl Sim<'_> {
         let at = self.unwrap_psn(heard, epsn);
         let Ok(at) = u32::try_from(at) else {
             // Long executed.
-            self.flows[qp].result.counters.duplicate_request += 1;
+            let counters = match self.model.flows[qp].op {
+                Op::Read => &mut self.senders_cold[qp].counters,
+                _ => &mut self.receivers_cold[qp].counters,
+            };
+            counters.duplicate_request += 1;
             if heard.roce.bth.ack_request && !dead {
                 self.send_ack(&heard.base);
             }
@@ -108,10 +112,8 @@ impl Sim<'_> {
             return true;
         }
         // The message is lost; the next first packet starts afresh.
-        self.flows[heard.qp as usize]
-            .result
-            .counters
-            .out_of_sequence += 1;
+        let counters = &mut self.receivers_cold[heard.qp as usize].counters;
+        counters.out_of_sequence += 1;
         self.receivers[heard.qp as usize].broken = true;
         false
     }
