@@ -179,29 +179,40 @@ impl Sim<'_> {
     /// Refuses the request that is expected; the queue pair is in error from now on.
     pub(crate) fn refuse_request(&mut self, qp: u32, code: NakCode) {
         let r = &mut self.receivers[qp as usize];
-        (r.dead, r.special) = (true, true);
         if r.op == Op::Read {
             self.senders[qp as usize].flags |= sender_flag::FAILED;
+        } else {
+            (r.dead, r.special) = (true, true);
         }
         self.send_refusal(qp, code);
     }
 
     /// A NAK from the responder, whichever way the data goes.
     fn send_refusal(&mut self, qp: u32, code: NakCode) {
-        let r = &self.receivers[qp as usize];
-        let (read, epsn) = (r.op == Op::Read, r.epsn);
-        let mut nak = self.control_packet(qp, PacketKind::Refusal, epsn, header::AETH);
-        nak.arg = u32::from(code.bits());
-        if !read {
-            return self.send_reply(qp, nak);
-        }
+        let arg = u32::from(code.bits());
         let s = &self.senders[qp as usize];
+        if !s.is(sender_flag::READ) {
+            let epsn = self.receivers[qp as usize].epsn;
+            let nak = self.control_packet(qp, PacketKind::Refusal, epsn, header::AETH);
+            return self.send_reply(qp, Packet { arg, ..nak });
+        }
         // It goes the way of the responses, as one of them.
-        (nak.psn, nak.route) = (s.limit, s.route);
-        (nak.dscp, nak.pcp, nak.priority, nak.queue) = (s.dscp, s.pcp, s.queue, s.queue);
-        let (port, queue) = (s.port, nak.queue);
+        let nak = Packet {
+            kind: PacketKind::Refusal,
+            qp,
+            psn: s.limit,
+            arg,
+            route: s.route,
+            frame: self.model.framing.control(header::AETH),
+            dscp: s.dscp,
+            pcp: s.pcp,
+            priority: s.queue,
+            queue: s.queue,
+            ..Packet::EMPTY
+        };
+        let port = s.port;
         let id = self.packets.insert(nak);
-        self.send_control(port, queue, id);
+        self.send_control(port, nak.queue, id);
     }
 
     /// READ: the responder lacks a request.
@@ -243,20 +254,27 @@ impl Sim<'_> {
         }
     }
 
-    /// READ timeout, or a delayed NAK, is due.
+    /// READ timeout, a delayed NAK, or a posted READ is due.
     pub(crate) fn receiver_timer(&mut self, qp: u32) {
         let r = &mut self.receivers[qp as usize];
         if r.timer_at != self.now {
             return;
         }
         r.timer_at = NEVER;
-        if r.deadline > self.now {
-            let at = r.deadline;
-            if at != NEVER {
-                self.arm_receiver(qp, at);
-            }
-            return;
+        let read = r.op == Op::Read;
+        if r.deadline <= self.now {
+            self.receiver_deadline(qp);
         }
+        let posts = read && !self.requesters[qp as usize].done;
+        let posted = if posts { self.hand_over_due(qp) } else { NEVER };
+        let at = self.receivers[qp as usize].deadline.min(posted);
+        if at != NEVER {
+            self.arm_receiver(qp, at);
+        }
+    }
+
+    fn receiver_deadline(&mut self, qp: u32) {
+        let r = &mut self.receivers[qp as usize];
         if r.op != Op::Read {
             r.deadline = NEVER;
             let data = Packet {

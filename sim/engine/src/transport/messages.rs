@@ -219,6 +219,15 @@ impl Sim<'_> {
         if posting.back().is_none_or(|&(_, last)| last < end) {
             let at = self.now.saturating_add(latency);
             posting.push_back((at, end));
+            self.arm_requester(qp, at);
+        }
+    }
+
+    /// Makes sure that the timer of a flow's requester runs at `at` or earlier.
+    fn arm_requester(&mut self, qp: u32, at: u64) {
+        if self.senders[qp as usize].is(sender_flag::READ) {
+            self.arm_receiver(qp, at);
+        } else {
             self.arm_sender(qp, at);
         }
     }
@@ -348,12 +357,21 @@ impl Sim<'_> {
                 let ended = outcomes.map(|outcome| WorkCompletion { at: now, outcome });
                 cold.sent.extend(ended);
             }
-            self.senders[qp as usize].flags |= sender_flag::FAILED;
-            let r = &mut self.receivers[qp as usize];
-            (r.dead, r.special) = (true, true);
         }
-        self.senders[qp as usize].rto_at = NEVER;
-        self.receivers[qp as usize].deadline = NEVER;
+        // The requester's queue pair alone: the other end may hear of it, or never.
+        if self.senders[qp as usize].is(sender_flag::READ) {
+            let r = &mut self.receivers[qp as usize];
+            r.deadline = NEVER;
+            if status != FlowStatus::Completed {
+                (r.dead, r.special) = (true, true);
+            }
+        } else {
+            let s = &mut self.senders[qp as usize];
+            s.rto_at = NEVER;
+            if status != FlowStatus::Completed {
+                s.flags |= sender_flag::FAILED;
+            }
+        }
     }
 }
 

@@ -200,7 +200,9 @@ impl Sim<'_> {
             return;
         }
         s.timer_at = NEVER;
-        if self.requesters[qp as usize].done {
+        // The responder of a READ does not know when its requester is done.
+        let read = s.is(sender_flag::READ);
+        if !read && self.requesters[qp as usize].done {
             return;
         }
         if s.cc.deadline().ps() <= self.now {
@@ -209,10 +211,10 @@ impl Sim<'_> {
         if s.rto_at <= self.now {
             self.ack_timeout(qp);
         }
-        let next = self.hand_over_due(qp);
+        let posted = if read { NEVER } else { self.hand_over_due(qp) };
         let s = &self.senders[qp as usize];
-        let at = s.rto_at.min(s.cc.deadline().ps()).min(next);
-        if at != NEVER && !self.requesters[qp as usize].done {
+        let at = s.rto_at.min(s.cc.deadline().ps()).min(posted);
+        if at != NEVER && (read || !self.requesters[qp as usize].done) {
             self.arm_sender(qp, at.max(self.now + 1));
         }
     }

@@ -5,6 +5,7 @@ use super::Heard;
 use crate::Sim;
 use crate::frames::RKEY;
 use crate::packet::{Packet, PacketKind};
+use crate::transport::sender_flag;
 use xoff_model::topology::fabric::PortId;
 use xoff_model::{Op, Recovery, Transport};
 use xoff_wire::bth::{NakCode, Operation, Reth};
@@ -220,12 +221,12 @@ impl Sim<'_> {
     /// A READ request at its responder.
     pub(super) fn hear_read_request(&mut self, heard: &Heard<'_>) -> bool {
         let s = &self.senders[heard.qp as usize];
-        let (limit, layout) = (s.limit, s.layout);
+        let (limit, layout, failed) = (s.limit, s.layout, s.is(sender_flag::FAILED));
         let at = self.unwrap_psn(heard, limit);
         let (Ok(at), Some(reth)) = (u32::try_from(at), heard.roce.extensions.reth) else {
             return false;
         };
-        if self.receivers[heard.qp as usize].dead || at >= layout.total {
+        if failed || at >= layout.total {
             return false;
         }
         if at <= limit
