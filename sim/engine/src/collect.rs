@@ -6,7 +6,7 @@ use super::port::port_flag;
 use crate::transport::latency_quantiles;
 use xoff_model::results::{
     CAUSES, DROP_CAUSES, DropCause, FlowStatus, NodeResult, Observed, PortResult, PriorityResult,
-    Results,
+    Results, WatchdogEvent,
 };
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::Bytes;
@@ -18,6 +18,9 @@ impl Sim<'_> {
         let queue_lengths = self.finish_watch();
         self.close_paths();
         self.check_conservation();
+        self.pause_log.sort_by_key(|e| (e.at, e.node, e.port));
+        let place = |e: &WatchdogEvent| (e.at, e.node, e.port, e.priority);
+        self.watchdog_log.sort_by_key(place);
         let nodes = self.node_results();
         let ports = (0..self.ports.len() as u32)
             .map(|p| self.port_result(p))

@@ -55,7 +55,8 @@ pub struct TapEvent {
     pub frame: TapFrame,
 }
 
-/// Simulates a model and reports what passes `ports`, in the order of time.
+/// Simulates a model and reports what passes `ports`, in the order of time and, at one time, of
+/// ports.
 ///
 /// The results are those of [`super::run`]. Pauses out of band (the framing of other simulators)
 /// are no frames and are not reported.
@@ -92,8 +93,8 @@ pub fn observe(
 /// Where events go, by way of a list that puts them in order.
 pub(super) struct Tap<'m> {
     sink: &'m mut dyn FnMut(&TapEvent),
-    /// By time, and at one time by the order in which they came.
-    waiting: BTreeMap<(u64, u64), TapEvent>,
+    /// By time, then by port, then in the port's order.
+    waiting: BTreeMap<(u64, PortId, u64), TapEvent>,
     count: u64,
     /// How far, in ps, an event may lie before the time at which it is reported: arrivals at
     /// switches are handled when the pipeline is done with them.
@@ -102,15 +103,17 @@ pub(super) struct Tap<'m> {
 
 impl Tap<'_> {
     fn push(&mut self, now: u64, event: TapEvent) {
-        self.waiting.insert((event.at.ps(), self.count), event);
+        // The count grows with each port's events as with those of all.
+        let key = (event.at.ps(), event.port, self.count);
+        self.waiting.insert(key, event);
         self.count += 1;
         self.flush(now.saturating_sub(self.slack));
     }
 
-    /// Passes on everything up to `until`.
-    fn flush(&mut self, until: u64) {
+    /// Passes on everything before `end`: nothing of that time comes any more.
+    fn flush(&mut self, end: u64) {
         while let Some(entry) = self.waiting.first_entry() {
-            if entry.key().0 > until {
+            if entry.key().0 >= end {
                 break;
             }
             (self.sink)(&entry.remove());
