@@ -133,7 +133,7 @@ impl Sim<'_> {
             let packet = self.packets[at];
             let next = packet.next;
             if packet.kind == PacketKind::Foreign {
-                self.foreigners.take(packet.arg);
+                self.foreigners.remove(packet.arg);
             }
             self.packets.remove(at);
             at = next;

@@ -159,9 +159,7 @@ impl Sim<'_> {
     pub(super) fn cut_through_gain(&self, port: PortId, id: PacketId, wire: u32) -> u64 {
         let header = self.ports[port as usize].peer_header;
         let gain = self.wire_time(port, wire.saturating_sub(header));
-        let Some(&egress) = self.routes.get(self.packets[id].route as usize) else {
-            return 0;
-        };
+        let egress = self.routes[self.packets[id].route as usize];
         let (rate, ports) = (self.cold[port as usize].rate, &self.fabric.ports);
         match ports[egress as usize].rate {
             egress if egress > rate => gain.min(egress.serialize_ceil(u64::from(wire)).ps()),
@@ -281,7 +279,7 @@ impl Sim<'_> {
         let packet = self.packets[id];
         self.release_telemetry(&packet);
         if packet.kind == PacketKind::Foreign {
-            self.foreigners.take(packet.arg);
+            self.foreigners.remove(packet.arg);
         }
         self.packets.remove(id);
         packet.priority

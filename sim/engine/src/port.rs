@@ -172,13 +172,16 @@ impl Queue {
         self.fifo.push(pool, id);
     }
 
+    /// Takes the first packet. The queue must not be empty: the number of no packet is beyond
+    /// every pool, where this ends.
     #[inline]
-    pub fn pop(&mut self, pool: &PacketPool) -> Option<PacketId> {
-        let id = self.fifo.pop(pool)?;
+    pub fn pop(&mut self, pool: &PacketPool) -> PacketId {
+        let id = self.fifo.head;
+        self.fifo.head = pool[id].next;
         if !self.fifo.is_empty() {
             self.head_frame = pool[self.fifo.head].frame;
         }
-        Some(id)
+        id
     }
 }
 

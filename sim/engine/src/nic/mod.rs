@@ -384,7 +384,7 @@ impl Sim<'_> {
     fn send_queued_control(&mut self, port: PortId, queue: u8) {
         let q = &mut self.queues[(port, queue)];
         // The `ready` bit says that the list is not empty.
-        let id = q.pop(&self.packets).unwrap_or_default();
+        let id = q.pop(&self.packets);
         let bytes = u32::from(self.packets[id].frame);
         q.bytes -= bytes;
         let out = &mut self.ports[port as usize];

@@ -179,7 +179,7 @@ impl Sim<'_> {
     fn forget_pause(&mut self, id: PacketId) {
         let packet = self.packets[id];
         if packet.kind == PacketKind::Foreign {
-            self.foreigners.take(packet.arg);
+            self.foreigners.remove(packet.arg);
         }
         self.packets.remove(id);
     }

@@ -59,7 +59,7 @@ impl Sim<'_> {
             return self.discard(port, id, DropCause::Refused);
         }
         self.release_telemetry(&packet);
-        self.foreigners.take(packet.arg);
+        self.foreigners.remove(packet.arg);
         self.packets.remove(id);
     }
 
