@@ -90,6 +90,9 @@ impl<'m> Sim<'m> {
             watch: None,
             series_cut: None,
             faults_left: model.faults.len(),
+            done_at: 0,
+            over_at: NEVER,
+            last_frame: 0,
             stall: Stall::new(model),
             tap: None,
             wire: Wire::new(model),
@@ -102,6 +105,7 @@ impl<'m> Sim<'m> {
         sim.build_ports();
         sim.build_flows();
         sim.build_events();
+        sim.note_done();
         sim
     }
 

@@ -14,6 +14,7 @@ impl Sim<'_> {
         let Fault { at, kind } = self.model.faults[index as usize];
         // A fault that repeats does not keep the run going.
         self.faults_left -= usize::from(self.now == at.ps());
+        self.note_done();
         match kind {
             FaultKind::LinkDown(link) => self.link_down(link),
             FaultKind::LinkUp(link) => self.link_up(link),

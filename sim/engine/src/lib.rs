@@ -45,7 +45,7 @@ use xoff_model::results::{
     Deadlock, HopResult, PauseLogEntry, Results, Sample, Stop, WatchdogEvent,
 };
 use xoff_model::rng::Stream;
-use xoff_model::time::SimTime;
+use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::topology::fabric::Fabric;
 
 /// How far a run has come.
@@ -56,6 +56,9 @@ pub struct Progress {
     pub flows_done: u32,
     pub flows: u32,
 }
+
+/// Nodes learn at multiples of this that all is done, ps.
+const TICK: u64 = SimDuration::from_us(10).ps();
 
 /// Events between two progress reports.
 const REPORT_EVERY: u64 = 1 << 18;
@@ -126,6 +129,12 @@ pub struct Sim<'m> {
     /// When there was no more room for samples.
     pub(crate) series_cut: Option<SimTime>,
     pub(crate) faults_left: usize,
+    /// When the last flow and the last fault were over, ps.
+    done_at: u64,
+    /// When nodes learn of it.
+    over_at: u64,
+    /// Time of the last event that was no timer, ps.
+    last_frame: u64,
     stall: stall::Stall,
     tap: Option<tap::Tap<'m>>,
     /// Rules of the scenario; None: there are none.
@@ -142,9 +151,8 @@ impl Sim<'_> {
         let until = self.model.until.unwrap_or(SimTime::LAST);
         let until = until.min(SimTime::LAST).ps();
         while let Some((at, key)) = self.events.pop() {
-            // Timers left over from finished work neither lengthen the run nor change what is left
-            // of it: a deadlock that outlived its flows stands.
-            if key.kind().is_timer() && !self.alive() {
+            let timer = key.kind().is_timer();
+            if timer && self.is_over(at.ps(), key.kind()) {
                 continue;
             }
             if at.ps() > until {
@@ -155,6 +163,9 @@ impl Sim<'_> {
                 break;
             }
             self.now = at.ps();
+            if !timer {
+                self.last_frame = self.now;
+            }
             self.event_count += 1;
             self.look_ahead();
             self.dispatch(key);
@@ -163,8 +174,33 @@ impl Sim<'_> {
             }
         }
         progress(self.progress());
-        if self.stop == Stop::Idle && (self.flows_done as usize) < self.senders.len() {
+        if self.stop != Stop::Idle {
+            return;
+        }
+        if (self.flows_done as usize) < self.model.flows.len() {
             self.stop = Stop::Stuck;
+        } else if !self.alive() {
+            self.now = self.done_at.max(self.last_frame);
+        }
+    }
+
+    /// Whether a timer at `at` is left over from finished work. Such timers do not lengthen the run,
+    /// nor change what is left of it: a deadlock that outlived its flows stands.
+    ///
+    /// That all is done is known everywhere at the same time to what concerns the whole network,
+    /// and to the timers of nodes and flows from the next tick on.
+    fn is_over(&self, at: u64, kind: Kind) -> bool {
+        match kind.is_global() {
+            true => !self.alive(),
+            false => at >= self.over_at,
+        }
+    }
+
+    /// A flow has ended, or a fault has been.
+    pub(crate) fn note_done(&mut self) {
+        if !self.alive() {
+            self.done_at = self.now;
+            self.over_at = (self.now / TICK + 1).saturating_mul(TICK);
         }
     }
 
@@ -229,6 +265,6 @@ impl Sim<'_> {
 
     /// Whether anything but periodic events can still happen.
     pub(crate) fn alive(&self) -> bool {
-        (self.flows_done as usize) < self.senders.len() || self.faults_left > 0
+        (self.flows_done as usize) < self.model.flows.len() || self.faults_left > 0
     }
 }

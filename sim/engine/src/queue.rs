@@ -83,6 +83,16 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Concerns the whole network, at times that are known beforehand.
+    pub const fn is_global(self) -> bool {
+        matches!(
+            self,
+            Kind::FlowStart | Kind::Fault | Kind::DeadlockScan | Kind::Sample
+        )
+    }
+}
+
 impl Key {
     pub const MAX_ENTITY: u32 = (1 << 28) - 1;
 

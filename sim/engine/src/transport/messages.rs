@@ -338,6 +338,7 @@ impl Sim<'_> {
         cold.done = true;
         cold.posted = Default::default();
         self.flows_done += 1;
+        self.note_done();
         if self.senders[qp as usize].is(sender_flag::STARTED) {
             self.note_at_work(qp, false);
         }
