@@ -10,12 +10,13 @@ use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
 use super::stall::Stall;
 use crate::cc::{Carrier, Cc};
+use crate::layout::{Extent, Layout};
 use crate::nic::{Host, NicPort};
+use crate::route::{flow_path, stated_ports};
 use crate::switch::buffer::{Group, Pool, Threshold};
 use crate::switch::{Marking, Switch, Tables, budget};
 use crate::transport::{
-    Extent, Layout, Receiver, ReceiverCold, Requester, Sender, SenderCold, flow_path,
-    latency_histogram, sender_flag, stated_ports,
+    Receiver, ReceiverCold, Requester, Sender, SenderCold, latency_histogram, sender_flag,
 };
 use std::collections::{BTreeMap, VecDeque};
 use xoff_model::results::{FlowResult, FlowStatus, Stop};

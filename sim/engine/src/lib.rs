@@ -11,6 +11,7 @@ mod faults;
 pub mod footprint;
 pub mod frames;
 pub mod grid;
+pub mod layout;
 mod link;
 pub mod nic;
 mod own;
@@ -19,6 +20,7 @@ pub mod port;
 pub mod queue;
 #[cfg(test)]
 mod random_tests;
+mod route;
 mod rules;
 mod sample;
 mod stall;

@@ -2,7 +2,8 @@
 
 use super::Sim;
 use super::port::port_flag;
-use crate::transport::{Layout, ideal_time};
+use crate::layout::Layout;
+use crate::transport::ideal_time;
 use xoff_model::results::OwnLimit;
 use xoff_model::time::SimDuration;
 use xoff_model::topology::fabric::PortId;

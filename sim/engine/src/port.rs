@@ -1,6 +1,7 @@
 //! State of ports and queues, laid out for the packet path: what a hop touches is together.
 
 use super::packet::{Fifo, PacketId, PacketPool};
+use crate::cc::Averaged;
 use xoff_model::results::{CAUSES, DropCause, PriorityResult};
 use xoff_model::time::SimTime;
 use xoff_model::units::BitRate;
@@ -245,7 +246,7 @@ pub struct PortCold {
     /// DCQCN notification point with port scope: earliest time of the next CNP.
     pub cnp_next: u64,
     /// HPCC-PINT.
-    pub average: crate::transport::telemetry::Averaged,
+    pub average: Averaged,
     /// Frames that rules added to what this port sent.
     pub added: u64,
 }

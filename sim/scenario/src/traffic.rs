@@ -15,7 +15,7 @@ use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::Bytes;
 use xoff_model::*;
 use xoff_sim::footprint;
-use xoff_sim::transport::Extent;
+use xoff_sim::layout::Extent;
 use xoff_wire::psn;
 
 /// Flows of one scenario; more would not fit into memory.

@@ -8,9 +8,10 @@ mod roce;
 
 pub(crate) use roce::{QKEY, RKEY};
 
+use crate::layout::Layout;
 use crate::packet::Packet;
+use crate::route::flow_path;
 use crate::tap::{Direction, PauseFrame, TapEvent, TapFrame};
-use crate::transport::{Layout, flow_path};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use xoff_model::rng::{Purpose, Stream};
 use xoff_model::topology::fabric::{Fabric, PortId, PortInfo};
