@@ -10,16 +10,16 @@ use xoff_model::topology::fabric::PortId;
 impl Sim<'_> {
     /// A flow starts.
     pub(crate) fn watch_path(&mut self, qp: u32) {
-        let first = self.along.len() as u32;
+        let first = self.logs.along.len() as u32;
         let s = &self.senders[qp as usize];
         let mut at = Some((s.port, s.route as usize, s.queue));
         let marking = (s.dscp, s.pcp);
         while let Some(place @ (port, _, priority)) = at {
             let hop = self.reading(port, priority);
-            self.along.push(hop);
+            self.logs.along.push(hop);
             at = self.next_hop(place, marking);
         }
-        let hops = self.along.len() as u32 - first;
+        let hops = self.logs.along.len() as u32 - first;
         let answers = self.answers_paused(qp);
         let result = &mut self.requesters[qp as usize].result;
         result.along = (first, hops);
@@ -52,9 +52,9 @@ impl Sim<'_> {
     pub(crate) fn close_path(&mut self, qp: u32) {
         let (first, hops) = self.requesters[qp as usize].result.along;
         for at in first..first + hops {
-            let before = self.along[at as usize];
+            let before = self.logs.along[at as usize];
             let now = self.reading(before.port, before.priority);
-            let hop = &mut self.along[at as usize];
+            let hop = &mut self.logs.along[at as usize];
             hop.paused = SimDuration::from_ps(now.paused.ps() - before.paused.ps());
             hop.sent = now.sent - before.sent;
         }

@@ -53,11 +53,7 @@ impl<'m> Sim<'m> {
             queues: Grid::new(count, Queue::EMPTY),
             groups: Grid::new(count, Group::UNUSED),
             marking: Grid::new(count, None),
-            tables: model
-                .switches
-                .iter()
-                .map(|s| Tables::new(s, model.framing))
-                .collect(),
+            tables: tables(model),
             cold: Vec::with_capacity(count),
             nic_ports: vec![NicPort::default(); count],
             switches: Vec::new(),
@@ -80,16 +76,10 @@ impl<'m> Sim<'m> {
             event_count: 0,
             hops: 0,
             stop: Stop::Idle,
-            deadlocks: Vec::new(),
+            logs: Default::default(),
             events_at_scan: 0,
-            open_deadlocks: Vec::new(),
-            watchdog_log: Vec::new(),
-            pause_log: Vec::new(),
-            along: Vec::new(),
-            series: Vec::new(),
             sample_base: Default::default(),
             watch: None,
-            series_cut: None,
             faults_left: model.faults.len(),
             done_at: 0,
             over_at: NEVER,
@@ -558,6 +548,11 @@ fn packets(model: &Model) -> u64 {
     let least = model.nics.iter().map(|nic| nic.mtu).min();
     let of_flow = |flow: &FlowSpec| Extent::new(flow, least.unwrap_or(1)).packets;
     model.flows.iter().map(of_flow).fold(0, u64::saturating_add)
+}
+
+fn tables(model: &Model) -> Vec<Tables> {
+    let of = |profile| Tables::new(profile, model.framing);
+    model.switches.iter().map(of).collect()
 }
 
 fn schedulers(model: &Model) -> Vec<Scheduler> {

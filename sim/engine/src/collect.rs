@@ -18,9 +18,9 @@ impl Sim<'_> {
         let queue_lengths = self.finish_watch();
         self.close_paths();
         self.check_conservation();
-        self.pause_log.sort_by_key(|e| (e.at, e.node, e.port));
+        self.logs.pauses.sort_by_key(|e| (e.at, e.node, e.port));
         let place = |e: &WatchdogEvent| (e.at, e.node, e.port, e.priority);
-        self.watchdog_log.sort_by_key(place);
+        self.logs.watchdog.sort_by_key(place);
         let nodes = self.node_results();
         let ports = (0..self.ports.len() as u32)
             .map(|p| self.port_result(p))
@@ -36,14 +36,14 @@ impl Sim<'_> {
             flows,
             ports,
             nodes,
-            deadlocks: self.deadlocks,
-            watchdog: self.watchdog_log,
-            pauses: self.pause_log,
-            series: self.series,
+            deadlocks: self.logs.deadlocks,
+            watchdog: self.logs.watchdog,
+            pauses: self.logs.pauses,
+            series: self.logs.series,
             queue_lengths,
-            series_cut: self.series_cut,
+            series_cut: self.logs.series_cut,
             rules: self.wire.map_or_else(Vec::new, |wire| wire.results()),
-            along: self.along,
+            along: self.logs.along,
         }
     }
 

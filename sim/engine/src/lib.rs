@@ -117,19 +117,11 @@ pub struct Sim<'m> {
     pub(crate) event_count: u64,
     pub(crate) hops: u64,
     pub(crate) stop: Stop,
-    pub(crate) deadlocks: Vec<Deadlock>,
+    pub(crate) logs: Logs,
     /// Events up to the last scan for them.
     pub(crate) events_at_scan: u64,
-    pub(crate) open_deadlocks: Vec<usize>,
-    pub(crate) watchdog_log: Vec<WatchdogEvent>,
-    pub(crate) pause_log: Vec<PauseLogEntry>,
-    pub(crate) series: Vec<Sample>,
-    /// Hops of flows that have started.
-    pub(crate) along: Vec<HopResult>,
     pub(crate) sample_base: sample::Base,
     pub(crate) watch: Option<Box<sample::Watch>>,
-    /// When there was no more room for samples.
-    pub(crate) series_cut: Option<SimTime>,
     pub(crate) faults_left: usize,
     /// When the last flow and the last fault were over, ps.
     done_at: u64,
@@ -145,6 +137,22 @@ pub struct Sim<'m> {
     pub(crate) held: rules::Holding,
     /// Whether completions are kept.
     pub(crate) observing: bool,
+}
+
+/// What is written down on the way. What nodes write is sorted by time and place when it is
+/// collected.
+#[derive(Default)]
+pub(crate) struct Logs {
+    pub(crate) deadlocks: Vec<Deadlock>,
+    /// Those that stand.
+    pub(crate) open_deadlocks: Vec<usize>,
+    pub(crate) watchdog: Vec<WatchdogEvent>,
+    pub(crate) pauses: Vec<PauseLogEntry>,
+    pub(crate) series: Vec<Sample>,
+    /// When there was no more room for samples.
+    pub(crate) series_cut: Option<SimTime>,
+    /// Hops of flows that have started.
+    pub(crate) along: Vec<HopResult>,
 }
 
 impl Sim<'_> {
@@ -186,8 +194,8 @@ impl Sim<'_> {
         }
     }
 
-    /// Whether a timer at `at` is left over from finished work. Such timers do not lengthen the run,
-    /// nor change what is left of it: a deadlock that outlived its flows stands.
+    /// Whether a timer at `at` is left over from finished work. Such timers do not lengthen the
+    /// run, nor change what is left of it: a deadlock that outlived its flows stands.
     ///
     /// That all is done is known everywhere at the same time to what concerns the whole network,
     /// and to the timers of nodes and flows from the next tick on.

@@ -90,7 +90,7 @@ impl Sim<'_> {
         let pauses: u64 = self.cold.iter().map(|c| c.pause_frames).sum();
         let seen = [
             self.hops - pauses,
-            self.watchdog_log.len() as u64,
+            self.logs.watchdog.len() as u64,
             u64::from(self.flows_done),
             self.faults_left as u64,
         ];

@@ -389,7 +389,7 @@ impl Sim<'_> {
         let (node, port) = (info.node, info.index);
         for (mask, pause) in [(frame.stop, true), (frame.enabled & !frame.stop, false)] {
             if mask != 0 {
-                self.pause_log.push(PauseLogEntry {
+                self.logs.pauses.push(PauseLogEntry {
                     at,
                     node,
                     port,
