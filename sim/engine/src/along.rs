@@ -10,18 +10,18 @@ use xoff_model::topology::fabric::PortId;
 impl Sim<'_> {
     /// A flow starts.
     pub(crate) fn watch_path(&mut self, qp: u32) {
-        let first = self.along.len() as u32;
+        let first = self.logs.along.len() as u32;
         let s = &self.senders[qp as usize];
         let mut at = Some((s.port, s.route as usize, s.queue));
         let marking = (s.dscp, s.pcp);
         while let Some(place @ (port, _, priority)) = at {
             let hop = self.reading(port, priority);
-            self.along.push(hop);
+            self.logs.along.push(hop);
             at = self.next_hop(place, marking);
         }
-        let hops = self.along.len() as u32 - first;
+        let hops = self.logs.along.len() as u32 - first;
         let answers = self.answers_paused(qp);
-        let result = &mut self.flows[qp as usize].result;
+        let result = &mut self.requesters[qp as usize].result;
         result.along = (first, hops);
         result.answers_paused = answers;
     }
@@ -33,7 +33,7 @@ impl Sim<'_> {
             return None;
         }
         let next = self.routes.get(at.1).copied()?;
-        let tables = self.tables_of(out.peer_unit as usize);
+        let tables = self.tables_of(self.rx[at.0 as usize].unit as usize);
         Some((next, at.1 + 1, tables.classify(marking.0, marking.1)))
     }
 
@@ -50,28 +50,28 @@ impl Sim<'_> {
 
     /// A flow ends: what is kept is the difference.
     pub(crate) fn close_path(&mut self, qp: u32) {
-        let (first, hops) = self.flows[qp as usize].result.along;
+        let (first, hops) = self.requesters[qp as usize].result.along;
         for at in first..first + hops {
-            let before = self.along[at as usize];
+            let before = self.logs.along[at as usize];
             let now = self.reading(before.port, before.priority);
-            let hop = &mut self.along[at as usize];
+            let hop = &mut self.logs.along[at as usize];
             hop.paused = SimDuration::from_ps(now.paused.ps() - before.paused.ps());
             hop.sent = now.sent - before.sent;
         }
-        let before = self.flows[qp as usize].result.answers_paused.ps();
+        let before = self.requesters[qp as usize].result.answers_paused.ps();
         let now = self.answers_paused(qp).ps();
-        let result = &mut self.flows[qp as usize].result;
+        let result = &mut self.requesters[qp as usize].result;
         result.answers_paused = SimDuration::from_ps(now.saturating_sub(before));
         // A wait that goes on when the flow ends made nothing wait longer.
         let left = self.senders[qp as usize].hold.saturating_sub(self.now);
-        let wait = &mut self.flows[qp as usize].result.rnr_wait;
+        let wait = &mut self.requesters[qp as usize].result.rnr_wait;
         *wait = SimDuration::from_ps(wait.ps().saturating_sub(left));
     }
 
     /// The run ends: so does what is unfinished.
     pub(super) fn close_paths(&mut self) {
         for qp in 0..self.senders.len() as u32 {
-            if !self.flows[qp as usize].done {
+            if !self.requesters[qp as usize].done {
                 self.close_path(qp);
             }
         }
@@ -86,7 +86,7 @@ impl Sim<'_> {
 
     /// A flow changes its path.
     pub(super) fn forget_path(&mut self, qp: u32) {
-        self.flows[qp as usize].result.along = (0, 0);
+        self.requesters[qp as usize].result.along = (0, 0);
     }
 
     fn reading(&self, port: PortId, priority: u8) -> HopResult {

@@ -5,27 +5,30 @@ use super::grid::Grid;
 use super::link::LinkLoss;
 use super::own::Alone;
 use super::packet::PacketPool;
-use super::port::{NEVER, Port, PortCold, Queue, Scheduler, port_flag};
+use super::port::{NEVER, Port, PortCold, Queue, Rx, Scheduler, port_flag};
 use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
 use super::stall::Stall;
 use crate::cc::{Carrier, Cc};
+use crate::layout::{Extent, Layout};
 use crate::nic::{Host, NicPort};
+use crate::route::{flow_path, stated_ports};
 use crate::switch::buffer::{Group, Pool, Threshold};
 use crate::switch::{Marking, Switch, Tables, budget};
 use crate::transport::{
-    Extent, FlowCold, Layout, Receiver, Sender, flow_path, latency_histogram, sender_flag,
-    stated_ports,
+    Receiver, ReceiverCold, Requester, Sender, SenderCold, latency_histogram, sender_flag,
 };
 use std::collections::{BTreeMap, VecDeque};
 use xoff_model::results::{FlowResult, FlowStatus, Stop};
 use xoff_model::rng::{Purpose, Stream};
 use xoff_model::time::SimDuration;
 use xoff_model::topology::fabric::{Ends, Fabric, PortId};
+use xoff_model::units::BitRate;
 use xoff_model::{
     CcSpec, FlowId, FlowSpec, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES,
     Pacing, PauseMode, Recovery, Role, Transport, Turns,
 };
+use xoff_wire::bth::rnr_timer_code;
 
 impl<'m> Sim<'m> {
     pub(super) fn new(model: &'m Model) -> Self {
@@ -46,14 +49,11 @@ impl<'m> Sim<'m> {
             packets: PacketPool::new(packets(model).saturating_mul(2).max(1_024)),
             telemetry: Default::default(),
             ports: Vec::with_capacity(count),
+            rx: Vec::with_capacity(count),
             queues: Grid::new(count, Queue::EMPTY),
             groups: Grid::new(count, Group::UNUSED),
             marking: Grid::new(count, None),
-            tables: model
-                .switches
-                .iter()
-                .map(|s| Tables::new(s, model.framing))
-                .collect(),
+            tables: tables(model),
             cold: Vec::with_capacity(count),
             nic_ports: vec![NicPort::default(); count],
             switches: Vec::new(),
@@ -61,7 +61,9 @@ impl<'m> Sim<'m> {
             schedulers: schedulers(model),
             senders: Vec::with_capacity(model.flows.len()),
             receivers: Vec::with_capacity(model.flows.len()),
-            flows: Vec::with_capacity(model.flows.len()),
+            requesters: Vec::with_capacity(model.flows.len()),
+            senders_cold: Vec::with_capacity(model.flows.len()),
+            receivers_cold: Vec::with_capacity(model.flows.len()),
             routes: Vec::new(),
             start_order: Vec::new(),
             started: 0,
@@ -74,17 +76,14 @@ impl<'m> Sim<'m> {
             event_count: 0,
             hops: 0,
             stop: Stop::Idle,
-            deadlocks: Vec::new(),
+            logs: Default::default(),
             events_at_scan: 0,
-            open_deadlocks: Vec::new(),
-            watchdog_log: Vec::new(),
-            pause_log: Vec::new(),
-            along: Vec::new(),
-            series: Vec::new(),
             sample_base: Default::default(),
             watch: None,
-            series_cut: None,
             faults_left: model.faults.len(),
+            done_at: 0,
+            over_at: NEVER,
+            last_frame: 0,
             stall: Stall::new(model),
             tap: None,
             wire: Wire::new(model),
@@ -97,6 +96,7 @@ impl<'m> Sim<'m> {
         sim.build_ports();
         sim.build_flows();
         sim.build_events();
+        sim.note_done();
         sim
     }
 
@@ -156,10 +156,7 @@ impl<'m> Sim<'m> {
                 used: 0,
                 peak: 0,
             },
-            header_bytes: match spec.forwarding {
-                Forwarding::StoreAndForward => 0,
-                Forwarding::CutThrough { header_bytes } => header_bytes.max(1),
-            },
+            header_bytes: header_bytes(spec.forwarding),
             watchdog_armed: false,
         }
     }
@@ -180,42 +177,35 @@ impl<'m> Sim<'m> {
                 drop_every: link.drop_every,
                 ber_e18: link.ber_e18,
             };
-            let peer = self.fabric.ports[info.peer as usize].node;
+            let peer = self.fabric.ports[info.peer as usize].node as usize;
+            let (delay, peer_header) = self.peer_of(peer, info.delay.ps());
             let mut flags = if loss.is_none() { 0 } else { port_flag::LOSSY };
-            if matches!(self.model.nodes[peer as usize].role, Role::Host(_)) {
-                flags |= port_flag::PEER_HOST;
-            }
-            let mut delay = info.delay.ps();
-            if let Role::Switch(profile) = self.model.nodes[peer as usize].role {
-                let profile = &self.model.switches[profile as usize];
-                delay += profile.latency.ps();
-                if matches!(profile.forwarding, Forwarding::CutThrough { .. }) {
-                    flags |= port_flag::PEER_CUTS_THROUGH;
-                }
-            }
-            flags |= self.port_role_flags(p as u32, info.rate);
-            let exact = 8_000_000_000_000 / info.rate.bps().max(1);
-            let whole = exact * info.rate.bps() == 8_000_000_000_000;
+            flags |= self.peer_flags(peer) | self.port_role_flags(p as u32, info.rate);
             self.ports.push(Port {
                 busy_until: 0,
                 tx_at: NEVER,
                 delay,
-                flight: Default::default(),
                 peer: info.peer,
                 unit: unit[info.node as usize],
-                ps_per_byte: if whole {
-                    exact.min(u64::from(u32::MAX)) as u32
-                } else {
-                    0
-                },
+                peer_header,
+                ps_per_byte: ps_per_byte(info.rate),
                 backlog: 0,
                 backlog_peak: 0,
                 ready: 0,
                 rings: 0,
                 paused: 0,
                 flags,
-                peer_unit: unit[peer as usize],
                 turn: 0,
+            });
+            self.rx.push(Rx {
+                flight: Default::default(),
+                port: info.peer,
+                unit: unit[peer],
+                flags: match self.model.nodes[peer].role {
+                    Role::Host(_) => port_flag::HOST,
+                    Role::Switch(_) => 0,
+                },
+                stale_arrivals: 0,
             });
             self.loss.push(loss);
             let mut cold = PortCold {
@@ -224,13 +214,37 @@ impl<'m> Sim<'m> {
             };
             cold.rx.expire_at = NEVER;
             cold.tx.refresh_at = NEVER;
+            cold.tx.delay = (info.delay + self.pause_spec(info.peer).response).ps();
             self.cold.push(cold);
             self.mark_lossless(p as u32);
         }
     }
 
+    /// What a transmitter knows of the node at the other end: the delay of a link of `delay` ps
+    /// with that of the node's pipeline, and after how many bytes it forwards.
+    fn peer_of(&self, peer: usize, delay: u64) -> (u64, u32) {
+        let Role::Switch(profile) = self.model.nodes[peer].role else {
+            return (delay, 0);
+        };
+        let profile = &self.model.switches[profile as usize];
+        (
+            delay + profile.latency.ps(),
+            header_bytes(profile.forwarding),
+        )
+    }
+
+    fn peer_flags(&self, peer: usize) -> u16 {
+        match self.model.nodes[peer].role {
+            Role::Host(_) => port_flag::PEER_HOST,
+            Role::Switch(profile) => match self.model.switches[profile as usize].forwarding {
+                Forwarding::CutThrough { .. } => port_flag::PEER_CUTS_THROUGH,
+                Forwarding::StoreAndForward => 0,
+            },
+        }
+    }
+
     /// Flags that follow from a port's own node; a switch port also gets its ECN thresholds.
-    fn port_role_flags(&mut self, port: PortId, rate: xoff_model::units::BitRate) -> u16 {
+    fn port_role_flags(&mut self, port: PortId, rate: BitRate) -> u16 {
         let node = self.fabric.ports[port as usize].node as usize;
         match self.model.nodes[node].role {
             Role::Host(profile) => {
@@ -283,36 +297,7 @@ impl<'m> Sim<'m> {
 
     fn build_flows(&mut self) {
         for qp in 0..self.model.flows.len() as u32 {
-            let (sender, receiver, alone) = self.build_flow(qp);
-            let many = sender.layout.messages > 1;
-            let next_end = sender.layout.end_of(1);
-            self.flows.push(FlowCold {
-                result: FlowResult {
-                    flow: qp,
-                    start: self.model.flows[qp as usize].start,
-                    ideal: SimDuration::from_ps(alone.ideal.unwrap_or(0)),
-                    own: alone.own,
-                    round: alone.round,
-                    packet_wire: alone.packet_wire,
-                    messages: u64::from(sender.layout.messages),
-                    ..FlowResult::default()
-                },
-                latency: if many { latency_histogram() } else { None },
-                posted: VecDeque::new(),
-                completed: 0,
-                released: self.model.flows[qp as usize].free_messages,
-                posted_count: 0,
-                posting: VecDeque::new(),
-                next_end,
-                releases: Vec::new(),
-                done: false,
-                request_gaps: 0,
-                spoiled: false,
-                in_turn: 0,
-                observed: None,
-            });
-            self.senders.push(sender);
-            self.receivers.push(receiver);
+            let alone = self.build_flow(qp);
             self.use_port(qp, self.senders[qp as usize].port);
             if alone.ideal.is_none() {
                 self.finish(qp, FlowStatus::Unreachable);
@@ -320,44 +305,61 @@ impl<'m> Sim<'m> {
         }
         for (qp, flow) in self.model.flows.iter().enumerate() {
             if let Some(after) = flow.after {
-                self.flows[after as usize].releases.push(qp as u32);
+                let releases = &mut self.receivers_cold[after as usize].releases;
+                releases.push(qp as u32);
             }
         }
     }
 
-    /// Both ends of a flow, and what it would take alone.
-    fn build_flow(&mut self, qp: FlowId) -> (Sender, Receiver, Alone) {
+    /// Both ends of a flow. Returns what it would take alone.
+    fn build_flow(&mut self, qp: FlowId) -> Alone {
         let model = self.model;
         let spec = &model.flows[qp as usize];
-        let nic = self.nic_of_node(spec.src);
-        let far = self.nic_of_node(spec.dst);
-        let read = spec.op == Op::Read;
+        let mtu = self.nic_of_node(spec.src).mtu;
         let pad = matches!(model.framing, Framing::Fixed { pad_last: true, .. });
-        let layout = Layout::new(spec, nic.mtu, pad);
+        let layout = Layout::new(spec, mtu, pad);
         let data = self.find_path(qp, true);
         let back = self.find_path(qp, false);
         let alone = match (&data, &back) {
             (Some(path), Some(_)) => self.alone(qp, &layout, path),
             _ => Alone::default(),
         };
-        let (port, route) =
-            self.store_path(data.as_deref(), if read { spec.dst } else { spec.src });
-        let (back_port, back_route) =
-            self.store_path(back.as_deref(), if read { spec.src } else { spec.dst });
+        let (source, sink) = match spec.op {
+            Op::Read => (spec.dst, spec.src),
+            Op::Send | Op::Write | Op::Atomic => (spec.src, spec.dst),
+        };
+        let out = self.store_path(data.as_deref(), source);
+        let back = self.store_path(back.as_deref(), sink);
+        let (sender, receiver) = (
+            self.sender(qp, layout, out),
+            self.receiver(qp, layout, back),
+        );
+        self.senders.push(sender);
+        self.senders_cold.push(SenderCold::default());
+        self.receivers.push(receiver);
+        self.receivers_cold.push(ReceiverCold::default());
+        self.requesters.push(requester(qp, spec, &layout, &alone));
+        alone
+    }
+
+    /// The data source of a flow.
+    fn sender(&self, qp: FlowId, layout: Layout, (port, route): (PortId, u32)) -> Sender {
+        let model = self.model;
+        let spec = &model.flows[qp as usize];
+        let nic = self.nic_of_node(spec.src);
+        let read = spec.op == Op::Read;
         let line = self.fabric.ports[port as usize].rate;
-        let pace = spec.pace.map_or(line, |p| p.min(line));
-        let mut flags = 0;
-        let unreliable = spec.transport != Transport::Rc;
         let carrier = Carrier {
-            line: pace,
+            line: spec.pace.map_or(line, |p| p.min(line)),
             mtu: nic.mtu,
             frame: model.framing.largest_frame(nic.mtu),
             rng: Stream::new(model.seed, spec.src, qp, Purpose::Pint),
         };
         let cc = Cc::new(&spec.cc, carrier);
+        let mut flags = 0;
         for (condition, flag) in [
             (read, sender_flag::READ),
-            (unreliable, sender_flag::UNRELIABLE),
+            (spec.transport != Transport::Rc, sender_flag::UNRELIABLE),
             (spec.ecn_capable, sender_flag::ECT),
             (cc.needs_telemetry(), sender_flag::TELEMETRY),
         ] {
@@ -365,11 +367,8 @@ impl<'m> Sim<'m> {
         }
         let selective = nic.rc.recovery == Recovery::Selective && !read;
         // A READ's data are responses to its requests.
-        let (sent, answer) = match read {
-            true => (spec.ack, spec.data),
-            false => (spec.data, spec.ack),
-        };
-        let sender = Sender {
+        let marking = if read { spec.ack } else { spec.data };
+        Sender {
             una: 0,
             nxt: 0,
             max: 0,
@@ -382,9 +381,9 @@ impl<'m> Sim<'m> {
             max_flight: nic.rc.max_outstanding.unwrap_or(1 << 23).clamp(1, 1 << 23),
             ask_every: u32::MAX,
             flags,
-            queue: sent.priority,
-            dscp: sent.dscp,
-            pcp: sent.pcp,
+            queue: marking.priority,
+            dscp: marking.dscp,
+            pcp: marking.pcp,
             retries: 0,
             rnr_retries: 0,
             recovery: nic.rc.recovery,
@@ -397,13 +396,23 @@ impl<'m> Sim<'m> {
             cc,
             resend: selective.then(Default::default),
             gap_told: false,
+        }
+    }
+
+    /// The data sink of a flow.
+    fn receiver(&self, qp: FlowId, layout: Layout, (port, route): (PortId, u32)) -> Receiver {
+        let spec = &self.model.flows[qp as usize];
+        let far = self.nic_of_node(spec.dst);
+        let marking = match spec.op {
+            Op::Read => spec.data,
+            Op::Send | Op::Write | Op::Atomic => spec.ack,
         };
-        let receiver = Receiver {
+        Receiver {
             epsn: 0,
             since_ack: 0,
             ack_every: far.rc.ack_every.max(1),
-            port: back_port,
-            route: back_route,
+            port,
+            route,
             layout,
             message_start: 0,
             message_end: 0,
@@ -414,10 +423,10 @@ impl<'m> Sim<'m> {
             doom: u32::MAX,
             transport: spec.transport,
             op: spec.op,
-            recovery: nic.rc.recovery,
-            dscp: answer.dscp,
-            pcp: answer.pcp,
-            queue: answer.priority,
+            recovery: self.nic_of_node(spec.src).rc.recovery,
+            dscp: marking.dscp,
+            pcp: marking.pcp,
+            queue: marking.priority,
             nak_at: 0,
             nak_for: 0,
             deadline: NEVER,
@@ -429,10 +438,10 @@ impl<'m> Sim<'m> {
             arrived: None,
             receives: spec.receives.map_or(0, |r| r.posted),
             reposts: VecDeque::new(),
+            rnr_timer: rnr_timer_code(far.rc.rnr_timer.ns()),
             requested: 0,
             retries: 0,
-        };
-        (sender, receiver, alone)
+        }
     }
 
     /// Every queue pair that sends gets its place among those of its host: the earlier it starts,
@@ -508,6 +517,32 @@ impl<'m> Sim<'m> {
     }
 }
 
+/// The work queue of a flow's requester.
+fn requester(qp: FlowId, spec: &FlowSpec, layout: &Layout, alone: &Alone) -> Requester {
+    let many = layout.messages > 1;
+    Requester {
+        result: FlowResult {
+            flow: qp,
+            start: spec.start,
+            ideal: SimDuration::from_ps(alone.ideal.unwrap_or(0)),
+            own: alone.own,
+            round: alone.round,
+            packet_wire: alone.packet_wire,
+            messages: u64::from(layout.messages),
+            ..FlowResult::default()
+        },
+        latency: if many { latency_histogram() } else { None },
+        posted: VecDeque::new(),
+        completed: 0,
+        released: spec.free_messages,
+        posted_count: 0,
+        posting: VecDeque::new(),
+        next_end: layout.end_of(1),
+        done: false,
+        sent: Vec::new(),
+    }
+}
+
 /// Data packets of all flows.
 fn packets(model: &Model) -> u64 {
     let least = model.nics.iter().map(|nic| nic.mtu).min();
@@ -515,10 +550,32 @@ fn packets(model: &Model) -> u64 {
     model.flows.iter().map(of_flow).fold(0, u64::saturating_add)
 }
 
+fn tables(model: &Model) -> Vec<Tables> {
+    let of = |profile| Tables::new(profile, model.framing);
+    model.switches.iter().map(of).collect()
+}
+
 fn schedulers(model: &Model) -> Vec<Scheduler> {
     let nics = model.nics.iter().map(|n| &n.scheduler);
     let switches = model.switches.iter().map(|s| &s.scheduler);
     nics.chain(switches).map(Scheduler::new).collect()
+}
+
+/// Bytes of a frame after which a switch may forward it; 0: store and forward.
+fn header_bytes(forwarding: Forwarding) -> u32 {
+    match forwarding {
+        Forwarding::StoreAndForward => 0,
+        Forwarding::CutThrough { header_bytes } => header_bytes.max(1),
+    }
+}
+
+/// Picoseconds per byte at a rate; 0 if that is not a whole number.
+fn ps_per_byte(rate: BitRate) -> u32 {
+    let exact = 8_000_000_000_000 / rate.bps().max(1);
+    match exact * rate.bps() == 8_000_000_000_000 {
+        true => exact.min(u64::from(u32::MAX)) as u32,
+        false => 0,
+    }
 }
 
 fn shaped(scheduler: &Scheduler) -> u16 {

@@ -5,7 +5,8 @@ use super::packet::NO_PACKET;
 use super::port::port_flag;
 use crate::transport::latency_quantiles;
 use xoff_model::results::{
-    DropCause, FlowStatus, NodeResult, Observed, PortResult, PriorityResult, RdmaCounters, Results,
+    CAUSES, DROP_CAUSES, DropCause, FlowStatus, NodeResult, Observed, PortResult, PriorityResult,
+    Results, WatchdogEvent,
 };
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::Bytes;
@@ -17,11 +18,14 @@ impl Sim<'_> {
         let queue_lengths = self.finish_watch();
         self.close_paths();
         self.check_conservation();
+        self.logs.pauses.sort_by_key(|e| (e.at, e.node, e.port));
+        let place = |e: &WatchdogEvent| (e.at, e.node, e.port, e.priority);
+        self.logs.watchdog.sort_by_key(place);
         let nodes = self.node_results();
         let ports = (0..self.ports.len() as u32)
             .map(|p| self.port_result(p))
             .collect();
-        let flows = (0..self.flows.len())
+        let flows = (0..self.requesters.len())
             .map(|qp| self.flow_result(qp))
             .collect();
         Results {
@@ -32,14 +36,14 @@ impl Sim<'_> {
             flows,
             ports,
             nodes,
-            deadlocks: self.deadlocks,
-            watchdog: self.watchdog_log,
-            pauses: self.pause_log,
-            series: self.series,
+            deadlocks: self.logs.deadlocks,
+            watchdog: self.logs.watchdog,
+            pauses: self.logs.pauses,
+            series: self.logs.series,
             queue_lengths,
-            series_cut: self.series_cut,
+            series_cut: self.logs.series_cut,
             rules: self.wire.map_or_else(Vec::new, |wire| wire.results()),
-            along: self.along,
+            along: self.logs.along,
         }
     }
 
@@ -60,7 +64,7 @@ impl Sim<'_> {
                 let cold = &self.cold[port as usize];
                 received += self.frames_received(port);
                 sent += self.frames_sent(port);
-                dropped += cold.drops.iter().flatten().sum::<u64>() - cold.lost;
+                dropped += cold.drops.total();
                 queued += self.frames_queued(port);
             }
             assert_eq!(
@@ -95,9 +99,9 @@ impl Sim<'_> {
     fn frames_received(&self, port: u32) -> u64 {
         let peer = self.ports[port as usize].peer;
         let under_way =
-            self.list_length(self.ports[peer as usize].flight.head) + self.held.on_link(peer);
-        let added = self.cold[peer as usize].added;
-        self.frames_sent(peer) + added - self.cold[port as usize].lost - under_way
+            self.list_length(self.rx[peer as usize].flight.head) + self.held.on_link(peer);
+        let sender = &self.cold[peer as usize];
+        self.frames_sent(peer) + sender.added - sender.lost_tx.total() - under_way
     }
 
     fn frames_queued(&self, port: u32) -> u64 {
@@ -140,7 +144,7 @@ impl Sim<'_> {
             rx_frames: received + self.cold[out.peer as usize].pause_frames,
             rx_bytes: self.bytes_sent(out.peer),
             priority: std::array::from_fn(|priority| self.priority_result(port, priority)),
-            drops: cold.drops,
+            drops: self.drops_at(port),
             tx_global_pause: cold.tx.global_pauses,
             tx_global_resume: cold.tx.global_resumes,
             rx_global_pause: cold.rx.global_pauses,
@@ -156,6 +160,21 @@ impl Sim<'_> {
             busy: cold.rate.serialize_ceil(tx_bytes),
             up: info.up,
         }
+    }
+
+    /// Frames dropped at a port, and those that the link lost on their way to it.
+    fn drops_at(&self, port: u32) -> [[u64; PRIORITIES]; CAUSES] {
+        let peer = self.ports[port as usize].peer;
+        let (here, lost) = (
+            &self.cold[port as usize].drops,
+            &self.cold[peer as usize].lost_tx,
+        );
+        let mut drops = [[0; PRIORITIES]; CAUSES];
+        for (cause, _) in DROP_CAUSES {
+            let (here, lost) = (here.of(cause), lost.of(cause));
+            drops[cause as usize] = std::array::from_fn(|p| here[p] + lost[p]);
+        }
+        drops
     }
 
     /// Queue figures appear under the lowest priority that the queue serves.
@@ -199,25 +218,31 @@ impl Sim<'_> {
                 let peak = u64::from(self.nic_ports[port as usize].rx_peak);
                 node.buffer_peak = Bytes(node.buffer_peak.0.max(peak));
                 let cold = &self.cold[port as usize];
-                node.counters.rx_icrc_encapsulated += cold.icrc_errors;
-                let full = &cold.drops[DropCause::RxBuffer as usize];
+                let full = cold.drops.of(DropCause::RxBuffer);
                 node.counters.out_of_buffer += full.iter().sum::<u64>();
             }
         }
-        for (qp, flow) in self.flows.iter().enumerate() {
-            let spec = &self.model.flows[qp];
-            let (requester, responder) = sides(&flow.result.counters, spec.op == Op::Read);
-            nodes[spec.src as usize].counters.add(&requester);
-            nodes[spec.dst as usize].counters.add(&responder);
-            nodes[spec.dst as usize].counters.out_of_sequence += flow.request_gaps;
+        for (qp, spec) in self.model.flows.iter().enumerate() {
+            let (source, sink) = match spec.op {
+                Op::Read => (spec.dst, spec.src),
+                Op::Send | Op::Write | Op::Atomic => (spec.src, spec.dst),
+            };
+            let (sender, receiver) = (&self.senders_cold[qp], &self.receivers_cold[qp]);
+            nodes[source as usize].counters.add(&sender.counters);
+            nodes[sink as usize].counters.add(&receiver.counters);
         }
         nodes
     }
 
     fn flow_result(&self, qp: usize) -> xoff_model::results::FlowResult {
-        let cold = &self.flows[qp];
+        let cold = &self.requesters[qp];
+        let (sender, receiver) = (&self.senders_cold[qp], &self.receivers_cold[qp]);
         let mut result = cold.result.clone();
-        result.counters.out_of_sequence += cold.request_gaps;
+        result.data_packets = sender.data_packets;
+        result.retransmitted_packets = sender.retransmitted_packets;
+        result.retransmitted_bytes = sender.retransmitted_bytes;
+        result.counters = sender.counters;
+        result.counters.add(&receiver.counters);
         let spec = &self.model.flows[qp];
         let layout = &self.senders[qp].layout;
         result.bytes_delivered = self.receivers[qp].delivered.min(spec.bytes);
@@ -231,17 +256,18 @@ impl Sim<'_> {
                 u64::from(packets) * u64::from(layout.mtu) - u64::from(cold.completed) * tail
             };
         } else {
+            result.messages_completed = receiver.messages;
             result.bytes_completed = result.bytes_delivered;
         }
         if !cold.done {
             result.active_until = SimTime::from_ps(self.now);
         }
-        if let Some(observed) = &cold.observed {
-            let mut observed = Observed::clone(observed);
-            if spec.transport == Transport::Rc {
-                observed.intact = Some(!cold.spoiled);
-            }
-            result.observed = Some(observed);
+        if self.observing {
+            result.observed = Some(Observed {
+                sent: cold.sent.clone(),
+                received: receiver.received.clone(),
+                intact: (spec.transport == Transport::Rc).then_some(!receiver.spoiled),
+            });
         }
         result.message_latency = match &cold.latency {
             Some(hist) => latency_quantiles(hist),
@@ -249,37 +275,6 @@ impl Sim<'_> {
         };
         result
     }
-}
-
-/// Which of a flow's counters belong to its requester's host and which to its responder's. The
-/// data source reacts to congestion, the data sink reports it; for READ these sides are swapped.
-/// Wrong ICRCs belong to the port that sees them.
-fn sides(c: &RdmaCounters, read: bool) -> (RdmaCounters, RdmaCounters) {
-    let mut requester = RdmaCounters {
-        packet_seq_err: c.packet_seq_err,
-        implied_nak_seq_err: c.implied_nak_seq_err,
-        local_ack_timeout_err: c.local_ack_timeout_err,
-        rnr_nak_retry_err: c.rnr_nak_retry_err,
-        req_transport_retries_exceeded: c.req_transport_retries_exceeded,
-        req_rnr_retries_exceeded: c.req_rnr_retries_exceeded,
-        ..RdmaCounters::default()
-    };
-    let mut responder = RdmaCounters {
-        duplicate_request: c.duplicate_request,
-        out_of_buffer: c.out_of_buffer,
-        ..RdmaCounters::default()
-    };
-    let (source, sink) = if read {
-        (&mut responder, &mut requester)
-    } else {
-        (&mut requester, &mut responder)
-    };
-    source.rp_cnp_handled = c.rp_cnp_handled;
-    source.rp_cnp_ignored = c.rp_cnp_ignored;
-    sink.out_of_sequence = c.out_of_sequence;
-    sink.np_ecn_marked_roce_packets = c.np_ecn_marked_roce_packets;
-    sink.np_cnp_sent = c.np_cnp_sent;
-    (requester, responder)
 }
 
 /// Span of a flow for rates: start to end, or to the end of the run.

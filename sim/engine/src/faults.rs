@@ -14,6 +14,7 @@ impl Sim<'_> {
         let Fault { at, kind } = self.model.faults[index as usize];
         // A fault that repeats does not keep the run going.
         self.faults_left -= usize::from(self.now == at.ps());
+        self.note_done();
         match kind {
             FaultKind::LinkDown(link) => self.link_down(link),
             FaultKind::LinkUp(link) => self.link_up(link),
@@ -92,20 +93,18 @@ impl Sim<'_> {
     }
 
     fn drop_in_flight(&mut self, port: PortId) {
-        let peer = self.ports[port as usize].peer;
-        let mut flight = std::mem::replace(&mut self.ports[port as usize].flight, Fifo::EMPTY);
+        let rx = &mut self.rx[port as usize];
+        let mut flight = std::mem::replace(&mut rx.flight, Fifo::EMPTY);
         if !flight.is_empty() {
             // The events of earlier failures come first: their frames were due earlier.
-            self.cold[port as usize].stale_arrivals += 1;
-            self.ports[port as usize].flags |= port_flag::STALE_ARRIVAL;
+            rx.stale_arrivals += 1;
+            rx.flags |= port_flag::STALE_ARRIVAL;
         }
         while let Some(id) = flight.pop(&self.packets) {
-            self.cold[peer as usize].lost += 1;
-            self.discard(peer, id, DropCause::LinkDown);
+            self.lose(port, id, DropCause::LinkDown);
         }
         for id in self.held.take_from_link(port) {
-            self.cold[peer as usize].lost += 1;
-            self.discard(peer, id, DropCause::LinkDown);
+            self.lose(port, id, DropCause::LinkDown);
         }
     }
 
@@ -135,7 +134,7 @@ impl Sim<'_> {
             let packet = self.packets[at];
             let next = packet.next;
             if packet.kind == PacketKind::Foreign {
-                self.foreigners.take(packet.arg);
+                self.foreigners.remove(packet.arg);
             }
             self.packets.remove(at);
             at = next;
@@ -162,7 +161,7 @@ impl Sim<'_> {
     fn reroute_flows(&mut self) {
         let mut moves = Vec::new();
         for qp in 0..self.senders.len() as u32 {
-            if self.flows[qp as usize].done || self.model.flows[qp as usize].path.is_some() {
+            if self.requesters[qp as usize].done || self.model.flows[qp as usize].path.is_some() {
                 continue;
             }
             let node = |port: PortId| self.fabric.ports[port as usize].node;

@@ -3,11 +3,11 @@
 //! What grows with simulated time (samples, logs, packets in flight) is bounded where it grows.
 
 use super::link::LinkLoss;
-use super::port::{Port, PortCold, Queue};
+use super::port::{Port, PortCold, Queue, Rx};
 use crate::nic::{Host, NicPort};
 use crate::switch::buffer::Group;
 use crate::switch::{Marking, Switch};
-use crate::transport::{FlowCold, Receiver, Sender};
+use crate::transport::{Receiver, ReceiverCold, Requester, Sender, SenderCold};
 use xoff_model::results::{FlowResult, NodeResult, PortResult};
 use xoff_model::rng::Stream;
 use xoff_model::topology::fabric::PortInfo;
@@ -27,14 +27,20 @@ const fn bytes<T>() -> u64 {
 /// A flow of a model, with its name and that of its group.
 const FLOW_SPEC: u64 = bytes::<FlowSpec>() + 2 * ALLOCATION;
 /// A flow of a run, with its result.
-const FLOW_STATE: u64 =
-    bytes::<Sender>() + bytes::<Receiver>() + bytes::<FlowCold>() + bytes::<FlowResult>() + ROUTE;
+const FLOW_STATE: u64 = bytes::<Sender>()
+    + bytes::<SenderCold>()
+    + bytes::<Receiver>()
+    + bytes::<ReceiverCold>()
+    + bytes::<Requester>()
+    + bytes::<FlowResult>()
+    + ROUTE;
 /// A flow, from the scenario to the result.
 pub const FLOW: u64 = FLOW_SPEC + FLOW_STATE;
 
 const LINK: u64 = bytes::<LinkSpec>();
 const NODE: u64 = bytes::<NodeSpec>() + ALLOCATION;
 const PORT: u64 = bytes::<Port>()
+    + bytes::<Rx>()
     + bytes::<PortCold>()
     + bytes::<NicPort>()
     + bytes::<PortInfo>()

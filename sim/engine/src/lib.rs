@@ -11,6 +11,7 @@ mod faults;
 pub mod footprint;
 pub mod frames;
 pub mod grid;
+pub mod layout;
 mod link;
 pub mod nic;
 mod own;
@@ -19,6 +20,7 @@ pub mod port;
 pub mod queue;
 #[cfg(test)]
 mod random_tests;
+mod route;
 mod rules;
 mod sample;
 mod stall;
@@ -35,17 +37,17 @@ use crate::nic::{Host, NicPort};
 use crate::switch::buffer::Group;
 use crate::switch::{Marking, Switch, Tables};
 use crate::transport::telemetry::TelemetryPool;
-use crate::transport::{FlowCold, Receiver, Sender};
+use crate::transport::{Receiver, ReceiverCold, Requester, Sender, SenderCold};
 use grid::Grid;
 use packet::PacketPool;
-use port::{Port, PortCold, Queue, Scheduler};
+use port::{Port, PortCold, Queue, Rx, Scheduler};
 use queue::{EventQueue, Key, Kind};
 use xoff_model::Model;
 use xoff_model::results::{
     Deadlock, HopResult, PauseLogEntry, Results, Sample, Stop, WatchdogEvent,
 };
 use xoff_model::rng::Stream;
-use xoff_model::time::SimTime;
+use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::topology::fabric::Fabric;
 
 /// How far a run has come.
@@ -56,6 +58,9 @@ pub struct Progress {
     pub flows_done: u32,
     pub flows: u32,
 }
+
+/// Nodes learn at multiples of this that all is done, ps.
+const TICK: u64 = SimDuration::from_us(10).ps();
 
 /// Events between two progress reports.
 const REPORT_EVERY: u64 = 1 << 18;
@@ -77,6 +82,8 @@ pub struct Sim<'m> {
     pub(crate) telemetry: TelemetryPool,
     pub(crate) fabric: Fabric,
     pub(crate) ports: Vec<Port>,
+    /// Receiving ends of links; a link has the number of the port that sends.
+    pub(crate) rx: Vec<Rx>,
     pub(crate) queues: Grid<Queue>,
     /// Ingress priority groups.
     pub(crate) groups: Grid<Group>,
@@ -92,7 +99,9 @@ pub struct Sim<'m> {
     pub(crate) schedulers: Vec<Scheduler>,
     pub(crate) senders: Vec<Sender>,
     pub(crate) receivers: Vec<Receiver>,
-    pub(crate) flows: Vec<FlowCold>,
+    pub(crate) requesters: Vec<Requester>,
+    pub(crate) senders_cold: Vec<SenderCold>,
+    pub(crate) receivers_cold: Vec<ReceiverCold>,
     /// Egress ports along the paths of flows; packets hold an index.
     pub(crate) routes: Vec<u32>,
     /// Flows in the order of their start.
@@ -108,20 +117,18 @@ pub struct Sim<'m> {
     pub(crate) event_count: u64,
     pub(crate) hops: u64,
     pub(crate) stop: Stop,
-    pub(crate) deadlocks: Vec<Deadlock>,
+    pub(crate) logs: Logs,
     /// Events up to the last scan for them.
     pub(crate) events_at_scan: u64,
-    pub(crate) open_deadlocks: Vec<usize>,
-    pub(crate) watchdog_log: Vec<WatchdogEvent>,
-    pub(crate) pause_log: Vec<PauseLogEntry>,
-    pub(crate) series: Vec<Sample>,
-    /// Hops of flows that have started.
-    pub(crate) along: Vec<HopResult>,
     pub(crate) sample_base: sample::Base,
     pub(crate) watch: Option<Box<sample::Watch>>,
-    /// When there was no more room for samples.
-    pub(crate) series_cut: Option<SimTime>,
     pub(crate) faults_left: usize,
+    /// When the last flow and the last fault were over, ps.
+    done_at: u64,
+    /// When nodes learn of it.
+    over_at: u64,
+    /// Time of the last event that was no timer, ps.
+    last_frame: u64,
     stall: stall::Stall,
     tap: Option<tap::Tap<'m>>,
     /// Rules of the scenario; None: there are none.
@@ -132,15 +139,30 @@ pub struct Sim<'m> {
     pub(crate) observing: bool,
 }
 
+/// What is written down on the way. What nodes write is sorted by time and place when it is
+/// collected.
+#[derive(Default)]
+pub(crate) struct Logs {
+    pub(crate) deadlocks: Vec<Deadlock>,
+    /// Those that stand.
+    pub(crate) open_deadlocks: Vec<usize>,
+    pub(crate) watchdog: Vec<WatchdogEvent>,
+    pub(crate) pauses: Vec<PauseLogEntry>,
+    pub(crate) series: Vec<Sample>,
+    /// When there was no more room for samples.
+    pub(crate) series_cut: Option<SimTime>,
+    /// Hops of flows that have started.
+    pub(crate) along: Vec<HopResult>,
+}
+
 impl Sim<'_> {
     fn run(&mut self, progress: &mut dyn FnMut(Progress)) {
         // What lies beyond the end of the clock never happens.
         let until = self.model.until.unwrap_or(SimTime::LAST);
         let until = until.min(SimTime::LAST).ps();
         while let Some((at, key)) = self.events.pop() {
-            // Timers left over from finished work neither lengthen the run nor change what is left
-            // of it: a deadlock that outlived its flows stands.
-            if key.kind().is_timer() && !self.alive() {
+            let timer = key.kind().is_timer();
+            if timer && self.is_over(at.ps(), key.kind()) {
                 continue;
             }
             if at.ps() > until {
@@ -151,6 +173,9 @@ impl Sim<'_> {
                 break;
             }
             self.now = at.ps();
+            if !timer {
+                self.last_frame = self.now;
+            }
             self.event_count += 1;
             self.look_ahead();
             self.dispatch(key);
@@ -159,21 +184,51 @@ impl Sim<'_> {
             }
         }
         progress(self.progress());
-        if self.stop == Stop::Idle && (self.flows_done as usize) < self.senders.len() {
+        if self.stop != Stop::Idle {
+            return;
+        }
+        if (self.flows_done as usize) < self.model.flows.len() {
             self.stop = Stop::Stuck;
+        } else if !self.alive() {
+            self.now = self.done_at.max(self.last_frame);
+        }
+    }
+
+    /// Whether a timer at `at` is left over from finished work. Such timers do not lengthen the
+    /// run, nor change what is left of it: a deadlock that outlived its flows stands.
+    ///
+    /// That all is done is known everywhere at the same time to what concerns the whole network,
+    /// and to the timers of nodes and flows from the next tick on.
+    fn is_over(&self, at: u64, kind: Kind) -> bool {
+        match kind.is_global() {
+            true => !self.alive(),
+            false => at >= self.over_at,
+        }
+    }
+
+    /// A flow has ended, or a fault has been.
+    pub(crate) fn note_done(&mut self) {
+        if !self.alive() {
+            self.done_at = self.now;
+            self.over_at = (self.now / TICK + 1).saturating_mul(TICK);
         }
     }
 
     /// Reads what the next events will need, so that their cache misses overlap with this event's
-    /// work: the port of the event after the next, and the packet of the next.
+    /// work: the port, or the end of the link, of the event after the next; the packet of the next.
     #[inline]
     fn look_ahead(&self) {
-        let port_of = |key: Key| key.concerns_port().then_some(key.entity() as usize);
-        if let Some(port) = self.events.upcoming(1).and_then(port_of) {
-            std::hint::black_box(self.ports[port].busy_until);
+        if let Some(key) = self.events.upcoming(1) {
+            if key.is(Kind::Arrive) {
+                std::hint::black_box(self.rx[key.entity() as usize].unit);
+            } else if key.is(Kind::TxReady) {
+                std::hint::black_box(self.ports[key.entity() as usize].busy_until);
+            }
         }
-        if let Some(port) = self.events.upcoming(0).and_then(port_of) {
-            let head = self.ports[port].flight.head;
+        if let Some(key) = self.events.upcoming(0)
+            && key.is(Kind::Arrive)
+        {
+            let head = self.rx[key.entity() as usize].flight.head;
             if head != packet::NO_PACKET {
                 std::hint::black_box(self.packets[head].next);
             }
@@ -220,6 +275,6 @@ impl Sim<'_> {
 
     /// Whether anything but periodic events can still happen.
     pub(crate) fn alive(&self) -> bool {
-        (self.flows_done as usize) < self.senders.len() || self.faults_left > 0
+        (self.flows_done as usize) < self.model.flows.len() || self.faults_left > 0
     }
 }

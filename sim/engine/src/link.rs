@@ -90,7 +90,7 @@ impl Sim<'_> {
 
     /// Puts a frame behind those in flight, which it cannot overtake.
     pub(super) fn fly(&mut self, port: PortId, id: PacketId, due: u64) {
-        let flight = self.ports[port as usize].flight;
+        let flight = self.rx[port as usize].flight;
         let ahead = if flight.is_empty() {
             0
         } else {
@@ -102,13 +102,13 @@ impl Sim<'_> {
     #[inline(always)]
     fn take_off(&mut self, port: PortId, id: PacketId, due: u64) {
         self.packets[id].due = due;
-        let out = &mut self.ports[port as usize];
-        if out.flight.is_empty() {
-            out.flight.push(&mut self.packets, id);
+        let flight = &mut self.rx[port as usize].flight;
+        if flight.is_empty() {
+            flight.push(&mut self.packets, id);
             self.schedule(due, Kind::Arrive, port);
         } else {
-            self.packets[out.flight.tail].next_due = due;
-            out.flight.push(&mut self.packets, id);
+            self.packets[flight.tail].next_due = due;
+            flight.push(&mut self.packets, id);
         }
     }
 
@@ -150,63 +150,63 @@ impl Sim<'_> {
 
     /// A frame is gone on the link away from `port`.
     pub(super) fn lose(&mut self, port: PortId, id: PacketId, cause: DropCause) {
-        let peer = self.ports[port as usize].peer;
-        self.cold[peer as usize].lost += 1;
-        self.discard(peer, id, cause);
+        let priority = self.free_dropped(id);
+        self.cold[port as usize].lost_tx.count(cause, priority);
     }
 
     /// How much earlier than its end a frame may be forwarded by a cut-through switch: as soon as
     /// the header is in, but never so early that a faster egress would run dry.
     pub(super) fn cut_through_gain(&self, port: PortId, id: PacketId, wire: u32) -> u64 {
-        let switch = self.ports[port as usize].peer_unit as usize;
-        let header = self.switches[switch].header_bytes;
+        let header = self.ports[port as usize].peer_header;
         let gain = self.wire_time(port, wire.saturating_sub(header));
-        let Some(&egress) = self.routes.get(self.packets[id].route as usize) else {
-            return 0;
-        };
-        gain.min(self.wire_time(egress, wire))
+        let egress = self.routes[self.packets[id].route as usize];
+        let (rate, ports) = (self.cold[port as usize].rate, &self.fabric.ports);
+        match ports[egress as usize].rate {
+            egress if egress > rate => gain.min(egress.serialize_ceil(u64::from(wire)).ps()),
+            _ => gain,
+        }
     }
 
     /// The oldest frame in flight from `tx` arrives.
     #[inline]
     pub(super) fn arrive(&mut self, tx: PortId) {
-        let unusual = port_flag::STALE_ARRIVAL | port_flag::PEER_TAPPED;
-        if self.ports[tx as usize].has(unusual) && !self.lands(tx) {
+        let unusual = port_flag::STALE_ARRIVAL | port_flag::TAPPED;
+        if self.rx[tx as usize].has(unusual) && !self.lands(tx) {
             return;
         }
-        let out = &mut self.ports[tx as usize];
-        let id = out.flight.head;
+        let rx = &mut self.rx[tx as usize];
+        let id = rx.flight.head;
         let (next, next_due) = (self.packets[id].next, self.packets[id].next_due);
-        out.flight.head = next;
-        let (rx, unit, host) = (out.peer, out.peer_unit, out.has(port_flag::PEER_HOST));
+        rx.flight.head = next;
+        let (port, unit, host) = (rx.port, rx.unit, rx.has(port_flag::HOST));
         if next != NO_PACKET {
             self.schedule(next_due, Kind::Arrive, tx);
         }
         if host {
-            self.nic_receive(rx, id);
+            self.nic_receive(port, id);
         } else {
-            self.forward(rx, unit as usize, id);
+            self.forward(port, unit as usize, id);
         }
     }
 
     /// Whether an arrival is about a frame; a tap sees it.
     #[cold]
     fn lands(&mut self, tx: PortId) -> bool {
-        let out = &self.ports[tx as usize];
-        if out.has(port_flag::STALE_ARRIVAL) {
+        let rx = &self.rx[tx as usize];
+        if rx.has(port_flag::STALE_ARRIVAL) {
             self.stale_arrival(tx);
             return false;
         }
-        self.tap_in(tx, out.flight.head);
+        self.tap_in(tx, rx.flight.head);
         true
     }
 
     /// An Arrive event about a frame that a link failure took.
     fn stale_arrival(&mut self, tx: PortId) {
-        let stale = &mut self.cold[tx as usize].stale_arrivals;
-        *stale -= 1;
-        if *stale == 0 {
-            self.ports[tx as usize].flags &= !port_flag::STALE_ARRIVAL;
+        let rx = &mut self.rx[tx as usize];
+        rx.stale_arrivals -= 1;
+        if rx.stale_arrivals == 0 {
+            rx.flags &= !port_flag::STALE_ARRIVAL;
         }
     }
 
@@ -270,13 +270,18 @@ impl Sim<'_> {
 
     /// Counts a frame as dropped at a port and frees it.
     pub(crate) fn discard(&mut self, port: PortId, id: PacketId, cause: DropCause) {
+        let priority = self.free_dropped(id);
+        self.cold[port as usize].drops.count(cause, priority);
+    }
+
+    /// Frees a frame that goes no further. Returns its priority.
+    pub(super) fn free_dropped(&mut self, id: PacketId) -> u8 {
         let packet = self.packets[id];
         self.release_telemetry(&packet);
         if packet.kind == PacketKind::Foreign {
-            self.foreigners.take(packet.arg);
+            self.foreigners.remove(packet.arg);
         }
-        let cold = &mut self.cold[port as usize];
-        cold.drops[cause as usize][usize::from(packet.priority)] += 1;
         self.packets.remove(id);
+        packet.priority
     }
 }

@@ -2,7 +2,8 @@
 
 use super::Sim;
 use super::port::port_flag;
-use crate::transport::{Layout, ideal_time};
+use crate::layout::Layout;
+use crate::transport::ideal_time;
 use xoff_model::results::OwnLimit;
 use xoff_model::time::SimDuration;
 use xoff_model::topology::fabric::PortId;
@@ -129,7 +130,7 @@ impl Sim<'_> {
                 least = least.max(rate.serialize_ceil(load.wire.saturating_sub(free)).ps());
             }
             if !out.has(port_flag::PEER_HOST) {
-                let tables = self.tables_of(out.peer_unit as usize);
+                let tables = self.tables_of(self.rx[port as usize].unit as usize);
                 priority = tables.classify(marking.dscp, marking.pcp);
             }
         }

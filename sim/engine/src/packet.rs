@@ -59,9 +59,10 @@ pub struct Packet {
     /// Flow.
     pub qp: u32,
     /// Data: sequence number, not wrapped. ACK: next expected one. READ request: first wanted.
+    /// Pause: see [`Pause`].
     pub psn: u32,
     /// READ request: end of the range. ACK under selective repeat: the PSN that caused it.
-    /// Pause: frame content. Refusal: NAK code. Foreign: number of its bytes.
+    /// RNR NAK: timer code. Pause: see [`Pause`]. Refusal: NAK code. Foreign: number of its bytes.
     pub arg: u32,
     /// Port by which the packet entered the node that holds it.
     pub ingress: u32,
@@ -103,6 +104,56 @@ impl Packet {
 
     pub const fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
+    }
+}
+
+/// What a pause frame says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// IEEE 802.3x PAUSE instead of PFC.
+    pub global: bool,
+    /// Told beside the link, as other simulators do, not in a frame on it.
+    pub out_of_band: bool,
+    /// Priorities that it names, bit n for priority n, and those of them that it stops.
+    pub enabled: u8,
+    pub stop: u8,
+    /// Pause time of those it stops, in quanta of 512 bit times. None: for ever, which only other
+    /// simulators can say.
+    pub quanta: Option<u16>,
+}
+
+impl Pause {
+    const GLOBAL: u32 = 1;
+    const OUT_OF_BAND: u32 = 2;
+    const FOR_EVER: u32 = 4;
+
+    pub const fn packet(self) -> Packet {
+        let quanta = match self.quanta {
+            Some(quanta) => quanta as u32,
+            None => 0,
+        };
+        Packet {
+            kind: PacketKind::Pause,
+            psn: self.global as u32 * Self::GLOBAL
+                | self.out_of_band as u32 * Self::OUT_OF_BAND
+                | self.quanta.is_none() as u32 * Self::FOR_EVER,
+            arg: self.enabled as u32 | (self.stop as u32) << 8 | quanta << 16,
+            ..Packet::EMPTY
+        }
+    }
+
+    pub const fn of(packet: &Packet) -> Self {
+        let (kind, arg) = (packet.psn, packet.arg);
+        Pause {
+            global: kind & Self::GLOBAL != 0,
+            out_of_band: kind & Self::OUT_OF_BAND != 0,
+            enabled: arg as u8,
+            stop: (arg >> 8) as u8,
+            quanta: match kind & Self::FOR_EVER {
+                0 => Some((arg >> 16) as u16),
+                _ => None,
+            },
+        }
     }
 }
 
@@ -222,6 +273,20 @@ mod tests {
     #[test]
     fn a_packet_is_one_cache_line() {
         assert_eq!(size_of::<Packet>(), 64);
+    }
+
+    #[test]
+    fn a_pause_frame_carries_all_that_it_says() {
+        for (bits, quanta) in (0..32).zip([Some(0), Some(1), Some(u16::MAX), None].iter().cycle()) {
+            let pause = Pause {
+                global: bits & 1 != 0,
+                out_of_band: bits & 2 != 0,
+                enabled: 0xa5 ^ bits,
+                stop: 0x81 ^ bits,
+                quanta: *quanta,
+            };
+            assert_eq!(Pause::of(&pause.packet()), pause);
+        }
     }
 
     #[test]

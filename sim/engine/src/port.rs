@@ -1,7 +1,8 @@
 //! State of ports and queues, laid out for the packet path: what a hop touches is together.
 
 use super::packet::{Fifo, PacketId, PacketPool};
-use xoff_model::results::{CAUSES, PriorityResult};
+use crate::cc::Averaged;
+use xoff_model::results::{CAUSES, DropCause, PriorityResult};
 use xoff_model::time::SimTime;
 use xoff_model::units::BitRate;
 use xoff_model::{PRIORITIES, SchedulerSpec};
@@ -27,16 +28,15 @@ pub mod port_flag {
     pub const PEER_HOST: u16 = 0x80;
     /// The watchdog discards what is sent to some queue.
     pub const DISCARDS: u16 = 0x100;
-    /// The pending Arrive event is about frames that a link failure took.
+    /// The pending Arrive event is about frames that a link failure took ([`super::Rx`]).
     pub const STALE_ARRIVAL: u16 = 0x200;
-    /// What is sent is reported, and what the other end receives.
+    /// What is sent is reported, and what is received.
     pub const TAPPED: u16 = 0x400;
-    pub const PEER_TAPPED: u16 = 0x800;
     /// Rules act on what this host sends.
     pub const RULED: u16 = 0x1000;
 }
 
-/// A port: its transmitter and the link that leads away from it.
+/// A port: its transmitter, and what that knows of the link that leads away from it.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 pub struct Port {
@@ -46,12 +46,11 @@ pub struct Port {
     pub tx_at: u64,
     /// Latency of the link, and of the receiving switch's pipeline.
     pub delay: u64,
-    /// Frames on the link, oldest first.
-    pub flight: Fifo,
     pub peer: u32,
-    /// Index among switches or among hosts, of this node and of the other end.
+    /// Index among switches or among hosts.
     pub unit: u32,
-    pub peer_unit: u32,
+    /// Bytes of a frame after which the switch at the other end may forward it; 0: all of them.
+    pub peer_header: u32,
     /// Picoseconds per byte; 0 if that is not a whole number.
     pub ps_per_byte: u32,
     /// Bytes in all egress queues.
@@ -77,6 +76,54 @@ impl Port {
     #[inline]
     pub const fn eligible(&self) -> u8 {
         (self.ready | self.rings) & !self.paused
+    }
+}
+
+/// The receiving end of a link: what is on its way to a port. It belongs to the node there; the
+/// transmitter at the other end adds to it, and that is the only place where two nodes meet.
+#[derive(Clone, Debug)]
+#[repr(align(32))]
+pub struct Rx {
+    /// Frames on the link, oldest first.
+    pub flight: Fifo,
+    /// The port that receives.
+    pub port: u32,
+    /// Its node: index among switches or among hosts.
+    pub unit: u32,
+    /// Of the receiving port: [`port_flag::HOST`], [`port_flag::TAPPED`],
+    /// [`port_flag::STALE_ARRIVAL`].
+    pub flags: u16,
+    /// Arrive events that are pending for frames that are gone.
+    pub stale_arrivals: u16,
+}
+
+impl Rx {
+    pub const fn has(&self, flag: u16) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// Frames dropped, by cause and priority. Few ports ever drop one.
+#[derive(Clone, Debug, Default)]
+pub struct Drops(Option<Box<[[u64; PRIORITIES]; CAUSES]>>);
+
+impl Drops {
+    /// Counts one more.
+    pub fn count(&mut self, cause: DropCause, priority: u8) {
+        let counts = self.0.get_or_insert_default();
+        counts[cause as usize][usize::from(priority)] += 1;
+    }
+
+    pub fn of(&self, cause: DropCause) -> [u64; PRIORITIES] {
+        let counts = self.0.as_ref();
+        counts.map_or([0; PRIORITIES], |counts| counts[cause as usize])
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0
+            .iter()
+            .flat_map(|counts| counts.iter().flatten())
+            .sum()
     }
 }
 
@@ -126,20 +173,23 @@ impl Queue {
         self.fifo.push(pool, id);
     }
 
+    /// Takes the first packet. The queue must not be empty: the number of no packet is beyond
+    /// every pool, where this ends.
     #[inline]
-    pub fn pop(&mut self, pool: &PacketPool) -> Option<PacketId> {
-        let id = self.fifo.pop(pool)?;
+    pub fn pop(&mut self, pool: &PacketPool) -> PacketId {
+        let id = self.fifo.head;
+        self.fifo.head = pool[id].next;
         if !self.fifo.is_empty() {
             self.head_frame = pool[self.fifo.head].frame;
         }
-        Some(id)
+        id
     }
 }
 
 /// What a port knows about pauses that it received. Cold.
 #[derive(Clone, Debug, Default)]
 pub struct PauseRx {
-    /// Received pause frames that have not taken effect.
+    /// Received pause frames that have not taken effect. The other end adds to them.
     pub pending: Fifo,
     /// End of the pause per priority; zero: not paused.
     pub until: [u64; PRIORITIES],
@@ -160,6 +210,9 @@ pub struct PauseRx {
 /// What a port does to pause its peer. Cold.
 #[derive(Clone, Debug, Default)]
 pub struct PauseTx {
+    /// From the last bit of a pause frame to its effect, ps: latency of the link, and the
+    /// response time at the other end.
+    pub delay: u64,
     /// Priorities that the peer must not send.
     pub xoff: u8,
     /// Priorities whose change or refresh is not sent yet.
@@ -182,23 +235,20 @@ pub struct PortCold {
     pub rx: PauseRx,
     pub tx: PauseTx,
     pub stats: [PriorityResult; PRIORITIES],
-    pub drops: [[u64; PRIORITIES]; CAUSES],
+    /// Frames dropped here.
+    pub drops: Drops,
+    /// Frames that this port sent and that were lost on the link.
+    pub lost_tx: Drops,
     pub pause_frames: u64,
     pub pause_bytes: u64,
     /// Data frames since the last one that `drop_every` removed.
     pub every_count: u32,
-    /// Arrive events that are pending for frames that are gone.
-    pub stale_arrivals: u32,
-    /// Frames lost on the way to this port, all causes of the link.
-    pub lost: u64,
     /// DCQCN notification point with port scope: earliest time of the next CNP.
     pub cnp_next: u64,
     /// HPCC-PINT.
-    pub average: crate::transport::telemetry::Averaged,
+    pub average: Averaged,
     /// Frames that rules added to what this port sent.
     pub added: u64,
-    /// Packets with a wrong ICRC that were discarded here.
-    pub icrc_errors: u64,
 }
 
 /// A scheduler ready for use: masks and quanta instead of an enum per queue.

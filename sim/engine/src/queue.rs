@@ -83,6 +83,16 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Concerns the whole network, at times that are known beforehand.
+    pub const fn is_global(self) -> bool {
+        matches!(
+            self,
+            Kind::FlowStart | Kind::Fault | Kind::DeadlockScan | Kind::Sample
+        )
+    }
+}
+
 impl Key {
     pub const MAX_ENTITY: u32 = (1 << 28) - 1;
 
@@ -94,10 +104,9 @@ impl Key {
         KINDS[(self.0 >> 28) as usize]
     }
 
-    /// The entity is the number of a port whose transmitter is concerned.
     #[inline]
-    pub const fn concerns_port(self) -> bool {
-        matches!(self.0 >> 28, 0 | 4)
+    pub const fn is(self, kind: Kind) -> bool {
+        self.0 >> 28 == kind as u32
     }
 
     pub const fn entity(self) -> u32 {

@@ -144,7 +144,7 @@ impl Sim<'_> {
         match base.taken.checked_add(size).filter(|taken| *taken <= ROOM) {
             Some(taken) => base.taken = taken,
             None => {
-                self.series_cut = Some(SimTime::from_ps(self.now));
+                self.logs.series_cut = Some(SimTime::from_ps(self.now));
                 return;
             }
         }
@@ -156,7 +156,7 @@ impl Sim<'_> {
                 .map(|(n, b)| n.saturating_sub(*b))
                 .collect()
         };
-        self.series.push(Sample {
+        self.logs.series.push(Sample {
             at: SimTime::from_ps(self.now),
             flow_bytes: difference(&flow_total, &base.flow_bytes),
             flow_rate_bps: self

@@ -1,10 +1,10 @@
 //! Runs without an end that can go nowhere: what is pending only watches, or renews pauses.
 
 use super::Sim;
-use super::packet::{NO_PACKET, PacketKind};
+use super::packet::{NO_PACKET, PacketKind, Pause};
 use super::port::NEVER;
 use super::queue::{EventQueue, Key, Kind};
-use crate::switch::pfc::{Content, quanta_time};
+use crate::switch::pfc::quanta_time;
 use xoff_model::topology::fabric::PortId;
 use xoff_model::{FaultKind, Model, Op};
 
@@ -90,7 +90,7 @@ impl Sim<'_> {
         let pauses: u64 = self.cold.iter().map(|c| c.pause_frames).sum();
         let seen = [
             self.hops - pauses,
-            self.watchdog_log.len() as u64,
+            self.logs.watchdog.len() as u64,
             u64::from(self.flows_done),
             self.faults_left as u64,
         ];
@@ -137,7 +137,7 @@ impl Sim<'_> {
     }
 
     fn gives_up(&self, qp: u32) -> bool {
-        !self.flows[qp as usize].done && self.nic_of(qp).rc.retry_cnt.is_some()
+        !self.requesters[qp as usize].done && self.nic_of(qp).rc.retry_cnt.is_some()
     }
 
     /// Whether a pause frame on its way to a port lets something go.
@@ -145,8 +145,8 @@ impl Sim<'_> {
         let mut at = self.cold[port as usize].rx.pending.head;
         while at != NO_PACKET {
             let packet = &self.packets[at];
-            let content = Content::unpack(packet.arg);
-            if packet.kind == PacketKind::Foreign || content.enabled != content.stop {
+            let pause = Pause::of(packet);
+            if packet.kind == PacketKind::Foreign || pause.enabled != pause.stop {
                 return true;
             }
             at = packet.next;

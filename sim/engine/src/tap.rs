@@ -6,15 +6,14 @@
 //! which the port was silent. Frames that a link loses are seen out and not in; frames that a full
 //! receive buffer turns away were on the wire and are seen.
 
-use super::packet::{Packet, PacketId, PacketKind};
+use super::packet::{Packet, PacketId, PacketKind, Pause};
 use super::port::port_flag;
 use super::{Progress, Sim};
-use crate::switch::pfc::Content;
 use std::collections::BTreeMap;
+use xoff_model::Model;
 use xoff_model::results::Results;
 use xoff_model::time::SimTime;
 use xoff_model::topology::fabric::PortId;
-use xoff_model::{Model, PauseMode, PauseSpec};
 
 /// Which way a frame passes a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +55,8 @@ pub struct TapEvent {
     pub frame: TapFrame,
 }
 
-/// Simulates a model and reports what passes `ports`, in the order of time.
+/// Simulates a model and reports what passes `ports`, in the order of time and, at one time, of
+/// ports.
 ///
 /// The results are those of [`super::run`]. Pauses out of band (the framing of other simulators)
 /// are no frames and are not reported.
@@ -84,9 +84,6 @@ pub fn observe(
 ) -> Results {
     let mut sim = Sim::new(model);
     sim.observing = true;
-    for flow in &mut sim.flows {
-        flow.observed = Some(Default::default());
-    }
     sim.attach(ports, sink);
     sim.run(progress);
     sim.finish_tap();
@@ -96,8 +93,8 @@ pub fn observe(
 /// Where events go, by way of a list that puts them in order.
 pub(super) struct Tap<'m> {
     sink: &'m mut dyn FnMut(&TapEvent),
-    /// By time, and at one time by the order in which they came.
-    waiting: BTreeMap<(u64, u64), TapEvent>,
+    /// By time, then by port, then in the port's order.
+    waiting: BTreeMap<(u64, PortId, u64), TapEvent>,
     count: u64,
     /// How far, in ps, an event may lie before the time at which it is reported: arrivals at
     /// switches are handled when the pipeline is done with them.
@@ -106,15 +103,17 @@ pub(super) struct Tap<'m> {
 
 impl Tap<'_> {
     fn push(&mut self, now: u64, event: TapEvent) {
-        self.waiting.insert((event.at.ps(), self.count), event);
+        // The count grows with each port's events as with those of all.
+        let key = (event.at.ps(), event.port, self.count);
+        self.waiting.insert(key, event);
         self.count += 1;
         self.flush(now.saturating_sub(self.slack));
     }
 
-    /// Passes on everything up to `until`.
-    fn flush(&mut self, until: u64) {
+    /// Passes on everything before `end`: nothing of that time comes any more.
+    fn flush(&mut self, end: u64) {
         while let Some(entry) = self.waiting.first_entry() {
-            if entry.key().0 > until {
+            if entry.key().0 >= end {
                 break;
             }
             (self.sink)(&entry.remove());
@@ -125,9 +124,9 @@ impl Tap<'_> {
 impl<'m> Sim<'m> {
     fn attach(&mut self, ports: &[PortId], sink: &'m mut dyn FnMut(&TapEvent)) {
         for &port in ports {
-            let peer = self.ports[port as usize].peer;
-            self.ports[port as usize].flags |= port_flag::TAPPED;
-            self.ports[peer as usize].flags |= port_flag::PEER_TAPPED;
+            let out = &mut self.ports[port as usize];
+            out.flags |= port_flag::TAPPED;
+            self.rx[out.peer as usize].flags |= port_flag::TAPPED;
         }
         let slack = self.model.switches.iter().map(|s| s.latency.ps()).max();
         self.tap = Some(Tap {
@@ -213,29 +212,21 @@ impl Sim<'_> {
             let frame = TapFrame::Bytes(self.foreign_bytes(&packet));
             return self.tap(self.now, port, direction, frame);
         }
-        let sender = match direction {
-            Direction::Out => port,
-            Direction::In => self.ports[port as usize].peer,
-        };
-        if self.pause_spec(sender).out_of_band {
-            return;
+        let pause = Pause::of(&packet);
+        if !pause.out_of_band {
+            self.tap(self.now, port, direction, TapFrame::Pause(pause.into()));
         }
-        let frame = TapFrame::Pause(self.pause_content(sender, &packet));
-        self.tap(self.now, port, direction, frame);
     }
+}
 
-    /// What a pause frame of the port `sender` says.
-    pub(super) fn pause_content(&self, sender: PortId, packet: &Packet) -> PauseFrame {
-        let spec: &PauseSpec = self.pause_spec(sender);
-        let content = Content::unpack(packet.arg);
+impl From<Pause> for PauseFrame {
+    /// A time without end is the longest that a frame can say.
+    fn from(pause: Pause) -> Self {
         PauseFrame {
-            global: spec.mode == PauseMode::Global,
-            enabled: content.enabled,
-            stop: content.stop,
-            quanta: match content.quanta {
-                0 => spec.quanta.unwrap_or(u16::MAX),
-                quanta => quanta,
-            },
+            global: pause.global,
+            enabled: pause.enabled,
+            stop: pause.stop,
+            quanta: pause.quanta.unwrap_or(u16::MAX),
         }
     }
 }

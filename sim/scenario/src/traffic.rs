@@ -14,7 +14,7 @@ use xoff_model::rng::mix;
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::Bytes;
 use xoff_model::*;
-use xoff_sim::transport::Extent;
+use xoff_sim::layout::Extent;
 
 /// Messages of one scenario: more are no workload, and each costs a packet.
 const MAX_MESSAGES: u64 = 1 << 26;

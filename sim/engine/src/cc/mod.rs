@@ -12,7 +12,7 @@ mod timely;
 pub use dcqcn::Dcqcn;
 pub use dctcp::Dctcp;
 pub use hpcc::{Hpcc, MAX_HOPS};
-pub use pint::Pint;
+pub use pint::{Averaged, Pint};
 pub use timely::Timely;
 
 use xoff_model::rng::Stream;

@@ -4,7 +4,7 @@
 //! packets need carry it.
 
 use super::hpcc::{Steps, next_rate};
-use super::{AckInfo, at_new_line, scaled_window};
+use super::{AckInfo, IntHop, at_new_line, scaled_window};
 use xoff_model::rng::Stream;
 use xoff_model::units::BitRate;
 use xoff_model::{PintSpec, Window};
@@ -111,6 +111,35 @@ impl Pint {
             false => lower,
         };
         (power / u128::from(PARTS)) as u64
+    }
+}
+
+/// HPCC-PINT: what a switch port keeps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Averaged {
+    /// Utilisation, Q32.
+    u: u64,
+    at: u64,
+    tx_bytes: u64,
+}
+
+impl Averaged {
+    /// Brings the average over `span` ps up to date: a weighted mean of what was sent, and of the
+    /// queue in relation to what the port sends in `span`.
+    pub(crate) fn update(&mut self, span: u64, hop: &IntHop) -> u64 {
+        let now = hop.at.ps();
+        let step = u128::from((now - self.at).min(span));
+        let whole = u128::from(span);
+        // Bytes of one time span at the port's rate, times 8e12.
+        let full = u128::from(hop.rate.bps()).max(1) * whole;
+        let share = |bytes: u64| ((u128::from(bytes) * 8_000_000_000_000) << 32) / full;
+        let old = u128::from(self.u) * (whole - step) / whole;
+        let queued = share(u64::from(hop.queue_bytes)) * step / whole;
+        let sent = share(hop.tx_bytes.saturating_sub(self.tx_bytes).min(1 << 40));
+        // 65,536 times the capacity is as much as can be told.
+        self.u = (old + queued + sent).min(1 << 48) as u64;
+        (self.at, self.tx_bytes) = (now, hop.tx_bytes);
+        self.u
     }
 }
 

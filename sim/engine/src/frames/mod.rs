@@ -8,9 +8,10 @@ mod roce;
 
 pub(crate) use roce::{QKEY, RKEY};
 
+use crate::layout::Layout;
 use crate::packet::Packet;
+use crate::route::flow_path;
 use crate::tap::{Direction, PauseFrame, TapEvent, TapFrame};
-use crate::transport::{Layout, flow_path};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use xoff_model::rng::{Purpose, Stream};
 use xoff_model::topology::fabric::{Fabric, PortId, PortInfo};
@@ -40,8 +41,6 @@ pub struct Flow {
     service: Service,
     op: Op,
     layout: Layout,
-    /// Code of the wait that an RNR NAK asks for.
-    rnr_timer: u8,
 }
 
 /// Turns what taps report into bytes.
@@ -177,7 +176,7 @@ fn flow(model: &Model, fabric: &mut Fabric, qp: u32, spec: &FlowSpec) -> Flow {
         Role::Host(profile) => model.nics.get(profile as usize),
         Role::Switch(_) => None,
     };
-    let (nic, far) = (nic_of(spec.src), nic_of(spec.dst));
+    let nic = nic_of(spec.src);
     let end = |port: Option<PortId>, node, side| End {
         // A flow without a path sends nothing.
         port: port.unwrap_or(fabric.node_ports(node).start),
@@ -196,7 +195,6 @@ fn flow(model: &Model, fabric: &mut Fabric, qp: u32, spec: &FlowSpec) -> Flow {
         },
         op: spec.op,
         layout: Layout::new(spec, nic.map_or(1_024, |nic| nic.mtu), false),
-        rnr_timer: far.map_or(0, |nic| roce::rnr_code(nic.rc.rnr_timer)),
     }
 }
 

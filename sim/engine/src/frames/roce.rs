@@ -3,10 +3,9 @@
 use super::{Flow, Frames};
 use crate::packet::{Packet, PacketKind, flag};
 use xoff_model::Op;
-use xoff_model::time::SimDuration;
 use xoff_wire::bth::{
     Aeth, AtomicEth, Bth, CNP_PAYLOAD, DEFAULT_PKEY, Deth, Extensions, NakCode, Opcode, Operation,
-    Reth, Service, Syndrome, UNLIMITED_CREDITS, rnr_timer_ns,
+    Reth, Service, Syndrome, UNLIMITED_CREDITS,
 };
 use xoff_wire::ip::{Ecn, Kind, Network};
 use xoff_wire::{ethernet, psn, roce};
@@ -15,14 +14,6 @@ const TTL: u8 = 64;
 const VLAN: u16 = 1;
 pub(crate) const RKEY: u32 = 0x1000;
 pub(crate) const QKEY: u32 = 0x1111_1111;
-
-/// The code of the wait nearest to a span (IBTA table 45).
-pub(super) fn rnr_code(span: SimDuration) -> u8 {
-    let wanted = span.ps() / 1_000;
-    (0..32)
-        .min_by_key(|&code| rnr_timer_ns(code).abs_diff(wanted))
-        .unwrap_or(0)
-}
 
 /// What distinguishes a packet above the network layer.
 struct Transport {
@@ -144,7 +135,7 @@ impl Flow {
                 (Operation::Acknowledge, packet.psn, answer(nak))
             }
             PacketKind::RnrNak => {
-                let timer = self.rnr_timer;
+                let timer = packet.arg as u8;
                 let extensions = answer(Syndrome::RnrNak { timer });
                 (Operation::Acknowledge, packet.psn, extensions)
             }

@@ -7,7 +7,7 @@ use crate::Sim;
 use crate::cc::least_window;
 use crate::packet::{Fifo, PacketId};
 use crate::port::port_flag;
-use crate::transport::sender_flag;
+use crate::transport::{PS_BITS, Sender, sender_flag};
 use ring::{NOBODY, Ring};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -103,6 +103,28 @@ impl NicPort {
     #[inline]
     fn next_slot(&self, queue: u8) -> u32 {
         self.rings[class(queue)].next(self.last[self.turn(queue)])
+    }
+}
+
+impl NicPort {
+    /// From when the time to a sender's next packet counts, for a packet that is sent late: from
+    /// when it was due, so that a sender that waited for the port keeps its rate.
+    ///
+    /// What it could not have sent it need not make up for: the time before the end of a pause, a
+    /// wait that the receiver asked for, or (see [`Sim::activate`]) a closed window. Nor more than
+    /// one round of the rings, a packet of every queue pair at work. While paces together are
+    /// below the rate of the port, no more than that is ever behind: the port is not idle while
+    /// something is, and each pair's packets are due one by one. If they are above it, what is
+    /// behind can never be sent, and this bounds the burst of those who stay when others end.
+    #[inline]
+    pub(crate) fn paced_from(&self, sender: &Sender, now: u64, rate: u64) -> u64 {
+        if !self.makes_up {
+            return now;
+        }
+        let round = self.round_bytes.saturating_mul(PS_BITS) / rate;
+        let resumed = self.resumed[usize::from(sender.queue)];
+        let ready = sender.not_before().max(resumed);
+        ready.max(now.saturating_sub(round))
     }
 }
 
@@ -384,7 +406,7 @@ impl Sim<'_> {
     fn send_queued_control(&mut self, port: PortId, queue: u8) {
         let q = &mut self.queues[(port, queue)];
         // The `ready` bit says that the list is not empty.
-        let id = q.pop(&self.packets).unwrap_or_default();
+        let id = q.pop(&self.packets);
         let bytes = u32::from(self.packets[id].frame);
         q.bytes -= bytes;
         let out = &mut self.ports[port as usize];

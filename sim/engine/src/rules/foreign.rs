@@ -37,14 +37,19 @@ impl Foreigners {
     }
 
     pub(super) fn copy(&mut self, number: u32) -> u32 {
-        match self.by_number.get(&number).cloned() {
-            Some(foreign) => self.insert(foreign),
-            None => number,
-        }
+        let foreign = self.get(number).clone();
+        self.insert(foreign)
     }
 
-    pub(crate) fn take(&mut self, number: u32) -> Option<Foreign> {
-        self.by_number.remove(&number)
+    /// The frame of a packet that travels. It must be there.
+    fn get(&self, number: u32) -> &Foreign {
+        &self.by_number[&number]
+    }
+
+    /// The packet of a frame goes no further.
+    pub(crate) fn remove(&mut self, number: u32) {
+        let frame = self.by_number.remove(&number);
+        assert!(frame.is_some(), "a packet of kind Foreign has bytes");
     }
 }
 
@@ -56,7 +61,7 @@ impl Sim<'_> {
         // The record stays with the packet that travels.
         original.telemetry = Packet::EMPTY.telemetry;
         if packet.kind == PacketKind::Foreign {
-            self.foreigners.take(packet.arg);
+            self.foreigners.remove(packet.arg);
         }
         let number = self.foreigners.insert(Foreign {
             bytes: bytes.to_vec(),
@@ -87,14 +92,12 @@ impl Sim<'_> {
         if packet.kind != PacketKind::Foreign {
             return *packet;
         }
-        let foreign = self.foreigners.by_number.get(&packet.arg);
-        foreign.map_or(*packet, |foreign| foreign.original)
+        self.foreigners.get(packet.arg).original
     }
 
     /// The bytes of a foreign frame, with what switches did to it since.
     pub(crate) fn foreign_bytes(&self, packet: &Packet) -> Vec<u8> {
-        let foreign = self.foreigners.by_number.get(&packet.arg);
-        let mut bytes = foreign.map(|f| f.bytes.clone()).unwrap_or_default();
+        let mut bytes = self.foreigners.get(packet.arg).bytes.clone();
         if packet.has(flag::CE) {
             edit::apply(Edit::SetCe, &mut bytes);
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use xoff_model::topology::fabric::PortId;
 
 /// Where a frame that was held goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Way {
     /// Out of this queue of a host's port.
     Queue(PortId, u8),
@@ -35,10 +35,10 @@ pub(super) struct Held {
     behind: u32,
 }
 
-/// Ordered by time, then by arrival.
+/// Ordered by time, then by where they go on, then in the order of arrival there.
 #[derive(Debug)]
 pub(crate) struct Holding {
-    by_time: BTreeMap<(u64, u64), Held>,
+    by_time: BTreeMap<(u64, Way, u64), Held>,
     arrivals: u64,
     /// Time of the pending Release event.
     pub(super) event_at: u64,
@@ -64,7 +64,7 @@ impl Holding {
             pair,
             behind,
         };
-        self.by_time.insert((at, self.arrivals), held);
+        self.by_time.insert((at, way, self.arrivals), held);
     }
 
     /// A frame of `pair` goes by the same kind of way: those that have waited for it, in order.
@@ -87,7 +87,7 @@ impl Holding {
 
     /// When the next frame goes.
     pub(super) fn next(&self) -> Option<u64> {
-        self.by_time.first_key_value().map(|((at, _), _)| *at)
+        self.by_time.first_key_value().map(|((at, ..), _)| *at)
     }
 
     /// The next frame whose time has come.

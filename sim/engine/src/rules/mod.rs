@@ -15,7 +15,7 @@ pub(crate) use foreign::Foreigners;
 pub(crate) use held::Holding;
 
 use super::Sim;
-use super::packet::{NO_PACKET, Packet, PacketId, PacketKind, flag};
+use super::packet::{NO_PACKET, Packet, PacketId, PacketKind, Pause, flag};
 use super::port::port_flag;
 use super::queue::Kind;
 use super::tap::Direction;
@@ -417,18 +417,18 @@ impl Sim<'_> {
 
     fn arrive_held(&mut self, tx: PortId, id: PacketId) {
         let out = &self.ports[tx as usize];
-        let (rx, unit) = (out.peer, out.peer_unit as usize);
-        let host = out.has(port_flag::PEER_HOST);
         if out.has(port_flag::DOWN) {
             return self.lose(tx, id, DropCause::LinkDown);
         }
-        if out.has(port_flag::PEER_TAPPED) {
+        let rx = &self.rx[tx as usize];
+        let (port, unit, host) = (rx.port, rx.unit, rx.has(port_flag::HOST));
+        if rx.has(port_flag::TAPPED) {
             self.tap_in(tx, id);
         }
         if host {
-            self.nic_receive(rx, id);
+            self.nic_receive(port, id);
         } else {
-            self.forward(rx, unit, id);
+            self.forward(port, unit as usize, id);
         }
     }
 
@@ -456,8 +456,8 @@ impl Sim<'_> {
                 wire.buffer.extend_from_slice(&self.foreign_bytes(packet));
             }
             PacketKind::Pause => {
-                let content = self.pause_content(port, packet);
-                wire.frames.write_pause(port, &content, &mut wire.buffer);
+                let pause = Pause::of(packet).into();
+                wire.frames.write_pause(port, &pause, &mut wire.buffer);
             }
             _ => wire.frames.write(packet, &mut wire.buffer),
         }

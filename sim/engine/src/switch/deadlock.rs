@@ -23,7 +23,7 @@ impl Sim<'_> {
         };
         let cycles = self.blocked_cycles(interval.ps());
         let at = SimTime::from_ps(self.now);
-        let (deadlocks, open) = (&mut self.deadlocks, &mut self.open_deadlocks);
+        let (deadlocks, open) = (&mut self.logs.deadlocks, &mut self.logs.open_deadlocks);
         open.retain(|&i| {
             let known = &mut deadlocks[i];
             let stands = cycles

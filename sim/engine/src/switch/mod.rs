@@ -270,7 +270,7 @@ impl Sim<'_> {
     pub(crate) fn dequeue(&mut self, port: PortId, queue: u8) -> PacketId {
         let q = &mut self.queues[(port, queue)];
         // Callers choose queues whose `ready` bit is set, that is, which are not empty.
-        let id = q.pop(&self.packets).unwrap_or_default();
+        let id = q.pop(&self.packets);
         let out = &mut self.ports[port as usize];
         if q.fifo.is_empty() {
             out.ready &= !(1 << queue);

@@ -5,7 +5,7 @@
 //! response time, blocks the queues of its priorities, and expires unless refreshed.
 
 use crate::Sim;
-use crate::packet::{NO_PACKET, Packet, PacketId, PacketKind};
+use crate::packet::{NO_PACKET, PacketId, PacketKind, Pause};
 use crate::port::{NEVER, port_flag};
 use crate::queue::Kind;
 use crate::tap::Direction;
@@ -22,32 +22,9 @@ const PAUSE_FRAME_BYTES: u32 = 64;
 /// Bits in a pause quantum (IEEE 802.3 Annex 31B).
 const QUANTUM_BITS: u64 = 512;
 
-/// Content of a pause frame: which classes it names and which of them it stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Content {
-    pub(crate) enabled: u8,
-    pub(crate) stop: u8,
-    /// Pause time of its own; 0: that of the sender's settings.
-    pub(crate) quanta: u16,
-}
-
-impl Content {
-    fn pack(self) -> u32 {
-        u32::from(self.enabled) | u32::from(self.stop) << 8 | u32::from(self.quanta) << 16
-    }
-
-    pub(crate) fn unpack(arg: u32) -> Self {
-        Content {
-            enabled: arg as u8,
-            stop: (arg >> 8) as u8,
-            quanta: (arg >> 16) as u16,
-        }
-    }
-}
-
-/// Time that a pause lasts at a rate, ps; None in the specification: for ever.
-fn pause_time(spec: &PauseSpec, rate: BitRate) -> u64 {
-    spec.quanta.map_or(NEVER, |q| quanta_time(q, rate))
+/// Time that a pause lasts at a rate, ps; None: for ever.
+fn pause_time(quanta: Option<u16>, rate: BitRate) -> u64 {
+    quanta.map_or(NEVER, |q| quanta_time(q, rate))
 }
 
 pub(crate) fn quanta_time(quanta: u16, rate: BitRate) -> u64 {
@@ -131,30 +108,32 @@ impl Sim<'_> {
         self.ports[p].flags &= !port_flag::PAUSE_PENDING;
         let tx = &mut self.cold[p].tx;
         let pending = std::mem::take(&mut tx.pending);
-        let content = if pending != 0 {
+        let (enabled, stop, quanta) = if pending != 0 {
             if tx.once.0 != 0 {
                 self.ports[p].flags |= port_flag::PAUSE_PENDING;
             }
-            Content {
-                enabled: pending,
-                stop: pending & tx.xoff,
-                quanta: 0,
-            }
+            (pending, pending & tx.xoff, 0)
         } else {
             let (mask, quanta) = std::mem::take(&mut tx.once);
             // What has been stopped for longer in the meantime must not be cut short.
             let mask = mask & !tx.xoff;
-            let (enabled, stop) = (mask, mask);
-            Content {
-                enabled,
-                stop,
-                quanta,
-            }
+            (mask, mask, quanta)
         };
-        if content.enabled == 0 || self.ports[p].has(port_flag::DOWN) {
+        if enabled == 0 || self.ports[p].has(port_flag::DOWN) {
             return;
         }
-        self.count_sent(port, content, spec.mode);
+        let pause = Pause {
+            // A NIC that storms though pause is off there sends PFC frames.
+            global: spec.mode == PauseMode::Global,
+            out_of_band: spec.out_of_band,
+            enabled,
+            stop,
+            quanta: match quanta {
+                0 => spec.quanta,
+                quanta => Some(quanta),
+            },
+        };
+        self.count_sent(port, &pause);
         let mut at = self.now;
         if !spec.out_of_band {
             let bytes = PAUSE_FRAME_BYTES + self.gap_bytes;
@@ -165,11 +144,7 @@ impl Sim<'_> {
             self.hops += 1;
         }
         self.schedule_refresh(port, &spec);
-        let id = self.packets.insert(Packet {
-            kind: PacketKind::Pause,
-            arg: content.pack(),
-            ..Packet::EMPTY
-        });
+        let id = self.packets.insert(pause.packet());
         let near_host = port_flag::HOST | port_flag::PEER_HOST;
         if self.wire.is_some() && self.ports[p].has(near_host) && !spec.out_of_band {
             return self.send_pause_ruled(port, id, at);
@@ -187,8 +162,7 @@ impl Sim<'_> {
             return self.forget_pause(id);
         }
         let peer = self.ports[p].peer;
-        let response = self.pause_spec(peer).response;
-        let due = end + (self.fabric.ports[p].delay + response).ps();
+        let due = end + self.cold[p].tx.delay;
         if delay > 0 {
             return self.hold_pause(peer, id, due.saturating_add(delay));
         }
@@ -205,22 +179,22 @@ impl Sim<'_> {
     fn forget_pause(&mut self, id: PacketId) {
         let packet = self.packets[id];
         if packet.kind == PacketKind::Foreign {
-            self.foreigners.take(packet.arg);
+            self.foreigners.remove(packet.arg);
         }
         self.packets.remove(id);
     }
 
-    fn count_sent(&mut self, port: PortId, content: Content, mode: PauseMode) {
+    fn count_sent(&mut self, port: PortId, pause: &Pause) {
         let cold = &mut self.cold[port as usize];
-        if mode == PauseMode::Global {
-            let stops = content.stop != 0;
+        if pause.global {
+            let stops = pause.stop != 0;
             cold.tx.global_pauses += u64::from(stops);
             cold.tx.global_resumes += u64::from(!stops);
             return;
         }
         for (priority, stats) in cold.stats.iter_mut().enumerate() {
-            if content.enabled & 1 << priority != 0 {
-                if content.stop & 1 << priority != 0 {
+            if pause.enabled & 1 << priority != 0 {
+                if pause.stop & 1 << priority != 0 {
                     stats.tx_pause += 1;
                 } else {
                     stats.tx_resume += 1;
@@ -242,7 +216,7 @@ impl Sim<'_> {
             return;
         }
         let rate = self.cold[port as usize].rate;
-        let half = (pause_time(spec, rate) / 2).max(1);
+        let half = (pause_time(spec.quanta, rate) / 2).max(1);
         let refresh = if spec.quanta.is_some() {
             self.now + half
         } else {
@@ -302,25 +276,20 @@ impl Sim<'_> {
             return self.apply_foreign_pause(port, id);
         }
         let p = port as usize;
-        let content = Content::unpack(self.packets[id].arg);
+        let pause = Pause::of(&self.packets[id]);
         self.packets.remove(id);
         let spec = *self.pause_spec(port);
-        self.log_pause(port, content, &spec);
-        let rate = self.cold[p].rate;
-        let sender = self.sender_spec(port);
-        let until = self.now.saturating_add(match content.quanta {
-            0 => pause_time(&sender, rate),
-            quanta => quanta_time(quanta, rate),
-        });
-        // A NIC that storms though pause is off there sends PFC frames.
-        let sent_as = match sender.mode {
-            PauseMode::Off => PauseMode::Pfc,
-            mode => mode,
+        self.log_pause(port, &pause, &spec);
+        let time = pause_time(pause.quanta, self.cold[p].rate);
+        let until = self.now.saturating_add(time);
+        let sent_as = match pause.global {
+            true => PauseMode::Global,
+            false => PauseMode::Pfc,
         };
         let mut until_of = [None; PRIORITIES];
         for (priority, until_of) in until_of.iter_mut().enumerate() {
-            if content.enabled & 1 << priority != 0 {
-                let stop = content.stop & 1 << priority != 0;
+            if pause.enabled & 1 << priority != 0 {
+                let stop = pause.stop & 1 << priority != 0;
                 *until_of = Some(if stop { until } else { 0 });
             }
         }
@@ -411,24 +380,16 @@ impl Sim<'_> {
         self.pauses_changed(port);
     }
 
-    /// The settings by which the peer of a port sends pause frames.
-    fn sender_spec(&self, port: PortId) -> PauseSpec {
-        *self.pause_spec(self.ports[port as usize].peer)
-    }
-
-    fn log_pause(&mut self, port: PortId, content: Content, spec: &PauseSpec) {
+    fn log_pause(&mut self, port: PortId, frame: &Pause, spec: &PauseSpec) {
         if !self.model.log_pauses {
             return;
         }
         let info = self.fabric.ports[port as usize];
         let at = SimTime::from_ps(self.now) - spec.response;
         let (node, port) = (info.node, info.index);
-        for (mask, pause) in [
-            (content.stop, true),
-            (content.enabled & !content.stop, false),
-        ] {
+        for (mask, pause) in [(frame.stop, true), (frame.enabled & !frame.stop, false)] {
             if mask != 0 {
-                self.pause_log.push(PauseLogEntry {
+                self.logs.pauses.push(PauseLogEntry {
                     at,
                     node,
                     port,

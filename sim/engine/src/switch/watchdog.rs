@@ -109,7 +109,7 @@ impl Sim<'_> {
 
     fn log_watchdog(&mut self, port: PortId, priority: u8, storm: bool) {
         let info = self.fabric.ports[port as usize];
-        self.watchdog_log.push(WatchdogEvent {
+        self.logs.watchdog.push(WatchdogEvent {
             at: SimTime::from_ps(self.now),
             node: info.node,
             port: info.index,

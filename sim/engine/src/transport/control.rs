@@ -72,17 +72,17 @@ impl Sim<'_> {
     }
 
     pub(crate) fn send_rnr_nak(&mut self, qp: u32) {
-        let epsn = self.receivers[qp as usize].epsn;
-        let nak = self.control_packet(qp, PacketKind::RnrNak, epsn, header::AETH);
+        let r = &self.receivers[qp as usize];
+        let (epsn, timer) = (r.epsn, r.rnr_timer);
+        let mut nak = self.control_packet(qp, PacketKind::RnrNak, epsn, header::AETH);
+        nak.arg = u32::from(timer);
         self.send_reply(qp, nak);
     }
 
     /// DCQCN notification point: a marked packet has arrived.
     pub(crate) fn congestion_seen(&mut self, port: u32, qp: u32) {
-        self.flows[qp as usize]
-            .result
-            .counters
-            .np_ecn_marked_roce_packets += 1;
+        let counters = &mut self.receivers_cold[qp as usize].counters;
+        counters.np_ecn_marked_roce_packets += 1;
         let NpSpec::Cnp {
             interval,
             scope,
@@ -111,7 +111,7 @@ impl Sim<'_> {
             return;
         }
         *next = self.now + interval.ps();
-        self.flows[qp as usize].result.counters.np_cnp_sent += 1;
+        self.receivers_cold[qp as usize].counters.np_cnp_sent += 1;
         let mut cnp = self.control_packet(qp, PacketKind::Cnp, 0, header::CNP_RESERVED);
         cnp.dscp = marking.dscp;
         cnp.pcp = marking.pcp;
@@ -179,35 +179,46 @@ impl Sim<'_> {
     /// Refuses the request that is expected; the queue pair is in error from now on.
     pub(crate) fn refuse_request(&mut self, qp: u32, code: NakCode) {
         let r = &mut self.receivers[qp as usize];
-        (r.dead, r.special) = (true, true);
         if r.op == Op::Read {
             self.senders[qp as usize].flags |= sender_flag::FAILED;
+        } else {
+            (r.dead, r.special) = (true, true);
         }
         self.send_refusal(qp, code);
     }
 
     /// A NAK from the responder, whichever way the data goes.
     fn send_refusal(&mut self, qp: u32, code: NakCode) {
-        let r = &self.receivers[qp as usize];
-        let (read, epsn) = (r.op == Op::Read, r.epsn);
-        let mut nak = self.control_packet(qp, PacketKind::Refusal, epsn, header::AETH);
-        nak.arg = u32::from(code.bits());
-        if !read {
-            return self.send_reply(qp, nak);
-        }
+        let arg = u32::from(code.bits());
         let s = &self.senders[qp as usize];
+        if !s.is(sender_flag::READ) {
+            let epsn = self.receivers[qp as usize].epsn;
+            let nak = self.control_packet(qp, PacketKind::Refusal, epsn, header::AETH);
+            return self.send_reply(qp, Packet { arg, ..nak });
+        }
         // It goes the way of the responses, as one of them.
-        (nak.psn, nak.route) = (s.limit, s.route);
-        (nak.dscp, nak.pcp, nak.priority, nak.queue) = (s.dscp, s.pcp, s.queue, s.queue);
-        let (port, queue) = (s.port, nak.queue);
+        let nak = Packet {
+            kind: PacketKind::Refusal,
+            qp,
+            psn: s.limit,
+            arg,
+            route: s.route,
+            frame: self.model.framing.control(header::AETH),
+            dscp: s.dscp,
+            pcp: s.pcp,
+            priority: s.queue,
+            queue: s.queue,
+            ..Packet::EMPTY
+        };
+        let port = s.port;
         let id = self.packets.insert(nak);
-        self.send_control(port, queue, id);
+        self.send_control(port, nak.queue, id);
     }
 
     /// READ: the responder lacks a request.
     pub(crate) fn repeat_requests(&mut self, packet: &Packet) {
         let qp = packet.qp as usize;
-        self.flows[qp].result.counters.packet_seq_err += 1;
+        self.receivers_cold[qp].counters.packet_seq_err += 1;
         if self.receivers[qp].op == Op::Read {
             let r = &self.receivers[qp];
             let (from, to) = (packet.psn.max(r.epsn), r.requested);
@@ -243,20 +254,27 @@ impl Sim<'_> {
         }
     }
 
-    /// READ timeout, or a delayed NAK, is due.
+    /// READ timeout, a delayed NAK, or a posted READ is due.
     pub(crate) fn receiver_timer(&mut self, qp: u32) {
         let r = &mut self.receivers[qp as usize];
         if r.timer_at != self.now {
             return;
         }
         r.timer_at = NEVER;
-        if r.deadline > self.now {
-            let at = r.deadline;
-            if at != NEVER {
-                self.arm_receiver(qp, at);
-            }
-            return;
+        let read = r.op == Op::Read;
+        if r.deadline <= self.now {
+            self.receiver_deadline(qp);
         }
+        let posts = read && !self.requesters[qp as usize].done;
+        let posted = if posts { self.hand_over_due(qp) } else { NEVER };
+        let at = self.receivers[qp as usize].deadline.min(posted);
+        if at != NEVER {
+            self.arm_receiver(qp, at);
+        }
+    }
+
+    fn receiver_deadline(&mut self, qp: u32) {
+        let r = &mut self.receivers[qp as usize];
         if r.op != Op::Read {
             r.deadline = NEVER;
             let data = Packet {
@@ -267,18 +285,14 @@ impl Sim<'_> {
             };
             return self.send_nak(&data);
         }
-        self.flows[qp as usize]
-            .result
-            .counters
-            .local_ack_timeout_err += 1;
+        let counters = &mut self.receivers_cold[qp as usize].counters;
+        counters.local_ack_timeout_err += 1;
         let limit = self.nic_of(qp).rc.retry_cnt;
         let r = &mut self.receivers[qp as usize];
         r.retries = r.retries.saturating_add(1);
         if limit.is_some_and(|limit| r.retries > limit) {
-            self.flows[qp as usize]
-                .result
-                .counters
-                .req_transport_retries_exceeded += 1;
+            let counters = &mut self.receivers_cold[qp as usize].counters;
+            counters.req_transport_retries_exceeded += 1;
             return self.finish(qp, FlowStatus::RetryExceeded);
         }
         self.repeat_read(qp);
@@ -291,7 +305,7 @@ impl Sim<'_> {
             return;
         }
         if packet.psn < s.limit {
-            let counters = &mut self.flows[packet.qp as usize].result.counters;
+            let counters = &mut self.senders_cold[packet.qp as usize].counters;
             counters.duplicate_request += 1;
         }
         if packet.psn < s.nxt {
@@ -300,7 +314,8 @@ impl Sim<'_> {
             s.restart = packet.psn;
         } else if packet.psn > s.limit {
             // An earlier request is lost: the requester is told once.
-            self.flows[packet.qp as usize].request_gaps += 1;
+            let counters = &mut self.senders_cold[packet.qp as usize].counters;
+            counters.out_of_sequence += 1;
             if !s.gap_told {
                 s.gap_told = true;
                 self.send_refusal(packet.qp, NakCode::PsnSequenceError);

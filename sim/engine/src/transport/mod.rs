@@ -16,15 +16,15 @@ pub mod telemetry;
 mod tests;
 
 use crate::cc::Cc;
+use crate::layout::Layout;
 use hdrhistogram::Histogram;
-pub use messages::Extent;
-pub(crate) use messages::{Layout, latency_histogram, latency_quantiles};
+pub(crate) use messages::{latency_histogram, latency_quantiles};
 use selective::{Arrived, Resend};
-pub(crate) use send::ideal_time;
+pub(crate) use send::{PS_BITS, ideal_time};
 use std::collections::VecDeque;
-use xoff_model::results::{FlowResult, Observed};
-use xoff_model::topology::fabric::{Ends, Fabric, PathKey, PortId};
-use xoff_model::{FlowSpec, Op, Recovery, Transport};
+use xoff_model::results::{FlowResult, RdmaCounters, WorkCompletion};
+use xoff_model::topology::fabric::PortId;
+use xoff_model::{Op, Recovery, Transport};
 
 /// Bits of [`Sender::flags`].
 pub mod sender_flag {
@@ -153,14 +153,16 @@ pub struct Receiver {
     /// Receive buffers left, and when used ones are posted again.
     pub receives: u32,
     pub reposts: VecDeque<u64>,
+    /// Code of the wait that an RNR NAK asks for.
+    pub rnr_timer: u8,
     /// READ: end of what was requested; retries without progress.
     pub requested: u32,
     pub retries: u8,
 }
 
-/// Everything about a flow that the packet path touches seldom.
+/// The work queue of a flow's requester, and what its application sees.
 #[derive(Debug)]
-pub struct FlowCold {
+pub struct Requester {
     pub result: FlowResult,
     pub latency: Option<Histogram<u32>>,
     /// When the messages in flight were posted, oldest first, and how many at that time.
@@ -174,68 +176,34 @@ pub struct FlowCold {
     pub posting: VecDeque<(u64, u32)>,
     /// Packet at which the next message completes.
     pub next_end: u32,
+    pub done: bool,
+    /// Completions, if they are kept.
+    pub sent: Vec<WorkCompletion>,
+}
+
+/// What the packet path touches seldom at the data source of a flow.
+#[derive(Debug, Default)]
+pub struct SenderCold {
+    pub data_packets: u64,
+    pub retransmitted_packets: u64,
+    pub retransmitted_bytes: u64,
+    /// Of the queue pair at this end.
+    pub counters: RdmaCounters,
+}
+
+/// What the packet path touches seldom at the data sink of a flow.
+#[derive(Debug, Default)]
+pub struct ReceiverCold {
+    /// Of the queue pair at this end.
+    pub counters: RdmaCounters,
+    /// Messages received whole (UC, UD).
+    pub messages: u64,
     /// Flows that a message delivered here releases.
     pub releases: Vec<u32>,
-    pub done: bool,
-    /// READ: gaps that the responder saw among requests.
-    pub request_gaps: u64,
     /// Something was accepted that was not sent so.
     pub spoiled: bool,
-    /// RC: the packet that the receiver is to accept next.
+    /// RC: the packet that is to be accepted next.
     pub in_turn: u32,
-    pub observed: Option<Box<Observed>>,
-}
-
-/// The ECMP key of a flow, in the direction of its data or against it.
-pub(crate) fn path_key(spec: &FlowSpec, data: bool) -> PathKey {
-    let key = PathKey {
-        src: spec.src,
-        dst: spec.dst,
-        sport: spec.sport,
-        dport: spec.dport,
-    };
-    if data == (spec.op == Op::Read) {
-        key.reversed()
-    } else {
-        key
-    }
-}
-
-/// Egress ports of a flow's data, or of what answers it; None if there is no way.
-pub(crate) fn flow_path(fabric: &mut Fabric, spec: &FlowSpec, data: bool) -> Option<Vec<PortId>> {
-    let key = path_key(spec, data);
-    let forward = key.src == spec.src;
-    let ends = stated_ports(fabric, spec, data);
-    match &spec.path {
-        Some(via) if forward => fabric.explicit_path(via, key, ends),
-        Some(via) => {
-            let via: Vec<u32> = via.iter().rev().copied().collect();
-            fabric.explicit_path(&via, key, ends)
-        }
-        None => fabric.path(key.src, key, ends),
-    }
-}
-
-/// The ports by which a flow's data, or what answers it, must leave and arrive.
-pub(crate) fn stated_ports(fabric: &Fabric, spec: &FlowSpec, data: bool) -> Ends {
-    let port =
-        |node: u32, index: Option<u32>| index.map(|index| fabric.node_ports(node).start + index);
-    let (src, dst) = (port(spec.src, spec.src_port), port(spec.dst, spec.dst_port));
-    if path_key(spec, data).src == spec.src {
-        Ends {
-            first: src,
-            last: dst,
-        }
-    } else {
-        Ends {
-            first: dst,
-            last: src,
-        }
-    }
-}
-
-impl crate::Sim<'_> {
-    pub(crate) fn path_key(&self, qp: u32, data: bool) -> PathKey {
-        path_key(&self.model.flows[qp as usize], data)
-    }
+    /// Completions of receives, if they are kept.
+    pub received: Vec<WorkCompletion>,
 }

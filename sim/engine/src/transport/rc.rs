@@ -8,7 +8,7 @@ use crate::port::NEVER;
 use xoff_model::Recovery;
 use xoff_model::results::FlowStatus;
 use xoff_model::time::{SimDuration, SimTime};
-use xoff_wire::bth::NakCode;
+use xoff_wire::bth::{NakCode, rnr_timer_ns};
 
 impl Sim<'_> {
     /// An ACK: everything before its PSN has arrived.
@@ -34,8 +34,7 @@ impl Sim<'_> {
         let now = SimTime::from_ps(self.now);
         if packet.has(flag::CE_ECHO) {
             s.cc.on_cnp(now);
-            self.flows[packet.qp as usize]
-                .result
+            self.senders_cold[packet.qp as usize]
                 .counters
                 .rp_cnp_handled += 1;
         }
@@ -91,7 +90,7 @@ impl Sim<'_> {
             return;
         }
         self.congestion_feedback(packet);
-        self.flows[qp as usize].result.counters.packet_seq_err += 1;
+        self.senders_cold[qp as usize].counters.packet_seq_err += 1;
         let progress = self.advance_una(qp, packet.psn);
         let s = &mut self.senders[qp as usize];
         match s.recovery {
@@ -117,26 +116,18 @@ impl Sim<'_> {
     /// First packet of the oldest message not completed.
     fn model_message_floor(&self, qp: u32) -> u32 {
         let layout = &self.senders[qp as usize].layout;
-        layout.end_of(self.flows[qp as usize].completed)
+        layout.end_of(self.requesters[qp as usize].completed)
     }
 
     /// The receiver had no buffer: wait as told, then send from that packet again.
     pub(crate) fn receive_rnr_nak(&mut self, packet: &Packet) {
-        let wait = self
-            .nic_at(self.receivers[packet.qp as usize].port)
-            .rc
-            .rnr_timer;
-        self.wait_for_receiver(packet, wait.ps());
-    }
-
-    /// The receiver asks for a wait, in ps.
-    pub(crate) fn wait_for_receiver(&mut self, packet: &Packet, wait: u64) {
+        let wait = SimDuration::from_ns(rnr_timer_ns(packet.arg as u8)).ps();
         let qp = packet.qp;
         let rc = self.nic_of(qp).rc;
         if self.senders[qp as usize].is(sender_flag::FAILED) {
             return;
         }
-        self.flows[qp as usize].result.counters.rnr_nak_retry_err += 1;
+        self.senders_cold[qp as usize].counters.rnr_nak_retry_err += 1;
         self.advance_una(qp, packet.psn);
         let s = &mut self.senders[qp as usize];
         if packet.psn < s.una {
@@ -149,8 +140,7 @@ impl Sim<'_> {
         s.rto_at = NEVER;
         s.rnr_retries = s.rnr_retries.saturating_add(1);
         if rc.rnr_retry.is_some_and(|limit| s.rnr_retries > limit) {
-            self.flows[qp as usize]
-                .result
+            self.senders_cold[qp as usize]
                 .counters
                 .req_rnr_retries_exceeded += 1;
             return self.finish(qp, FlowStatus::RnrRetryExceeded);
@@ -158,14 +148,14 @@ impl Sim<'_> {
         let held = self.senders[qp as usize].hold.max(self.now);
         self.hold_back(qp, wait);
         let more = self.senders[qp as usize].hold.saturating_sub(held);
-        self.flows[qp as usize].result.rnr_wait += SimDuration::from_ps(more);
+        self.requesters[qp as usize].result.rnr_wait += SimDuration::from_ps(more);
         self.activate(qp);
     }
 
     /// The responder refuses the packet with this number: everything before it was executed.
     pub(crate) fn receive_refusal(&mut self, packet: &Packet) {
         let qp = packet.qp;
-        if self.flows[qp as usize].done {
+        if self.requesters[qp as usize].done {
             return;
         }
         let read = self.senders[qp as usize].is(sender_flag::READ);
@@ -194,8 +184,7 @@ impl Sim<'_> {
         let s = &mut self.senders[qp as usize];
         s.retries = s.retries.saturating_add(1);
         if limit.is_some_and(|limit| s.retries > limit) {
-            self.flows[qp as usize]
-                .result
+            self.senders_cold[qp as usize]
                 .counters
                 .req_transport_retries_exceeded += 1;
             self.finish(qp, FlowStatus::RetryExceeded);
@@ -211,7 +200,9 @@ impl Sim<'_> {
             return;
         }
         s.timer_at = NEVER;
-        if self.flows[qp as usize].done {
+        // The responder of a READ does not know when its requester is done.
+        let read = s.is(sender_flag::READ);
+        if !read && self.requesters[qp as usize].done {
             return;
         }
         if s.cc.deadline().ps() <= self.now {
@@ -220,18 +211,17 @@ impl Sim<'_> {
         if s.rto_at <= self.now {
             self.ack_timeout(qp);
         }
-        let next = self.hand_over_due(qp);
+        let posted = if read { NEVER } else { self.hand_over_due(qp) };
         let s = &self.senders[qp as usize];
-        let at = s.rto_at.min(s.cc.deadline().ps()).min(next);
-        if at != NEVER && !self.flows[qp as usize].done {
+        let at = s.rto_at.min(s.cc.deadline().ps()).min(posted);
+        if at != NEVER && (read || !self.requesters[qp as usize].done) {
             self.arm_sender(qp, at.max(self.now + 1));
         }
     }
 
     fn ack_timeout(&mut self, qp: u32) {
         let floor = self.model_message_floor(qp);
-        self.flows[qp as usize]
-            .result
+        self.senders_cold[qp as usize]
             .counters
             .local_ack_timeout_err += 1;
         if self.retry_exceeded(qp) {
@@ -255,7 +245,7 @@ impl Sim<'_> {
     /// A CNP: the path of this queue pair is congested.
     pub(crate) fn receive_cnp(&mut self, packet: &Packet) {
         let s = &mut self.senders[packet.qp as usize];
-        let counters = &mut self.flows[packet.qp as usize].result.counters;
+        let counters = &mut self.senders_cold[packet.qp as usize].counters;
         if !s.is(sender_flag::PACED) || s.is(sender_flag::FAILED) {
             counters.rp_cnp_ignored += 1;
             return;

@@ -96,9 +96,9 @@ impl Sim<'_> {
     #[cold]
     fn note_accepted(&mut self, qp: u32, psn: u32) {
         let again = self.receivers[qp as usize].recovery == Recovery::GoBack0;
-        let flow = &mut self.flows[qp as usize];
-        flow.spoiled |= psn > flow.in_turn || (psn < flow.in_turn && !again);
-        flow.in_turn = psn + 1;
+        let cold = &mut self.receivers_cold[qp as usize];
+        cold.spoiled |= psn > cold.in_turn || (psn < cold.in_turn && !again);
+        cold.in_turn = psn + 1;
     }
 
     /// Answers an in-order packet if it is time to.
@@ -152,7 +152,7 @@ impl Sim<'_> {
                 r.receives = (r.receives + 1).min(spec.posted);
             }
             if r.receives == 0 {
-                self.flows[qp as usize].result.counters.out_of_buffer += 1;
+                self.receivers_cold[qp as usize].counters.out_of_buffer += 1;
                 if r.transport == Transport::Rc {
                     // The rest of the burst is dropped silently until this packet comes again.
                     r.nak_sent = true;
@@ -186,9 +186,9 @@ impl Sim<'_> {
                 .map(|p| u64::from(r.layout.packet(p).0))
                 .sum::<u64>();
         }
-        let send = self.model.flows[qp as usize].op == Op::Send;
-        if let (true, Some(observed)) = (send, &mut self.flows[qp as usize].observed) {
-            observed.received.push(WorkCompletion {
+        if self.observing && r.op == Op::Send {
+            let cold = &mut self.receivers_cold[qp as usize];
+            cold.received.push(WorkCompletion {
                 at: SimTime::from_ps(now),
                 outcome: Outcome::Success,
             });
@@ -200,7 +200,7 @@ impl Sim<'_> {
     fn gap(&mut self, packet: &Packet) {
         let qp = packet.qp;
         let rc = self.nic_at(self.receivers[qp as usize].port).rc;
-        let counters = &mut self.flows[qp as usize].result.counters;
+        let counters = &mut self.receivers_cold[qp as usize].counters;
         counters.out_of_sequence += 1;
         let r = &mut self.receivers[qp as usize];
         if r.recovery == Recovery::Selective && r.op != Op::Read {
@@ -257,7 +257,7 @@ impl Sim<'_> {
             r.nak_sent = false;
             return self.acknowledge(packet);
         }
-        self.flows[qp as usize].result.counters.duplicate_request += 1;
+        self.receivers_cold[qp as usize].counters.duplicate_request += 1;
         // IBTA C9-105: acknowledged again, not executed again.
         if packet.has(flag::ACK_REQUEST) || r.recovery == Recovery::Selective {
             self.send_ack(packet);
@@ -270,7 +270,7 @@ impl Sim<'_> {
         let start = self.receivers[qp as usize].layout.message_start(packet.psn);
         let r = &mut self.receivers[qp as usize];
         if packet.psn != r.epsn {
-            self.flows[qp as usize].result.counters.out_of_sequence += 1;
+            self.receivers_cold[qp as usize].counters.out_of_sequence += 1;
         }
         let broken = packet.psn != r.epsn;
         let half_received = !r.broken && r.epsn != r.message_end;
@@ -295,7 +295,7 @@ impl Sim<'_> {
             r.delivered += (start..r.epsn)
                 .map(|p| u64::from(r.layout.packet(p).0))
                 .sum::<u64>();
-            self.flows[qp as usize].result.messages_completed += 1;
+            self.receivers_cold[qp as usize].messages += 1;
             self.close_message(qp);
         }
     }
@@ -306,7 +306,7 @@ impl Sim<'_> {
             let r = &mut self.receivers[packet.qp as usize];
             r.epsn = packet.psn + 1;
             r.delivered += u64::from(packet.payload);
-            self.flows[packet.qp as usize].result.messages_completed += 1;
+            self.receivers_cold[packet.qp as usize].messages += 1;
             self.close_message(packet.qp);
         }
     }

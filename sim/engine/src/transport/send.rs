@@ -3,7 +3,6 @@
 use super::{Sender, sender_flag};
 use crate::Sim;
 use crate::cc::Cc;
-use crate::nic::NicPort;
 use crate::packet::{Packet, PacketKind, flag};
 use crate::port::NEVER;
 use crate::queue::Kind;
@@ -13,7 +12,8 @@ use xoff_model::topology::fabric::PortId;
 use xoff_model::units::BitRate;
 use xoff_model::{Framing, Op};
 
-const PS_BITS: u64 = 8_000_000_000_000;
+/// Picoseconds per second, times bits per byte.
+pub(crate) const PS_BITS: u64 = 8_000_000_000_000;
 
 impl Sim<'_> {
     /// Whether a sender has a packet that protocol and congestion control let go.
@@ -105,11 +105,11 @@ impl Sim<'_> {
             };
             packet.telemetry = self.telemetry.start(average);
         }
-        let result = &mut self.flows[qp as usize].result;
-        result.data_packets += 1;
+        let cold = &mut self.senders_cold[qp as usize];
+        cold.data_packets += 1;
         if repeated {
-            result.retransmitted_packets += 1;
-            result.retransmitted_bytes += u64::from(payload);
+            cold.retransmitted_packets += 1;
+            cold.retransmitted_bytes += u64::from(payload);
         }
         let id = self.packets.insert(packet);
         self.send(port, queue, id);
@@ -142,7 +142,7 @@ impl Sim<'_> {
         if s.is(sender_flag::PACED) {
             let rate = s.cc.rate_bps().min(s.pace_bps).max(1);
             if s.avail < now {
-                s.avail = s.paced_from(&self.nic_ports[s.port as usize], now, rate);
+                s.avail = self.nic_ports[s.port as usize].paced_from(s, now, rate);
             }
             s.avail = s.avail.saturating_add((wire * PS_BITS).div_ceil(rate));
             s.cc.on_sent(xoff_model::time::SimTime::from_ps(now), wire);
@@ -164,27 +164,6 @@ impl Sim<'_> {
             s.timer_at = at;
             self.schedule(at, Kind::Requester, qp);
         }
-    }
-}
-
-impl Sender {
-    /// From when the time to the next packet counts, for a packet that is sent late: from when it
-    /// was due, so that a sender that waited for the port keeps its rate.
-    ///
-    /// What it could not have sent it need not make up for: the time before the end of a pause, a
-    /// wait that the receiver asked for, or (see [`Sim::activate`]) a closed window. Nor more than
-    /// one round of the rings, a packet of every queue pair at work. While paces together are
-    /// below the rate of the port, no more than that is ever behind: the port is not idle while
-    /// something is, and each pair's packets are due one by one. If they are above it, what is
-    /// behind can never be sent, and this bounds the burst of those who stay when others end.
-    fn paced_from(&self, nic: &NicPort, now: u64, rate: u64) -> u64 {
-        if !nic.makes_up {
-            return now;
-        }
-        let round = nic.round_bytes.saturating_mul(PS_BITS) / rate;
-        let resumed = nic.resumed[usize::from(self.queue)];
-        let ready = self.avail.max(self.hold).max(resumed);
-        ready.max(now.saturating_sub(round))
     }
 }
 

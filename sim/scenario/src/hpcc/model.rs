@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::{BitRate, Bytes};
 use xoff_model::*;
+use xoff_sim::layout::Extent;
 use xoff_sim::switch::budget;
-use xoff_sim::transport::Extent;
 
 /// Scenarios of the reference begin here.
 const CUSTOMARY_START: SimTime = SimTime::from_ns(2_000_000_000);

@@ -131,6 +131,12 @@ pub const fn rnr_timer_ns(code: u8) -> u64 {
     TABLE[(code & 0x1f) as usize] as u64 * 10_000
 }
 
+/// The code whose wait is nearest to `ns`; of two as near, the lower.
+pub fn rnr_timer_code(ns: u64) -> u8 {
+    let nearest = (0..32).min_by_key(|&code| rnr_timer_ns(code).abs_diff(ns));
+    nearest.unwrap_or(0)
+}
+
 /// Local ACK timeout, ns: 4.096 microseconds times 2^code (IBTA 9.9.2.1.1); None: disabled.
 pub const fn ack_timeout_ns(code: u8) -> Option<u64> {
     match code & 0x1f {
@@ -170,6 +176,11 @@ mod tests {
         );
         // Each code from 5 on waits twice as long as the one before the last.
         assert!((6..32).all(|code| rnr_timer_ns(code) == 2 * rnr_timer_ns(code - 2)));
+        assert!((0..32).all(|code| rnr_timer_code(rnr_timer_ns(code)) == code));
+        assert_eq!(
+            [0, 50_000, 50_001, u64::MAX].map(rnr_timer_code),
+            [1, 4, 5, 0]
+        );
         assert_eq!(ack_timeout_ns(0), None);
         assert_eq!(ack_timeout_ns(14), Some(67_108_864));
         assert_eq!(ack_timeout_ns(31), Some(8_796_093_022_208));

@@ -3,7 +3,10 @@
 mod aeth;
 mod opcode;
 
-pub use aeth::{NakCode, Syndrome, UNLIMITED_CREDITS, ack_timeout_ns, credit_count, rnr_timer_ns};
+pub use aeth::{
+    NakCode, Syndrome, UNLIMITED_CREDITS, ack_timeout_ns, credit_count, rnr_timer_code,
+    rnr_timer_ns,
+};
 pub use opcode::{Opcode, Operation, Service};
 
 use super::{Result, WireError, take};

@@ -4,7 +4,7 @@ use crate::evidence::Limits;
 use xoff_lab::agent::{Access, Address, Attributes, CreateQp, Device, QpState, QpType};
 use xoff_model::time::SimDuration;
 use xoff_model::{FlowSpec, Model, NicProfile, NodeId, Op, Role, Transport};
-use xoff_wire::bth::rnr_timer_ns;
+use xoff_wire::bth::{rnr_timer_code, rnr_timer_ns};
 use xoff_wire::psn;
 
 /// Flows of one run.
@@ -147,12 +147,12 @@ fn plan(model: &Model, index: usize, spec: &FlowSpec) -> Result<Plan, String> {
         timeout: timeout_code(near.rc.timeout),
         retry: near.rc.retry_cnt.unwrap_or(7).min(7),
         rnr_retry: near.rc.rnr_retry.unwrap_or(7).min(7),
-        rnr_timer: rnr_code(far.rc.rnr_timer),
+        rnr_timer: rnr_timer_code(far.rc.rnr_timer.ns()),
         limits: Limits {
             timeout_ns: timeout_ns(timeout_code(near.rc.timeout)),
             retry: near.rc.retry_cnt,
             rnr_retry: near.rc.rnr_retry,
-            rnr_timer_ns: rnr_timer_ns(rnr_code(far.rc.rnr_timer)),
+            rnr_timer_ns: rnr_timer_ns(rnr_timer_code(far.rc.rnr_timer.ns())),
         },
     })
 }
@@ -174,12 +174,6 @@ fn timeout_code(span: SimDuration) -> u8 {
     let wanted = span.ps() / 1000;
     let nearest = (1..32).min_by_key(|&code| timeout_ns(code).abs_diff(wanted));
     if wanted == 0 { 0 } else { nearest.unwrap_or(0) }
-}
-
-fn rnr_code(span: SimDuration) -> u8 {
-    let wanted = span.ps() / 1000;
-    let nearest = (0..32).min_by_key(|&code| rnr_timer_ns(code).abs_diff(wanted));
-    nearest.unwrap_or(0)
 }
 
 impl Plan {
@@ -325,8 +319,5 @@ mod tests {
             assert_eq!(timeout_code(span), code);
         }
         assert_eq!(timeout_code(SimDuration::from_ns(0)), 0);
-        for code in 0..32 {
-            assert_eq!(rnr_code(SimDuration::from_ns(rnr_timer_ns(code))), code);
-        }
     }
 }

@@ -7,7 +7,7 @@ use crate::packet::{Packet, PacketId, PacketKind, flag};
 use xoff_model::results::DropCause;
 use xoff_model::topology::fabric::PortId;
 use xoff_model::{Op, Recovery, Transport};
-use xoff_wire::bth::{DEFAULT_PKEY, NakCode, Operation, Service, Syndrome, rnr_timer_ns};
+use xoff_wire::bth::{DEFAULT_PKEY, NakCode, Operation, Service, Syndrome};
 use xoff_wire::dissect::{Body, Dissected, Link, dissect};
 use xoff_wire::ip::Kind;
 use xoff_wire::psn;
@@ -59,7 +59,7 @@ impl Sim<'_> {
             return self.discard(port, id, DropCause::Refused);
         }
         self.release_telemetry(&packet);
-        self.foreigners.take(packet.arg);
+        self.foreigners.remove(packet.arg);
         self.packets.remove(id);
     }
 
@@ -73,9 +73,13 @@ impl Sim<'_> {
     }
 
     fn count_icrc(&mut self, port: PortId, packet: &Packet) {
-        let qp = self.original(packet).qp;
-        self.cold[port as usize].icrc_errors += 1;
-        let counters = &mut self.flows[qp as usize].result.counters;
+        let qp = self.original(packet).qp as usize;
+        let node = |port: PortId| self.fabric.ports[port as usize].node;
+        let counters = if node(port) == node(self.receivers[qp].port) {
+            &mut self.receivers_cold[qp].counters
+        } else {
+            &mut self.senders_cold[qp].counters
+        };
         counters.rx_icrc_encapsulated += 1;
     }
 
@@ -232,9 +236,10 @@ impl Sim<'_> {
             ..heard.base
         };
         match kind {
-            Syndrome::RnrNak { timer } => {
-                self.wait_for_receiver(&reply, rnr_timer_ns(timer).saturating_mul(1_000));
-            }
+            Syndrome::RnrNak { timer } => self.receive_rnr_nak(&Packet {
+                arg: u32::from(timer),
+                ..reply
+            }),
             Syndrome::Nak(NakCode::PsnSequenceError) => {
                 let selective = self.senders[heard.qp as usize].recovery == Recovery::Selective;
                 // Selective repeat needs to know what arrived, which only its own NAKs tell.
@@ -308,7 +313,7 @@ impl Sim<'_> {
             && (heard.original.qp, heard.original.psn) == (heard.qp, psn);
         let untouched = heard.roce.payload.iter().all(|&byte| byte == 0);
         if !(same && untouched) {
-            self.flows[heard.qp as usize].spoiled = true;
+            self.receivers_cold[heard.qp as usize].spoiled = true;
         }
     }
 }

@@ -5,6 +5,7 @@ use super::Heard;
 use crate::Sim;
 use crate::frames::RKEY;
 use crate::packet::{Packet, PacketKind};
+use crate::transport::sender_flag;
 use xoff_model::topology::fabric::PortId;
 use xoff_model::{Op, Recovery, Transport};
 use xoff_wire::bth::{NakCode, Operation, Reth};
@@ -48,7 +49,11 @@ impl Sim<'_> {
         let at = self.unwrap_psn(heard, epsn);
         let Ok(at) = u32::try_from(at) else {
             // Long executed.
-            self.flows[qp].result.counters.duplicate_request += 1;
+            let counters = match self.model.flows[qp].op {
+                Op::Read => &mut self.senders_cold[qp].counters,
+                _ => &mut self.receivers_cold[qp].counters,
+            };
+            counters.duplicate_request += 1;
             if heard.roce.bth.ack_request && !dead {
                 self.send_ack(&heard.base);
             }
@@ -108,10 +113,8 @@ impl Sim<'_> {
             return true;
         }
         // The message is lost; the next first packet starts afresh.
-        self.flows[heard.qp as usize]
-            .result
-            .counters
-            .out_of_sequence += 1;
+        let counters = &mut self.receivers_cold[heard.qp as usize].counters;
+        counters.out_of_sequence += 1;
         self.receivers[heard.qp as usize].broken = true;
         false
     }
@@ -218,12 +221,12 @@ impl Sim<'_> {
     /// A READ request at its responder.
     pub(super) fn hear_read_request(&mut self, heard: &Heard<'_>) -> bool {
         let s = &self.senders[heard.qp as usize];
-        let (limit, layout) = (s.limit, s.layout);
+        let (limit, layout, failed) = (s.limit, s.layout, s.is(sender_flag::FAILED));
         let at = self.unwrap_psn(heard, limit);
         let (Ok(at), Some(reth)) = (u32::try_from(at), heard.roce.extensions.reth) else {
             return false;
         };
-        if self.receivers[heard.qp as usize].dead || at >= layout.total {
+        if failed || at >= layout.total {
             return false;
         }
         if at <= limit
