@@ -37,12 +37,14 @@ impl From<StageError> for Error {
     }
 }
 
+/// Shows who makes which check.
+pub(crate) fn matrix() -> Result<bool, Error> {
+    let text = report::matrix::text(&xoff_suite::matrix::rows());
+    output::print(|out| out.write_all(text.as_bytes()))?;
+    Ok(true)
+}
+
 pub(crate) fn run(args: &ConformArgs) -> Result<bool, Error> {
-    if args.matrix {
-        let text = report::matrix::text(&xoff_suite::matrix::rows());
-        output::print(|out| out.write_all(text.as_bytes()))?;
-        return Ok(true);
-    }
     let arm = arm(args.arm);
     let profile = profile(args, arm)?;
     let cases = chosen(&args.checks)?;

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         args::Verb::Trace(args) => trace::run(args),
         args::Verb::Explain(args) => explain::run(args).map(|()| true),
         args::Verb::Headroom(args) => headroom::run(args).map(|()| true),
+        args::Verb::Conform(args) if args.matrix => conform::matrix(),
         args::Verb::Conform(args) => conform::run(args),
         args::Verb::Lab(args) => lab::run(args),
         args::Verb::Agent => agent::run().map(|()| true),

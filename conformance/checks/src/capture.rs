@@ -1,6 +1,6 @@
 //! Captures: T.
 
-use crate::catalogue::pages;
+use crate::page::pages;
 
 pages! {
     T_01 {

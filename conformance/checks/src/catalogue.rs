@@ -1,97 +1,10 @@
 //! The catalogue of checks that findings name: what each asserts, why it matters, what to do.
 
-use crate::deviations::Deviation;
 use crate::{
     capture, congestion, counters, dcbx, flow, harness, iwarp, pause, rc, smb, smb_direct, wire,
 };
-use std::fmt;
 
-/// A check: its page. Whoever makes it, or finds it violated, refers to the item.
-#[derive(Clone, Copy)]
-pub struct Check {
-    /// Stable, such as `RC-07`.
-    pub id: &'static str,
-    /// Stable as well, for programs: `ack-timeout`.
-    pub name: &'static str,
-    /// What is asserted, in one sentence without its stop.
-    pub title: &'static str,
-    /// Why it matters.
-    pub why: &'static str,
-    /// What to do.
-    pub cure: &'static str,
-    /// Who demands it: the clause of a standard, or where it is written.
-    pub source: &'static str,
-    /// Ways in which it fails that its judge tells apart, because stacks are known for them.
-    pub symptoms: &'static [&'static Symptom],
-    /// Stacks that are known to fail it.
-    pub deviations: &'static [Deviation],
-}
-
-/// One way in which a check fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Symptom {
-    /// Stable, for programs: `early-timeout`.
-    pub name: &'static str,
-}
-
-/// There is one page of each ID.
-impl PartialEq for Check {
-    fn eq(&self, other: &Check) -> bool {
-        self.id == other.id
-    }
-}
-
-impl Eq for Check {}
-
-impl fmt::Debug for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id)
-    }
-}
-
-/// Its ID.
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.id)
-    }
-}
-
-/// The pages of a group: a public item for each, and the list of all.
-macro_rules! pages {
-    (@list) => { &[] };
-    (@list $list:expr) => { $list };
-    ($($item:ident {
-        id: $id:literal,
-        name: $name:literal,
-        title: $title:literal,
-        why: $why:literal,
-        cure: $cure:literal,
-        source: $source:literal,
-        $(symptoms: $symptoms:expr,)?
-        $(deviations: $deviations:expr,)?
-    })+) => {
-        $(
-            #[doc = $title]
-            pub static $item: $crate::catalogue::Check = $crate::catalogue::Check {
-                id: $id,
-                name: $name,
-                title: $title,
-                why: $why,
-                cure: $cure,
-                source: $source,
-                symptoms: $crate::catalogue::pages!(@list $($symptoms)?),
-                deviations: $crate::catalogue::pages!(@list $($deviations)?),
-            };
-        )+
-
-        /// All of the group, by number.
-        pub(crate) static PAGES: &[&$crate::catalogue::Check] = &[$(&$item),+];
-
-        #[cfg(test)]
-        pub(crate) const ITEMS: &[&str] = &[$(stringify!($item)),+];
-    };
-}
-pub(crate) use pages;
+pub use crate::page::{Check, Symptom};
 
 const GROUPS: [&[&Check]; 12] = [
     wire::PAGES,

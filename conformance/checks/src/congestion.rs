@@ -1,7 +1,6 @@
 //! Congestion notification: CC.
 
-use crate::catalogue::{Symptom, pages};
-use crate::deviations::Deviation;
+use crate::page::{Deviation, Symptom, pages};
 
 /// CC-01: Marked data are not answered.
 pub static NO_CNP: Symptom = Symptom { name: "no-cnp" };

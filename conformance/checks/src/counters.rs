@@ -1,7 +1,6 @@
 //! Counters: N.
 
-use crate::catalogue::{Symptom, pages};
-use crate::deviations::Deviation;
+use crate::page::{Deviation, Symptom, pages};
 
 /// N-02: `implied_nak_seq_err` does not move.
 pub static IMPLIED_NAK_STUCK: Symptom = Symptom {

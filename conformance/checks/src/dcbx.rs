@@ -1,6 +1,6 @@
 //! Link discovery and DCBX: X.
 
-use crate::catalogue::pages;
+use crate::page::pages;
 
 pages! {
     X_02 {

@@ -1,34 +1,10 @@
 //! The register of known deviations: stacks that are known to do something else, and where that is
 //! written. Those that a check shows stand on its page.
 
-use crate::catalogue::{Check, Symptom, checks};
+pub use crate::page::Deviation;
 
-/// Something that a stack is known to do differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deviation {
-    /// Stable, such as `D-RXE-01`: the stack and a number.
-    pub id: &'static str,
-    /// Profiles of stacks that have it.
-    pub profiles: &'static [&'static str],
-    /// How it shows: other faults are not excused. Empty: no check shows it.
-    pub symptoms: &'static [&'static Symptom],
-    /// What the stack does, in one phrase.
-    pub what: &'static str,
-    /// Where it is written.
-    pub citation: &'static str,
-}
-
-impl Deviation {
-    /// Whether this is how it shows.
-    pub fn excuses(&self, symptom: Option<&Symptom>) -> bool {
-        symptom.is_some_and(|symptom| self.symptoms.contains(&symptom))
-    }
-
-    /// `D-RXE-01: retry_cnt 7 has no limit (rxe_comp.c:775)`
-    pub fn reason(&self) -> String {
-        format!("{}: {} ({})", self.id, self.what, self.citation)
-    }
-}
+use crate::catalogue::checks;
+use crate::page::Check;
 
 /// For readers: what no check shows.
 static ON_RECORD: &[Deviation] = &[

@@ -1,6 +1,6 @@
 //! Findings: what is wrong, how it shows, what to do; one type for every source and renderer.
 
-use crate::catalogue::Check;
+use crate::page::Check;
 use serde::Serialize;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

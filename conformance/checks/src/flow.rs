@@ -1,6 +1,6 @@
 //! Flows of a simulation: F.
 
-use crate::catalogue::pages;
+use crate::page::pages;
 
 pages! {
     F_01 {

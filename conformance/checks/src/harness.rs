@@ -1,6 +1,6 @@
 //! xoff itself, whether its verdicts can be believed: H.
 
-use crate::catalogue::pages;
+use crate::page::pages;
 
 pages! {
     H_01 {

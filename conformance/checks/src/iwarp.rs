@@ -1,7 +1,6 @@
 //! iWARP connections: IW. What is on the wire is W-23 to W-25.
 
-use crate::catalogue::{Symptom, pages};
-use crate::deviations::Deviation;
+use crate::page::{Deviation, Symptom, pages};
 
 /// IW-02: An initiator asks for no CRCs.
 pub static NO_CRC_ASKED: Symptom = Symptom {

@@ -18,6 +18,7 @@ pub mod flow;
 pub mod harness;
 pub mod iwarp;
 mod judge;
+mod page;
 pub mod pause;
 pub mod rc;
 pub mod smb;

@@ -1,6 +1,6 @@
 //! Priority flow control: P.
 
-use crate::catalogue::pages;
+use crate::page::pages;
 
 pages! {
     P_01 {

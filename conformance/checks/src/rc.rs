@@ -1,7 +1,6 @@
 //! Queue pairs: RC, UC, UD.
 
-use crate::catalogue::{Symptom, pages};
-use crate::deviations::Deviation;
+use crate::page::{Deviation, Symptom, pages};
 
 /// RC-05: The NAK of a packet that is lost again brings nothing: only the timeout does.
 pub static NAK_OF_LOST_AGAIN: Symptom = Symptom {

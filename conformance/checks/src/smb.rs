@@ -1,7 +1,6 @@
 //! SMB over RDMA: S.
 
-use crate::catalogue::{Symptom, pages};
-use crate::deviations::Deviation;
+use crate::page::{Deviation, Symptom, pages};
 
 /// S-02: An interface that the server offers has no channel.
 pub static NO_CHANNEL: Symptom = Symptom { name: "no-channel" };

@@ -1,7 +1,6 @@
 //! SMB Direct negotiation, as real stacks do it: SD.
 
-use crate::catalogue::{Symptom, pages};
-use crate::deviations::Deviation;
+use crate::page::{Deviation, Symptom, pages};
 
 /// SD-02: The minimum itself is not accepted.
 pub static MINIMUM_REFUSED: Symptom = Symptom {

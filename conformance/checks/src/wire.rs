@@ -1,7 +1,6 @@
 //! Packet formats: W.
 
-use crate::catalogue::{Symptom, pages};
-use crate::deviations::Deviation;
+use crate::page::{Deviation, Symptom, pages};
 
 /// W-07: MigReq is 0 from the first packet on.
 pub static NOT_MIGRATED: Symptom = Symptom {

@@ -171,14 +171,10 @@ pub fn run(
         };
         let arm = stage.arm();
         match seen {
-            Ok(evidence) => judge(
-                name,
-                Rc::new(evidence),
-                (arm, profile),
-                cases,
-                &users,
-                &mut made,
-            ),
+            Ok(evidence) => {
+                let evidence = Rc::new(evidence);
+                judge(name, evidence, (arm, profile), cases, &users, &mut made);
+            }
             Err(StageError::Unable(why)) => {
                 for user in users {
                     made[user].unable = Some(why.clone());
