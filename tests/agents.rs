@@ -10,9 +10,10 @@ use xoff_lab::agent::{
 };
 use xoff_lab::run::Options;
 use xoff_suite::arm::lab::LabStage;
+use xoff_suite::arm::{Stage, StageError};
 use xoff_suite::evidence::{Evidence, Status};
+use xoff_suite::experiment::model;
 use xoff_suite::judges::{self, Means, Wrong};
-use xoff_suite::run::{Stage, StageError, model};
 use xoff_suite::script::Script;
 use xoff_suite::{Facts, Judged};
 use xoff_wire::ip::Kind;

@@ -192,7 +192,7 @@ fn pair(left: Vec<What>, right: Vec<What>) -> Vec<(Option<What>, Option<What>)> 
 mod tests {
     use super::*;
     use crate::arm::sim::observe;
-    use crate::run::model;
+    use crate::experiment::model;
     use proptest::prelude::*;
 
     fn of(experiment: &str, rules: &str) -> Evidence {

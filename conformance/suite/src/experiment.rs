@@ -1,5 +1,8 @@
 //! Experiments: scenario files that stimulate checks.
 
+use xoff_model::Model;
+use xoff_scenario::Overrides;
+
 mod connection;
 
 /// The experiment of a file.
@@ -52,4 +55,24 @@ pub fn find(name: &str) -> Option<&'static str> {
 /// All of them.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     ALL.iter().chain(connection::ALL).copied()
+}
+
+/// The model of an experiment, with further tables.
+///
+/// # Errors
+/// The text is no scenario, or one of several cases.
+pub fn model(name: &str, rules: &str) -> Result<Model, String> {
+    let text = find(name).ok_or_else(|| format!("no experiment is called {name}"))?;
+    let text = format!("{text}\n{rules}");
+    let file = format!("topologies/conform/{name}.toml");
+    let read = |path: &str| Err(format!("{path}: experiments refer to no files"));
+    let plan =
+        xoff_scenario::load(&file, &text, &Overrides::default(), &read).map_err(|mistakes| {
+            let lines = mistakes.iter().map(|m| format!("{file}: {}", m.message));
+            lines.collect::<Vec<_>>().join("; ")
+        })?;
+    match <[_; 1]>::try_from(plan.cases) {
+        Ok([case]) => Ok(case.model),
+        Err(cases) => Err(format!("{file} has {} cases", cases.len())),
+    }
 }

@@ -1,9 +1,11 @@
 //! Whether checks catch the wrong stacks that they must catch.
 
 use super::arm::smb::Runs;
+use super::arm::{Stage, StageError};
 use super::evidence::Evidence;
+use super::experiment::model;
 use super::judges::{Case, Means, Mutant, Wrong};
-use super::run::{Plan, Stage, StageError, judgement, model, skipped};
+use super::run::{Plan, judgement, skipped};
 use super::{Facts, Judged};
 use crate::script::Script;
 use std::collections::BTreeMap;

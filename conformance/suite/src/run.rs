@@ -1,78 +1,25 @@
 //! Making checks: experiments run, judges asked, verdicts given.
 
-use super::arm::smb::{Experiment, Runs, SmbEvidence};
+use super::arm::smb::Runs;
+use super::arm::{Printer, Stage, StageError};
 use super::evidence::Evidence;
+use super::experiment::model;
 use super::judges::{Case, Means};
 use super::profile::Profile;
 use super::shrink::{self, Failure, Minimal};
-use super::{Arm, Facts, Judged, experiment};
-use crate::script::Script;
+use super::{Arm, Facts, Judged};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use thiserror::Error;
 use xoff_checks::Verdict;
 use xoff_checks::catalogue::Check;
 use xoff_checks::deviations::{self, Deviation};
-use xoff_lab::agent::{Reply, Request};
 use xoff_model::Model;
-use xoff_scenario::Overrides;
 
 #[cfg(test)]
 mod tests;
 
 /// What stands for an experiment where a capture is judged.
 const CAPTURE: &str = "the capture";
-
-/// Falsifies what agents say.
-pub type Lie = fn(&Request, &mut Reply);
-
-/// Judges reports, or reports that are damaged in the way that is named.
-pub type Printer = fn(Option<&str>) -> Judged;
-
-/// An arm at work.
-pub trait Stage {
-    fn arm(&self) -> Arm;
-
-    /// Runs an experiment.
-    ///
-    /// # Errors
-    /// See [`StageError`].
-    fn observe(&mut self, model: &Model) -> Result<Evidence, StageError>;
-
-    /// What was seen, if that is one thing for all experiments (a capture).
-    fn fixed(&mut self) -> Option<Evidence> {
-        None
-    }
-
-    /// Runs SMB between the guests of a lab.
-    ///
-    /// # Errors
-    /// See [`StageError`].
-    fn smb(&mut self, _: Experiment) -> Result<SmbEvidence, StageError> {
-        let why = "SMB needs the kernels of guests";
-        Err(StageError::Unable(why.to_owned()))
-    }
-
-    /// Runs a script against two agents.
-    ///
-    /// # Errors
-    /// See [`StageError`].
-    fn script(&mut self, script: &Script, lie: Option<Lie>) -> Result<Judged, StageError>;
-}
-
-/// Why an arm gives nothing.
-#[derive(Clone, Debug, Error)]
-pub enum StageError {
-    /// It cannot: the check is skipped.
-    #[error("{0}")]
-    Unable(String),
-    /// The stack refused what it must do: the check fails.
-    #[error("{0}")]
-    Refused(String),
-    /// It should have, and did not: the run ends.
-    #[error("{0}")]
-    Broken(String),
-}
 
 /// A refusal is a fault of the stack that was asked.
 pub(super) fn judgement(made: Result<Judged, StageError>) -> Result<Judged, StageError> {
@@ -114,26 +61,6 @@ impl Outcome {
 
     pub fn stimuli(&self) -> u64 {
         self.judged.iter().map(|(_, judged)| judged.stimuli).sum()
-    }
-}
-
-/// The model of an experiment, with further tables.
-///
-/// # Errors
-/// The text is no scenario, or one of several cases.
-pub fn model(name: &str, rules: &str) -> Result<Model, String> {
-    let text = experiment::find(name).ok_or_else(|| format!("no experiment is called {name}"))?;
-    let text = format!("{text}\n{rules}");
-    let file = format!("topologies/conform/{name}.toml");
-    let read = |path: &str| Err(format!("{path}: experiments refer to no files"));
-    let plan =
-        xoff_scenario::load(&file, &text, &Overrides::default(), &read).map_err(|mistakes| {
-            let lines = mistakes.iter().map(|m| format!("{file}: {}", m.message));
-            lines.collect::<Vec<_>>().join("; ")
-        })?;
-    match <[_; 1]>::try_from(plan.cases) {
-        Ok([case]) => Ok(case.model),
-        Err(cases) => Err(format!("{file} has {} cases", cases.len())),
     }
 }
 

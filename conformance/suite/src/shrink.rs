@@ -1,10 +1,10 @@
 //! The least that still makes a check fail: which events of the wire, which queue pairs.
 
+use super::arm::{Stage, StageError};
 use super::evidence::Evidence;
 #[cfg(test)]
 use super::expect;
 use super::expect::Expect;
-use super::run::{Stage, StageError};
 use super::{Facts, Judged};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -212,7 +212,7 @@ impl Search<'_> {
 mod tests {
     use super::*;
     use crate::arm::sim::SimStage;
-    use crate::run::model;
+    use crate::experiment::model;
     use xoff_model::rules::Class;
 
     fn failure(judge: fn(&Facts<'_>) -> Judged) -> Failure {

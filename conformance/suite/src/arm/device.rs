@@ -2,8 +2,8 @@
 
 use super::drive::{Task, drive};
 use super::lab::play;
+use crate::arm::{Lie, Stage, StageError};
 use crate::evidence::Evidence;
-use crate::run::{Lie, Stage, StageError};
 use crate::script::Script;
 use crate::{Arm, Judged};
 use rustix::io::Errno;

@@ -2,8 +2,8 @@
 
 use super::drive::{Task, drive};
 use super::smb::{self, Experiment, SmbEvidence};
+use crate::arm::{Lie, Stage, StageError};
 use crate::evidence::Evidence;
-use crate::run::{Lie, Stage, StageError};
 use crate::script::Script;
 use crate::{Arm, Judged};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The simulator.
 
+use crate::arm::{Lie, Stage, StageError};
 use crate::evidence::{Completion, Evidence, Flow, Frame, Limits, Status};
-use crate::run::{Lie, Stage, StageError};
 use crate::script::Script;
 use crate::{Arm, Judged};
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 use super::{Means, cases};
 use crate::arm::{sim, trace};
 use crate::evidence::Frame;
+use crate::experiment::model;
 use crate::profile::Profile;
-use crate::run::model;
 use crate::{Evidence, Facts, Judged};
 use std::io::Cursor;
 use xoff_checks::capture::{T_01, T_02};

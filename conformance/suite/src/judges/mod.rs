@@ -56,7 +56,7 @@ pub enum Means {
     },
     /// About xoff itself: needs no stack.
     Harness(fn() -> Judged),
-    /// About the reports: made by who prints them ([`super::run::Printer`]).
+    /// About the reports: made by who prints them ([`super::arm::Printer`]).
     Printer,
 }
 

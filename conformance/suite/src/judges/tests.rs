@@ -77,21 +77,21 @@ fn every_mutant_is_caught() {
 /// A capture of real kernels, made for this repository (`traces/README.md`).
 struct Captured(Evidence);
 
-impl run::Stage for Captured {
+impl crate::arm::Stage for Captured {
     fn arm(&self) -> Arm {
         Arm::Trace
     }
 
-    fn observe(&mut self, _: &xoff_model::Model) -> Result<Evidence, run::StageError> {
-        Err(run::StageError::Unable("a capture".to_owned()))
+    fn observe(&mut self, _: &xoff_model::Model) -> Result<Evidence, crate::arm::StageError> {
+        Err(crate::arm::StageError::Unable("a capture".to_owned()))
     }
 
     fn script(
         &mut self,
         _: &crate::script::Script,
-        _: Option<run::Lie>,
-    ) -> Result<Judged, run::StageError> {
-        Err(run::StageError::Unable("a capture".to_owned()))
+        _: Option<crate::arm::Lie>,
+    ) -> Result<Judged, crate::arm::StageError> {
+        Err(crate::arm::StageError::Unable("a capture".to_owned()))
     }
 
     fn fixed(&mut self) -> Option<Evidence> {
@@ -176,7 +176,7 @@ fn iwarp_is_judged_in_captures() {
 fn beginning(name: &str) -> Evidence {
     let mut evidence = match name.contains('.') {
         true => captured(name).0,
-        false => sim::observe(&run::model(name, "").unwrap()).unwrap(),
+        false => sim::observe(&crate::experiment::model(name, "").unwrap()).unwrap(),
     };
     evidence.frames.truncate(400);
     evidence

@@ -1,7 +1,9 @@
 use super::*;
+use crate::arm::Lie;
 use crate::arm::sim::SimStage;
 use crate::judges::{Mutant, Wrong};
 use crate::mutants;
+use crate::script::Script;
 use xoff_checks::harness::H_01;
 use xoff_checks::rc::{DEPTH_ROUNDED_UP, RC_01, RC_31, RC_36};
 use xoff_checks::wire::{NOT_MIGRATED, W_07};

@@ -7,7 +7,7 @@ pub use vectors::{Due, NOT_SUPPORTED, Side, VECTORS, Vector};
 pub use wire::{Negotiation, SmbWire, WINDOW_NS, Window, Write};
 
 use crate::Judged;
-use crate::run::{Stage, StageError};
+use crate::arm::{Stage, StageError};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use xoff_lab::LabError;

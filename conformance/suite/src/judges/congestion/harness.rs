@@ -1,9 +1,9 @@
 //! xoff itself.
 
 use crate::arm::sim;
+use crate::experiment::model;
 use crate::judges::{Case, Judged, Means, Wrong, cases};
 use crate::profile::Profile;
-use crate::run::model;
 use crate::{Evidence, Facts};
 use xoff_checks::catalogue::Check;
 use xoff_checks::deviations::{self, Deviation};

@@ -1,9 +1,9 @@
 use super::CASES;
 use crate::arm::sim::observe;
 use crate::exchange::{Cause, Took, exchanges};
+use crate::experiment::model;
 use crate::facts::Half;
 use crate::judges::Means;
-use crate::run::model;
 use crate::{Evidence, Facts, Judged, experiment};
 use xoff_scenario::Overrides;
 

@@ -26,7 +26,7 @@ const fn script(run: crate::script::Play, rules: &'static str) -> Means {
     Means::Script(Script { rules, run })
 }
 
-const fn lie(name: &'static str, how: crate::run::Lie) -> Mutant {
+const fn lie(name: &'static str, how: crate::arm::Lie) -> Mutant {
     let wrong = Wrong::Verbs(how);
     Mutant { name, wrong }
 }
