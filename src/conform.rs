@@ -230,7 +230,7 @@ fn refuse_unknown_rules(
     }
     let mut known = BTreeSet::new();
     for name in run::experiments(arm, profile, cases) {
-        let model = run::model(name, "").map_err(Error::Message)?;
+        let model = xoff_suite::experiment::model(name, "").map_err(Error::Message)?;
         known.extend(model.rules.into_iter().map(|rule| rule.name));
     }
     let unknown = args.events.iter().find(|(name, _)| !known.contains(name));
@@ -327,7 +327,7 @@ fn compare_with_model(
     let mut compared = Vec::new();
     for name in names {
         tell(name);
-        let model = run::model(name, "").map_err(Error::Message)?;
+        let model = xoff_suite::experiment::model(name, "").map_err(Error::Message)?;
         match (SimStage.observe(&model), stage.observe(&model)) {
             (Ok(model), Ok(real)) => compared.push((name, compare::side_by_side(&model, &real))),
             (Err(StageError::Unable(why) | StageError::Refused(why)), _)
