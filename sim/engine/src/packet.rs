@@ -134,10 +134,10 @@ impl Pause {
         };
         Packet {
             kind: PacketKind::Pause,
-            psn: self.global as u32 * Self::GLOBAL
-                | self.out_of_band as u32 * Self::OUT_OF_BAND
-                | self.quanta.is_none() as u32 * Self::FOR_EVER,
-            arg: self.enabled as u32 | (self.stop as u32) << 8 | quanta << 16,
+            psn: (self.global as u32 * Self::GLOBAL)
+                | (self.out_of_band as u32 * Self::OUT_OF_BAND)
+                | (self.quanta.is_none() as u32 * Self::FOR_EVER),
+            arg: self.enabled as u32 | ((self.stop as u32) << 8) | (quanta << 16),
             ..Packet::EMPTY
         }
     }
