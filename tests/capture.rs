@@ -255,10 +255,10 @@ fn check_pauses(name: &str, model: &Model, results: &Results, seen: &Observer) -
     let mut checked = 0;
     for (&(port, class), pause) in &seen.pauses {
         let result = &results.ports[port as usize];
-        let Role::Host(profile) = model.nodes[result.node as usize].role else {
+        let Some(spec) = model.nic_port(result.node, result.port) else {
             panic!("{name}: only hosts are tapped")
         };
-        let pfc = &model.nics[profile as usize].pfc;
+        let pfc = &spec.pfc;
         if pfc.mode != PauseMode::Pfc || pfc.rx_mask & 1 << class == 0 {
             continue;
         }

@@ -206,13 +206,7 @@ fn check(run: &Run, text: &str) -> Result<(), TestCaseError> {
 
 /// Whether every node pauses, in the same way.
 fn paused_everywhere(run: &Run) -> bool {
-    let modes: Vec<PauseMode> = run
-        .model
-        .nics
-        .iter()
-        .map(|n| n.pfc.mode)
-        .chain(run.model.switches.iter().map(|s| s.pfc.mode))
-        .collect();
+    let modes: Vec<PauseMode> = run.model.pause_specs().map(|spec| spec.mode).collect();
     modes[0] != PauseMode::Off && modes.iter().all(|m| *m == modes[0])
 }
 

@@ -112,11 +112,8 @@ fn nic(run: &Run, node: u32) -> Option<&NicProfile> {
     }
 }
 
-fn honours(run: &Run, node: u32, priority: usize) -> bool {
-    let pause = match run.model.nodes[node as usize].role {
-        Role::Host(profile) => &run.model.nics[profile as usize].pfc,
-        Role::Switch(profile) => &run.model.switches[profile as usize].pfc,
-    };
+fn honours(run: &Run, (node, port): (u32, u32), priority: usize) -> bool {
+    let pause = run.model.pause_spec(node, port).unwrap();
     pause.mode != PauseMode::Off && pause.rx_mask >> priority & 1 == 1
 }
 
@@ -222,7 +219,7 @@ impl Wrong {
             let at = format!("{at} priority {n}");
             self.equal(&at, "rx_pause", pause[n], wanted.rx_pause);
             self.equal(&at, "rx_resume", resume[n], wanted.rx_resume);
-            if !honours(run, info.node, n) {
+            if !honours(run, (info.node, info.index), n) {
                 // No frame says that a port goes on sending by design.
                 if wanted.rx_pause > 0 {
                     *self

@@ -13,11 +13,11 @@ impl Sim<'_> {
         let first = self.logs.along.len() as u32;
         let s = &self.senders[qp as usize];
         let mut at = Some((s.port, s.route as usize, s.queue));
-        let marking = (s.dscp, s.pcp);
+        let mut marking = (s.dscp, s.pcp);
         while let Some(place @ (port, _, priority)) = at {
             let hop = self.reading(port, priority);
             self.logs.along.push(hop);
-            at = self.next_hop(place, marking);
+            at = self.next_hop(place, &mut marking);
         }
         let hops = self.logs.along.len() as u32 - first;
         let answers = self.answers_paused(qp);
@@ -26,24 +26,31 @@ impl Sim<'_> {
         result.answers_paused = answers;
     }
 
-    /// The next port on a way: its number, where the route goes on, and the priority there.
-    fn next_hop(&self, at: (PortId, usize, u8), marking: (u8, u8)) -> Option<(PortId, usize, u8)> {
+    /// The next port on a way: its number, where the route goes on, and the priority there. A PCP
+    /// may be lost on the way.
+    fn next_hop(
+        &self,
+        at: (PortId, usize, u8),
+        marking: &mut (u8, u8),
+    ) -> Option<(PortId, usize, u8)> {
         let out = &self.ports[at.0 as usize];
         if out.has(port_flag::PEER_HOST) {
             return None;
         }
         let next = self.routes.get(at.1).copied()?;
-        let tables = self.tables_of(self.rx[at.0 as usize].unit as usize);
+        marking.1 = self.tables[usize::from(out.profile)].pcp_out(marking.1, at.2);
+        let tables = &self.tables[usize::from(self.rx[at.0 as usize].profile)];
         Some((next, at.1 + 1, tables.classify(marking.0, marking.1)))
     }
 
     fn answers_paused(&self, qp: u32) -> SimDuration {
         let r = &self.receivers[qp as usize];
         let mut at = Some((r.port, r.route as usize, r.queue));
+        let mut marking = (r.dscp, r.pcp);
         let mut paused = SimDuration::ZERO;
         while let Some(place @ (port, _, priority)) = at {
             paused += self.reading(port, priority).paused;
-            at = self.next_hop(place, (r.dscp, r.pcp));
+            at = self.next_hop(place, &mut marking);
         }
         paused
     }

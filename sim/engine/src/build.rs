@@ -4,8 +4,9 @@ use super::Sim;
 use super::grid::Grid;
 use super::link::LinkLoss;
 use super::own::Alone;
-use super::packet::PacketPool;
-use super::port::{NEVER, Port, PortCold, Queue, Rx, Scheduler, port_flag};
+use super::packet::{PacketPool, UNTAGGED};
+use super::port::{NEVER, Port, PortCold, Queue, Rx, port_flag};
+use super::profiles::Profiles;
 use super::queue::{EventQueue, Key, Kind};
 use super::rules::Wire;
 use super::stall::Stall;
@@ -14,7 +15,7 @@ use crate::layout::{Extent, Layout};
 use crate::nic::{Host, NicPort};
 use crate::route::{flow_path, stated_ports};
 use crate::switch::buffer::{Group, Pool, Threshold};
-use crate::switch::{Marking, Switch, Tables, budget};
+use crate::switch::{Marking, Switch, budget};
 use crate::transport::{
     Receiver, ReceiverCold, Requester, Sender, SenderCold, latency_histogram, sender_flag,
 };
@@ -22,11 +23,11 @@ use std::collections::{BTreeMap, VecDeque};
 use xoff_model::results::{FlowResult, FlowStatus, Stop};
 use xoff_model::rng::{Purpose, Stream};
 use xoff_model::time::SimDuration;
-use xoff_model::topology::fabric::{Ends, Fabric, PortId};
+use xoff_model::topology::fabric::{Ends, Fabric, PortId, PortInfo};
 use xoff_model::units::BitRate;
 use xoff_model::{
     CcSpec, FlowId, FlowSpec, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES,
-    Pacing, PauseMode, Recovery, Role, Transport, Turns,
+    Pacing, PauseMode, Recovery, Role, Tagging, Transport, Turns,
 };
 use xoff_wire::bth::rnr_timer_code;
 
@@ -40,6 +41,7 @@ impl<'m> Sim<'m> {
             Stream::new(model.seed, info.node, info.index, purpose)
         };
         let streams = |purpose| (0..count).map(|p| stream(p, purpose)).collect();
+        let profiles = Profiles::new(model, &fabric);
         let (loss_rng, mark_rng) = (streams(Purpose::Loss), streams(Purpose::Ecn));
         let drop_rng = streams(Purpose::TailDrop);
         let mut sim = Sim {
@@ -53,12 +55,14 @@ impl<'m> Sim<'m> {
             queues: Grid::new(count, Queue::EMPTY),
             groups: Grid::new(count, Group::UNUSED),
             marking: Grid::new(count, None),
-            tables: tables(model),
+            tables: profiles.tables,
+            schedulers: profiles.schedulers,
+            pauses: profiles.pauses,
+            nic_specs: profiles.nic_specs,
             cold: Vec::with_capacity(count),
             nic_ports: vec![NicPort::default(); count],
             switches: Vec::new(),
             hosts: Vec::new(),
-            schedulers: schedulers(model),
             senders: Vec::with_capacity(model.flows.len()),
             receivers: Vec::with_capacity(model.flows.len()),
             requesters: Vec::with_capacity(model.flows.len()),
@@ -68,6 +72,7 @@ impl<'m> Sim<'m> {
             start_order: Vec::new(),
             started: 0,
             flows_done: 0,
+            framing: model.framing.tagged(false),
             gap_bytes: model.framing.gap(),
             loss_rng,
             mark_rng,
@@ -92,15 +97,16 @@ impl<'m> Sim<'m> {
             observing: false,
             fabric,
         };
-        sim.build_nodes();
-        sim.build_ports();
+        sim.build_nodes(&profiles.of_port);
+        sim.build_ports(&profiles.of_port);
         sim.build_flows();
         sim.build_events();
         sim.note_done();
         sim
     }
 
-    fn build_nodes(&mut self) {
+    /// `profile_of`: the port profile of every port.
+    fn build_nodes(&mut self, profile_of: &[u16]) {
         for (node, spec) in self.model.nodes.iter().enumerate() {
             let node = node as u32;
             match spec.role {
@@ -110,26 +116,28 @@ impl<'m> Sim<'m> {
                     cnp_next: BTreeMap::new(),
                 }),
                 Role::Switch(profile) => {
-                    let switch = self.build_switch(node, profile);
+                    let switch = self.build_switch(node, profile, profile_of);
                     self.switches.push(switch);
                 }
             }
         }
     }
 
-    fn build_switch(&mut self, node: u32, profile: u32) -> Switch {
+    fn build_switch(&mut self, node: u32, profile: u32, profile_of: &[u16]) -> Switch {
         let spec = &self.model.switches[profile as usize];
         let budget = budget::of_switch(self.model, &self.fabric, node);
         let clamp = |bytes: u64| bytes.min(u64::from(u32::MAX)) as u32;
-        let tables = &self.tables[profile as usize];
         for (port, headrooms) in self.fabric.node_ports(node).zip(&budget.headrooms) {
+            let tables = &self.tables[usize::from(profile_of[port as usize])];
+            let index = self.fabric.ports[port as usize].index;
+            let own = self.model.switch_port(node, index).unwrap_or(&spec.port);
             for (pg, &headroom) in headrooms.iter().enumerate() {
-                let group = &spec.buffer.pgs[pg];
+                let group = &own.pgs[pg];
                 let pauses = (0..PRIORITIES as u8).filter(|&p| usize::from(tables.group(p)) == pg);
-                let mask = match spec.pfc.mode {
+                let mask = match own.pfc.mode {
                     PauseMode::Off => 0,
                     PauseMode::Global => u8::MAX,
-                    PauseMode::Pfc => pauses.fold(0, |mask, p| mask | 1 << p) & spec.pfc.tx_mask,
+                    PauseMode::Pfc => pauses.fold(0, |mask, p| mask | 1 << p) & own.pfc.tx_mask,
                 };
                 let doublings = budget::rate_doublings(self.model, &self.fabric, port);
                 self.groups[(port, pg as u8)] = Group {
@@ -161,7 +169,7 @@ impl<'m> Sim<'m> {
         }
     }
 
-    fn build_ports(&mut self) {
+    fn build_ports(&mut self, profile_of: &[u16]) {
         let mut unit = vec![0u32; self.model.nodes.len()];
         for (i, host) in self.hosts.iter().enumerate() {
             unit[host.node as usize] = i as u32;
@@ -180,7 +188,10 @@ impl<'m> Sim<'m> {
             let peer = self.fabric.ports[info.peer as usize].node as usize;
             let (delay, peer_header) = self.peer_of(peer, info.delay.ps());
             let mut flags = if loss.is_none() { 0 } else { port_flag::LOSSY };
+            let profile = profile_of[p];
             flags |= self.peer_flags(peer) | self.port_role_flags(p as u32, info.rate);
+            flags |= self.profile_flags(&info, profile);
+            let mtu = self.model.link_mtu(info.node, info.index);
             self.ports.push(Port {
                 busy_until: 0,
                 tx_at: NEVER,
@@ -188,6 +199,7 @@ impl<'m> Sim<'m> {
                 peer: info.peer,
                 unit: unit[info.node as usize],
                 peer_header,
+                profile,
                 ps_per_byte: ps_per_byte(info.rate),
                 backlog: 0,
                 backlog_peak: 0,
@@ -201,6 +213,7 @@ impl<'m> Sim<'m> {
                 flight: Default::default(),
                 port: info.peer,
                 unit: unit[peer],
+                profile: profile_of[info.peer as usize],
                 flags: match self.model.nodes[peer].role {
                     Role::Host(_) => port_flag::HOST,
                     Role::Switch(_) => 0,
@@ -210,11 +223,14 @@ impl<'m> Sim<'m> {
             self.loss.push(loss);
             let mut cold = PortCold {
                 rate: info.rate,
+                max_frame: mtu.map_or(u32::MAX, |mtu| self.framing.of_ip(mtu)),
                 ..PortCold::default()
             };
             cold.rx.expire_at = NEVER;
             cold.tx.refresh_at = NEVER;
-            cold.tx.delay = (info.delay + self.pause_spec(info.peer).response).ps();
+            cold.tx.delay = (info.delay
+                + self.pauses[usize::from(profile_of[info.peer as usize])].response)
+                .ps();
             self.cold.push(cold);
             self.mark_lossless(p as u32);
         }
@@ -243,14 +259,34 @@ impl<'m> Sim<'m> {
         }
     }
 
+    /// Flags that follow from the profiles of a port and of the other end.
+    fn profile_flags(&self, info: &PortInfo, profile: u16) -> u16 {
+        let far = &self.fabric.ports[info.peer as usize];
+        let mtu = self.model.link_mtu(info.node, info.index);
+        let retags = self.tables[usize::from(profile)].tagging != Tagging::AsReceived;
+        let peer_mtu = self.model.link_mtu(far.node, far.index);
+        let shaped = !self.schedulers[usize::from(profile)].plain;
+        let flags = [
+            (mtu.is_some() || retags, port_flag::CHECKED),
+            (peer_mtu.is_some(), port_flag::PEER_MTU),
+            (shaped, port_flag::SHAPED),
+        ];
+        let set = flags.iter().filter(|(is, _)| *is);
+        set.fold(0, |all, (_, flag)| all | flag)
+    }
+
     /// Flags that follow from a port's own node; a switch port also gets its ECN thresholds.
     fn port_role_flags(&mut self, port: PortId, rate: BitRate) -> u16 {
-        let node = self.fabric.ports[port as usize].node as usize;
-        match self.model.nodes[node].role {
+        let (node, index) = (
+            self.fabric.ports[port as usize].node,
+            self.fabric.ports[port as usize].index,
+        );
+        match self.model.nodes[node as usize].role {
             Role::Host(profile) => {
                 let nic = &self.model.nics[profile as usize];
+                let drain = self.model.nic_port(node, index).and_then(|p| p.rx_drain);
                 let own = &mut self.nic_ports[port as usize];
-                own.drain_bps = nic.rx_drain.map_or(0, |r| r.bps());
+                own.drain_bps = drain.map_or(0, |r| r.bps());
                 own.control_first = nic.control_first;
                 own.one_ring = nic.turns == Turns::Port;
                 own.makes_up = nic.pacing == Pacing::Due;
@@ -258,19 +294,25 @@ impl<'m> Sim<'m> {
                     Some(_) => port_flag::RULED,
                     None => 0,
                 };
-                port_flag::HOST | ruled | shaped(&self.schedulers[profile as usize])
+                port_flag::HOST | ruled
             }
             Role::Switch(profile) => {
-                let spec = &self.model.switches[profile as usize];
+                let spec = &self.model.switches[profile as usize].port;
+                let spec = self.model.switch_port(node, index).unwrap_or(spec);
                 let mut ecn = 0;
                 for queue in 0..PRIORITIES {
                     let marking = spec.ecn[queue].as_ref().and_then(|e| Marking::new(e, rate));
-                    if marking.is_some() {
-                        ecn = port_flag::ECN;
+                    if let Some(marking) = &marking {
+                        ecn |= port_flag::ECN;
+                        ecn |= if marking.drops() {
+                            port_flag::CHECKED
+                        } else {
+                            0
+                        };
                     }
                     self.marking[(port, queue as u8)] = marking;
                 }
-                ecn | shaped(&self.schedulers[self.model.nics.len() + profile as usize])
+                ecn
             }
         }
     }
@@ -286,8 +328,8 @@ impl<'m> Sim<'m> {
                     mode == PauseMode::Global || spec.tx_mask & 1 << priority != 0
                 }
                 (_, Role::Switch(_)) => {
-                    let unit = self.ports[port as usize].unit as usize;
-                    let pg = self.tables_of(unit).group(priority as u8);
+                    let profile = self.ports[port as usize].profile;
+                    let pg = self.tables[usize::from(profile)].group(priority as u8);
                     self.groups[(port, pg)].pause_mask & 1 << priority != 0
                 }
             };
@@ -349,10 +391,11 @@ impl<'m> Sim<'m> {
         let nic = self.nic_of_node(spec.src);
         let read = spec.op == Op::Read;
         let line = self.fabric.ports[port as usize].rate;
+        let tag = self.tag_of(port);
         let carrier = Carrier {
             line: spec.pace.map_or(line, |p| p.min(line)),
             mtu: nic.mtu,
-            frame: model.framing.largest_frame(nic.mtu),
+            frame: self.framing.largest_frame(nic.mtu) + u32::from(tag),
             rng: Stream::new(model.seed, spec.src, qp, Purpose::Pint),
         };
         let cc = Cc::new(&spec.cc, carrier);
@@ -383,7 +426,8 @@ impl<'m> Sim<'m> {
             flags,
             queue: marking.priority,
             dscp: marking.dscp,
-            pcp: marking.pcp,
+            pcp: if tag == 0 { UNTAGGED } else { marking.pcp },
+            tag,
             retries: 0,
             rnr_retries: 0,
             recovery: nic.rc.recovery,
@@ -407,6 +451,7 @@ impl<'m> Sim<'m> {
             Op::Read => spec.data,
             Op::Send | Op::Write | Op::Atomic => spec.ack,
         };
+        let tag = self.tag_of(port);
         Receiver {
             epsn: 0,
             since_ack: 0,
@@ -425,7 +470,8 @@ impl<'m> Sim<'m> {
             op: spec.op,
             recovery: self.nic_of_node(spec.src).rc.recovery,
             dscp: marking.dscp,
-            pcp: marking.pcp,
+            pcp: if tag == 0 { UNTAGGED } else { marking.pcp },
+            tag,
             queue: marking.priority,
             nak_at: 0,
             nak_for: 0,
@@ -441,6 +487,15 @@ impl<'m> Sim<'m> {
             rnr_timer: rnr_timer_code(far.rc.rnr_timer.ns()),
             requested: 0,
             retries: 0,
+        }
+    }
+
+    /// Bytes of the VLAN tag on what a host port sends.
+    pub(crate) fn tag_of(&self, port: PortId) -> u8 {
+        let tagged = self.nic_spec(port).tagged;
+        match tagged.unwrap_or(self.model.framing.is_tagged()) {
+            true => self.framing.tag(),
+            false => 0,
         }
     }
 
@@ -550,17 +605,6 @@ fn packets(model: &Model) -> u64 {
     model.flows.iter().map(of_flow).fold(0, u64::saturating_add)
 }
 
-fn tables(model: &Model) -> Vec<Tables> {
-    let of = |profile| Tables::new(profile, model.framing);
-    model.switches.iter().map(of).collect()
-}
-
-fn schedulers(model: &Model) -> Vec<Scheduler> {
-    let nics = model.nics.iter().map(|n| &n.scheduler);
-    let switches = model.switches.iter().map(|s| &s.scheduler);
-    nics.chain(switches).map(Scheduler::new).collect()
-}
-
 /// Bytes of a frame after which a switch may forward it; 0: store and forward.
 fn header_bytes(forwarding: Forwarding) -> u32 {
     match forwarding {
@@ -575,13 +619,5 @@ fn ps_per_byte(rate: BitRate) -> u32 {
     match exact * rate.bps() == 8_000_000_000_000 {
         true => exact.min(u64::from(u32::MAX)) as u32,
         false => 0,
-    }
-}
-
-fn shaped(scheduler: &Scheduler) -> u16 {
-    if scheduler.plain {
-        0
-    } else {
-        port_flag::SHAPED
     }
 }

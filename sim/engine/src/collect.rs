@@ -192,7 +192,7 @@ impl Sim<'_> {
             result.queue_peak = Bytes(u64::from(q.peak));
         }
         if !out.has(port_flag::HOST) {
-            let tables = self.tables_of(out.unit as usize);
+            let tables = &self.tables[usize::from(out.profile)];
             let pg = tables.group(priority as u8);
             if (0..priority).all(|lower| tables.group(lower as u8) != pg) {
                 let group = &self.groups[(port, pg)];
@@ -213,8 +213,8 @@ impl Sim<'_> {
         }
         for host in &self.hosts {
             let node = &mut nodes[host.node as usize];
-            node.buffer_size = self.model.nics[host.profile as usize].rx_buffer;
             for port in self.fabric.node_ports(host.node) {
+                node.buffer_size = node.buffer_size.max(self.nic_spec(port).rx_buffer);
                 let peak = u64::from(self.nic_ports[port as usize].rx_peak);
                 node.buffer_peak = Bytes(node.buffer_peak.0.max(peak));
                 let cold = &self.cold[port as usize];

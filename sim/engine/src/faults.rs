@@ -204,7 +204,7 @@ impl Sim<'_> {
 
     fn slow_receiver(&mut self, node: NodeId, drain: Option<BitRate>) {
         for port in self.fabric.node_ports(node) {
-            let normal = self.nic_at(port).rx_drain;
+            let normal = self.nic_spec(port).rx_drain;
             let bps = drain.or(normal).map_or(0, BitRate::bps);
             self.set_drain(port, bps);
         }

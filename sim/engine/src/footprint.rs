@@ -11,7 +11,10 @@ use crate::transport::{Receiver, ReceiverCold, Requester, Sender, SenderCold};
 use xoff_model::results::{FlowResult, NodeResult, PortResult};
 use xoff_model::rng::Stream;
 use xoff_model::topology::fabric::PortInfo;
-use xoff_model::{FlowSpec, LinkSpec, Model, NicProfile, NodeSpec, PRIORITIES, SwitchProfile};
+use xoff_model::{
+    FlowSpec, LinkSpec, Model, NicPortProfile, NicProfile, NodeSpec, PRIORITIES, PortException,
+    PortProfile, SwitchProfile,
+};
 
 /// What an allocation takes beside what was asked for, and what short names take.
 const ALLOCATION: u64 = 32;
@@ -55,12 +58,17 @@ pub fn of_model(model: &Model) -> u64 {
     let paths = flows
         .filter_map(|f| f.path.as_ref())
         .map(|p| 4 * p.len() as u64);
+    let switch_ports = model.switches.iter().map(|s| s.exceptions.len());
+    let nic_ports = model.nics.iter().map(|n| n.exceptions.len());
     let lists = [
         (model.flows.len(), FLOW_SPEC),
         (model.links.len(), LINK),
         (model.nodes.len(), NODE),
         (model.nics.len(), bytes::<NicProfile>() + ALLOCATION),
         (model.switches.len(), bytes::<SwitchProfile>() + ALLOCATION),
+        (switch_ports.sum(), bytes::<PortProfile>()),
+        (nic_ports.sum(), bytes::<NicPortProfile>()),
+        (model.exceptions.len(), bytes::<PortException>()),
         (model.faults.len(), bytes::<xoff_model::Fault>()),
     ];
     total(&lists) + paths.sum::<u64>()

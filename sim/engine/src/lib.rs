@@ -17,6 +17,7 @@ pub mod nic;
 mod own;
 pub mod packet;
 pub mod port;
+mod profiles;
 pub mod queue;
 #[cfg(test)]
 mod random_tests;
@@ -42,13 +43,13 @@ use grid::Grid;
 use packet::PacketPool;
 use port::{Port, PortCold, Queue, Rx, Scheduler};
 use queue::{EventQueue, Key, Kind};
-use xoff_model::Model;
 use xoff_model::results::{
     Deadlock, HopResult, PauseLogEntry, Results, Sample, Stop, WatchdogEvent,
 };
 use xoff_model::rng::Stream;
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::topology::fabric::Fabric;
+use xoff_model::{Framing, Model, NicPortProfile, PauseSpec};
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug)]
@@ -89,14 +90,16 @@ pub struct Sim<'m> {
     pub(crate) groups: Grid<Group>,
     /// ECN thresholds.
     pub(crate) marking: Grid<Option<Marking>>,
-    /// Lookups of switches, one per profile.
+    /// Port profiles, those of NICs first: lookups, schedulers, and what pauses are like.
     pub(crate) tables: Vec<Tables>,
+    pub(crate) schedulers: Vec<Scheduler>,
+    pub(crate) pauses: Vec<PauseSpec>,
+    /// Of the port profiles of NICs.
+    pub(crate) nic_specs: Vec<&'m NicPortProfile>,
     pub(crate) cold: Vec<PortCold>,
     pub(crate) nic_ports: Vec<NicPort>,
     pub(crate) switches: Vec<Switch>,
     pub(crate) hosts: Vec<Host>,
-    /// One per NIC profile, then one per switch profile.
-    pub(crate) schedulers: Vec<Scheduler>,
     pub(crate) senders: Vec<Sender>,
     pub(crate) receivers: Vec<Receiver>,
     pub(crate) requesters: Vec<Requester>,
@@ -108,6 +111,8 @@ pub struct Sim<'m> {
     pub(crate) start_order: Vec<u32>,
     pub(crate) started: usize,
     pub(crate) flows_done: u32,
+    /// Sizes of frames without a VLAN tag.
+    pub(crate) framing: Framing,
     /// Bytes of preamble and gap around each frame.
     pub(crate) gap_bytes: u32,
     pub(crate) loss_rng: Vec<Stream>,

@@ -1,7 +1,7 @@
 //! Sending frames and carrying them to the other end of a link.
 
 use super::Sim;
-use super::packet::{NO_PACKET, PacketId, PacketKind, flag};
+use super::packet::{NO_PACKET, PacketId, PacketKind, UNTAGGED, flag};
 use super::port::{NEVER, port_flag};
 use super::queue::Kind;
 use xoff_model::results::DropCause;
@@ -9,8 +9,11 @@ use xoff_model::topology::fabric::PortId;
 use xoff_model::units::Probability;
 
 /// Ports with any of these do more than send a frame.
-const NOT_PLAIN: u16 =
-    port_flag::DOWN | port_flag::LOSSY | port_flag::PEER_CUTS_THROUGH | port_flag::TAPPED;
+const NOT_PLAIN: u16 = port_flag::DOWN
+    | port_flag::LOSSY
+    | port_flag::PEER_CUTS_THROUGH
+    | port_flag::PEER_MTU
+    | port_flag::TAPPED;
 
 /// How a link loses frames, in the direction away from a port.
 #[derive(Clone, Copy, Debug, Default)]
@@ -119,6 +122,18 @@ impl Sim<'_> {
             self.lose(port, id, DropCause::LinkDown);
             return false;
         }
+        if self.ports[p].has(port_flag::PEER_MTU) {
+            // A MAC counts a frame that is too long, and takes no notice of it otherwise.
+            let most = self.cold[self.ports[p].peer as usize].max_frame;
+            let tag = match self.packets[id].pcp {
+                UNTAGGED => 0,
+                _ => u32::from(self.framing.tag()),
+            };
+            if u32::from(self.packets[id].frame) > most.saturating_add(tag) {
+                self.lose(port, id, DropCause::Oversize);
+                return false;
+            }
+        }
         if !self.ports[p].has(port_flag::LOSSY) {
             return true;
         }
@@ -178,14 +193,14 @@ impl Sim<'_> {
         let id = rx.flight.head;
         let (next, next_due) = (self.packets[id].next, self.packets[id].next_due);
         rx.flight.head = next;
-        let (port, unit, host) = (rx.port, rx.unit, rx.has(port_flag::HOST));
+        let (port, profile, host) = (rx.port, rx.profile, rx.has(port_flag::HOST));
         if next != NO_PACKET {
             self.schedule(next_due, Kind::Arrive, tx);
         }
         if host {
             self.nic_receive(port, id);
         } else {
-            self.forward(port, unit as usize, id);
+            self.forward(port, profile, id);
         }
     }
 

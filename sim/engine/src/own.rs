@@ -1,6 +1,7 @@
 //! What a flow would take if it were alone: by its path, and by its own settings.
 
 use super::Sim;
+use super::packet::UNTAGGED;
 use super::port::port_flag;
 use crate::layout::Layout;
 use crate::transport::ideal_time;
@@ -8,7 +9,7 @@ use xoff_model::results::OwnLimit;
 use xoff_model::time::SimDuration;
 use xoff_model::topology::fabric::PortId;
 use xoff_model::units::BitRate;
-use xoff_model::{FaultKind, FlowId, Op, Transport};
+use xoff_model::{FaultKind, FlowId, Op, Tagging, Transport};
 
 /// A flow without others.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,15 +85,27 @@ impl Sim<'_> {
 
     fn load(&self, qp: FlowId, layout: &Layout, path: &[PortId]) -> Load {
         let spec = &self.model.flows[qp as usize];
-        let framing = self.model.framing;
+        let framing = self.framing;
+        // The least that a frame has anywhere on the way.
+        let strips = |&port: &PortId| {
+            let profile = usize::from(self.ports[port as usize].profile);
+            self.tables[profile].tagging == Tagging::Untagged
+        };
+        let tag_from = |port: Option<PortId>| match port {
+            Some(port) if !path.iter().any(strips) => self.tag_of(port),
+            _ => 0,
+        };
+        let far = path.last().map(|&port| self.ports[port as usize].peer);
+        let (tag, ack_tag) = (tag_from(path.first().copied()), tag_from(far));
         let gap = u64::from(self.gap_bytes);
-        let overhead = u64::from(framing.data(1_024, 0) - 1_024) + gap;
+        let around = gap + u64::from(tag);
+        let overhead = u64::from(framing.data(1_024, 0) - 1_024) + around;
         let padding = u64::from(layout.last) - spec.bytes.min(u64::from(layout.last));
         let packets = u64::from(layout.per_message);
         Load {
             wire: spec.bytes + padding + u64::from(layout.total) * overhead,
-            packet: u64::from(framing.data(layout.packet(0).0, 0)) + gap,
-            ack: u64::from(framing.control(4)) + gap,
+            packet: u64::from(framing.data(layout.packet(0).0, 0)) + around,
+            ack: u64::from(framing.control(4)) + gap + u64::from(ack_tag),
             message: spec.message_bytes.min(spec.bytes) + packets * overhead,
             hops: path
                 .iter()
@@ -101,7 +114,7 @@ impl Sim<'_> {
                     (self.fabric.ports[p as usize].rate, port.delay)
                 })
                 .collect(),
-            drain: self.drain_of(qp).map(|rate| (rate, gap)),
+            drain: self.drain_of(qp, path).map(|rate| (rate, gap)),
             cuts: path
                 .iter()
                 .any(|&p| self.ports[p as usize].has(port_flag::PEER_CUTS_THROUGH)),
@@ -120,24 +133,27 @@ impl Sim<'_> {
     fn least_by_shaper(&self, qp: FlowId, path: &[PortId], load: &Load) -> u64 {
         let marking = self.model.flows[qp as usize].data;
         let mut priority = marking.priority;
+        let tagged = path.first().is_some_and(|&port| self.tag_of(port) > 0);
+        let mut pcp = if tagged { marking.pcp } else { UNTAGGED };
         let mut least = 0;
         for &port in path {
             let out = &self.ports[port as usize];
             let queue = self.queue_of(port, priority);
-            let scheduler = &self.schedulers[self.scheduler_of(port)];
+            let scheduler = &self.schedulers[usize::from(out.profile)];
             if let Some(rate) = scheduler.max[usize::from(queue)] {
                 let free = scheduler.burst + load.packet;
                 least = least.max(rate.serialize_ceil(load.wire.saturating_sub(free)).ps());
             }
             if !out.has(port_flag::PEER_HOST) {
-                let tables = self.tables_of(self.rx[port as usize].unit as usize);
-                priority = tables.classify(marking.dscp, marking.pcp);
+                pcp = self.tables[usize::from(out.profile)].pcp_out(pcp, priority);
+                let tables = &self.tables[usize::from(self.rx[port as usize].profile)];
+                priority = tables.classify(marking.dscp, pcp);
             }
         }
         least
     }
 
-    fn drain_of(&self, qp: FlowId) -> Option<BitRate> {
+    fn drain_of(&self, qp: FlowId, path: &[PortId]) -> Option<BitRate> {
         let spec = &self.model.flows[qp as usize];
         let sink = if spec.op == Op::Read {
             spec.src
@@ -148,7 +164,8 @@ impl Sim<'_> {
         let varies = faults.any(
             |fault| matches!(fault.kind, FaultKind::SlowReceiver { node, .. } if node == sink),
         );
-        let drain = self.nic_of_node(sink).rx_drain;
+        let end = self.ports[*path.last()? as usize].peer;
+        let drain = self.nic_spec(end).rx_drain;
         drain.filter(|_| !varies && spec.transport == Transport::Rc)
     }
 

@@ -43,6 +43,9 @@ pub mod flag {
     pub const OBEYED: u8 = 0x80;
 }
 
+/// [`Packet::pcp`] of a frame without a VLAN tag.
+pub const UNTAGGED: u8 = 8;
+
 /// One frame. 64 bytes: one cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
@@ -74,10 +77,13 @@ pub struct Packet {
     pub kind: PacketKind,
     pub flags: u8,
     pub dscp: u8,
+    /// Of its VLAN tag, or [`UNTAGGED`].
     pub pcp: u8,
     /// Priority at the node that holds the packet.
     pub priority: u8,
     pub queue: u8,
+    /// Priority group by which it is counted in the buffer of the switch that holds it.
+    pub group: u8,
 }
 
 impl Packet {
@@ -100,6 +106,7 @@ impl Packet {
         pcp: 0,
         priority: 0,
         queue: 0,
+        group: 0,
     };
 
     pub const fn has(&self, flag: u8) -> bool {

@@ -34,6 +34,10 @@ pub mod port_flag {
     pub const TAPPED: u16 = 0x400;
     /// Rules act on what this host sends.
     pub const RULED: u16 = 0x1000;
+    /// What is to leave by this switch port is looked at first.
+    pub const CHECKED: u16 = 0x2000;
+    /// The other end has a link MTU.
+    pub const PEER_MTU: u16 = 0x4000;
 }
 
 /// A port: its transmitter, and what that knows of the link that leads away from it.
@@ -53,6 +57,8 @@ pub struct Port {
     pub peer_header: u32,
     /// Picoseconds per byte; 0 if that is not a whole number.
     pub ps_per_byte: u32,
+    /// Index among the port profiles of the run.
+    pub profile: u16,
     /// Bytes in all egress queues.
     pub backlog: u32,
     pub backlog_peak: u32,
@@ -95,6 +101,8 @@ pub struct Rx {
     pub flags: u16,
     /// Arrive events that are pending for frames that are gone.
     pub stale_arrivals: u16,
+    /// Index of the receiving port among the port profiles of the run.
+    pub profile: u16,
 }
 
 impl Rx {
@@ -243,6 +251,8 @@ pub struct PortCold {
     pub pause_bytes: u64,
     /// Data frames since the last one that `drop_every` removed.
     pub every_count: u32,
+    /// Frame bytes that fit the link MTU.
+    pub max_frame: u32,
     /// DCQCN notification point with port scope: earliest time of the next CNP.
     pub cnp_next: u64,
     /// HPCC-PINT.

@@ -81,15 +81,15 @@ fn profiles(model: &mut Model, d: &mut Draw) {
     n.rc.retransmit_delay = d.of(&[SimDuration::ZERO, SimDuration::from_us(3)]);
     n.rc.max_outstanding = d.of(&[None, None, Some(1), Some(5), Some(33)]);
     n.rc.max_rd_atomic = d.of(&[1, 2, 16]);
-    n.rx_drain = d.of(&[
+    n.port.rx_drain = d.of(&[
         None,
         None,
         Some(BitRate::from_gbps(20)),
         Some(BitRate::from_gbps(99)),
     ]);
-    n.storm_guard = d.of(&[None, None, Some(SimDuration::from_us(100))]);
-    n.pfc.response = d.of(&[SimDuration::ZERO, SimDuration::from_ns(400)]);
-    n.pfc.quanta = d.of(&[Some(u16::MAX), Some(4_000)]);
+    n.port.storm_guard = d.of(&[None, None, Some(SimDuration::from_us(100))]);
+    n.port.pfc.response = d.of(&[SimDuration::ZERO, SimDuration::from_ns(400)]);
+    n.port.pfc.quanta = d.of(&[Some(u16::MAX), Some(4_000)]);
     n.np = NpSpec::Cnp {
         interval: SimDuration::from_us(4),
         scope: d.of(&[CnpScope::Qp, CnpScope::DestinationIp, CnpScope::Port]),
@@ -106,10 +106,10 @@ fn profiles(model: &mut Model, d: &mut Draw) {
         Forwarding::CutThrough { header_bytes: 64 },
     ]);
     s.latency = d.of(&[SimDuration::ZERO, SimDuration::from_ns(500)]);
-    s.pfc.quanta = d.of(&[Some(u16::MAX), Some(4_000)]);
+    s.port.pfc.quanta = d.of(&[Some(u16::MAX), Some(4_000)]);
     s.buffer.cell_bytes = d.of(&[1, 208]);
     s.buffer.size = Bytes(d.of(&[3 << 20, 8 << 20]));
-    s.ecn[3] = d.of(&[
+    s.port.ecn[3] = d.of(&[
         None,
         Some(EcnSpec {
             by_rate: vec![EcnThresholds {
@@ -118,12 +118,12 @@ fn profiles(model: &mut Model, d: &mut Draw) {
                 kmax: Bytes(80_000),
                 pmax: Probability::ratio(1, 5),
             }],
+            action: EcnAction::Mark,
         }),
     ]);
-    s.buffer.pgs[2].limit = d.of(&[Limit::Unlimited, Limit::Dynamic { num: 1, den: 4 }]);
+    s.port.pgs[2].limit = d.of(&[Limit::Unlimited, Limit::Dynamic { num: 1, den: 4 }]);
     if d.one_in(4) {
-        s.watchdog = Some(WatchdogSpec {
-            poll: SimDuration::from_us(10),
+        s.port.watchdog = Some(WatchdogSpec {
             detect: SimDuration::from_us(100),
             empty_queue: d.of(&[EmptyQueue::Storm, EmptyQueue::Ignore]),
             restore: SimDuration::from_us(100),
@@ -131,17 +131,17 @@ fn profiles(model: &mut Model, d: &mut Draw) {
         });
     }
     if d.one_in(3) {
-        n.scheduler.shapers[3] = Some(BitRate::from_gbps(30));
-        n.scheduler.shaper_burst = Bytes(d.of(&[0, 10_000]));
+        n.port.scheduler.shapers[3] = Some(BitRate::from_gbps(30));
+        n.port.scheduler.shaper_burst = Bytes(d.of(&[0, 10_000]));
     }
     if d.one_in(3) {
-        s.scheduler.shapers[2] = Some(BitRate::from_gbps(7));
-        s.scheduler.shapers[3] = Some(BitRate::from_gbps(40));
+        s.port.scheduler.shapers[2] = Some(BitRate::from_gbps(7));
+        s.port.scheduler.shapers[3] = Some(BitRate::from_gbps(40));
     }
     for queue in 0..PRIORITIES {
         let kind = d.of(&[QueueSched::Strict, QueueSched::Dwrr(1), QueueSched::Dwrr(5)]);
-        s.scheduler.queues[queue] = kind;
-        n.scheduler.queues[queue] = kind;
+        s.port.scheduler.queues[queue] = kind;
+        n.port.scheduler.queues[queue] = kind;
     }
 }
 
@@ -294,7 +294,7 @@ fn draw(seed: u64) -> Model {
         leaf_spine(&mut model, hosts);
     }
     if pfc == PauseMode::Global {
-        for spec in [&mut model.nics[0].pfc, &mut model.switches[0].pfc] {
+        for spec in [&mut model.nics[0].port.pfc, &mut model.switches[0].port.pfc] {
             (spec.tx_mask, spec.rx_mask) = (u8::MAX, u8::MAX);
         }
     }
@@ -312,7 +312,35 @@ fn draw(seed: u64) -> Model {
         model.deadlock_scan = Some(SimDuration::from_us(70));
     }
     model.until = Some(SimTime::from_ns(20_000_000_000));
+    if d.one_in(3) {
+        exception(&mut model, &mut d);
+    }
     model
+}
+
+/// One port of a switch is not like the others.
+fn exception(model: &mut Model, d: &mut Draw) {
+    let link = model.links[d.below(model.links.len() as u64) as usize].clone();
+    let switch = |node: &u32| matches!(model.nodes[*node as usize].role, Role::Switch(_));
+    let Some(node) = [link.b, link.a].into_iter().find(switch) else {
+        return;
+    };
+    let degree = model.links.iter().filter(|l| l.a == node || l.b == node);
+    let port = d.below(degree.count() as u64) as u32;
+    let mut own = model.switches[0].port.clone();
+    match d.below(5) {
+        0 => own.pfc.mode = PauseMode::Off,
+        1 => own.pfc.tx_mask = 0,
+        2 => own.pfc.rx_mask = 0,
+        3 => own.priority_to_queue = std::array::from_fn(|p| (p as u8 + 3) % 8),
+        _ => own.dscp_to_priority = std::array::from_fn(|dscp| (dscp % 8) as u8),
+    }
+    model.switches[0].exceptions.push(own);
+    model.exceptions.push(PortException {
+        node,
+        port,
+        profile: 0,
+    });
 }
 
 fn drops(results: &Results, cause: DropCause) -> u64 {
@@ -360,9 +388,13 @@ fn check(seed: u64, model: &Model, r: &Results) {
             }
         }
     }
-    if calm && model.nics[0].pfc.mode == PauseMode::Pfc && model.switches[0].watchdog.is_none() {
+    if calm
+        && model.exceptions.is_empty()
+        && model.nics[0].port.pfc.mode == PauseMode::Pfc
+        && model.switches[0].port.watchdog.is_none()
+    {
         let full = drops(r, DropCause::HeadroomFull) + drops(r, DropCause::RxBuffer);
-        if model.nics[0].storm_guard.is_none() {
+        if model.nics[0].port.storm_guard.is_none() {
             assert_eq!(full, 0, "seed {seed}");
         }
     }
@@ -509,7 +541,7 @@ fn rules_break_neither_the_books_nor_the_order_of_things() {
 #[test]
 fn one_queue_pair_per_class_gets_its_share() {
     let mut model = star(2, nic(PauseMode::Pfc), switch(PauseMode::Pfc));
-    model.nics[0].scheduler.queues[3] = QueueSched::Dwrr(3);
+    model.nics[0].port.scheduler.queues[3] = QueueSched::Dwrr(3);
     model.flows = vec![flow(0, 1, 30_000_000), flow(0, 1, 30_000_000)];
     model.flows[1].data = Marking {
         priority: 2,

@@ -6,7 +6,7 @@ use super::port::NEVER;
 use super::queue::{EventQueue, Key, Kind};
 use crate::switch::pfc::quanta_time;
 use xoff_model::topology::fabric::PortId;
-use xoff_model::{FaultKind, Model, Op};
+use xoff_model::{FaultKind, Model, NicProfile, Op};
 
 /// How long nothing has moved.
 #[derive(Clone, Copy, Debug)]
@@ -33,16 +33,15 @@ impl Stall {
 fn patience(model: &Model) -> u64 {
     let slowest = model.links.iter().map(|l| l.rate).min();
     let time = |quanta: u16| slowest.map_or(0, |rate| quanta_time(quanta, rate));
-    let nics = model.nics.iter().map(|n| &n.pfc);
-    let pauses = nics.chain(model.switches.iter().map(|s| &s.pfc));
-    let quanta = pauses.filter_map(|spec| spec.quanta).map(time);
-    let guards = model.nics.iter().filter_map(|n| n.storm_guard);
+    let quanta = model.pause_specs().filter_map(|spec| spec.quanta).map(time);
+    let nic_ports = model.nics.iter().flat_map(NicProfile::ports);
+    let guards = nic_ports.filter_map(|port| port.storm_guard);
     let endless = model.nics.iter().filter(|n| n.rc.retry_cnt.is_none());
     let timers = guards.chain(endless.map(|n| n.rc.timeout)).map(|t| t.ps());
-    let watchdogs = model.switches.iter().filter_map(|s| s.watchdog);
-    let watchdogs = watchdogs.map(|w| {
-        let polls = w.poll.ps().saturating_mul(2);
-        polls.saturating_add(w.detect.max(w.restore).ps())
+    let watchdogs = model.switches.iter().flat_map(|switch| {
+        let polls = switch.watchdog_poll.ps().saturating_mul(2);
+        let watchdogs = switch.ports().filter_map(|port| port.watchdog);
+        watchdogs.map(move |w| polls.saturating_add(w.detect.max(w.restore).ps()))
     });
     let faults = model.faults.iter().filter_map(|fault| match fault.kind {
         FaultKind::PeriodicPause { period, quanta, .. } => {

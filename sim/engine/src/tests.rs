@@ -139,7 +139,7 @@ fn a_dead_peer_exhausts_the_retries() {
 #[test]
 fn a_slow_receiver_pauses_the_network() {
     let mut model = incast(1, 10_000_000, PauseMode::Pfc);
-    model.nics[0].rx_drain = Some(BitRate::from_gbps(50));
+    model.nics[0].port.rx_drain = Some(BitRate::from_gbps(50));
     let results = simulate(&model);
     let f = &results.flows[0];
     assert_eq!(f.status, FlowStatus::Completed);
@@ -237,7 +237,7 @@ fn symmetric_senders_share_the_loss() {
 fn pause_lasts_its_quanta() {
     // A storm of one frame: no refresh, since the fault ends before half of the pause time.
     let mut model = incast(1, 10_000_000, PauseMode::Pfc);
-    model.nics[0].pfc.quanta = Some(1_000);
+    model.nics[0].port.pfc.quanta = Some(1_000);
     model.faults = vec![Fault {
         at: SimTime::from_ns(20_000),
         kind: FaultKind::PauseStormStart {

@@ -81,6 +81,39 @@ impl Framing {
         u32::from(self.data(payload, extension(Op::Write, false, true, false)))
     }
 
+    /// The same with a VLAN tag on each frame, or without.
+    #[must_use]
+    pub fn tagged(self, vlan: bool) -> Framing {
+        match self {
+            Framing::RoceV2 { ipv6, .. } => Framing::RoceV2 { vlan, ipv6 },
+            fixed @ Framing::Fixed { .. } => fixed,
+        }
+    }
+
+    /// Whether frames have a VLAN tag.
+    pub fn is_tagged(self) -> bool {
+        matches!(self, Framing::RoceV2 { vlan: true, .. })
+    }
+
+    /// Bytes of a VLAN tag, where frames have headers at all.
+    pub fn tag(self) -> u8 {
+        match self {
+            Framing::RoceV2 { .. } => header::VLAN as u8,
+            Framing::Fixed { .. } => 0,
+        }
+    }
+
+    /// Frame bytes of an IP packet. u32::MAX where frames have only sizes.
+    pub fn of_ip(self, bytes: u32) -> u32 {
+        match self {
+            Framing::RoceV2 { vlan, .. } => {
+                let tag = if vlan { header::VLAN } else { 0 };
+                bytes.saturating_add(header::ETHERNET + tag + header::FCS)
+            }
+            Framing::Fixed { .. } => u32::MAX,
+        }
+    }
+
     /// Frame bytes that no packet is below.
     #[inline]
     pub fn smallest_frame(self) -> u32 {

@@ -13,6 +13,7 @@ pub mod dcbx;
 pub mod framing;
 pub mod headroom;
 mod model;
+mod profile;
 pub mod results;
 pub mod rng;
 pub mod rules;
@@ -26,3 +27,4 @@ pub mod units;
 
 pub use framing::Framing;
 pub use model::*;
+pub use profile::*;

@@ -4,9 +4,10 @@
 //! resolved here: no defaults, no names to look up.
 
 use crate::framing::Framing;
+use crate::profile::{NicProfile, PortException, SwitchProfile};
 use crate::rules::Rule;
 use crate::time::{SimDuration, SimTime};
-use crate::units::{BitRate, Bytes, Length, Probability};
+use crate::units::{BitRate, Length, Probability};
 use std::sync::Arc;
 
 /// Number of 802.1Q priorities, and of traffic classes and priority groups per port.
@@ -30,6 +31,8 @@ pub struct Model {
     pub switches: Vec<SwitchProfile>,
     /// A node's ports are numbered by the order in which links name it, from 0.
     pub links: Vec<LinkSpec>,
+    /// Ports whose profile is not that of their node, in the order of nodes and ports.
+    pub exceptions: Vec<PortException>,
     pub flows: Vec<FlowSpec>,
     pub faults: Vec<Fault>,
     /// What the links between hosts and their neighbours do to frames.
@@ -100,246 +103,6 @@ pub enum EcmpHash {
     Mixed,
     /// The hash, addresses, port numbers and next-hop order of the de-facto HPCC simulator.
     HpccNs3,
-}
-
-/// A switch model with its configuration.
-#[derive(Clone, Debug)]
-pub struct SwitchProfile {
-    pub name: String,
-    pub forwarding: Forwarding,
-    /// Pipeline latency from ingress to egress queue.
-    pub latency: SimDuration,
-    pub trust: Trust,
-    pub dscp_to_priority: [u8; 64],
-    pub pcp_to_priority: [u8; PRIORITIES],
-    /// Priority of packets without a trusted marking: all of them, or where PCP is trusted those
-    /// without a VLAN tag.
-    pub default_priority: u8,
-    pub priority_to_pg: [u8; PRIORITIES],
-    pub priority_to_queue: [u8; PRIORITIES],
-    pub buffer: BufferSpec,
-    pub pfc: PauseSpec,
-    pub scheduler: SchedulerSpec,
-    /// ECN per egress queue.
-    pub ecn: [Option<EcnSpec>; PRIORITIES],
-    pub watchdog: Option<WatchdogSpec>,
-    /// Which packet loses when a lossy queue is full.
-    pub tail_drop: TailDrop,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forwarding {
-    StoreAndForward,
-    /// Forwarding starts after this many bytes of the frame (preamble included).
-    CutThrough {
-        header_bytes: u32,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
-    Dscp,
-    Pcp,
-    /// Everything goes to the default priority.
-    None,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TailDrop {
-    /// Arrivals that compete for the same free slot win with equal probability, as on a real
-    /// switch whose ports are not phase-locked.
-    Fair,
-    /// The later arrival is dropped, whoever it is.
-    Strict,
-}
-
-/// The shared buffer (MMU). All sizes in bytes.
-#[derive(Clone, Debug)]
-pub struct BufferSpec {
-    pub size: Bytes,
-    /// Allocation unit; frames are rounded up to it. 1: exact bytes.
-    pub cell_bytes: u32,
-    pub pgs: [PgSpec; PRIORITIES],
-    /// Headroom shared by all lossless priority groups instead of one reservation each.
-    pub headroom_pool: Option<Bytes>,
-    pub queues: [EgressSpec; PRIORITIES],
-    /// Count priority groups per port (all priorities together) instead of one by one.
-    /// Only group 0 is then used.
-    pub per_port: bool,
-    /// What a frame counts as in the buffer.
-    pub occupancy: Occupancy,
-}
-
-/// What a frame occupies in the buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occupancy {
-    /// The frame with its FCS, without preamble and gap.
-    Frame,
-    /// All bytes that the wire carried.
-    Wire,
-}
-
-/// A priority group of every ingress port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PgSpec {
-    /// Uses headroom above its limit, and pauses the sender where PFC is on. A lossy group drops.
-    pub lossless: bool,
-    /// Guaranteed minimum per port.
-    pub reserve: Bytes,
-    pub headroom: Headroom,
-    pub limit: Limit,
-    /// Resume when usage has fallen to limit - xon_offset (hysteresis).
-    pub xon_offset: Bytes,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Headroom {
-    Bytes(Bytes),
-    /// Computed per port from the link by [`crate::headroom`] for this MTU.
-    Auto,
-    /// The HPCC simulator's rule: 3 × rate × one-way delay.
-    HpccNs3,
-}
-
-/// How much of the shared buffer a group or queue may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// alpha × free shared bytes, alpha = num / den.
-    Dynamic {
-        num: u32,
-        den: u32,
-    },
-    /// Dynamic with alpha = 2^-shift at the slowest host rate, doubled per doubling of the port's
-    /// rate up to 1 (the HPCC simulator's rule).
-    DynamicByRate {
-        shift: u32,
-    },
-    Static(Bytes),
-    Unlimited,
-}
-
-/// An egress queue of every port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EgressSpec {
-    /// Guaranteed minimum.
-    pub reserve: Bytes,
-    /// Limit for lossy packets; lossless packets are never refused at egress.
-    pub limit: Limit,
-}
-
-/// Pause behaviour of a port (switch or NIC).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PauseSpec {
-    pub mode: PauseMode,
-    /// Priorities that may send pause (bit n = priority n). All for 802.3x.
-    pub tx_mask: u8,
-    /// Priorities whose received pause is obeyed.
-    pub rx_mask: u8,
-    /// Pause time in quanta of 512 bit times. None: until resumed (simulators only).
-    pub quanta: Option<u16>,
-    /// Time from the reception of a pause frame to its effect on the next frame.
-    pub response: SimDuration,
-    /// Pause takes exactly the link delay and no bandwidth (simulators only).
-    pub out_of_band: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PauseMode {
-    Off,
-    /// IEEE 802.1Q priority-based flow control.
-    Pfc,
-    /// IEEE 802.3x pause of the whole port.
-    Global,
-}
-
-/// Egress scheduling of the eight queues of a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SchedulerSpec {
-    pub queues: [QueueSched; PRIORITIES],
-    /// Maximum rate per queue.
-    pub shapers: [Option<BitRate>; PRIORITIES],
-    /// Burst that a shaper lets through, in bytes.
-    pub shaper_burst: Bytes,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueueSched {
-    /// Served first; higher queue numbers first.
-    Strict,
-    /// Deficit weighted round robin: a share of what strict queues leave, by weight.
-    Dwrr(u32),
-}
-
-/// Marking of ECN-capable packets by egress queue length, at dequeue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EcnSpec {
-    /// One entry per link rate; an entry with rate zero serves every other rate.
-    pub by_rate: Vec<EcnThresholds>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EcnThresholds {
-    pub rate: BitRate,
-    pub kmin: Bytes,
-    pub kmax: Bytes,
-    pub pmax: Probability,
-}
-
-/// PFC watchdog of every port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WatchdogSpec {
-    pub poll: SimDuration,
-    /// A queue that is paused and has sent nothing for this long is in a storm.
-    pub detect: SimDuration,
-    pub empty_queue: EmptyQueue,
-    /// Normal again when no pause was in force for this long.
-    pub restore: SimDuration,
-    pub action: WatchdogAction,
-}
-
-/// What a watchdog makes of a paused queue without packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmptyQueue {
-    /// It is in a storm as any other.
-    Storm,
-    /// There is no storm without packets: the time counts from the first one that waits.
-    Ignore,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WatchdogAction {
-    /// Discard what is queued and what arrives for the queue.
-    Drop,
-    /// Ignore the pause.
-    Forward,
-}
-
-/// A NIC model with its configuration.
-#[derive(Clone, Debug)]
-pub struct NicProfile {
-    pub name: String,
-    /// RoCE path MTU: payload bytes per packet.
-    pub mtu: u32,
-    pub pfc: PauseSpec,
-    pub scheduler: SchedulerSpec,
-    /// Control packets (ACK, NAK, CNP) precede data of every class, whatever the scheduler.
-    pub control_first: bool,
-    pub turns: Turns,
-    pub pacing: Pacing,
-    /// From the posting of a message until its first packet may leave: doorbell, work request,
-    /// first data.
-    pub send_latency: SimDuration,
-    /// Receive buffer per port; a frame that does not fit is dropped.
-    pub rx_buffer: Bytes,
-    /// Pause is sent above this occupancy and withdrawn below `rx_xon`.
-    pub rx_xoff: Bytes,
-    pub rx_xon: Bytes,
-    /// Rate at which received frames leave to host memory. None: faster than the port.
-    pub rx_drain: Option<BitRate>,
-    pub rc: RcSpec,
-    pub np: NpSpec,
-    /// NIC-side watchdog: stop pausing the network after pausing continuously for this long.
-    pub storm_guard: Option<SimDuration>,
 }
 
 /// Among which queue pairs of a port turns go round.

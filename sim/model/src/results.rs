@@ -286,10 +286,14 @@ pub enum DropCause {
     Refused = 8,
     /// Lossless group, and the headroom pool that it shares with others is exhausted.
     HeadroomPoolFull = 9,
+    /// Larger than the link MTU of a port that receives it or is to send it.
+    Oversize = 10,
+    /// Chosen by WRED, and not ECN-capable, or at a queue that does not mark.
+    Wred = 11,
 }
 
 /// Causes in [`DROP_CAUSES`].
-pub const CAUSES: usize = 10;
+pub const CAUSES: usize = 12;
 
 pub const DROP_CAUSES: [(DropCause, &str); CAUSES] = [
     (DropCause::TailDrop, "tail_drop"),
@@ -302,6 +306,8 @@ pub const DROP_CAUSES: [(DropCause, &str); CAUSES] = [
     (DropCause::NoRoute, "no_route"),
     (DropCause::Rule, "rule"),
     (DropCause::Refused, "refused"),
+    (DropCause::Oversize, "oversize"),
+    (DropCause::Wred, "wred"),
 ];
 
 /// One port. Rates of frames count whole frames; "rx" is what arrived from the link.

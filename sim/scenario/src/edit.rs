@@ -22,6 +22,43 @@ const RIVALS: [(&str, &str); 3] = [
     ("lossy_alpha", "lossy_limit"),
     ("alpha", "limit"),
 ];
+/// What a profile has for each port: its tables of ports start from them.
+const PORT_KEYS: [(&str, &[&str]); 2] = [
+    (
+        "nic",
+        &[
+            "pfc",
+            "ets",
+            "rx_buffer",
+            "rx_xoff",
+            "rx_xon",
+            "drain",
+            "storm_guard",
+            "link_mtu",
+            "tagged",
+        ],
+    ),
+    (
+        "switch",
+        &[
+            "trust",
+            "dscp_to_priority",
+            "pcp_to_priority",
+            "default_priority",
+            "priority_to_pg",
+            "priority_to_queue",
+            "buffer",
+            "pfc",
+            "ets",
+            "ecn",
+            "watchdog",
+            "link_mtu",
+            "tagging",
+        ],
+    ),
+];
+/// Keys of `buffer` that a switch has once.
+pub(super) const WHOLE_BUFFER: [&str; 4] = ["size", "cell", "headroom_pool", "occupancy"];
 /// No parameter lies deeper.
 const MAX_DEPTH: usize = 12;
 
@@ -353,11 +390,12 @@ pub(super) fn size(value: &DeValue<'_>) -> usize {
 
 /// Keys that profiles may inherit in all; more is no configuration.
 const MAX_INHERITED: usize = 500_000;
+const TOO_MANY: &str = "the profiles inherit too many keys";
 
-/// Completes every profile with what it inherits.
+/// Completes every profile with what it inherits, and its tables of ports with what it has itself.
 pub(super) fn inherit(document: &mut Document<'_>, mistakes: &mut Mistakes) {
     let mut room = MAX_INHERITED;
-    for kind in PROFILES {
+    for (kind, port_keys) in PORT_KEYS {
         let profiles = document.get_mut().get_mut(kind).map(Spanned::get_mut);
         let Some(DeValue::Table(profiles)) = profiles else {
             continue;
@@ -377,13 +415,48 @@ pub(super) fn inherit(document: &mut Document<'_>, mistakes: &mut Mistakes) {
             if let DeValue::Table(table) = child.get_mut() {
                 let added = fill(table, &base);
                 if added > room {
-                    let message = "the profiles inherit too many keys".to_owned();
-                    return mistakes.push(&span, message, "", "");
+                    return mistakes.push(&span, TOO_MANY.to_owned(), "", "");
                 }
                 room -= added;
             }
         }
+        for (_, profile) in profiles.iter_mut() {
+            let span = profile.span();
+            let added = match profile.get_mut() {
+                DeValue::Table(table) => complete_ports(table, port_keys),
+                _ => 0,
+            };
+            if added > room {
+                return mistakes.push(&span, TOO_MANY.to_owned(), "", "");
+            }
+            room -= added;
+        }
     }
+}
+
+/// Completes the tables of ports of a profile. Returns how many values that adds.
+fn complete_ports(profile: &mut DeTable<'_>, port_keys: &[&str]) -> usize {
+    let Some(DeValue::Table(_)) = profile.get("port").map(Spanned::get_ref) else {
+        return 0;
+    };
+    let of_port =
+        |(key, _): &(&Spanned<Cow<'_, str>>, _)| port_keys.contains(&key.get_ref().as_ref());
+    let keys = profile.iter().filter(of_port);
+    let mut base: DeTable<'_> = keys.map(|(k, v)| (k.clone(), v.clone())).collect();
+    if let Some(DeValue::Table(buffer)) = base.get_mut("buffer").map(Spanned::get_mut) {
+        WHOLE_BUFFER.iter().for_each(|key| {
+            buffer.remove(*key);
+        });
+    }
+    let mut added = 0;
+    if let Some(DeValue::Table(ports)) = profile.get_mut("port").map(Spanned::get_mut) {
+        for (_, port) in ports.iter_mut() {
+            if let DeValue::Table(port) = port.get_mut() {
+                added += fill(port, &base);
+            }
+        }
+    }
+    added
 }
 
 /// The profiles that start from another one, with its name: each after the one it starts from, which

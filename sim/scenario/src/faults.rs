@@ -191,7 +191,7 @@ fn storm_mask(fault: &RawFault, node: NodeId, network: &Network, nics: &[&NicPro
     };
     // A NIC can be sick whether or not pause is configured there.
     profile
-        .map(|n| n.pfc.tx_mask)
+        .map(|n| n.port.pfc.tx_mask)
         .filter(|mask| *mask != 0)
         .unwrap_or(1 << 3)
 }

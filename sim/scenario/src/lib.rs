@@ -20,6 +20,7 @@ mod network;
 mod nics;
 mod output;
 pub mod plan;
+mod ports;
 mod profiles;
 mod quantity;
 mod raw;
@@ -429,7 +430,9 @@ fn model(
     let framing = framing(&raw.simulation.framing, mistakes);
     let names = ProfileNames::new(raw);
     let network = network::build(raw, &names, over.memory, mistakes);
-    let (nics, switches) = profiles(raw, &names, &network, framing, mistakes);
+    let (mut nics, mut switches) = profiles(raw, &names, &network, framing, mistakes);
+    let given = (raw, &network, &names);
+    let exceptions = ports::exceptions(given, &mut nics, &mut switches, mistakes);
     let context = context::Context {
         network: &network,
         nics: &nics,
@@ -444,16 +447,11 @@ fn model(
     let faults = faults::build(raw, &network, &nics.iter().collect::<Vec<_>>(), mistakes);
     validate::ruled(raw, framing, mistakes);
     let rules = rules::build(raw, &network, mistakes);
-    let pauses = nics
-        .iter()
-        .map(|n| &n.pfc)
-        .chain(switches.iter().map(|s| &s.pfc));
-    let can_pause = pauses.into_iter().any(|p| p.mode != PauseMode::Off);
     let simulation = &raw.simulation;
     let until = over
         .until
         .unwrap_or(raw.until.get_or(OrOff(Some(DEFAULT_UNTIL))).0);
-    let scan = can_pause.then_some(SimDuration::from_ms(1));
+    let scan = can_pause(&nics, &switches).then_some(SimDuration::from_ms(1));
     check_intervals(simulation, mistakes);
     let model = Model {
         seed,
@@ -467,6 +465,7 @@ fn model(
         nics,
         switches,
         links: network.links.clone(),
+        exceptions,
         flows,
         faults,
         rules,
@@ -477,6 +476,13 @@ fn model(
     };
     validate::budgets(raw, &model, &network, mistakes);
     model
+}
+
+fn can_pause(nics: &[NicProfile], switches: &[SwitchProfile]) -> bool {
+    let nics = nics.iter().flat_map(NicProfile::ports).map(|p| &p.pfc);
+    let switches = switches.iter().flat_map(SwitchProfile::ports);
+    let mut pauses = nics.chain(switches.map(|p| &p.pfc));
+    pauses.any(|pause| pause.mode != PauseMode::Off)
 }
 
 fn check_intervals(simulation: &RawSimulation, mistakes: &mut Mistakes) {
@@ -544,14 +550,7 @@ fn profiles(
     framing: Framing,
     mistakes: &mut Mistakes,
 ) -> (Vec<Nic>, Vec<SwitchProfile>) {
-    let mut nic_rates: Vec<Vec<BitRate>> = vec![Vec::new(); names.nics.len()];
-    let mut switch_rates: Vec<Vec<BitRate>> = vec![Vec::new(); names.switches.len()];
-    for (node, rates) in network.nodes.iter().zip(network.port_rates()) {
-        match node.role {
-            Role::Host(i) => nic_rates[i as usize].extend(rates),
-            Role::Switch(i) => switch_rates[i as usize].extend(rates),
-        }
-    }
+    let [nic_rates, switch_rates] = network.rates(names);
     let (no_nic, no_switch) = (RawNic::default(), RawSwitch::default());
     let nics = names.nics.iter().zip(nic_rates).map(|(name, rates)| {
         let rates = validate::rates_or(rates, network.rate);

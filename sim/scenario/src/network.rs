@@ -108,14 +108,29 @@ impl Network {
             .map_or(&[], Vec::as_slice)
     }
 
-    /// Rates of the ports of each node.
-    pub(super) fn port_rates(&self) -> Vec<Vec<BitRate>> {
-        let mut rates = vec![Vec::new(); self.nodes.len()];
+    /// Rates of the ports with each NIC profile, and with each switch profile.
+    pub(super) fn rates(&self, names: &ProfileNames) -> [Vec<Vec<BitRate>>; 2] {
+        let mut nics = vec![Vec::new(); names.nics.len()];
+        let mut switches = vec![Vec::new(); names.switches.len()];
         for link in &self.links {
-            rates[link.a as usize].push(link.rate);
-            rates[link.b as usize].push(link.rate);
+            for node in [link.a, link.b] {
+                match self.nodes[node as usize].role {
+                    Role::Host(i) => nics[i as usize].push(link.rate),
+                    Role::Switch(i) => switches[i as usize].push(link.rate),
+                }
+            }
         }
-        rates
+        [nics, switches]
+    }
+
+    /// The neighbours of each node, in the order of its ports.
+    pub(super) fn neighbours(&self) -> Vec<Vec<NodeId>> {
+        let mut neighbours = vec![Vec::new(); self.nodes.len()];
+        for link in &self.links {
+            neighbours[link.a as usize].push(link.b);
+            neighbours[link.b as usize].push(link.a);
+        }
+        neighbours
     }
 
     /// A node by its name, or a host by its number.

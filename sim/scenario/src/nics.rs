@@ -1,7 +1,7 @@
 //! NIC profiles.
 
 use super::diag::Mistakes;
-use super::profiles::{default_marking, marking, pause, scheduler};
+use super::profiles::{default_marking, link_mtu, marking, pause, scheduler};
 use super::quantity::{Gain, Given, LogBase, OrOff, Sp, TimerCode};
 use super::raw::*;
 use xoff_model::time::SimDuration;
@@ -53,11 +53,8 @@ pub(super) fn nic(
     mistakes: &mut Mistakes,
 ) -> Nic {
     let mtu = mtu(raw, framing, mistakes);
-    let rx_buffer = raw.rx_buffer.get_or(Bytes(512 << 10));
-    let rx_xoff = raw.rx_xoff.get_or(Bytes(rx_buffer.0 / 2));
-    let rx_xon = raw.rx_xon.get_or(Bytes(rx_xoff.0 / 2));
-    check_order(&raw.rx_xoff, rx_xoff, "rx_buffer", rx_buffer, mistakes);
-    check_order(&raw.rx_xon, rx_xon, "rx_xoff", rx_xoff, mistakes);
+    let port = nic_port(&raw.own_port(), rates, mistakes);
+    check_link_mtu(&raw.link_mtu, mtu, mistakes);
     let window_variable = raw.window_variable.get_or(false);
     let window = raw.window.get_or(OrOff(None)).0.map(|w| Window {
         bytes: w.0,
@@ -76,8 +73,6 @@ pub(super) fn nic(
     let profile = NicProfile {
         name: name.to_owned(),
         mtu,
-        pfc: pause(&raw.pfc, rates),
-        scheduler: scheduler(&raw.ets, mistakes),
         control_first: raw.control_first.get_or(true),
         turns: turns(raw, mistakes),
         pacing: match raw.pacing.get_or(RawPacing::Due) {
@@ -85,13 +80,10 @@ pub(super) fn nic(
             RawPacing::Sent => Pacing::Sent,
         },
         send_latency: raw.send_latency.get_or(SimDuration::ZERO),
-        rx_buffer,
-        rx_xoff,
-        rx_xon,
-        rx_drain: raw.drain.get_or(OrOff(None)).0,
         rc,
         np: notification(&raw.cnp),
-        storm_guard: raw.storm_guard.get_or(OrOff(None)).0,
+        port,
+        exceptions: Vec::new(),
     };
     let hpcc_window = match (&raw.window, window) {
         (None, _) => HpccWindow::Bdp,
@@ -111,10 +103,52 @@ pub(super) fn nic(
     }
 }
 
+/// Builds the profile of NIC ports that have the given rates.
+pub(super) fn nic_port(
+    raw: &RawNicPort,
+    rates: &[BitRate],
+    mistakes: &mut Mistakes,
+) -> NicPortProfile {
+    let rx_buffer = raw.rx_buffer.get_or(Bytes(512 << 10));
+    let rx_xoff = raw.rx_xoff.get_or(Bytes(rx_buffer.0 / 2));
+    let rx_xon = raw.rx_xon.get_or(Bytes(rx_xoff.0 / 2));
+    check_order(&raw.rx_xoff, rx_xoff, "rx_buffer", rx_buffer, mistakes);
+    check_order(&raw.rx_xon, rx_xon, "rx_xoff", rx_xoff, mistakes);
+    NicPortProfile {
+        pfc: pause(&raw.pfc, rates),
+        scheduler: scheduler(&raw.ets, mistakes),
+        rx_buffer,
+        rx_xoff,
+        rx_xon,
+        rx_drain: raw.drain.get_or(OrOff(None)).0,
+        storm_guard: raw.storm_guard.get_or(OrOff(None)).0,
+        link_mtu: link_mtu(&raw.link_mtu, mistakes),
+        tagged: raw.tagged.given(),
+    }
+}
+
+/// What RoCE adds to a path MTU at most, as Linux counts it (`iboe_get_mtu`): GRH 40, UDP 8, BTH
+/// 12, XRCETH 4, AtomicETH 28, ICRC 4.
+const ROCE_HEADERS: u32 = 96;
+
+/// An interface must hold the packets that its queue pairs make.
+pub(super) fn check_link_mtu(raw: &Option<Sp<OrOff<u32>>>, mtu: u32, mistakes: &mut Mistakes) {
+    let Some((given, link)) = raw.as_ref().and_then(|raw| Some((raw, raw.0?))) else {
+        return;
+    };
+    if link < mtu + ROCE_HEADERS {
+        let least = mtu + ROCE_HEADERS;
+        let message = format!("a link MTU of {link} is too small for a path MTU of {mtu}");
+        let help = format!("RoCE needs {least} here, or a smaller `mtu`");
+        mistakes.at(given, message, &help);
+    }
+}
+
 fn turns(raw: &RawNic, mistakes: &mut Mistakes) -> Turns {
     match &raw.turns {
         Some(given) if given.value == RawTurns::Port => {
-            if !raw.ets.is_silent() {
+            let silent = |port: &Sp<RawNicPort>| port.ets.is_silent();
+            if !raw.ets.is_silent() || !raw.port.values().all(silent) {
                 let help = "leave `ets` out, or use turns = \"class\"";
                 mistakes.at(given, "turns of a whole port know no `ets`", help);
             }

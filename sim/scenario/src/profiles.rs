@@ -118,6 +118,32 @@ pub(super) fn switch(
     rates: &[BitRate],
     mistakes: &mut Mistakes,
 ) -> SwitchProfile {
+    SwitchProfile {
+        name: name.to_owned(),
+        forwarding: match raw.forwarding.get_or(RawForwarding::StoreAndForward) {
+            RawForwarding::StoreAndForward => Forwarding::StoreAndForward,
+            RawForwarding::CutThrough => Forwarding::CutThrough {
+                header_bytes: raw.cut_through_bytes.get_or(64),
+            },
+        },
+        latency: raw.latency.get_or(SimDuration::from_ns(600)),
+        buffer: buffer(&raw.buffer, mistakes),
+        tail_drop: match raw.tail_drop.get_or(RawTailDrop::Fair) {
+            RawTailDrop::Fair => TailDrop::Fair,
+            RawTailDrop::Strict => TailDrop::Strict,
+        },
+        watchdog_poll: raw.watchdog.poll.get_or(SimDuration::from_ms(100)),
+        port: switch_port(&raw.own_port(), rates, mistakes),
+        exceptions: Vec::new(),
+    }
+}
+
+/// Builds the profile of switch ports that have the given rates.
+pub(super) fn switch_port(
+    raw: &RawSwitchPort,
+    rates: &[BitRate],
+    mistakes: &mut Mistakes,
+) -> PortProfile {
     let mut dscp_to_priority = default_dscp_map();
     let priority = |p: &Priority| p.0;
     maps::fill(
@@ -137,15 +163,9 @@ pub(super) fn switch(
     }
     let [pcp_to_priority, priority_to_pg, priority_to_queue] = maps;
     let pfc = pause(&raw.pfc, rates);
-    SwitchProfile {
-        name: name.to_owned(),
-        forwarding: match raw.forwarding.get_or(RawForwarding::StoreAndForward) {
-            RawForwarding::StoreAndForward => Forwarding::StoreAndForward,
-            RawForwarding::CutThrough => Forwarding::CutThrough {
-                header_bytes: raw.cut_through_bytes.get_or(64),
-            },
-        },
-        latency: raw.latency.get_or(SimDuration::from_ns(600)),
+    let per_port = raw.buffer.per_port.get_or(false) || pfc.mode == PauseMode::Global;
+    let lossless = lossless_groups(raw, &pfc, &priority_to_pg, per_port, mistakes);
+    PortProfile {
         trust: match raw.trust.get_or(RawTrust::Dscp) {
             RawTrust::Dscp => Trust::Dscp,
             RawTrust::Pcp => Trust::Pcp,
@@ -156,16 +176,32 @@ pub(super) fn switch(
         default_priority: raw.default_priority.given().map_or(0, |p| p.0),
         priority_to_pg,
         priority_to_queue,
-        buffer: buffer(raw, &pfc, &priority_to_pg, mistakes),
+        pgs: groups(&raw.buffer, lossless, mistakes),
+        per_port,
+        queues: egress(&raw.buffer, mistakes),
         pfc,
         scheduler: scheduler(&raw.ets, mistakes),
         ecn: ecn(&raw.ecn, mistakes),
         watchdog: watchdog(&raw.watchdog, mistakes),
-        tail_drop: match raw.tail_drop.get_or(RawTailDrop::Fair) {
-            RawTailDrop::Fair => TailDrop::Fair,
-            RawTailDrop::Strict => TailDrop::Strict,
+        link_mtu: link_mtu(&raw.link_mtu, mistakes),
+        tagging: match raw.tagging.get_or(RawTagging::AsReceived) {
+            RawTagging::AsReceived => Tagging::AsReceived,
+            RawTagging::Untagged => Tagging::Untagged,
+            RawTagging::Tagged => Tagging::Tagged,
         },
     }
+}
+
+/// Bytes of IP packet that a link carries.
+pub(super) fn link_mtu(given: &Option<Sp<OrOff<u32>>>, mistakes: &mut Mistakes) -> Option<u32> {
+    let mtu = given.get_or(OrOff(None)).0;
+    // What IPv4 asks of every link (RFC 791), and the length that it can state.
+    let bad = |mtu: &u32| !(68..=65_535).contains(mtu);
+    if let (Some(given), Some(bad)) = (given, mtu.filter(bad)) {
+        let help = "use 68 to 65535 bytes, or \"off\" for no limit";
+        mistakes.at(given, format!("a link MTU of {bad}"), help);
+    }
+    mtu
 }
 
 /// What a value of a limit means.
@@ -227,7 +263,7 @@ fn limit(
 
 /// Which groups are lossless: those of the priorities that send pause, unless they are stated.
 fn lossless_groups(
-    raw: &RawSwitch,
+    raw: &RawSwitchPort,
     pfc: &PauseSpec,
     map: &[u8; PRIORITIES],
     per_port: bool,
@@ -278,15 +314,12 @@ fn lossless_groups(
     lossless
 }
 
-fn buffer(
-    raw: &RawSwitch,
-    pfc: &PauseSpec,
-    map: &[u8; PRIORITIES],
+/// The priority groups of a port, some of them lossless.
+fn groups(
+    b: &RawBuffer,
+    lossless: [bool; PRIORITIES],
     mistakes: &mut Mistakes,
-) -> BufferSpec {
-    let b = &raw.buffer;
-    let per_port = b.per_port.get_or(false) || pfc.mode == PauseMode::Global;
-    let lossless = lossless_groups(raw, pfc, map, per_port, mistakes);
+) -> [PgSpec; PRIORITIES] {
     let names = ["alpha", "xoff"];
     let pause_limit =
         limit(&b.alpha, &b.xoff, names, mistakes).unwrap_or(Limit::Dynamic { num: 1, den: 8 });
@@ -314,6 +347,11 @@ fn buffer(
             pg.headroom = headroom_of(&over.headroom, pg.lossless);
         }
     }
+    pgs
+}
+
+/// What all ports of a switch share.
+fn buffer(b: &RawBuffer, mistakes: &mut Mistakes) -> BufferSpec {
     let cell = b.cell.get_or(Bytes(1));
     if !(1..=65_536).contains(&cell.0) {
         let span = b.cell.as_ref().map_or(0..0, |c| c.span.clone());
@@ -327,10 +365,7 @@ fn buffer(
     BufferSpec {
         size: b.size.get_or(Bytes(16 << 20)),
         cell_bytes: cell.0.clamp(1, 65_536) as u32,
-        pgs,
         headroom_pool: b.headroom_pool.get_or(OrOff(None)).0,
-        queues: egress(b, mistakes),
-        per_port,
         occupancy: match b.occupancy.get_or(RawOccupancy::Frame) {
             RawOccupancy::Frame => Occupancy::Frame,
             RawOccupancy::Wire => Occupancy::Wire,
@@ -400,23 +435,37 @@ fn ecn(raw: &RawEcn, mistakes: &mut Mistakes) -> [Option<EcnSpec>; PRIORITIES] {
     maps::once(&mut rates, mistakes);
     by_rate.push(base);
     let stated = raw.queue.len() + raw.by_rate.len() > 0
+        || raw.not_ect.is_some()
         || raw.queues.is_some()
         || raw.kmin.is_some()
         || raw.kmax.is_some()
         || raw.pmax.is_some();
+    let mode = raw.mode.given().unwrap_or(match stated {
+        true => RawEcnMode::On,
+        false => RawEcnMode::Off,
+    });
+    let action = match (mode, raw.not_ect.get_or(RawNotEct::Pass)) {
+        (RawEcnMode::Drop, _) => EcnAction::Drop,
+        (_, RawNotEct::Drop) => EcnAction::MarkOrDrop,
+        (_, RawNotEct::Pass) => EcnAction::Mark,
+    };
     let marking = raw.queues.as_ref().map_or(0xff, |q| bits(q));
     let mut queues: [Option<EcnSpec>; PRIORITIES] = std::array::from_fn(|i| {
         (marking >> i & 1 == 1).then(|| EcnSpec {
             by_rate: by_rate.clone(),
+            action,
         })
     });
     for (i, over) in maps::slots(&raw.queue, "queue", 7, mistakes) {
         let own = thresholds(over, base, mistakes);
-        queues[i] = Some(EcnSpec { by_rate: vec![own] });
+        queues[i] = Some(EcnSpec {
+            by_rate: vec![own],
+            action,
+        });
     }
-    match switched(&raw.mode, stated) {
-        true => queues,
-        false => std::array::from_fn(|_| None),
+    match mode {
+        RawEcnMode::On | RawEcnMode::Drop => queues,
+        RawEcnMode::Off => std::array::from_fn(|_| None),
     }
 }
 
@@ -455,7 +504,6 @@ fn watchdog(raw: &RawWatchdog, mistakes: &mut Mistakes) -> Option<WatchdogSpec> 
         mistakes.at(zero, "a watchdog time of zero", "");
     }
     switched(&raw.mode, stated).then(|| WatchdogSpec {
-        poll: raw.poll.get_or(SimDuration::from_ms(100)),
         detect: raw.detect.get_or(SimDuration::from_ms(200)),
         empty_queue: match raw.empty_queue.get_or(RawEmptyQueue::Storm) {
             RawEmptyQueue::Storm => EmptyQueue::Storm,

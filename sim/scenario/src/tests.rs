@@ -49,13 +49,13 @@ fn a_small_scenario_has_sound_defaults() {
     assert_eq!((m.nodes.len(), m.links.len(), m.flows.len()), (5, 4, 3));
     assert_eq!(m.until, Some(SimTime::from_ps(10_000_000_000_000)));
     assert_eq!(m.deadlock_scan, None);
-    assert_eq!(m.nics[0].pfc.mode, PauseMode::Off);
+    assert_eq!(m.nics[0].port.pfc.mode, PauseMode::Off);
     assert_eq!(m.nics[0].rc.timeout, SimDuration::from_ps(4_096_000 << 14));
     assert_eq!(m.nics[0].rc.rnr_retry, None);
-    assert!(m.switches[0].buffer.pgs.iter().all(|pg| !pg.lossless));
-    assert!(m.switches[0].ecn.iter().all(Option::is_none));
-    assert_eq!(m.switches[0].dscp_to_priority[26], 3);
-    assert_eq!(m.switches[0].scheduler.queues[6], QueueSched::Strict);
+    assert!(m.switches[0].port.pgs.iter().all(|pg| !pg.lossless));
+    assert!(m.switches[0].port.ecn.iter().all(Option::is_none));
+    assert_eq!(m.switches[0].port.dscp_to_priority[26], 3);
+    assert_eq!(m.switches[0].port.scheduler.queues[6], QueueSched::Strict);
     let f = &m.flows[0];
     assert_eq!(
         (f.name.as_str(), f.group.as_str(), f.src, f.dst),
@@ -83,7 +83,7 @@ fn pfc_makes_groups_lossless() {
     ];
     let plan = loaded(STAR, &sets).unwrap();
     let m = &plan.cases[0].model;
-    let pgs = &m.switches[0].buffer.pgs;
+    let pgs = &m.switches[0].port.pgs;
     assert_eq!(
         pgs.map(|pg| pg.lossless),
         [false, false, false, true, false, false, false, false]
@@ -91,10 +91,13 @@ fn pfc_makes_groups_lossless() {
     assert_eq!(pgs[3].headroom, Headroom::Auto);
     assert_eq!(pgs[3].limit, Limit::Dynamic { num: 1, den: 8 });
     assert_eq!(
-        m.switches[0].pfc.response,
+        m.switches[0].port.pfc.response,
         xoff_model::headroom::response_time(BitRate::from_gbps(100))
     );
-    assert_eq!((m.nics[0].pfc.tx_mask, m.nics[0].pfc.rx_mask), (8, 8));
+    assert_eq!(
+        (m.nics[0].port.pfc.tx_mask, m.nics[0].port.pfc.rx_mask),
+        (8, 8)
+    );
     assert_eq!(m.deadlock_scan, Some(SimDuration::from_ms(1)));
 
     let m = loaded(STAR, &[("switch.default.pfc.mode", "802.3x")])
@@ -102,8 +105,8 @@ fn pfc_makes_groups_lossless() {
         .cases
         .remove(0)
         .model;
-    assert!(m.switches[0].buffer.per_port && m.switches[0].buffer.pgs[0].lossless);
-    assert_eq!(m.switches[0].pfc.tx_mask, 0xff);
+    assert!(m.switches[0].port.per_port && m.switches[0].port.pgs[0].lossless);
+    assert_eq!(m.switches[0].port.pfc.tx_mask, 0xff);
 }
 
 #[test]
@@ -136,7 +139,7 @@ fn axes_multiply_and_select_expectations() {
     assert_eq!(checks, [1, 1, 2, 1]);
     assert_eq!(plan.cases[2].expectations[0].line, 20);
     assert_eq!(plan.cases[2].model.nics[0].mtu, 1024);
-    assert_eq!(plan.cases[2].model.nics[0].pfc.mode, PauseMode::Pfc);
+    assert_eq!(plan.cases[2].model.nics[0].port.pfc.mode, PauseMode::Pfc);
     assert_eq!(plan.agreements[0].within_ppm, 10_000);
     assert_eq!(plan.report.pivot.as_deref(), Some("pfc"));
 
@@ -213,7 +216,8 @@ fn links_of_a_built_topology_can_change() {
     assert_eq!(m.links[0].rate, BitRate::from_gbps(100));
     // The slow port answers pause later.
     assert!(
-        m.switches[0].pfc.response >= xoff_model::headroom::response_time(BitRate::from_gbps(100))
+        m.switches[0].port.pfc.response
+            >= xoff_model::headroom::response_time(BitRate::from_gbps(100))
     );
 }
 
@@ -644,20 +648,20 @@ fn a_rich_scenario_builds() {
     let plan = loaded(RICH, &[]).unwrap_or_else(|e| panic!("{e:#?}"));
     assert_eq!((plan.cases.len(), plan.cases[1].expectations.len()), (2, 0));
     let m = &plan.cases[0].model;
-    let ecn = m.switches[0].ecn[3].as_ref().unwrap();
+    let ecn = m.switches[0].port.ecn[3].as_ref().unwrap();
     assert_eq!(
         (ecn.by_rate.len(), ecn.by_rate[0].kmax),
         (2, Bytes(1_600_000))
     );
     assert_eq!(
-        m.switches[0].buffer.pgs[4].limit,
+        m.switches[0].port.pgs[4].limit,
         Limit::Static(Bytes(96 << 10))
     );
     assert_eq!(
-        m.switches[0].buffer.pgs[3].limit,
+        m.switches[0].port.pgs[3].limit,
         Limit::Dynamic { num: 1, den: 4 }
     );
-    assert_eq!(m.switches[0].scheduler.queues[6], QueueSched::Dwrr(1));
+    assert_eq!(m.switches[0].port.scheduler.queues[6], QueueSched::Dwrr(1));
 }
 
 #[test]

@@ -86,10 +86,35 @@ pub(super) fn budgets(
     mistakes.push(&span, message, &worst.budget.to_string(), help);
 }
 
-/// Rules look at frames, and some framings have only sizes.
+/// Rules look at frames, link MTUs at packets, and some framings have only sizes.
 pub(super) fn ruled(raw: &RawScenario, framing: Framing, mistakes: &mut Mistakes) {
     if matches!(framing, Framing::RoceV2 { .. }) {
         return;
+    }
+    let nics = raw.nic.values().flat_map(|nic| {
+        let ports = nic.port.values().map(|port| &port.link_mtu);
+        ports.chain([&nic.link_mtu])
+    });
+    let switches = raw.switch.values().flat_map(|switch| {
+        let ports = switch.port.values().map(|port| &port.link_mtu);
+        ports.chain([&switch.link_mtu])
+    });
+    let help = "use simulation.framing.kind = \"rocev2\"";
+    let limits = nics.chain(switches).flatten();
+    for given in limits.filter(|given| given.0.is_some()) {
+        mistakes.at(given, "fixed framing has no packets in its frames", help);
+    }
+    for nic in raw.nic.values() {
+        let ports = nic.port.values().map(|port| &port.tagged);
+        for given in ports.chain([&nic.tagged]).flatten() {
+            mistakes.at(given, "fixed framing has no VLAN tags", help);
+        }
+    }
+    for switch in raw.switch.values() {
+        let ports = switch.port.values().map(|port| &port.tagging);
+        for given in ports.chain([&switch.tagging]).flatten() {
+            mistakes.at(given, "fixed framing has no VLAN tags", help);
+        }
     }
     if let Some(rule) = raw.rule.first() {
         let help = "use simulation.framing.kind = \"rocev2\"";

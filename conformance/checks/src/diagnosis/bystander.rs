@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use xoff_model::results::{HopResult, PortResult};
 use xoff_model::time::SimDuration;
 use xoff_model::units::Bytes;
-use xoff_model::{PRIORITIES, PauseMode, SwitchProfile};
+use xoff_model::{Model, PRIORITIES, PauseMode, PortProfile};
 
 /// A flow is a victim if it takes this much longer than it must.
 const VICTIM_PPM: u64 = 1_500_000;
@@ -166,8 +166,9 @@ fn notable(c: &Course<'_>, hop: &HopResult) -> bool {
 
 /// The end of a link at a switch, and the priority groups there that may pause a priority.
 struct Ingress<'a> {
+    model: &'a Model,
     at: &'a PortResult,
-    switch: &'a SwitchProfile,
+    profile: &'a PortProfile,
     priority: u8,
     /// Least that one of them held when it paused the link.
     least: u64,
@@ -178,8 +179,9 @@ impl<'a> Ingress<'a> {
     fn of(run: &Run<'a>, from: &PortResult, priority: u8) -> Option<Self> {
         let at = run.peer(from)?;
         let mut link = Ingress {
+            model: run.model,
             at,
-            switch: run.switch(at.node)?,
+            profile: run.switch_port(at)?,
             priority,
             least: 0,
         };
@@ -190,15 +192,15 @@ impl<'a> Ingress<'a> {
     }
 
     fn group(&self, priority: u8) -> u8 {
-        match self.switch.buffer.per_port {
+        match self.profile.per_port {
             true => 0,
-            false => self.switch.priority_to_pg[usize::from(priority)],
+            false => self.profile.priority_to_pg[usize::from(priority)],
         }
     }
 
     /// Whether frames of another priority can make the link pause this one.
     fn counts(&self, priority: u8) -> bool {
-        self.switch.pfc.mode == PauseMode::Global
+        self.profile.pfc.mode == PauseMode::Global
             || self.group(priority) == self.group(self.priority)
     }
 
@@ -208,7 +210,9 @@ impl<'a> Ingress<'a> {
 
     /// The most that an egress port held of what may fill these groups, from whatever link.
     fn held_at_most(&self, egress: &PortResult) -> Bytes {
-        let queue = |p: u8| self.switch.priority_to_queue[usize::from(p)];
+        let profile = self.model.switch_port(egress.node, egress.port);
+        let map = profile.unwrap_or(self.profile).priority_to_queue;
+        let queue = |p: u8| map[usize::from(p)];
         let pauses = (0..PRIORITIES as u8).filter(|&p| self.counts(p));
         let queues: BTreeSet<u8> = pauses.map(queue).collect();
         // A queue's figures are those of the lowest priority that it serves.

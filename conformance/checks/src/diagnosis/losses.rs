@@ -10,7 +10,7 @@ use crate::words::plural;
 use crate::words::{port_name, status_name};
 use xoff_model::results::{DropCause, FlowResult, FlowStatus, PortResult};
 use xoff_model::time::SimDuration;
-use xoff_model::{Op, PRIORITIES, PauseMode, Recovery, Transport};
+use xoff_model::{EcnAction, Op, PRIORITIES, PauseMode, Recovery, Transport};
 use xoff_scenario::metrics::value::ppm;
 
 /// What is violated, how gravely, the metric that counts it, and the sentence.
@@ -35,6 +35,10 @@ impl<'a> Run<'a> {
         found.extend(tail.map(|told| (&RC_05, Warning, "drops.tail_drop", told)));
         let host = self.receive_buffer();
         found.extend(host.map(|told| (&N_03, Error, "drops.rx_buffer", told)));
+        let large = self.oversize();
+        found.extend(large.map(|told| (&RC_05, Warning, "drops.oversize", told)));
+        let early = self.early_drops();
+        found.extend(early.map(|told| (&RC_05, Warning, "drops.wred", told)));
         found.extend(self.on_links());
         if let Some((.., first)) = found.first_mut() {
             first.push_str(&self.resent());
@@ -96,12 +100,55 @@ impl<'a> Run<'a> {
             loss.priority,
         );
         if !loss.port.priority[loss.priority].lossless {
-            text += match self.pause_spec(loss.port.node).map(|spec| spec.mode) {
+            text += match self.pause_spec(loss.port).map(|spec| spec.mode) {
                 Some(PauseMode::Off) => ", where PFC is off",
                 _ => ", where that priority is not lossless",
             };
+        } else if let Some(from) = self.lossy_entry(&loss) {
+            text += &format!(", of what came in from {}, ", self.name(from.peer));
+            text += match self.pause_spec(from).map(|spec| spec.mode) {
+                Some(PauseMode::Off) => "where PFC is off",
+                _ => "where that priority is not lossless",
+            };
         }
         Some(text)
+    }
+
+    /// The port of the switch, among those where a priority is not lossless, that received most.
+    fn lossy_entry(&self, loss: &Loss<'_>) -> Option<&'a PortResult> {
+        let here = self
+            .results
+            .ports
+            .iter()
+            .filter(|p| p.node == loss.port.node);
+        let lossy = here.filter(|p| !p.priority[loss.priority].lossless && p.rx_bytes > 0);
+        lossy.max_by_key(|p| (p.rx_bytes, std::cmp::Reverse(p.port)))
+    }
+
+    fn early_drops(&self) -> Option<String> {
+        let loss = self.loss(DropCause::Wred)?;
+        let profile = self.switch_port(loss.port)?;
+        let queue = usize::from(profile.priority_to_queue[loss.priority]) % PRIORITIES;
+        let why = match profile.ecn[queue].as_ref().map(|ecn| ecn.action) {
+            Some(EcnAction::Drop) => "where WRED drops instead of marking",
+            _ => "where WRED drops what is not ECN-capable",
+        };
+        Some(format!(
+            "{} dropped early, most at {} (priority {}), {why}",
+            plural(loss.total, "frame"),
+            self.place(loss.port),
+            loss.priority,
+        ))
+    }
+
+    fn oversize(&self) -> Option<String> {
+        let loss = self.loss(DropCause::Oversize)?;
+        let mtu = self.model.link_mtu(loss.port.node, loss.port.port)?;
+        Some(format!(
+            "{} too large for a link MTU, most at {}, where it is {mtu}",
+            plural(loss.total, "frame"),
+            port_name(self.model, loss.port),
+        ))
     }
 
     fn receive_buffer(&self) -> Option<String> {
@@ -109,7 +156,7 @@ impl<'a> Run<'a> {
         let (host, peer) = (self.name(loss.port.node), self.name(loss.port.peer));
         let stops = Self::stopped(loss.port, loss.priority);
         let off = self
-            .pause_spec(loss.port.node)
+            .pause_spec(loss.port)
             .is_some_and(|spec| spec.mode == PauseMode::Off);
         let why = if stops == 0 && off {
             "and its PFC is off".to_owned()

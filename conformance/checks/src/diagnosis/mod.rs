@@ -24,7 +24,7 @@ use crate::words::{node_name, plural, port_towards};
 use courses::Course;
 use xoff_model::results::{FlowStatus, PortResult, Results};
 use xoff_model::time::SimDuration;
-use xoff_model::{Model, NicProfile, NodeId, PauseSpec, Role, SwitchProfile};
+use xoff_model::{Model, NicProfile, NodeId, PauseSpec, PortProfile, Role, SwitchProfile};
 use xoff_scenario::metrics::value::{Value, grouped, ppm};
 
 /// The checks that a run is found to violate, what its scenario expects among them.
@@ -171,9 +171,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn pause_spec(&self, node: NodeId) -> Option<&'a PauseSpec> {
-        let nic = self.nic(node).map(|nic| &nic.pfc);
-        nic.or_else(|| self.switch(node).map(|switch| &switch.pfc))
+    fn switch_port(&self, port: &PortResult) -> Option<&'a PortProfile> {
+        self.model.switch_port(port.node, port.port)
+    }
+
+    fn pause_spec(&self, port: &PortResult) -> Option<&'a PauseSpec> {
+        self.model.pause_spec(port.node, port.port)
     }
 
     /// The port at the other end of the link.

@@ -76,7 +76,8 @@ impl Run<'_> {
         let lost: u64 = drops
             .flat_map(|p| p.drops[DropCause::Watchdog as usize])
             .sum();
-        let action = self.switch(first.node).and_then(|s| s.watchdog);
+        let action = self.model.switch_port(first.node, first.port);
+        let action = action.and_then(|port| port.watchdog);
         let forward = action.is_some_and(|w| w.action == WatchdogAction::Forward);
         let did = match lost {
             0 if forward => ", and let the queue go".to_owned(),
@@ -96,7 +97,8 @@ impl Run<'_> {
     /// Why the far end of a link takes no notice of a port's pause frames, for one priority or for
     /// any; None: it heeds all that arrived.
     fn disregarded(&self, port: &PortResult, priority: Option<usize>) -> Option<String> {
-        let (far, spec) = (self.peer(port)?, self.pause_spec(port.peer)?);
+        let far = self.peer(port)?;
+        let spec = self.pause_spec(far)?;
         let peer = self.name(port.peer);
         if port.tx_global_pause > 0 && far.rx_pause_ignored > 0 {
             let does = match spec.mode {
@@ -184,7 +186,8 @@ impl Run<'_> {
         let full = |p: &&PortResult| {
             let peak = self.results.nodes.get(p.node as usize);
             let peak = peak.map_or(0, |node| node.buffer_peak.0);
-            let xoff = self.nic(p.node).map_or(u64::MAX, |nic| nic.rx_xoff.0);
+            let xoff = self.model.nic_port(p.node, p.port);
+            let xoff = xoff.map_or(u64::MAX, |port| port.rx_xoff.0);
             let heeded = stops(p) > 0 && self.disregarded(p, None).is_none();
             peak > xoff && heeded && self.storm_of(p.node).is_none()
         };

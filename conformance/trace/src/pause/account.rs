@@ -228,7 +228,6 @@ mod tests {
     /// every priority what the simulator says.
     #[test]
     fn times_are_those_of_the_simulator() {
-        use xoff_model::Role;
         let over = xoff_scenario::Overrides::default();
         let none = |name: &str| Err(format!("{name}: not there"));
         let plan = xoff_scenario::load("incast.toml", INCAST, &over, &none).unwrap();
@@ -236,10 +235,7 @@ mod tests {
         let results = xoff_sim::run(model, &mut |_| ());
         let mut stopped = 0;
         for port in &results.ports {
-            let spec = match model.nodes[port.node as usize].role {
-                Role::Host(profile) => model.nics[profile as usize].pfc,
-                Role::Switch(profile) => model.switches[profile as usize].pfc,
-            };
+            let spec = model.pause_spec(port.node, port.port).unwrap();
             let mut account = Account::new(Some(100 * GBPS), 0);
             let here = (port.node, port.port);
             for entry in results.pauses.iter().filter(|e| (e.node, e.port) == here) {

@@ -80,37 +80,34 @@ impl Frames<'_> {
 
     /// Pause, scheduler, and the traffic class of each priority.
     fn dcb(&self, port: PortId) -> (&PauseSpec, &SchedulerSpec, [u8; PRIORITIES]) {
-        match self.node_role(port) {
-            Role::Host(profile) => {
-                let nic = &self.model.nics[profile as usize];
-                let same = std::array::from_fn(|priority| priority as u8);
-                (&nic.pfc, &nic.scheduler, same)
-            }
-            Role::Switch(profile) => {
-                let switch = &self.model.switches[profile as usize];
-                (&switch.pfc, &switch.scheduler, switch.priority_to_queue)
-            }
+        let info = &self.ports[port as usize];
+        if let Some(port) = self.model.switch_port(info.node, info.index) {
+            return (&port.pfc, &port.scheduler, port.priority_to_queue);
         }
+        let port = self.model.nic_port(info.node, info.index);
+        let port = port.unwrap_or(&self.model.nics[0].port);
+        let same = std::array::from_fn(|priority| priority as u8);
+        (&port.pfc, &port.scheduler, same)
     }
 
     /// RoCE by its UDP port, and the DSCPs in use where DSCP is trusted.
     fn applications(&self, port: PortId) -> Vec<App> {
-        let node = self.ports[port as usize].node;
+        let info = &self.ports[port as usize];
+        let node = info.node;
         let app = |selector, protocol, priority| App {
             priority,
             selector,
             protocol,
         };
-        match self.node_role(port) {
-            Role::Host(_) => {
+        match self.model.switch_port(node, info.index) {
+            None => {
                 let ours = |flow: &&FlowSpec| flow.src == node || flow.dst == node;
                 let flow = self.model.flows.iter().find(ours);
                 flow.map(|flow| app(selector::UDP, UDP_PORT, flow.data.priority))
                     .into_iter()
                     .collect()
             }
-            Role::Switch(profile) => {
-                let profile = &self.model.switches[profile as usize];
+            Some(profile) => {
                 if profile.trust != Trust::Dscp {
                     return Vec::new();
                 }

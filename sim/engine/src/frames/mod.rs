@@ -6,7 +6,7 @@
 mod lldp;
 mod roce;
 
-pub(crate) use roce::{QKEY, RKEY};
+pub(crate) use roce::{QKEY, RKEY, VLAN};
 
 use crate::layout::Layout;
 use crate::packet::Packet;
@@ -46,7 +46,6 @@ pub struct Flow {
 /// Turns what taps report into bytes.
 pub struct Frames<'m> {
     model: &'m Model,
-    vlan: bool,
     ipv6: bool,
     ports: Vec<PortInfo>,
     /// Position among all ports of hosts, from 1; 0 for a port of a switch.
@@ -58,19 +57,19 @@ impl<'m> Frames<'m> {
     /// Addresses and numbers for all that a model holds. None if its framing is not that of real
     /// frames ([`Framing::Fixed`]).
     pub fn new(model: &'m Model) -> Option<Self> {
-        let Framing::RoceV2 { vlan, ipv6 } = model.framing else {
+        let Framing::RoceV2 { ipv6, .. } = model.framing else {
             return None;
         };
-        Some(Frames::with(model, vlan, ipv6))
+        Some(Frames::with(model, ipv6))
     }
 
     /// Frames that stand for those of a model whose framing is sizes alone: with the headers of
     /// RoCEv2 over IPv4, whatever length that gives.
     pub fn standing_in(model: &'m Model) -> Self {
-        Frames::with(model, false, false)
+        Frames::with(model, false)
     }
 
-    fn with(model: &'m Model, vlan: bool, ipv6: bool) -> Self {
+    fn with(model: &'m Model, ipv6: bool) -> Self {
         let mut fabric = Fabric::new(model);
         let flows = model.flows.iter().enumerate();
         let flows = flows
@@ -84,7 +83,6 @@ impl<'m> Frames<'m> {
         });
         Frames {
             model,
-            vlan,
             ipv6,
             host_ports: host_ports.collect(),
             ports: fabric.ports,
@@ -161,10 +159,6 @@ impl<'m> Frames<'m> {
     pub(crate) fn write_pause(&self, sender: PortId, pause: &PauseFrame, buffer: &mut Vec<u8>) {
         buffer.clear();
         buffer.extend(pause_frame(pause).frame(self.mac(sender)));
-    }
-
-    fn node_role(&self, port: PortId) -> Role {
-        self.model.nodes[self.ports[port as usize].node as usize].role
     }
 }
 

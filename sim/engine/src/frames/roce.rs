@@ -1,7 +1,7 @@
 //! RoCEv2 packets of flows.
 
 use super::{Flow, Frames};
-use crate::packet::{Packet, PacketKind, flag};
+use crate::packet::{Packet, PacketKind, UNTAGGED, flag};
 use xoff_model::Op;
 use xoff_wire::bth::{
     Aeth, AtomicEth, Bth, CNP_PAYLOAD, DEFAULT_PKEY, Deth, Extensions, NakCode, Opcode, Operation,
@@ -11,7 +11,7 @@ use xoff_wire::ip::{Ecn, Kind, Network};
 use xoff_wire::{ethernet, psn, roce};
 
 const TTL: u8 = 64;
-const VLAN: u16 = 1;
+pub(crate) const VLAN: u16 = 1;
 pub(crate) const RKEY: u32 = 0x1000;
 pub(crate) const QKEY: u32 = 0x1111_1111;
 
@@ -68,7 +68,7 @@ impl Frames<'_> {
             ethernet: ethernet::Repr {
                 dst: self.mac(to.port),
                 src: self.mac(from.port),
-                outer: self.vlan.then_some(tag),
+                outer: (packet.pcp != UNTAGGED).then_some(tag),
                 ..ethernet::Repr::default()
             },
             network: self.network(packet, (from.port, to.port)),

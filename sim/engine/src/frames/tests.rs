@@ -3,7 +3,9 @@ use crate::run_tapped;
 use xoff_model::testing::{flow, nic, star, switch};
 use xoff_model::time::SimDuration;
 use xoff_model::units::{BitRate, Bytes, Probability};
-use xoff_model::{CnpScope, EcnSpec, EcnThresholds, Marking, NpSpec, PauseMode, ReceiveQueue};
+use xoff_model::{
+    CnpScope, EcnAction, EcnSpec, EcnThresholds, Marking, NpSpec, PauseMode, ReceiveQueue,
+};
 use xoff_wire::bth::{Operation, Syndrome};
 use xoff_wire::dissect::{self, Body};
 use xoff_wire::roce::Icrc;
@@ -68,6 +70,51 @@ fn every_frame_is_as_long_as_the_simulator_says_and_valid() {
     assert_eq!(kinds.len(), 12 + 4 + 4 + 1, "{kinds:?}");
 }
 
+/// Behind an untagged port frames have no tag, also those that a rule has edited; hosts may differ.
+#[test]
+fn tags_come_and_go_with_ports() {
+    let mut model = busy(Op::Write, Transport::Rc, 100_001, 9_999);
+    model.framing = Framing::RoceV2 {
+        vlan: true,
+        ipv6: false,
+    };
+    let mut own = model.switches[0].port.clone();
+    own.tagging = xoff_model::Tagging::Untagged;
+    model.switches[0].exceptions.push(own);
+    model.exceptions.push(xoff_model::PortException {
+        node: 4,
+        port: 0,
+        profile: 0,
+    });
+    let mut own = model.nics[0].port.clone();
+    own.tagged = Some(false);
+    model.nics[0].exceptions.push(own);
+    let exception = xoff_model::PortException {
+        node: 1,
+        port: 0,
+        profile: 0,
+    };
+    model.exceptions.insert(0, exception);
+    let mut seen = [0; 3];
+    for (event, bytes) in captured(&model) {
+        check(&event, &bytes);
+        if matches!(event.frame, TapFrame::Pause(_)) {
+            continue;
+        }
+        let tagged = dissected(&bytes).ethernet.outer.is_some();
+        // The ports of hosts come first, one each.
+        match (event.port, event.direction) {
+            (0, Direction::In) => assert!(!tagged),
+            (1, Direction::Out) => assert!(!tagged),
+            (0 | 2 | 3, Direction::Out) => assert!(tagged),
+            (1..=3, Direction::In) => assert!(tagged),
+            _ => continue,
+        }
+        seen[usize::from(event.port == 0) + usize::from(event.port == 1)] += 1;
+    }
+    assert!(seen[0] > 100 && seen[1] > 100, "{seen:?}");
+}
+
 fn dissected(bytes: &[u8]) -> dissect::Dissected<'_> {
     dissect::dissect(dissect::Link::Ethernet, bytes, bytes.len() as u32)
 }
@@ -110,13 +157,14 @@ fn every_kind_of_packet_has_the_marking_of_its_direction() {
             marking: own(6),
         };
         for queue in [2, 5] {
-            model.switches[0].ecn[queue] = Some(EcnSpec {
+            model.switches[0].port.ecn[queue] = Some(EcnSpec {
                 by_rate: vec![EcnThresholds {
                     rate: BitRate::default(),
                     kmin: Bytes(2_000),
                     kmax: Bytes(9_000),
                     pmax: Probability::ONE,
                 }],
+                action: EcnAction::Mark,
             });
         }
         if op == Op::Read {

@@ -216,10 +216,8 @@ impl Sim<'_> {
     /// A queue pair begins or ends its work at its port.
     pub(crate) fn note_at_work(&mut self, qp: u32, begins: bool) {
         let sender = &self.senders[qp as usize];
-        let frame = self
-            .model
-            .framing
-            .largest_frame(u32::from(sender.layout.mtu));
+        let frame = self.framing.largest_frame(u32::from(sender.layout.mtu));
+        let frame = frame + u32::from(sender.tag);
         let bytes = u64::from(frame + self.gap_bytes);
         let nic = &mut self.nic_ports[sender.port as usize];
         nic.round_bytes = match begins {

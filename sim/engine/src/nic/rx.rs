@@ -4,10 +4,10 @@ use crate::Sim;
 use crate::packet::{PacketId, PacketKind, flag};
 use crate::port::NEVER;
 use crate::queue::Kind;
-use xoff_model::PauseMode;
 use xoff_model::results::DropCause;
 use xoff_model::topology::fabric::PortId;
 use xoff_model::units::BitRate;
+use xoff_model::{NicPortProfile, PauseMode};
 
 impl Sim<'_> {
     /// A frame has come in at a host port.
@@ -27,8 +27,8 @@ impl Sim<'_> {
     fn buffer_received(&mut self, port: PortId, id: PacketId) {
         let p = port as usize;
         let frame = u32::from(self.packets[id].frame);
-        let profile = self.nic_profile(port);
-        let (size, xoff) = (profile.rx_buffer.0, profile.rx_xoff.0);
+        let spec = self.nic_spec(port);
+        let (size, xoff) = (spec.rx_buffer.0, spec.rx_xoff.0);
         let nic = &mut self.nic_ports[p];
         if u64::from(nic.rx_bytes + frame) > size {
             return self.discard(port, id, DropCause::RxBuffer);
@@ -45,9 +45,9 @@ impl Sim<'_> {
         }
     }
 
-    fn nic_profile(&self, port: PortId) -> &xoff_model::NicProfile {
-        let unit = self.ports[port as usize].unit as usize;
-        &self.model.nics[self.hosts[unit].profile as usize]
+    /// The profile of a host port.
+    pub(crate) fn nic_spec(&self, port: PortId) -> &NicPortProfile {
+        self.nic_specs[usize::from(self.ports[port as usize].profile)]
     }
 
     /// The frame at the head of the buffer reaches memory after its time on the bus.
@@ -87,7 +87,7 @@ impl Sim<'_> {
             self.schedule_drain(port);
         }
         self.deliver(port, id);
-        if u64::from(self.nic_ports[p].rx_bytes) <= self.nic_profile(port).rx_xon.0 {
+        if u64::from(self.nic_ports[p].rx_bytes) <= self.nic_spec(port).rx_xon.0 {
             self.nic_resume(port);
         } else if self.guard_due(port) <= self.now {
             self.guard_network(port);
@@ -96,7 +96,7 @@ impl Sim<'_> {
 
     /// The receive buffer is filling: stop the network.
     fn nic_pause(&mut self, port: PortId) {
-        let spec = self.nic_profile(port).pfc;
+        let spec = *self.pause_spec(port);
         if spec.mode == PauseMode::Off {
             return;
         }
@@ -120,7 +120,7 @@ impl Sim<'_> {
         if nic.pausing_since == 0 || nic.guarded {
             return NEVER;
         }
-        let guard = self.nic_profile(port).storm_guard;
+        let guard = self.nic_spec(port).storm_guard;
         guard.map_or(NEVER, |span| nic.pausing_since.saturating_add(span.ps()))
     }
 
@@ -135,14 +135,14 @@ impl Sim<'_> {
         if forced == 0 {
             self.rest_guard(port);
         }
-        let mask = self.nic_profile(port).pfc.tx_mask & !forced;
+        let mask = self.nic_spec(port).pfc.tx_mask & !forced;
         self.set_xoff(port, mask, false);
     }
 
     /// Pause that was forced on the NIC ends; what its receive buffer demands stays.
     pub(crate) fn storm_over(&mut self, port: PortId, mask: u8) {
-        let profile = self.nic_profile(port);
-        let (xoff, own) = (profile.rx_xoff.0, profile.pfc.tx_mask);
+        let spec = self.nic_spec(port);
+        let (xoff, own) = (spec.rx_xoff.0, spec.pfc.tx_mask);
         if u64::from(self.nic_ports[port as usize].rx_bytes) > xoff {
             return self.set_xoff(port, mask & !own, false);
         }

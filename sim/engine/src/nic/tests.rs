@@ -264,8 +264,8 @@ fn only_what_is_sent_is_charged() {
     // One queue pair of the class waits in RNR most of the time; its turns cost the class nothing.
     for (shaper, share) in [(Some(20), 20), (None, 50)] {
         let mut model = star(3, nic(PauseMode::Off), switch(PauseMode::Off));
-        model.nics[0].scheduler.shapers[3] = shaper.map(BitRate::from_gbps);
-        model.nics[0].scheduler.shaper_burst = Bytes(16 << 10);
+        model.nics[0].port.scheduler.shapers[3] = shaper.map(BitRate::from_gbps);
+        model.nics[0].port.scheduler.shaper_burst = Bytes(16 << 10);
         let mut waits = flow(0, 1, ENDLESS);
         (waits.op, waits.message_bytes) = (Op::Send, 1_024);
         waits.receives = Some(ReceiveQueue {

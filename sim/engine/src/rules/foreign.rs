@@ -1,7 +1,8 @@
 //! Frames whose bytes count: edited or made by rules.
 
 use crate::Sim;
-use crate::packet::{Packet, PacketId, PacketKind, flag};
+use crate::frames;
+use crate::packet::{Packet, PacketId, PacketKind, UNTAGGED, flag};
 use std::collections::BTreeMap;
 use xoff_model::rules::edit::{self, Edit};
 use xoff_wire::dissect::{Body, Link, dissect};
@@ -73,9 +74,7 @@ impl Sim<'_> {
         altered.arg = number;
         altered.frame = frame.min(usize::from(u16::MAX)) as u16;
         let dissected = dissect(Link::Ethernet, bytes, bytes.len() as u32);
-        if let Some(tag) = dissected.ethernet.outer {
-            altered.pcp = tag.pcp & 7;
-        }
+        altered.pcp = dissected.ethernet.outer.map_or(UNTAGGED, |tag| tag.pcp & 7);
         if let Body::Roce(roce) = &dissected.body {
             altered.dscp = roce.network.dscp & 63;
             altered.flags &= !(flag::ECT | flag::CE);
@@ -95,9 +94,26 @@ impl Sim<'_> {
         self.foreigners.get(packet.arg).original
     }
 
+    /// Puts the VLAN tag that a frame has now in the place of the one it had when it was made.
+    fn renew_tag(&self, packet: &Packet, bytes: &mut Vec<u8>) {
+        const ADDRESSES: usize = 12;
+        let tag = dissect(Link::Ethernet, bytes, bytes.len() as u32)
+            .ethernet
+            .outer;
+        match (tag, packet.pcp) {
+            (Some(_), UNTAGGED) => drop(bytes.drain(ADDRESSES..ADDRESSES + 4)),
+            (None, pcp) if pcp != UNTAGGED && bytes.len() >= ADDRESSES => {
+                let [high, low] = frames::VLAN.to_be_bytes();
+                bytes.splice(ADDRESSES..ADDRESSES, [0x81, 0, pcp << 5 | high, low]);
+            }
+            _ => {}
+        }
+    }
+
     /// The bytes of a foreign frame, with what switches did to it since.
     pub(crate) fn foreign_bytes(&self, packet: &Packet) -> Vec<u8> {
         let mut bytes = self.foreigners.get(packet.arg).bytes.clone();
+        self.renew_tag(packet, &mut bytes);
         if packet.has(flag::CE) {
             edit::apply(Edit::SetCe, &mut bytes);
         }

@@ -421,14 +421,14 @@ impl Sim<'_> {
             return self.lose(tx, id, DropCause::LinkDown);
         }
         let rx = &self.rx[tx as usize];
-        let (port, unit, host) = (rx.port, rx.unit, rx.has(port_flag::HOST));
+        let (port, profile, host) = (rx.port, rx.profile, rx.has(port_flag::HOST));
         if rx.has(port_flag::TAPPED) {
             self.tap_in(tx, id);
         }
         if host {
             self.nic_receive(port, id);
         } else {
-            self.forward(port, unit as usize, id);
+            self.forward(port, profile, id);
         }
     }
 

@@ -279,10 +279,10 @@ fn slow() -> Model {
     let mut m = model(Op::Write, vec![]);
     m.flows[0].bytes = 4_000_000;
     m.flows[0].message_bytes = 4_000_000;
-    m.nics[0].rx_drain = Some(xoff_model::units::BitRate::from_gbps(10));
-    m.nics[0].rx_xoff = xoff_model::units::Bytes(100_000);
-    m.nics[0].rx_xon = xoff_model::units::Bytes(50_000);
-    m.nics[0].rx_buffer = xoff_model::units::Bytes(200_000);
+    m.nics[0].port.rx_drain = Some(xoff_model::units::BitRate::from_gbps(10));
+    m.nics[0].port.rx_xoff = xoff_model::units::Bytes(100_000);
+    m.nics[0].port.rx_xon = xoff_model::units::Bytes(50_000);
+    m.nics[0].port.rx_buffer = xoff_model::units::Bytes(200_000);
     m
 }
 

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use xoff_model::headroom::{self, Frames};
+use xoff_model::time::SimDuration;
 use xoff_model::topology::fabric::{Fabric, PortId};
 use xoff_model::units::BitRate;
 use xoff_model::{
-    BufferSpec, Headroom, Limit, Model, NodeId, Occupancy, PRIORITIES, PauseMode, Role,
+    Headroom, Limit, Model, NodeId, Occupancy, PRIORITIES, PauseMode, PgSpec, PortProfile, Role,
     SwitchProfile,
 };
 
@@ -67,14 +68,13 @@ pub fn exceeded(model: &Model) -> Option<Exceeded> {
         .max_by_key(|e| (e.budget.taken() - e.budget.size, std::cmp::Reverse(e.node)))
 }
 
-/// Groups that a switch uses: those that some priority maps to.
-fn used_groups(profile: &SwitchProfile) -> [bool; PRIORITIES] {
-    let buffer: &BufferSpec = &profile.buffer;
+/// Groups that a port uses: those that some priority maps to.
+fn used_groups(port: &PortProfile) -> [bool; PRIORITIES] {
     std::array::from_fn(|pg| {
-        if buffer.per_port {
+        if port.per_port {
             pg == 0
         } else {
-            profile.priority_to_pg.iter().any(|&g| usize::from(g) == pg)
+            port.priority_to_pg.iter().any(|&g| usize::from(g) == pg)
         }
     })
 }
@@ -90,19 +90,20 @@ pub fn of_switch(model: &Model, fabric: &Fabric, node: NodeId) -> Budget {
         };
     };
     let profile = &model.switches[profile as usize];
-    let used = used_groups(profile);
     let mut budget = Budget {
         size: profile.buffer.size.0,
         reserves: 0,
         headroom_total: 0,
         headrooms: Vec::new(),
     };
-    for port in fabric.node_ports(node) {
+    for (port, index) in fabric.node_ports(node).zip(0..) {
+        let own = model.switch_port(node, index).unwrap_or(&profile.port);
+        let used = used_groups(own);
         let mut row = [0; PRIORITIES];
         for pg in (0..PRIORITIES).filter(|&pg| used[pg]) {
-            let group = &profile.buffer.pgs[pg];
+            let group = &own.pgs[pg];
             budget.reserves = budget.reserves.saturating_add(group.reserve.0);
-            if group.lossless && profile.pfc.mode != PauseMode::Off {
+            if group.lossless && own.pfc.mode != PauseMode::Off {
                 row[pg] = headroom_bytes(model, fabric, port, group.headroom, profile);
             }
         }
@@ -135,16 +136,15 @@ fn headroom_bytes(
             (bytes_per_delay * 3).min(u128::from(u32::MAX)) as u64
         }
         Headroom::Auto => {
-            let peer = fabric.neighbour(port) as usize;
-            let response = match model.nodes[peer].role {
-                Role::Host(p) => model.nics[p as usize].pfc.response,
-                Role::Switch(p) => model.switches[p as usize].pfc.response,
-            };
+            let peer = &fabric.ports[info.peer as usize];
+            let pause = model.pause_spec(peer.node, peer.index);
+            let response = pause.map_or(SimDuration::ZERO, |pause| pause.response);
             let mtu = model.nics.iter().map(|n| n.mtu).max().unwrap_or(4_096);
-            let gap = model.framing.gap();
+            let framing = model.widest_framing();
+            let gap = framing.gap();
             let frames = Frames {
-                min: model.framing.smallest_frame(),
-                max: model.framing.largest_frame(mtu),
+                min: framing.smallest_frame(),
+                max: framing.largest_frame(mtu),
                 gap,
                 cell: buffer.cell_bytes.max(1),
                 extra: if buffer.occupancy == Occupancy::Wire {
@@ -160,12 +160,9 @@ fn headroom_bytes(
 
 /// How often a port's rate doubles that of the slowest host port, rounded up.
 pub fn rate_doublings(model: &Model, fabric: &Fabric, port: PortId) -> u32 {
-    let by_rate = model.switches.iter().any(|s| {
-        s.buffer
-            .pgs
-            .iter()
-            .any(|g| matches!(g.limit, Limit::DynamicByRate { .. }))
-    });
+    let mut ports = model.switches.iter().flat_map(SwitchProfile::ports);
+    let scales = |group: &PgSpec| matches!(group.limit, Limit::DynamicByRate { .. });
+    let by_rate = ports.any(|port| port.pgs.iter().any(scales));
     if !by_rate {
         return 0;
     }

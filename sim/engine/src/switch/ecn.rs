@@ -5,7 +5,7 @@ use crate::Sim;
 use crate::packet::{PacketId, flag};
 use xoff_model::topology::fabric::PortId;
 use xoff_model::units::BitRate;
-use xoff_model::{EcnSpec, EcnThresholds};
+use xoff_model::{EcnAction, EcnSpec, EcnThresholds};
 
 /// Marking thresholds of one egress queue.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,7 @@ pub struct Marking {
     kmax: u32,
     /// Pmax in parts of 2^32.
     pmax: u64,
+    action: EcnAction,
 }
 
 impl Marking {
@@ -31,7 +32,13 @@ impl Marking {
             kmin: clamp(t.kmin.0),
             kmax: clamp(t.kmax.0),
             pmax: t.pmax.parts(),
+            action: spec.action,
         })
+    }
+
+    /// Whether it drops some packets instead of marking them.
+    pub fn drops(&self) -> bool {
+        self.action != EcnAction::Mark
     }
 
     /// Probability of a mark at a queue length, in parts of 2^32.
@@ -59,11 +66,31 @@ impl Sim<'_> {
         if bytes <= marking.kmin || !self.packets[id].has(flag::ECT) {
             return;
         }
+        if marking.action == EcnAction::Drop {
+            return;
+        }
         let p = marking.probability(bytes);
         if p >= 1 << 32 || u64::from(self.mark_rng[port as usize].next_u32()) < p {
             self.packets[id].flags |= flag::CE;
             self.queues[slot].marked += 1;
         }
+    }
+}
+
+impl Sim<'_> {
+    /// Whether WRED drops a packet that is to join a queue.
+    pub(super) fn drops_early(&mut self, port: PortId, queue: u8, id: PacketId) -> bool {
+        let Some(marking) = self.marking[(port, queue)] else {
+            return false;
+        };
+        let capable = self.packets[id].has(flag::ECT);
+        let spared = match marking.action {
+            EcnAction::Mark => true,
+            EcnAction::MarkOrDrop => capable,
+            EcnAction::Drop => false,
+        };
+        let p = marking.probability(self.queues[(port, queue)].bytes);
+        !spared && p > 0 && u64::from(self.mark_rng[port as usize].next_u32()) < p
     }
 }
 
@@ -81,6 +108,7 @@ mod tests {
                 kmax: Bytes(300_000),
                 pmax: Probability::ratio(1, 5),
             }],
+            action: EcnAction::Mark,
         };
         let m = Marking::new(&spec, BitRate::from_gbps(100)).unwrap();
         assert_eq!(m.probability(100_000), 0);

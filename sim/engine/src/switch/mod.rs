@@ -4,6 +4,7 @@ pub mod budget;
 pub mod buffer;
 mod deadlock;
 mod ecn;
+mod gate;
 pub(crate) mod pfc;
 mod sched;
 mod watchdog;
@@ -11,12 +12,14 @@ mod watchdog;
 pub use ecn::Marking;
 
 use crate::Sim;
-use crate::packet::{PacketId, PacketKind, flag};
+use crate::packet::{PacketId, PacketKind, UNTAGGED, flag};
 use crate::port::port_flag;
 use buffer::{Admission, Pool, Threshold};
 use xoff_model::results::DropCause;
 use xoff_model::topology::fabric::{Ends, PortId};
-use xoff_model::{Framing, Occupancy, Op, PRIORITIES, SwitchProfile, TailDrop, Trust};
+use xoff_model::{
+    Framing, Occupancy, Op, PRIORITIES, PortProfile, SwitchProfile, Tagging, TailDrop, Trust,
+};
 
 /// A switch in a simulation.
 #[derive(Clone, Debug)]
@@ -30,7 +33,7 @@ pub struct Switch {
     pub watchdog_armed: bool,
 }
 
-/// Lookups of the packet path, from the profile.
+/// Lookups of the packet path, from the profile of a port.
 #[derive(Clone, Debug)]
 pub struct Tables {
     by_pcp: bool,
@@ -41,42 +44,60 @@ pub struct Tables {
     extra_bytes: u32,
     cell_bytes: u32,
     fair: bool,
+    pub(crate) tagging: Tagging,
     egress: [Threshold; PRIORITIES],
     egress_reserve: [u32; PRIORITIES],
 }
 
 impl Tables {
-    pub(crate) fn new(profile: &SwitchProfile, framing: Framing) -> Self {
+    /// The lookups of a port of a switch.
+    pub(crate) fn new(device: &SwitchProfile, port: &PortProfile, framing: Framing) -> Self {
         let gap_bytes = framing.gap();
-        let untagged = matches!(framing, Framing::RoceV2 { vlan: false, .. });
-        let class = match profile.trust {
-            Trust::Dscp => profile.dscp_to_priority,
+        let of_tag = |pcp: usize| port.pcp_to_priority.get(pcp).copied();
+        let class = match port.trust {
+            Trust::Dscp => port.dscp_to_priority,
             // A frame without a tag has no PCP (802.1Q 6.9: the port's default priority).
-            Trust::Pcp if untagged => [profile.default_priority; 64],
-            Trust::Pcp => std::array::from_fn(|tag| profile.pcp_to_priority[tag % PRIORITIES]),
-            Trust::None => [profile.default_priority; 64],
+            Trust::Pcp => std::array::from_fn(|pcp| of_tag(pcp).unwrap_or(port.default_priority)),
+            Trust::None => [port.default_priority; 64],
         };
-        let buffer = &profile.buffer;
+        let buffer = &device.buffer;
         Tables {
-            by_pcp: profile.trust == Trust::Pcp,
+            by_pcp: port.trust == Trust::Pcp,
             class,
-            pg: if buffer.per_port {
+            pg: if port.per_port {
                 [0; PRIORITIES]
             } else {
-                profile.priority_to_pg
+                port.priority_to_pg
             },
-            queue: profile.priority_to_queue,
+            queue: port.priority_to_queue,
             extra_bytes: if buffer.occupancy == Occupancy::Wire {
                 gap_bytes
             } else {
                 0
             },
             cell_bytes: buffer.cell_bytes.max(1),
-            fair: profile.tail_drop == TailDrop::Fair,
-            egress: buffer.queues.map(|q| Threshold::new(q.limit, 0)),
-            egress_reserve: buffer
+            fair: device.tail_drop == TailDrop::Fair,
+            tagging: port.tagging,
+            egress: port.queues.map(|q| Threshold::new(q.limit, 0)),
+            egress_reserve: port
                 .queues
                 .map(|q| q.reserve.0.min(u64::from(u32::MAX)) as u32),
+        }
+    }
+
+    /// The lookups of a NIC port, where each priority has its queue and nothing is classified.
+    pub(crate) fn of_nic() -> Self {
+        Tables {
+            by_pcp: false,
+            class: [0; 64],
+            pg: [0; PRIORITIES],
+            queue: std::array::from_fn(|priority| priority as u8),
+            extra_bytes: 0,
+            cell_bytes: 1,
+            fair: false,
+            tagging: Tagging::AsReceived,
+            egress: [Threshold::UNLIMITED; PRIORITIES],
+            egress_reserve: [0; PRIORITIES],
         }
     }
 
@@ -102,6 +123,15 @@ impl Tables {
         self.queue[usize::from(priority)]
     }
 
+    /// The PCP, or [`UNTAGGED`](crate::packet::UNTAGGED), with which a packet of a priority leaves.
+    pub(crate) fn pcp_out(&self, pcp: u8, priority: u8) -> u8 {
+        match self.tagging {
+            Tagging::Untagged => UNTAGGED,
+            Tagging::Tagged if pcp == UNTAGGED => priority,
+            Tagging::Tagged | Tagging::AsReceived => pcp,
+        }
+    }
+
     /// Priority of a packet by its trusted marking.
     #[inline]
     pub(crate) fn classify(&self, dscp: u8, pcp: u8) -> u8 {
@@ -110,42 +140,35 @@ impl Tables {
 }
 
 impl Sim<'_> {
-    /// The lookups of a switch.
-    pub(crate) fn tables_of(&self, unit: usize) -> &Tables {
-        &self.tables[self.switches[unit].profile as usize]
-    }
-
-    /// A frame has come in at a switch port: classify, find its egress, forward or queue it.
-    pub(crate) fn forward(&mut self, rx: PortId, unit: usize, id: PacketId) {
-        let tables = &self.tables[self.switches[unit].profile as usize];
+    /// A frame has come in at a switch port of this profile: classify, find its egress, forward or
+    /// queue it.
+    pub(crate) fn forward(&mut self, rx: PortId, profile: u16, id: PacketId) {
+        let tables = &self.tables[usize::from(profile)];
         let packet = &mut self.packets[id];
-        if packet.has(flag::CORRUPT) && self.switches[unit].header_bytes == 0 {
+        if packet.has(flag::CORRUPT) && self.stores(rx) {
             // Stored whole, it shows its FCS.
             return self.discard(rx, id, DropCause::LinkError);
         }
+        let packet = &mut self.packets[id];
         let priority = tables.classify(packet.dscp, packet.pcp);
-        let queue = tables.queue(priority);
         packet.priority = priority;
-        packet.queue = queue;
+        packet.group = tables.group(priority);
         packet.ingress = rx;
         let mut egress = self.routes[packet.route as usize];
         packet.route += 1;
-        if self.ports[egress as usize].has(port_flag::DOWN) {
-            match self.reroute(rx, id) {
+        if self.ports[egress as usize].has(gate::GATED) {
+            match self.pass_gate(rx, egress, id) {
                 Some(port) => egress = port,
-                None => return self.discard(rx, id, DropCause::NoRoute),
+                None => return,
             }
-        }
-        if self.ports[egress as usize].has(port_flag::DISCARDS)
-            && self.cold[egress as usize].rx.discarded & (1 << priority) != 0
-        {
-            return self.discard(egress, id, DropCause::Watchdog);
         }
         let out = &self.ports[egress as usize];
         debug_assert_eq!(
-            out.unit as usize, unit,
+            out.unit, self.ports[rx as usize].unit,
             "a route leads through the ports of its nodes"
         );
+        let queue = self.tables[usize::from(out.profile)].queue(priority);
+        self.packets[id].queue = queue;
         let bit = 1 << queue;
         let cuts = out.busy_until <= self.now
             && out.ready == 0
@@ -156,18 +179,26 @@ impl Sim<'_> {
             self.stamp_telemetry(egress, id);
             self.send(egress, queue, id);
         } else {
-            self.enqueue(unit, rx, egress, id);
+            self.enqueue(rx, egress, id);
         }
     }
 
+    /// Whether the switch of a port stores frames before it forwards them.
+    #[cold]
+    fn stores(&self, port: PortId) -> bool {
+        let unit = self.ports[port as usize].unit;
+        self.switches[unit as usize].header_bytes == 0
+    }
+
     /// Admits a frame to the buffer and its egress queue, or drops it.
-    fn enqueue(&mut self, unit: usize, rx: PortId, egress: PortId, id: PacketId) {
+    fn enqueue(&mut self, rx: PortId, egress: PortId, id: PacketId) {
+        let out = &self.ports[egress as usize];
+        let unit = out.unit as usize;
         let switch = &mut self.switches[unit];
-        let tables = &self.tables[switch.profile as usize];
+        let tables = &self.tables[usize::from(out.profile)];
         let packet = &self.packets[id];
-        let (priority, queue) = (packet.priority, packet.queue);
+        let (pg, queue) = (packet.group, packet.queue);
         let bytes = tables.occupancy(packet.frame);
-        let pg = tables.group(priority);
         let group = &mut self.groups[(rx, pg)];
         let lossless = group.lossless;
         if !lossless {
@@ -218,7 +249,7 @@ impl Sim<'_> {
         let packet = self.packets[id];
         let q = &mut self.queues[(egress, packet.queue)];
         q.contenders = q.contenders.saturating_add(1);
-        let tables = &self.tables[self.switches[unit].profile as usize];
+        let tables = &self.tables[usize::from(self.ports[egress as usize].profile)];
         if tables.fair && !q.fifo.is_empty() && q.contenders > 1 {
             let tail = self.packets[q.fifo.tail];
             let bytes = tables.occupancy(packet.frame);
@@ -227,8 +258,8 @@ impl Sim<'_> {
                 && tail.ingress != packet.ingress;
             let wins = self.drop_rng[egress as usize].below(u64::from(q.contenders)) == 0;
             if exchangeable && wins {
-                let old = (tail.ingress, tables.group(tail.priority));
-                let new = (packet.ingress, tables.group(packet.priority));
+                let old = (tail.ingress, tail.group);
+                let new = (packet.ingress, packet.group);
                 let pool = &mut self.switches[unit].pool;
                 let before = (pool.clone(), self.groups[old].clone());
                 pool.release(&mut self.groups[old], bytes);
@@ -279,9 +310,9 @@ impl Sim<'_> {
         let unit = out.unit as usize;
         let switch = &mut self.switches[unit];
         let packet = &mut self.packets[id];
-        let tables = &self.tables[switch.profile as usize];
+        let tables = &self.tables[usize::from(out.profile)];
         let bytes = tables.occupancy(packet.frame);
-        let pg = tables.group(packet.priority);
+        let pg = packet.group;
         packet.flags &= !flag::LOSSLESS;
         q.bytes -= bytes;
         out.backlog -= bytes;

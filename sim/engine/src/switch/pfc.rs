@@ -13,7 +13,7 @@ use xoff_model::results::{DropCause, PauseLogEntry};
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::topology::fabric::PortId;
 use xoff_model::units::BitRate;
-use xoff_model::{PRIORITIES, PauseMode, PauseSpec, Role};
+use xoff_model::{PRIORITIES, PauseMode, PauseSpec};
 use xoff_wire::dissect::{Body, Link, dissect};
 use xoff_wire::mac_control::{self, ADDRESS, FRAME_LEN};
 
@@ -33,13 +33,9 @@ pub(crate) fn quanta_time(quanta: u16, rate: BitRate) -> u64 {
 }
 
 impl Sim<'_> {
-    /// The pause settings of the node that owns a port.
+    /// The pause settings of a port.
     pub(crate) fn pause_spec(&self, port: PortId) -> &PauseSpec {
-        let node = self.fabric.ports[port as usize].node;
-        match self.model.nodes[node as usize].role {
-            Role::Host(profile) => &self.model.nics[profile as usize].pfc,
-            Role::Switch(profile) => &self.model.switches[profile as usize].pfc,
-        }
+        &self.pauses[usize::from(self.ports[port as usize].profile)]
     }
 
     /// A priority group at ingress `port` must pause its sender.
@@ -469,11 +465,7 @@ impl Sim<'_> {
 
     /// The egress queue that carries a priority at a port.
     pub(crate) fn queue_of(&self, port: PortId, priority: u8) -> u8 {
-        let out = &self.ports[port as usize];
-        if out.has(port_flag::HOST) {
-            priority
-        } else {
-            self.tables_of(out.unit as usize).queue(priority)
-        }
+        let profile = self.ports[port as usize].profile;
+        self.tables[usize::from(profile)].queue(priority)
     }
 }

@@ -37,7 +37,7 @@ impl Sim<'_> {
         }
         let queue = self.choose_weighted(port, open);
         let slot = (port, queue);
-        let scheduler = &self.schedulers[self.scheduler_of(port)];
+        let scheduler = &self.schedulers[usize::from(self.ports[port as usize].profile)];
         if let Some(rate) = scheduler.max[usize::from(queue)] {
             // A virtual clock that may lag by the burst: the classic leaky bucket.
             let burst = rate.serialize_ceil(scheduler.burst).ps();
@@ -52,7 +52,7 @@ impl Sim<'_> {
 
     /// Strict queues by number, then the weighted ones in turn. `eligible` is not zero.
     fn choose_weighted(&mut self, port: PortId, eligible: u8) -> u8 {
-        let scheduler = &self.schedulers[self.scheduler_of(port)];
+        let scheduler = &self.schedulers[usize::from(self.ports[port as usize].profile)];
         let strict = eligible & scheduler.strict;
         if strict != 0 {
             return 7 - strict.leading_zeros() as u8;
@@ -90,15 +90,5 @@ impl Sim<'_> {
             u32::from(q.head_frame)
         };
         frame + self.gap_bytes
-    }
-
-    /// Index of a port's scheduler: NIC profiles first, then switch profiles.
-    pub(crate) fn scheduler_of(&self, port: PortId) -> usize {
-        let out = &self.ports[port as usize];
-        if out.has(port_flag::HOST) {
-            self.hosts[out.unit as usize].profile as usize
-        } else {
-            self.model.nics.len() + self.switches[out.unit as usize].profile as usize
-        }
     }
 }

@@ -13,12 +13,12 @@ use xoff_model::topology::fabric::PortId;
 use xoff_model::{EmptyQueue, PRIORITIES, WatchdogAction, WatchdogSpec};
 
 impl Sim<'_> {
-    fn watchdog_spec(&self, unit: u32) -> Option<WatchdogSpec> {
-        let profile = self.switches[unit as usize].profile;
-        self.model.switches[profile as usize].watchdog
+    fn watchdog_spec(&self, port: PortId) -> Option<WatchdogSpec> {
+        let info = &self.fabric.ports[port as usize];
+        self.model.switch_port(info.node, info.index)?.watchdog
     }
 
-    /// Starts polling a switch once one of its ports is paused.
+    /// Starts polling a switch once one of the ports that it watches is paused.
     pub(crate) fn arm_watchdog(&mut self, port: PortId) {
         let out = &self.ports[port as usize];
         if out.has(port_flag::HOST) || out.paused == 0 {
@@ -28,33 +28,35 @@ impl Sim<'_> {
         if self.switches[unit as usize].watchdog_armed {
             return;
         }
-        if let Some(spec) = self.watchdog_spec(unit) {
-            self.schedule_poll(unit, &spec);
+        if self.watchdog_spec(port).is_some() {
+            self.schedule_poll(unit);
         }
     }
 
     /// Polls while there is something to see: the others of its clock would find nothing.
-    fn schedule_poll(&mut self, unit: u32, spec: &WatchdogSpec) {
-        self.switches[unit as usize].watchdog_armed = true;
-        let poll = spec.poll.ps();
+    fn schedule_poll(&mut self, unit: u32) {
+        let switch = &mut self.switches[unit as usize];
+        switch.watchdog_armed = true;
+        let poll = self.model.switches[switch.profile as usize].watchdog_poll;
+        let poll = poll.ps().max(1);
         let at = (self.now / poll + 1).saturating_mul(poll);
         self.schedule(at, Kind::Watchdog, unit);
     }
 
     pub(crate) fn watchdog_poll(&mut self, unit: u32) {
-        let Some(spec) = self.watchdog_spec(unit) else {
-            return;
-        };
         let node = self.switches[unit as usize].node;
         let mut busy = false;
         for port in self.fabric.node_ports(node) {
+            let Some(spec) = self.watchdog_spec(port) else {
+                continue;
+            };
             for priority in 0..PRIORITIES as u8 {
                 busy |= self.watchdog_check(port, priority, &spec);
             }
         }
         self.switches[unit as usize].watchdog_armed = false;
         if busy && !self.stalled() {
-            self.schedule_poll(unit, &spec);
+            self.schedule_poll(unit);
         }
     }
 

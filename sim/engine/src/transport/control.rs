@@ -2,7 +2,7 @@
 
 use super::sender_flag;
 use crate::Sim;
-use crate::packet::{NO_PACKET, Packet, PacketKind, flag};
+use crate::packet::{NO_PACKET, Packet, PacketKind, UNTAGGED, flag};
 use crate::port::NEVER;
 use crate::queue::Kind;
 use xoff_model::framing::header;
@@ -19,7 +19,7 @@ impl Sim<'_> {
             qp,
             psn,
             route: r.route,
-            frame: self.model.framing.control(extension),
+            frame: self.framing.control(extension) + u16::from(r.tag),
             dscp: r.dscp,
             pcp: r.pcp,
             priority: r.queue,
@@ -114,7 +114,9 @@ impl Sim<'_> {
         self.receivers_cold[qp as usize].counters.np_cnp_sent += 1;
         let mut cnp = self.control_packet(qp, PacketKind::Cnp, 0, header::CNP_RESERVED);
         cnp.dscp = marking.dscp;
-        cnp.pcp = marking.pcp;
+        if cnp.pcp != UNTAGGED {
+            cnp.pcp = marking.pcp;
+        }
         cnp.priority = marking.priority;
         cnp.queue = marking.priority;
         if delay.is_zero() {
@@ -203,7 +205,7 @@ impl Sim<'_> {
             psn: s.limit,
             arg,
             route: s.route,
-            frame: self.model.framing.control(header::AETH),
+            frame: self.framing.control(header::AETH) + u16::from(s.tag),
             dscp: s.dscp,
             pcp: s.pcp,
             priority: s.queue,

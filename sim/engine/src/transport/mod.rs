@@ -68,6 +68,8 @@ pub struct Sender {
     pub queue: u8,
     pub dscp: u8,
     pub pcp: u8,
+    /// Bytes of the VLAN tag on what it sends.
+    pub tag: u8,
     pub retries: u8,
     pub rnr_retries: u8,
     pub recovery: Recovery,
@@ -135,6 +137,8 @@ pub struct Receiver {
     pub recovery: Recovery,
     pub dscp: u8,
     pub pcp: u8,
+    /// Bytes of the VLAN tag on what it sends.
+    pub tag: u8,
     pub queue: u8,
     pub nak_at: u64,
     /// Packet that a delayed NAK answers.

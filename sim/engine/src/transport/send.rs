@@ -43,7 +43,7 @@ impl Sim<'_> {
     #[inline]
     pub(crate) fn data_frame(&self, s: &Sender, psn: u32) -> (u16, u16, bool) {
         let (payload, first, last) = s.layout.packet(psn.min(s.layout.total - 1));
-        let frame = match self.model.framing {
+        let frame = match self.framing {
             Framing::Fixed { data_overhead, .. } => {
                 (data_overhead + u32::from(payload)).min(u32::from(u16::MAX)) as u16
             }
@@ -53,7 +53,7 @@ impl Sim<'_> {
                 } else {
                     s.layout.extension(first)
                 };
-                framing.data(payload, extra)
+                framing.data(payload, extra) + u16::from(s.tag)
             }
         };
         (frame, payload, last)

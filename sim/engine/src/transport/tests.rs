@@ -27,13 +27,14 @@ fn shrinking(cc: &CcSpec, ack_every: u32) -> Model {
         },
         delay: SimDuration::ZERO,
     };
-    model.switches[0].ecn[3] = Some(EcnSpec {
+    model.switches[0].port.ecn[3] = Some(EcnSpec {
         by_rate: vec![EcnThresholds {
             rate: BitRate::default(),
             kmin: Bytes(20_000),
             kmax: Bytes(80_000),
             pmax: Probability::ONE,
         }],
+        action: EcnAction::Mark,
     });
     for src in 1..9 {
         let mut f = flow(src, 0, 3_000_000);

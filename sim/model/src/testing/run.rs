@@ -86,6 +86,7 @@ pub fn incast() -> (Model, Results) {
         nics: Vec::new(),
         switches: Vec::new(),
         links: (0..4).map(link).collect(),
+        exceptions: Vec::new(),
         flows: vec![
             named("f0", "incast", 1, 0),
             named("f1", "incast", 2, 0),

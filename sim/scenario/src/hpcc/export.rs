@@ -15,6 +15,9 @@ pub fn scenario_text(model: &Model, files: &Files, title: &str) -> Result<String
     let [nic] = &model.nics[..] else {
         return Err("a scenario of the family has one kind of NIC".to_owned());
     };
+    if !model.exceptions.is_empty() {
+        return Err("ports of a node of the family are alike".to_owned());
+    }
     let mut out = Text::default();
     out.line(&format!("title = {}", quoted(title)));
     out.line(&format!("seed = {}", model.seed));
@@ -230,6 +233,7 @@ fn switch(out: &mut Text, s: &SwitchProfile, first: bool) -> Result<(), String> 
     out.key("tail_drop", if strict { "strict" } else { "fair" });
     out.key("latency", &time(s.latency));
     buffer(out, name, s)?;
+    let s = &s.port;
     pause(out, &format!("switch.{name}"), &s.pfc);
     schedule(out, &format!("switch.{name}"), &s.scheduler);
     out.table(&format!("[switch.{name}.ecn]"));
@@ -267,15 +271,15 @@ fn switch(out: &mut Text, s: &SwitchProfile, first: bool) -> Result<(), String> 
 }
 
 fn buffer(out: &mut Text, name: &str, s: &SwitchProfile) -> Result<(), String> {
-    let b = &s.buffer;
+    let (b, s) = (&s.buffer, &s.port);
     out.table(&format!("[switch.{name}.buffer]"));
     out.key("size", &bytes(b.size));
     if b.occupancy == Occupancy::Wire {
         out.key("occupancy", "wire");
     }
-    let lossless = (0..8).filter(|i| b.pgs[*i].lossless);
+    let lossless = (0..8).filter(|i| s.pgs[*i].lossless);
     out.plain("lossless", mask(lossless.fold(0u8, |m, i| m | 1 << i)));
-    if let Some(pg) = b.pgs.iter().find(|pg| pg.lossless) {
+    if let Some(pg) = s.pgs.iter().find(|pg| pg.lossless) {
         if (pg.headroom, pg.limit) != (Headroom::HpccNs3, Limit::DynamicByRate { shift: 3 }) {
             return Err("buffers of the family have shares by rate".to_owned());
         }
@@ -285,7 +289,7 @@ fn buffer(out: &mut Text, name: &str, s: &SwitchProfile) -> Result<(), String> {
         out.key("xon_offset", &bytes(pg.xon_offset));
     }
     // The most frequent limit is that of all queues; others are stated.
-    let common = b.queues[7].limit;
+    let common = s.queues[7].limit;
     let value = |limit| match limit {
         Limit::Unlimited => Ok(("limit", quoted("off"))),
         Limit::Dynamic { num, den } => Ok(("alpha", quoted(&format!("{num}/{den}")))),
@@ -293,7 +297,7 @@ fn buffer(out: &mut Text, name: &str, s: &SwitchProfile) -> Result<(), String> {
     };
     let (key, text) = value(common)?;
     out.plain(&format!("lossy_{key}"), text);
-    for (i, queue) in b
+    for (i, queue) in s
         .queues
         .iter()
         .enumerate()
@@ -335,9 +339,9 @@ fn host(out: &mut Text, nic: &NicProfile) -> Result<(), String> {
     out.key("send_latency", &time(nic.send_latency));
     out.key("pacing", if sent { "sent" } else { "due" });
     for (key, value) in [
-        ("rx_buffer", nic.rx_buffer),
-        ("rx_xoff", nic.rx_xoff),
-        ("rx_xon", nic.rx_xon),
+        ("rx_buffer", nic.port.rx_buffer),
+        ("rx_xoff", nic.port.rx_xoff),
+        ("rx_xon", nic.port.rx_xon),
     ] {
         out.key(key, &bytes(value));
     }
@@ -373,10 +377,10 @@ fn controls(out: &mut Text, model: &Model) -> Result<(), String> {
     out.key("window", &off(window.map(|w| Bytes(w.bytes)), bytes));
     out.plain("window_variable", window.is_some_and(|w| w.variable));
     out.key("cc", control_name(control));
-    pause(out, "nic.default", &nic.pfc);
+    pause(out, "nic.default", &nic.port.pfc);
     // Turns of a whole port know no scheduler.
     if nic.turns == Turns::Class {
-        schedule(out, "nic.default", &nic.scheduler);
+        schedule(out, "nic.default", &nic.port.scheduler);
     }
     out.table("[nic.default.cnp]");
     match nic.np {

@@ -85,13 +85,12 @@ impl Inputs<'_> {
         self.remark(timeout, notes);
         let mut switches = vec![self.switch()];
         if self.topology.kinds.contains(&NodeKind::NvSwitch) {
-            switches.push(SwitchProfile {
-                name: "nvswitch".to_owned(),
-                ecn: Default::default(),
-                ..self.switch()
-            });
+            let mut switch = self.switch();
+            switch.name = "nvswitch".to_owned();
+            switch.port.ecn = Default::default();
+            switches.push(switch);
         }
-        let can_pause = switches[0].pfc.tx_mask != 0;
+        let can_pause = switches[0].port.pfc.tx_mask != 0;
         let model = Model {
             seed: self.config.seed,
             until: (self.config.stop).map(|stop| SimTime::ZERO + stop.since(base)),
@@ -101,6 +100,7 @@ impl Inputs<'_> {
             nics: vec![self.nic(timeout, &largest)],
             switches,
             links,
+            exceptions: Vec::new(),
             flows,
             faults,
             rules: Vec::new(),
@@ -168,38 +168,36 @@ impl Inputs<'_> {
             name: "hpcc-ns3".to_owned(),
             forwarding: Forwarding::StoreAndForward,
             latency: SimDuration::ZERO,
-            trust: Trust::Dscp,
-            dscp_to_priority: default_dscp_map(),
-            pcp_to_priority: identity,
-            default_priority: 0,
-            priority_to_pg: identity,
-            priority_to_queue: identity,
-            buffer: self.buffer(lossless),
-            pfc: self.pause(if self.config.pause { lossless } else { 0 }),
-            scheduler,
-            ecn: std::array::from_fn(|i| used(i).then(|| self.ecn()).flatten()),
-            watchdog: None,
+            buffer: BufferSpec {
+                size: self.config.buffer,
+                cell_bytes: 1,
+                headroom_pool: None,
+                occupancy: Occupancy::Wire,
+            },
             tail_drop: TailDrop::Strict,
+            watchdog_poll: SimDuration::from_ms(100),
+            port: PortProfile {
+                trust: Trust::Dscp,
+                dscp_to_priority: default_dscp_map(),
+                pcp_to_priority: identity,
+                default_priority: 0,
+                priority_to_pg: identity,
+                priority_to_queue: identity,
+                pgs: groups(lossless),
+                per_port: false,
+                queues: self.queues(),
+                pfc: self.pause(if self.config.pause { lossless } else { 0 }),
+                scheduler,
+                ecn: std::array::from_fn(|i| used(i).then(|| self.ecn()).flatten()),
+                watchdog: None,
+                link_mtu: None,
+                tagging: Tagging::AsReceived,
+            },
+            exceptions: Vec::new(),
         }
     }
 
-    fn buffer(&self, lossless: u8) -> BufferSpec {
-        let pg = |i: usize| match lossless & (1 << i) {
-            0 => PgSpec {
-                lossless: false,
-                reserve: Bytes(0),
-                headroom: Headroom::Bytes(Bytes(0)),
-                limit: Limit::Unlimited,
-                xon_offset: Bytes(0),
-            },
-            _ => PgSpec {
-                lossless: true,
-                reserve: Bytes(RESERVE),
-                headroom: Headroom::HpccNs3,
-                limit: Limit::DynamicByRate { shift: 3 },
-                xon_offset: Bytes(XON_OFFSET),
-            },
-        };
+    fn queues(&self) -> [EgressSpec; PRIORITIES] {
         // The original limits nothing at egress; without PFC conweave's threshold decides.
         let limit = |i: usize| match self.lossy() && i != 0 {
             true => Limit::Dynamic { num: 1, den: 1 },
@@ -209,15 +207,7 @@ impl Inputs<'_> {
             reserve: Bytes(0),
             limit: limit(i),
         };
-        BufferSpec {
-            size: self.config.buffer,
-            cell_bytes: 1,
-            pgs: std::array::from_fn(pg),
-            headroom_pool: None,
-            queues: std::array::from_fn(queue),
-            per_port: false,
-            occupancy: Occupancy::Wire,
-        }
+        std::array::from_fn(queue)
     }
 
     fn pause(&self, tx_mask: u8) -> PauseSpec {
@@ -254,6 +244,7 @@ impl Inputs<'_> {
             };
             return Some(EcnSpec {
                 by_rate: vec![every],
+                action: EcnAction::Mark,
             });
         }
         let by_rate = maps.kmin.iter().filter_map(|(&rate, &kmin)| {
@@ -267,6 +258,7 @@ impl Inputs<'_> {
         });
         Some(EcnSpec {
             by_rate: by_rate.collect(),
+            action: EcnAction::Mark,
         })
     }
 
@@ -279,16 +271,10 @@ impl Inputs<'_> {
         NicProfile {
             name: "hpcc-ns3".to_owned(),
             mtu: config.payload,
-            pfc: self.pause(0),
-            scheduler: round_robin(),
             control_first: true,
             turns: Turns::Port,
             pacing: Pacing::Sent,
             send_latency: SimDuration::ZERO,
-            rx_buffer: endless,
-            rx_xoff: endless,
-            rx_xon: endless,
-            rx_drain: None,
             rc: RcSpec {
                 recovery: match (config.irn, config.back_to_zero) {
                     (true, _) => Recovery::Selective,
@@ -317,7 +303,18 @@ impl Inputs<'_> {
                     delay: SimDuration::ZERO,
                 },
             },
-            storm_guard: None,
+            port: NicPortProfile {
+                pfc: self.pause(0),
+                scheduler: round_robin(),
+                rx_buffer: endless,
+                rx_xoff: endless,
+                rx_xon: endless,
+                rx_drain: None,
+                storm_guard: None,
+                link_mtu: None,
+                tagged: None,
+            },
+            exceptions: Vec::new(),
         }
     }
 
@@ -752,6 +749,27 @@ fn hpcc(config: &Config, window: Option<Window>, base_rtt: SimDuration) -> HpccS
         sample_feedback: config.sample_feedback,
         window: window.map_or(HpccWindow::Off, HpccWindow::Given),
     }
+}
+
+/// Priority groups, of which those of the mask are lossless.
+fn groups(lossless: u8) -> [PgSpec; PRIORITIES] {
+    let pg = |i: usize| match lossless & (1 << i) {
+        0 => PgSpec {
+            lossless: false,
+            reserve: Bytes(0),
+            headroom: Headroom::Bytes(Bytes(0)),
+            limit: Limit::Unlimited,
+            xon_offset: Bytes(0),
+        },
+        _ => PgSpec {
+            lossless: true,
+            reserve: Bytes(RESERVE),
+            headroom: Headroom::HpccNs3,
+            limit: Limit::DynamicByRate { shift: 3 },
+            xon_offset: Bytes(XON_OFFSET),
+        },
+    };
+    std::array::from_fn(pg)
 }
 
 fn round_robin() -> SchedulerSpec {

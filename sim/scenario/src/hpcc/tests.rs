@@ -164,7 +164,7 @@ fn the_switch_has_the_buffer_of_the_reference() {
     let m = load_with("BUFFER_SIZE 32\n").unwrap().model;
     let s = &m.switches[0];
     assert_eq!(s.buffer.size, Bytes(32 << 20));
-    let pg = s.buffer.pgs[3];
+    let pg = s.port.pgs[3];
     assert_eq!(
         (pg.reserve, pg.xon_offset, pg.lossless),
         (Bytes(4_096), Bytes(3_072), true)
@@ -173,9 +173,9 @@ fn the_switch_has_the_buffer_of_the_reference() {
         (pg.headroom, pg.limit),
         (Headroom::HpccNs3, Limit::DynamicByRate { shift: 3 })
     );
-    assert!(!s.buffer.pgs[4].lossless && s.buffer.pgs[4].reserve == Bytes(0));
-    assert_eq!((s.pfc.tx_mask, m.nics[0].pfc.tx_mask), (8, 0));
-    let ecn = s.ecn[3].as_ref().unwrap();
+    assert!(!s.port.pgs[4].lossless && s.port.pgs[4].reserve == Bytes(0));
+    assert_eq!((s.port.pfc.tx_mask, m.nics[0].port.pfc.tx_mask), (8, 0));
+    let ecn = s.port.ecn[3].as_ref().unwrap();
     assert_eq!(ecn.by_rate[1].rate, BitRate::from_gbps(400));
     assert_eq!(
         (ecn.by_rate[1].kmin, ecn.by_rate[1].kmax),
@@ -183,9 +183,9 @@ fn the_switch_has_the_buffer_of_the_reference() {
     );
     assert_eq!(ecn.by_rate[0].pmax, Probability::ratio(1, 5));
     let off = load_with("ENABLE_QCN 0\nPAUSE_TIME 0\n").unwrap().model;
-    assert!(off.switches[0].ecn.iter().all(Option::is_none));
+    assert!(off.switches[0].port.ecn.iter().all(Option::is_none));
     assert_eq!(
-        (off.switches[0].pfc.mode, off.flows[0].cc.clone()),
+        (off.switches[0].port.pfc.mode, off.flows[0].cc.clone()),
         (PauseMode::Off, CcSpec::None)
     );
 }

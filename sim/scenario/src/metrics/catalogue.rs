@@ -293,6 +293,16 @@ pub static METRICS: &[Metric] = &[
         "taken by no queue pair: ICRC or headers are wrong",
         DropCause::Refused,
     ),
+    drops(
+        "drops.oversize",
+        "larger than the link MTU of a port, coming in (giants, rx_oversize) or going out",
+        DropCause::Oversize,
+    ),
+    drops(
+        "drops.wred",
+        "dropped early by WRED: not ECN-capable, or at a queue that does not mark",
+        DropCause::Wred,
+    ),
     call(
         "retransmits.packets",
         Unit::Count,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use xoff_model::results::{DropCause, FlowResult, FlowStatus, PortResult, PriorityResult};
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::{BitRate, Bytes};
-use xoff_model::{Op, Role};
+use xoff_model::{Op, Role, SwitchProfile};
 
 fn no(why: impl Into<String>) -> Outcome {
     Err(NoData(why.into()))
@@ -314,10 +314,10 @@ pub(super) fn retransmits_ratio(v: &View<'_>) -> Outcome {
 
 /// Whether a cause is a failure of buffering, and not of a link or route.
 pub fn is_congestion(cause: DropCause) -> bool {
-    use DropCause::{HeadroomFull, HeadroomPoolFull, RxBuffer, TailDrop, Watchdog};
+    use DropCause::{HeadroomFull, HeadroomPoolFull, RxBuffer, TailDrop, Watchdog, Wred};
     matches!(
         cause,
-        TailDrop | HeadroomFull | HeadroomPoolFull | RxBuffer | Watchdog
+        TailDrop | HeadroomFull | HeadroomPoolFull | RxBuffer | Watchdog | Wred
     )
 }
 
@@ -486,7 +486,8 @@ pub(super) fn deadlocks_cured(v: &View<'_>) -> Outcome {
 }
 
 fn watchdog(v: &View<'_>, storm: bool) -> Outcome {
-    if v.model.switches.iter().all(|s| s.watchdog.is_none()) {
+    let mut ports = v.model.switches.iter().flat_map(SwitchProfile::ports);
+    if ports.all(|port| port.watchdog.is_none()) {
         return no("no switch has a PFC watchdog");
     }
     let here = |node, port| v.ports.iter().any(|p| p.node == node && p.port == port);

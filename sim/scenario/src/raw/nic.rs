@@ -4,6 +4,7 @@ use super::{RawEts, RawMarking, RawPfc};
 use crate::quantity::{Dscp, Gain, LogBase, OrOff, Priority, Sp, TimerCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use xoff_model::time::SimDuration;
 use xoff_model::units::{BitRate, Bytes, Probability};
 
@@ -87,6 +88,56 @@ pub(crate) struct RawNic {
     pub(crate) pint: RawPint,
     /// Parameters of DCTCP.
     pub(crate) dctcp: RawDctcp,
+    /// Largest IP packet in bytes that a frame may hold, as 1500 or 9000 (the interface's MTU);
+    /// larger ones are discarded as they come in (rx_oversize). It holds a path MTU and 96 bytes of
+    /// headers, or `mtu` is too large. "off": no limit. Default: "off".
+    pub(crate) link_mtu: Option<Sp<OrOff<u32>>>,
+    /// What it sends has a VLAN tag. Default: what `simulation.framing.vlan` says.
+    pub(crate) tagged: Option<Sp<bool>>,
+    /// What some ports have otherwise, by port number or neighbour: `[nic.default.port."1"]`,
+    /// `[nic.default.port."leaf0"]`; patterns are as in `switch`.
+    pub(crate) port: BTreeMap<String, Sp<RawNicPort>>,
+}
+
+impl RawNic {
+    /// What its ports have.
+    pub(crate) fn own_port(&self) -> RawNicPort {
+        RawNicPort {
+            pfc: self.pfc.clone(),
+            ets: self.ets.clone(),
+            rx_buffer: self.rx_buffer.clone(),
+            rx_xoff: self.rx_xoff.clone(),
+            rx_xon: self.rx_xon.clone(),
+            drain: self.drain.clone(),
+            storm_guard: self.storm_guard.clone(),
+            link_mtu: self.link_mtu.clone(),
+            tagged: self.tagged.clone(),
+        }
+    }
+}
+
+/// The configuration of a NIC port. What is left out is as in the NIC's own tables.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawNicPort {
+    /// Pause.
+    pub(crate) pfc: RawPfc,
+    /// Scheduling of the priorities.
+    pub(crate) ets: RawEts,
+    /// Receive buffer; what does not fit is dropped.
+    pub(crate) rx_buffer: Option<Sp<Bytes>>,
+    /// Pause is sent above this occupancy.
+    pub(crate) rx_xoff: Option<Sp<Bytes>>,
+    /// Pause is withdrawn below this occupancy.
+    pub(crate) rx_xon: Option<Sp<Bytes>>,
+    /// Rate at which received frames go to host memory; "off": faster than the port.
+    pub(crate) drain: Option<Sp<OrOff<BitRate>>>,
+    /// The port stops pausing the network after pausing without a break for this long.
+    pub(crate) storm_guard: Option<Sp<OrOff<SimDuration>>>,
+    /// Largest IP packet in bytes that a frame may hold; "off": no limit.
+    pub(crate) link_mtu: Option<Sp<OrOff<u32>>>,
+    /// What it sends has a VLAN tag.
+    pub(crate) tagged: Option<Sp<bool>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -29,7 +29,7 @@ pub(crate) struct RawSwitch {
     /// PCP to priority. Default: the same number.
     pub(crate) pcp_to_priority: BTreeMap<String, Sp<Priority>>,
     /// Priority of packets without a trusted marking: all with trust "none", and with trust "pcp"
-    /// those without a VLAN tag (`simulation.framing.vlan`). Default: 0.
+    /// those without a VLAN tag (`nic.tagged`, `tagging`). Default: 0.
     pub(crate) default_priority: Option<Sp<Priority>>,
     /// Priority to priority group (ingress). Default: the same number.
     pub(crate) priority_to_pg: BTreeMap<String, Sp<Priority>>,
@@ -47,6 +47,71 @@ pub(crate) struct RawSwitch {
     pub(crate) watchdog: RawWatchdog,
     /// Who loses when a lossy queue is full. Default: "fair".
     pub(crate) tail_drop: Option<Sp<RawTailDrop>>,
+    /// Largest IP packet in bytes that a frame may hold, as 1500 or 9216; larger ones are
+    /// discarded, coming in (giants, rx_oversize) or going out. "off": no limit. Default: "off".
+    pub(crate) link_mtu: Option<Sp<OrOff<u32>>>,
+    /// How frames leave, as to their VLAN tag. Default: "as-received".
+    pub(crate) tagging: Option<Sp<RawTagging>>,
+    /// What some ports have otherwise: `[switch.leaf.port."spine*"]` is for the ports of these
+    /// switches whose neighbours are called so, `port."3"` for their ports number 3, counted from 0
+    /// in the order of links. `*` stands for any characters, `|` separates alternatives; "leaf0:3"
+    /// and "leaf0>spine*" are ports of one switch, as in selectors. A port can match one pattern
+    /// only.
+    pub(crate) port: BTreeMap<String, Sp<RawSwitchPort>>,
+}
+
+impl RawSwitch {
+    /// What its ports have.
+    pub(crate) fn own_port(&self) -> RawSwitchPort {
+        RawSwitchPort {
+            trust: self.trust.clone(),
+            dscp_to_priority: self.dscp_to_priority.clone(),
+            pcp_to_priority: self.pcp_to_priority.clone(),
+            default_priority: self.default_priority.clone(),
+            priority_to_pg: self.priority_to_pg.clone(),
+            priority_to_queue: self.priority_to_queue.clone(),
+            buffer: self.buffer.clone(),
+            pfc: self.pfc.clone(),
+            ets: self.ets.clone(),
+            ecn: self.ecn.clone(),
+            watchdog: self.watchdog.clone(),
+            link_mtu: self.link_mtu.clone(),
+            tagging: self.tagging.clone(),
+        }
+    }
+}
+
+/// The configuration of a switch port. What is left out is as in the switch's own tables.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawSwitchPort {
+    /// The marking that decides the priority of what comes in.
+    pub(crate) trust: Option<Sp<RawTrust>>,
+    /// DSCP, or range such as "0-7", to priority, for what comes in.
+    pub(crate) dscp_to_priority: BTreeMap<String, Sp<Priority>>,
+    /// PCP to priority, for what comes in.
+    pub(crate) pcp_to_priority: BTreeMap<String, Sp<Priority>>,
+    /// Priority of packets that come in without a trusted marking.
+    pub(crate) default_priority: Option<Sp<Priority>>,
+    /// Priority to priority group, for what comes in.
+    pub(crate) priority_to_pg: BTreeMap<String, Sp<Priority>>,
+    /// Priority to queue, for what goes out.
+    pub(crate) priority_to_queue: BTreeMap<String, Sp<Priority>>,
+    /// The port's part of the buffer: its priority groups and queues. `size`, `cell`,
+    /// `headroom_pool` and `occupancy` belong to the whole switch.
+    pub(crate) buffer: RawBuffer,
+    /// Pause.
+    pub(crate) pfc: RawPfc,
+    /// Egress scheduling.
+    pub(crate) ets: RawEts,
+    /// ECN marking.
+    pub(crate) ecn: RawEcn,
+    /// PFC watchdog. `poll` belongs to the whole switch.
+    pub(crate) watchdog: RawWatchdog,
+    /// Largest IP packet in bytes that a frame may hold, coming in or going out; "off": no limit.
+    pub(crate) link_mtu: Option<Sp<OrOff<u32>>>,
+    /// How frames leave, as to their VLAN tag.
+    pub(crate) tagging: Option<Sp<RawTagging>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -65,6 +130,17 @@ pub(crate) enum RawTrust {
     Pcp,
     /// Nothing: every frame takes `default_priority`.
     None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RawTagging {
+    /// With the tag that they came with, or without.
+    AsReceived,
+    /// Without, as at an access port, in the native VLAN, or behind a router: the PCP is lost.
+    Untagged,
+    /// With a tag. One that is added has the priority as its PCP.
+    Tagged,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -223,12 +299,32 @@ pub(crate) enum RawSwitched {
     Off,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RawEcnMode {
+    On,
+    Off,
+    /// WRED without ECN: packets are dropped instead of being marked.
+    Drop,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RawNotEct {
+    /// They pass.
+    Pass,
+    /// They are dropped as often as others are marked, as they come to the queue (WRED).
+    Drop,
+}
+
 /// ECN marking by egress queue length, at dequeue.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawEcn {
     /// Default: "on" if any other key of this table is given, otherwise "off".
-    pub(crate) mode: Option<Sp<RawSwitched>>,
+    pub(crate) mode: Option<Sp<RawEcnMode>>,
+    /// What becomes of packets that are not ECN-capable. Default: "pass".
+    pub(crate) not_ect: Option<Sp<RawNotEct>>,
     /// Queues that mark. Default: all.
     pub(crate) queues: Option<Sp<OneOrMany<Priority>>>,
     /// No marking up to this length. Default: "150kB".

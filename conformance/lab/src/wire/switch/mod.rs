@@ -15,7 +15,10 @@ use crate::report::SwitchPortReport;
 use xoff_model::time::SimDuration;
 use xoff_model::topology::fabric::Fabric;
 use xoff_model::units::BitRate;
-use xoff_model::{Model, PRIORITIES, PauseMode, Role, SwitchProfile, Trust};
+use xoff_model::{
+    EcnAction, EcnSpec, Model, PRIORITIES, PauseMode, PortProfile, Role, SwitchProfile, Tagging,
+    Trust,
+};
 use xoff_sim::switch::Marking;
 use xoff_sim::switch::budget::{self, Budget};
 use xoff_sim::switch::buffer::{Admission, Group, Pool, Threshold};
@@ -32,13 +35,14 @@ const SLACK: SimDuration = SimDuration::from_us(50);
 pub struct Switch {
     profile: SwitchProfile,
     pool: Pool,
-    egress_limits: [Threshold; PRIORITIES],
     ports: Vec<Port>,
 }
 
 /// One of its ports, both directions.
 struct Port {
     rate: BitRate,
+    profile: PortProfile,
+    egress_limits: [Threshold; PRIORITIES],
     groups: [Group; PRIORITIES],
     /// When the host's last frame has come in.
     ingress_busy: u64,
@@ -52,7 +56,7 @@ impl Switch {
     /// The switch of a scenario; its ports are in the order of `hosts`.
     ///
     /// # Errors
-    /// Not all hosts are on one switch.
+    /// Not all hosts are on one switch, or its ports do what the wire does not.
     pub fn new(model: &Model, hosts: &[(u32, String)]) -> Result<Switch, LabError> {
         let refuse = |name: &str| {
             LabError::Message(format!(
@@ -83,6 +87,16 @@ impl Switch {
         let Some((node, profile)) = profile else {
             return Err(refuse("the first"));
         };
+        let unable = |port: &PortProfile| {
+            let drops = |ecn: &EcnSpec| ecn.action != EcnAction::Mark;
+            let tags = port.tagging != Tagging::AsReceived;
+            tags || port.link_mtu.is_some() || port.ecn.iter().flatten().any(drops)
+        };
+        if profile.ports().any(unable) {
+            let message = "the wire as a switch has no `link_mtu` and no `tagging`, and its WRED \
+                           drops nothing";
+            return Err(LabError::Message(message.to_owned()));
+        }
         let budget = budget::of_switch(model, &fabric, node);
         let find = |host: u32| {
             let mut places = fabric.node_ports(node).enumerate();
@@ -93,12 +107,13 @@ impl Switch {
             let doublings = place.map_or(0, |(_, p)| budget::rate_doublings(model, &fabric, p));
             let row = place.and_then(|(i, _)| budget.headrooms.get(i));
             let headrooms = row.copied().unwrap_or_default();
-            Port::new(&profile, rate, doublings, headrooms, name, model.seed)
+            let own = place.and_then(|(i, _)| model.switch_port(node, i as u32));
+            let own = own.unwrap_or(&profile.port).clone();
+            Port::new(own, rate, doublings, headrooms, name, model.seed)
         });
         let ports = ports.collect();
         Ok(Switch {
             pool: pool(&profile, &budget),
-            egress_limits: profile.buffer.queues.map(|q| Threshold::new(q.limit, 0)),
             ports,
             profile,
         })
@@ -128,7 +143,11 @@ impl Switch {
         if is_local(dissected.ethernet.dst) {
             return leaving;
         }
-        let (priority, ecn_capable) = (self.priority(&dissected), is_ecn_capable(&dissected));
+        let Some(port) = self.ports.get(release.from) else {
+            return leaving;
+        };
+        let (priority, ecn_capable) = (port.priority(&dissected), is_ecn_capable(&dissected));
+        let group = port.group_of(priority);
         let targets = match release.to {
             Some(to) => to..to + 1,
             None => 0..self.ports.len(),
@@ -136,7 +155,7 @@ impl Switch {
         for to in targets.filter(|to| *to != release.from) {
             let queued = Queued {
                 from: release.from,
-                group: self.group_of(priority),
+                group,
                 bytes: self.occupancy(release.frame.len()),
                 arrived: at,
                 ecn_capable,
@@ -149,13 +168,13 @@ impl Switch {
 
     /// Queues a frame or drops it; gives the pause that it made necessary.
     fn admit(&mut self, queued: Queued, priority: u8, to: usize, at: u64) -> Option<Release> {
-        let queue = self.profile.priority_to_queue.get(usize::from(priority));
-        let queue = usize::from(queue.copied().unwrap_or(0)) % PRIORITIES;
+        let out = self.ports.get(to)?;
+        let queue = out.queue_of(usize::from(priority));
         let (from, bytes) = (queued.from, queued.bytes);
         let full = {
-            let length = self.ports.get(to)?.egress.length(queue);
-            let reserve = self.profile.buffer.queues[queue].reserve.0;
-            let limit = u64::from(self.egress_limits[queue].bytes(self.pool.free()));
+            let length = out.egress.length(queue);
+            let reserve = out.profile.queues[queue].reserve.0;
+            let limit = u64::from(out.egress_limits[queue].bytes(self.pool.free()));
             u64::from(length) + u64::from(bytes) > limit.max(reserve)
         };
         let group = self.ports.get_mut(from)?.groups.get_mut(queued.group)?;
@@ -176,7 +195,7 @@ impl Switch {
         if !stops {
             return None;
         }
-        self.ports.get_mut(from)?.pause(from, &self.profile, at)
+        self.ports.get_mut(from)?.pause(from, at)
     }
 
     /// What has left by now, and when something happens next without a further frame.
@@ -184,7 +203,7 @@ impl Switch {
         let mut leaving = Vec::new();
         for to in 0..self.ports.len() {
             while let Some(port) = self.ports.get_mut(to) {
-                let Some(sent) = port.egress.next(&self.profile.scheduler, now) else {
+                let Some(sent) = port.egress.next(&port.profile.scheduler, now) else {
                     break;
                 };
                 port.report.sent += 1;
@@ -199,10 +218,9 @@ impl Switch {
             }
         }
         for index in 0..self.ports.len() {
-            let profile = &self.profile;
             let port = self.ports.get_mut(index);
             let due = port.filter(|port| port.refresh != 0 && port.refresh <= now);
-            leaving.extend(due.and_then(|port| port.pause(index, profile, now)));
+            leaving.extend(due.and_then(|port| port.pause(index, now)));
         }
         leaving
     }
@@ -220,7 +238,7 @@ impl Switch {
             }
         }
         match resumed {
-            true => port.pause(from, &self.profile, now),
+            true => port.pause(from, now),
             false => None,
         }
     }
@@ -241,15 +259,15 @@ impl Switch {
 
     /// A host pauses the port that sends to it.
     fn obey(&mut self, at_port: usize, pause: &mac_control::Repr, at: u64) {
-        let spec = self.profile.pfc;
+        let Some(port) = self.ports.get_mut(at_port) else {
+            return;
+        };
+        let spec = port.profile.pfc;
         let global = matches!(pause, mac_control::Repr::Pause { .. });
         let obeyed = match spec.mode {
             PauseMode::Off => false,
             PauseMode::Pfc => !global,
             PauseMode::Global => global,
-        };
-        let Some(port) = self.ports.get_mut(at_port) else {
-            return;
         };
         port.report.pauses_received += 1;
         if !obeyed {
@@ -260,33 +278,8 @@ impl Switch {
                 continue;
             };
             let time = port.rate.serialize_ceil(u64::from(quanta) * 64).ps();
-            let queue = usize::from(self.profile.priority_to_queue[priority]) % PRIORITIES;
+            let queue = port.queue_of(priority);
             port.egress.pause(queue, at, at.saturating_add(time));
-        }
-    }
-
-    fn priority(&self, frame: &Dissected<'_>) -> u8 {
-        let profile = &self.profile;
-        let known = match profile.trust {
-            Trust::None => None,
-            Trust::Pcp => {
-                let tag = frame.ethernet.outer;
-                tag.map(|tag| profile.pcp_to_priority[usize::from(tag.pcp) % PRIORITIES])
-            }
-            Trust::Dscp => match &frame.body {
-                Body::Roce(packet) => Some(packet.network.dscp),
-                Body::Tcp(network, _) => Some(network.dscp),
-                _ => None,
-            }
-            .map(|dscp| profile.dscp_to_priority[usize::from(dscp) % 64]),
-        };
-        known.unwrap_or(profile.default_priority) % PRIORITIES as u8
-    }
-
-    fn group_of(&self, priority: u8) -> usize {
-        match self.profile.buffer.per_port {
-            true => 0,
-            false => usize::from(self.profile.priority_to_pg[usize::from(priority)]) % PRIORITIES,
         }
     }
 
@@ -310,7 +303,7 @@ impl Switch {
 
 impl Port {
     fn new(
-        profile: &SwitchProfile,
+        profile: PortProfile,
         rate: BitRate,
         doublings: u32,
         headrooms: [u64; PRIORITIES],
@@ -319,10 +312,10 @@ impl Port {
     ) -> Port {
         let clamp = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
         let group = |index: usize| {
-            let spec = &profile.buffer.pgs[index];
+            let spec = &profile.pgs[index];
             let mapped = (0..PRIORITIES as u8).filter(|&priority| {
                 let to = profile.priority_to_pg[usize::from(priority)];
-                profile.buffer.per_port && index == 0 || usize::from(to) == index
+                profile.per_port && index == 0 || usize::from(to) == index
             });
             let mask = match profile.pfc.mode {
                 _ if !spec.lossless => 0,
@@ -347,6 +340,8 @@ impl Port {
         Port {
             rate,
             groups: std::array::from_fn(group),
+            egress_limits: profile.queues.map(|q| Threshold::new(q.limit, 0)),
+            profile,
             ingress_busy: 0,
             refresh: 0,
             egress: Egress::new(rate, marking, seed, name),
@@ -357,16 +352,46 @@ impl Port {
         }
     }
 
+    fn priority(&self, frame: &Dissected<'_>) -> u8 {
+        let profile = &self.profile;
+        let known = match profile.trust {
+            Trust::None => None,
+            Trust::Pcp => {
+                let tag = frame.ethernet.outer;
+                tag.map(|tag| profile.pcp_to_priority[usize::from(tag.pcp) % PRIORITIES])
+            }
+            Trust::Dscp => match &frame.body {
+                Body::Roce(packet) => Some(packet.network.dscp),
+                Body::Tcp(network, _) => Some(network.dscp),
+                _ => None,
+            }
+            .map(|dscp| profile.dscp_to_priority[usize::from(dscp) % 64]),
+        };
+        known.unwrap_or(profile.default_priority) % PRIORITIES as u8
+    }
+
+    fn group_of(&self, priority: u8) -> usize {
+        match self.profile.per_port {
+            true => 0,
+            false => usize::from(self.profile.priority_to_pg[usize::from(priority)]) % PRIORITIES,
+        }
+    }
+
+    fn queue_of(&self, priority: usize) -> usize {
+        let queue = self.profile.priority_to_queue.get(priority);
+        usize::from(queue.copied().unwrap_or(0)) % PRIORITIES
+    }
+
     fn pauses(&self) -> bool {
         self.groups.iter().any(|group| group.paused)
     }
 
     /// Tells the host which of its priorities may not send; zero time for those that may again.
-    fn pause(&mut self, index: usize, profile: &SwitchProfile, now: u64) -> Option<Release> {
+    fn pause(&mut self, index: usize, now: u64) -> Option<Release> {
         let stopped = self.groups.iter().filter(|g| g.paused);
         let stop = stopped.fold(0u8, |mask, g| mask | g.pause_mask);
         let all = self.groups.iter().fold(0u8, |mask, g| mask | g.pause_mask);
-        let quanta = profile.pfc.quanta.unwrap_or(u16::MAX);
+        let quanta = self.profile.pfc.quanta.unwrap_or(u16::MAX);
         // Again before it runs out.
         let half = self.rate.serialize_ceil(u64::from(quanta) * 32).ps().max(1);
         self.refresh = if stop == 0 {
@@ -375,7 +400,7 @@ impl Port {
             now.saturating_add(half)
         };
         self.report.pauses_sent += 1;
-        let repr = match profile.pfc.mode {
+        let repr = match self.profile.pfc.mode {
             PauseMode::Off => return None,
             PauseMode::Global => mac_control::Repr::Pause {
                 quanta: if stop == 0 { 0 } else { quanta },

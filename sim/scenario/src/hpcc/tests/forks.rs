@@ -12,10 +12,10 @@ fn keys_of_forks_are_honoured_or_refused() {
         input.notes
     );
     let m = &input.model;
-    assert_eq!(m.switches[0].pfc.mode, PauseMode::Off);
-    assert!(m.switches[0].buffer.pgs.iter().all(|pg| !pg.lossless));
+    assert_eq!(m.switches[0].port.pfc.mode, PauseMode::Off);
+    assert!(m.switches[0].port.pgs.iter().all(|pg| !pg.lossless));
     assert_eq!(
-        m.switches[0].buffer.queues[3].limit,
+        m.switches[0].port.queues[3].limit,
         Limit::Dynamic { num: 1, den: 1 }
     );
     let rc = m.nics[0].rc;
@@ -74,10 +74,10 @@ fn attributes_of_ns3_are_keys() {
     assert_eq!(m.nics[0].rc.nak_repeat, Some(SimDuration::from_ns(10)));
     // Thresholds and headroom stay; what is above them is dropped.
     assert_eq!(
-        (m.switches[0].pfc.mode, m.switches[0].pfc.tx_mask),
+        (m.switches[0].port.pfc.mode, m.switches[0].port.pfc.tx_mask),
         (PauseMode::Off, 0)
     );
-    assert!(m.switches[0].buffer.pgs[3].lossless);
+    assert!(m.switches[0].port.pgs[3].lossless);
 }
 
 #[test]
@@ -102,8 +102,8 @@ fn servers_of_gpus_have_switches_that_do_not_mark() {
     assert_eq!(input.dialect, Dialect::SimAi);
     let m = &input.model;
     assert_eq!(m.nodes[2].role, Role::Switch(1));
-    assert!(m.switches[1].ecn.iter().all(Option::is_none));
-    assert!(m.switches[0].ecn[3].is_some());
+    assert!(m.switches[1].port.ecn.iter().all(Option::is_none));
+    assert!(m.switches[0].port.ecn[3].is_some());
     // The network's switch is as near.
     assert_eq!(m.flows[0].path, Some(vec![2]));
     // Without entries for a rate above all others, ports of that rate do not mark.
@@ -196,7 +196,7 @@ fn the_ancestor_has_keys_of_its_own() {
         (d.g_q16, d.byte_counter, d.window),
         (256, Some(300_000), None)
     );
-    let ecn = m.switches[0].ecn[3].as_ref().unwrap();
+    let ecn = m.switches[0].port.ecn[3].as_ref().unwrap();
     assert_eq!(ecn.by_rate[0].kmin, Bytes(41_200));
     for (change, to, part) in [
         (
@@ -251,22 +251,22 @@ fn normal(model: &Model) -> String {
     let mut m = model.clone();
     for s in &mut m.switches {
         s.name.clear();
-        for ecn in s.ecn.iter_mut().flatten() {
+        for ecn in s.port.ecn.iter_mut().flatten() {
             ecn.by_rate.retain(|t| t.kmin < Bytes(1 << 40));
             ecn.by_rate.sort_by_key(|t| t.rate);
         }
         // Of groups that are not lossless only the limit counts.
-        for pg in s.buffer.pgs.iter_mut().filter(|pg| !pg.lossless) {
+        for pg in s.port.pgs.iter_mut().filter(|pg| !pg.lossless) {
             pg.xon_offset = Bytes(0);
         }
-        s.scheduler.shaper_burst = Bytes(0);
+        s.port.scheduler.shaper_burst = Bytes(0);
     }
     for n in &mut m.nics {
         n.name.clear();
-        n.scheduler.shaper_burst = Bytes(0);
+        n.port.scheduler.shaper_burst = Bytes(0);
         if n.turns == Turns::Port {
             // There is no scheduler then.
-            n.scheduler.queues = [QueueSched::Strict; PRIORITIES];
+            n.port.scheduler.queues = [QueueSched::Strict; PRIORITIES];
         }
     }
     // The last message takes the rest, so that longer ones than the flow are as long as it.
