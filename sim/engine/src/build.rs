@@ -97,15 +97,19 @@ impl<'m> Sim<'m> {
             observing: false,
             fabric,
         };
-        sim.build_nodes(&profiles.of_port);
-        sim.build_ports(&profiles.of_port);
-        sim.build_flows();
-        sim.build_events();
-        sim.note_done();
+        sim.build(&profiles.of_port);
         sim
     }
 
     /// `profile_of`: the port profile of every port.
+    fn build(&mut self, profile_of: &[u16]) {
+        self.build_nodes(profile_of);
+        self.build_ports(profile_of);
+        self.build_flows();
+        self.build_events();
+        self.note_done();
+    }
+
     fn build_nodes(&mut self, profile_of: &[u16]) {
         for (node, spec) in self.model.nodes.iter().enumerate() {
             let node = node as u32;

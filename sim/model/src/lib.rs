@@ -12,6 +12,7 @@
 pub mod dcbx;
 pub mod framing;
 pub mod headroom;
+mod ids;
 mod model;
 mod profile;
 pub mod results;
@@ -26,5 +27,6 @@ pub mod topology;
 pub mod units;
 
 pub use framing::Framing;
+pub use ids::*;
 pub use model::*;
 pub use profile::*;

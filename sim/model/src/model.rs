@@ -4,19 +4,14 @@
 //! resolved here: no defaults, no names to look up.
 
 use crate::framing::Framing;
-use crate::profile::{NicProfile, PortException, SwitchProfile};
+use crate::ids::{FlowId, Marking, NodeId};
+use crate::profile::{
+    NicPortProfile, NicProfile, PauseSpec, PortException, PortProfile, SwitchProfile, Tagging,
+};
 use crate::rules::Rule;
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Length, Probability};
 use std::sync::Arc;
-
-/// Number of 802.1Q priorities, and of traffic classes and priority groups per port.
-pub const PRIORITIES: usize = 8;
-
-/// Index into [`Model::nodes`].
-pub type NodeId = u32;
-/// Index into [`Model::flows`].
-pub type FlowId = u32;
 
 /// One simulation.
 #[derive(Clone, Debug)]
@@ -45,6 +40,66 @@ pub struct Model {
     pub deadlock_scan: Option<SimDuration>,
     /// Keep a log entry of every pause and resume that a port receives.
     pub log_pauses: bool,
+}
+
+impl Model {
+    /// The profile of a switch port. None: the node is a host, or there is no such node.
+    pub fn switch_port(&self, node: NodeId, port: u32) -> Option<&PortProfile> {
+        let Role::Switch(index) = self.nodes.get(node as usize)?.role else {
+            return None;
+        };
+        let device = self.switches.get(index as usize)?;
+        let own = self.exception(node, port);
+        Some(own.map_or(&device.port, |own| &device.exceptions[own]))
+    }
+
+    /// The profile of a host port. None: the node is a switch, or there is no such node.
+    pub fn nic_port(&self, node: NodeId, port: u32) -> Option<&NicPortProfile> {
+        let Role::Host(index) = self.nodes.get(node as usize)?.role else {
+            return None;
+        };
+        let device = self.nics.get(index as usize)?;
+        let own = self.exception(node, port);
+        Some(own.map_or(&device.port, |own| &device.exceptions[own]))
+    }
+
+    /// The pause settings of a port. None: there is no such node.
+    pub fn pause_spec(&self, node: NodeId, port: u32) -> Option<&PauseSpec> {
+        let nic = self.nic_port(node, port).map(|port| &port.pfc);
+        nic.or_else(|| self.switch_port(node, port).map(|port| &port.pfc))
+    }
+
+    /// Bytes of IP packet in the largest frame of a port. None: it has no limit.
+    pub fn link_mtu(&self, node: NodeId, port: u32) -> Option<u32> {
+        let nic = self.nic_port(node, port).and_then(|port| port.link_mtu);
+        nic.or_else(|| self.switch_port(node, port)?.link_mtu)
+    }
+
+    /// The framing of the largest frames: with a tag if any port sends one.
+    pub fn widest_framing(&self) -> Framing {
+        let mut hosts = self.nics.iter().flat_map(NicProfile::ports);
+        let mut switches = self.switches.iter().flat_map(SwitchProfile::ports);
+        let adds = |port: &PortProfile| port.tagging == Tagging::Tagged;
+        if hosts.any(|port| port.tagged == Some(true)) || switches.any(adds) {
+            self.framing.tagged(true)
+        } else {
+            self.framing
+        }
+    }
+
+    /// The pause settings of all port profiles.
+    pub fn pause_specs(&self) -> impl Iterator<Item = &PauseSpec> {
+        let nics = self.nics.iter().flat_map(NicProfile::ports).map(|p| &p.pfc);
+        let switches = self.switches.iter().flat_map(SwitchProfile::ports);
+        nics.chain(switches.map(|p| &p.pfc))
+    }
+
+    /// Which of the `exceptions` of its node's profile a port has. None: it is like most.
+    pub fn exception(&self, node: NodeId, port: u32) -> Option<usize> {
+        let key = |e: &PortException| (e.node, e.port);
+        let at = self.exceptions.binary_search_by_key(&(node, port), key);
+        at.ok().map(|at| self.exceptions[at].profile as usize)
+    }
 }
 
 /// Counts of the lengths of the egress queues of all switch ports.
@@ -103,92 +158,6 @@ pub enum EcmpHash {
     Mixed,
     /// The hash, addresses, port numbers and next-hop order of the de-facto HPCC simulator.
     HpccNs3,
-}
-
-/// Among which queue pairs of a port turns go round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turns {
-    /// Those of a class; the scheduler chooses among classes.
-    Class,
-    /// All of them: there is no scheduler, and control packets go first (the HPCC simulator's way).
-    Port,
-}
-
-/// From when the time to the next packet of a paced queue pair counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pacing {
-    /// From when this one was due: time that it waited for the port is not lost.
-    Due,
-    /// From when this one was sent (the HPCC simulator's way).
-    Sent,
-}
-
-/// Reliable connection behaviour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RcSpec {
-    pub recovery: Recovery,
-    /// Packets per ACK; those that ask for one are acknowledged at once.
-    pub ack_every: u32,
-    /// Local ACK timeout, 4.096 µs × 2^n. Zero: never.
-    pub timeout: SimDuration,
-    /// Retransmissions by timeout or sequence error without progress before the QP fails. None: no limit.
-    pub retry_cnt: Option<u8>,
-    /// RNR NAKs without progress before the QP fails. None: no limit (code 7).
-    pub rnr_retry: Option<u8>,
-    /// Wait that an RNR NAK demands.
-    pub rnr_timer: SimDuration,
-    /// Responder: gap seen → NAK sent.
-    pub nak_delay: SimDuration,
-    /// A gap that persists is reported again after this long. None: once (IBTA).
-    pub nak_repeat: Option<SimDuration>,
-    /// Requester: NAK received → retransmission starts.
-    pub retransmit_delay: SimDuration,
-    /// Most packets in flight. None: no limit below 2^23.
-    pub max_outstanding: Option<u32>,
-    /// Most READs and atomics in flight.
-    pub max_rd_atomic: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recovery {
-    /// Resume at the lost packet, resending everything after it.
-    GoBackN,
-    /// Restart the whole message.
-    GoBack0,
-    /// Resend only what is missing.
-    Selective,
-}
-
-/// DCQCN notification point: how a receiver reports CE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NpSpec {
-    Off,
-    /// Real CNP packets, at most one per interval and scope.
-    Cnp {
-        interval: SimDuration,
-        scope: CnpScope,
-        marking: Marking,
-        /// Marked packet received → CNP handed to the port.
-        delay: SimDuration,
-    },
-    /// A flag on the ACK of every marked packet (the HPCC simulator's way).
-    EchoOnAck,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CnpScope {
-    Qp,
-    DestinationIp,
-    Port,
-}
-
-/// How a packet is marked and scheduled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Marking {
-    /// Priority at the sending host: its queue, and the class that pause stops.
-    pub priority: u8,
-    pub dscp: u8,
-    pub pcp: u8,
 }
 
 /// Congestion control of a requester.

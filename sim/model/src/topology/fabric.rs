@@ -90,6 +90,44 @@ const KEPT: usize = 64 << 20;
 /// Longest path: the hops that the TTL of IPv4 or the hop limit of IPv6 allow.
 pub const MAX_HOPS: u16 = 255;
 
+/// The ports of all links, and the two of each.
+fn wired(model: &Model, first_port: &[PortId]) -> (Vec<PortInfo>, Vec<[PortId; 2]>) {
+    let blank = PortInfo {
+        node: 0,
+        index: 0,
+        link: 0,
+        peer: 0,
+        rate: BitRate::default(),
+        delay: SimDuration::ZERO,
+        up: true,
+    };
+    let mut ports = vec![blank; first_port.last().map_or(0, |&end| end as usize)];
+    let mut used = vec![0u32; model.nodes.len()];
+    let mut ends = vec![[0; 2]; model.links.len()];
+    for (number, link) in model.links.iter().enumerate() {
+        let mut take = |node: NodeId| {
+            let index = used[node as usize];
+            used[node as usize] += 1;
+            (index, first_port[node as usize] + index)
+        };
+        let (index_a, a) = take(link.a);
+        let (index_b, b) = take(link.b);
+        for (node, index, own, peer) in [(link.a, index_a, a, b), (link.b, index_b, b, a)] {
+            ends[number][usize::from(own != a)] = own;
+            ports[own as usize] = PortInfo {
+                node,
+                index,
+                link: number as u32,
+                peer,
+                rate: link.rate,
+                delay: link.delay(),
+                up: true,
+            };
+        }
+    }
+    (ports, ends)
+}
+
 impl Fabric {
     pub fn new(model: &Model) -> Self {
         let mut degree = vec![0u32; model.nodes.len()];
@@ -104,39 +142,7 @@ impl Fabric {
             total += d;
         }
         first_port.push(total);
-        let blank = PortInfo {
-            node: 0,
-            index: 0,
-            link: 0,
-            peer: 0,
-            rate: BitRate::default(),
-            delay: SimDuration::ZERO,
-            up: true,
-        };
-        let mut ports = vec![blank; total as usize];
-        let mut used = vec![0u32; degree.len()];
-        let mut ends = vec![[0; 2]; model.links.len()];
-        for (number, link) in model.links.iter().enumerate() {
-            let mut take = |node: NodeId| {
-                let index = used[node as usize];
-                used[node as usize] += 1;
-                (index, first_port[node as usize] + index)
-            };
-            let (index_a, a) = take(link.a);
-            let (index_b, b) = take(link.b);
-            for (node, index, own, peer) in [(link.a, index_a, a, b), (link.b, index_b, b, a)] {
-                ends[number][usize::from(own != a)] = own;
-                ports[own as usize] = PortInfo {
-                    node,
-                    index,
-                    link: number as u32,
-                    peer,
-                    rate: link.rate,
-                    delay: link.delay(),
-                    up: true,
-                };
-            }
-        }
+        let (ports, ends) = wired(model, &first_port);
         let is_switch = |n: &NodeSpec| matches!(n.role, Role::Switch(_));
         let is_switch: Vec<bool> = model.nodes.iter().map(is_switch).collect();
         let mut switches = 0;
