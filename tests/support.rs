@@ -100,10 +100,15 @@ pub(crate) fn near(what: &str, actual: u64, wanted: u64, ppm: u64) {
     );
 }
 
-/// Says that a test is not made, and why: the only place where a passed test can say something.
+/// Says that a test is not made, and why.
 pub(crate) fn skip(name: &str, why: &str) {
-    let note = format!("SKIP {name}: {why}\n");
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes());
+    note(&format!("SKIP {name}: {why}"));
+}
+
+/// Says something even if the test passes; the only place where one can.
+pub(crate) fn note(text: &str) {
+    let line = format!("{text}\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
 }
 
 /// Whether a program that a test needs is on this machine, or on its guests, which see the same files;

@@ -9,7 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 fn begin(args: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_xoff"))
+    // A program whose parent ignores a signal ignores it, too: that of a shell's background job.
+    Command::new("env")
+        .args(["--default-signal=INT,TERM,HUP", env!("CARGO_BIN_EXE_xoff")])
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -25,11 +27,11 @@ fn send(child: &Child, signal: Signal) {
 #[test]
 fn a_capture_that_is_ended_leaves_nothing() {
     let scratch = Scratch::new("ended");
-    // Far more than runs in the time that it has.
+    // Far more than runs in the time that it has, in frames so short that no disk is filled.
     let path = scratch.file(
         "a.toml",
         "until = \"off\"\n[topology]\nkind = \"star\"\nhosts = 3\n\
-         [[traffic]]\nkind = \"incast\"\nbytes = \"1TB\"\n",
+         [[traffic]]\nkind = \"incast\"\nbytes = \"30MB\"\nmessage = \"1B\"\n",
     );
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
         let child = begin(&["run", "-q", &path, "--pcap", &scratch.path("a.pcapng")]);
