@@ -24,7 +24,7 @@ use xoff_model::results::{FlowResult, FlowStatus, Stop};
 use xoff_model::rng::{Purpose, Stream};
 use xoff_model::time::SimDuration;
 use xoff_model::topology::fabric::{Ends, Fabric, PortId, PortInfo};
-use xoff_model::units::BitRate;
+use xoff_model::units::{BitRate, PS_BITS};
 use xoff_model::{
     CcSpec, FlowId, FlowSpec, Forwarding, Framing, Model, NicProfile, NpSpec, Op, PRIORITIES,
     Pacing, PauseMode, Recovery, Role, Tagging, Transport, Turns,
@@ -216,7 +216,6 @@ impl<'m> Sim<'m> {
             self.rx.push(Rx {
                 flight: Default::default(),
                 port: info.peer,
-                unit: unit[peer],
                 profile: profile_of[info.peer as usize],
                 flags: match self.model.nodes[peer].role {
                     Role::Host(_) => port_flag::HOST,
@@ -617,11 +616,24 @@ fn header_bytes(forwarding: Forwarding) -> u32 {
     }
 }
 
-/// Picoseconds per byte at a rate; 0 if that is not a whole number.
+/// Picoseconds per byte at a rate; 0 if that is not a whole number, or one of more than 32 bits.
 fn ps_per_byte(rate: BitRate) -> u32 {
-    let exact = 8_000_000_000_000 / rate.bps().max(1);
-    match exact * rate.bps() == 8_000_000_000_000 {
-        true => exact.min(u64::from(u32::MAX)) as u32,
+    let exact = PS_BITS / rate.bps().max(1);
+    match exact * rate.bps() == PS_BITS {
+        true => u32::try_from(exact).unwrap_or(0),
         false => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_takes_its_time_at_every_rate() {
+        assert_eq!(ps_per_byte(BitRate::from_gbps(100)), 80);
+        assert_eq!(ps_per_byte(BitRate::from_bps(3)), 0);
+        // 8 ms do not fit 32 bits of picoseconds.
+        assert_eq!(ps_per_byte(BitRate::from_bps(1_000)), 0);
     }
 }

@@ -5,10 +5,10 @@ use super::packet::NO_PACKET;
 use super::port::port_flag;
 use crate::transport::latency_quantiles;
 use xoff_model::results::{
-    CAUSES, DROP_CAUSES, DropCause, FlowStatus, NodeResult, Observed, PortResult, PriorityResult,
-    Results, WatchdogEvent,
+    CAUSES, DROP_CAUSES, DropCause, NodeResult, Observed, PortResult, PriorityResult, Results,
+    WatchdogEvent,
 };
-use xoff_model::time::{SimDuration, SimTime};
+use xoff_model::time::SimTime;
 use xoff_model::units::Bytes;
 use xoff_model::{Op, PRIORITIES, PauseMode, Transport};
 
@@ -275,13 +275,4 @@ impl Sim<'_> {
         };
         result
     }
-}
-
-/// Span of a flow for rates: start to end, or to the end of the run.
-pub fn active_span(flow: &xoff_model::results::FlowResult) -> SimDuration {
-    let end = match flow.status {
-        FlowStatus::Completed => flow.end.unwrap_or(flow.active_until),
-        _ => flow.active_until,
-    };
-    end.since(flow.start)
 }

@@ -31,7 +31,6 @@ pub mod tap;
 mod tests;
 pub mod transport;
 
-pub use collect::active_span;
 pub use tap::{observe, run_tapped};
 
 use crate::nic::{Host, NicPort};
@@ -225,7 +224,7 @@ impl Sim<'_> {
     fn look_ahead(&self) {
         if let Some(key) = self.events.upcoming(1) {
             if key.is(Kind::Arrive) {
-                std::hint::black_box(self.rx[key.entity() as usize].unit);
+                std::hint::black_box(self.rx[key.entity() as usize].port);
             } else if key.is(Kind::TxReady) {
                 std::hint::black_box(self.ports[key.entity() as usize].busy_until);
             }

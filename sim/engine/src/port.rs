@@ -94,13 +94,11 @@ pub struct Rx {
     pub flight: Fifo,
     /// The port that receives.
     pub port: u32,
-    /// Its node: index among switches or among hosts.
-    pub unit: u32,
+    /// Arrive events that are pending for frames that are gone.
+    pub stale_arrivals: u32,
     /// Of the receiving port: [`port_flag::HOST`], [`port_flag::TAPPED`],
     /// [`port_flag::STALE_ARRIVAL`].
     pub flags: u16,
-    /// Arrive events that are pending for frames that are gone.
-    pub stale_arrivals: u16,
     /// Index of the receiving port among the port profiles of the run.
     pub profile: u16,
 }

@@ -1,8 +1,8 @@
 //! End-to-end tests of the engine on small networks.
 
-use super::{active_span, run};
+use super::run;
 use xoff_model::results::{DropCause, FlowStatus, Results, Stop};
-use xoff_model::testing::{flow, nic, star, switch};
+use xoff_model::testing::{active_span, flow, nic, star, switch};
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::{BitRate, Bytes, Probability};
 use xoff_model::*;

@@ -6,7 +6,7 @@
 use super::hpcc::{Steps, next_rate};
 use super::{AckInfo, IntHop, at_new_line, scaled_window};
 use xoff_model::rng::Stream;
-use xoff_model::units::BitRate;
+use xoff_model::units::{BitRate, PS_BITS};
 use xoff_model::{PintSpec, Window};
 
 /// Utilisation is counted in parts of this, so that 1/512 is the least that can be told.
@@ -132,7 +132,7 @@ impl Averaged {
         let whole = u128::from(span);
         // Bytes of one time span at the port's rate, times 8e12.
         let full = u128::from(hop.rate.bps()).max(1) * whole;
-        let share = |bytes: u64| ((u128::from(bytes) * 8_000_000_000_000) << 32) / full;
+        let share = |bytes: u64| ((u128::from(bytes) * u128::from(PS_BITS)) << 32) / full;
         let old = u128::from(self.u) * (whole - step) / whole;
         let queued = share(u64::from(hop.queue_bytes)) * step / whole;
         let sent = share(hop.tx_bytes.saturating_sub(self.tx_bytes).min(1 << 40));

@@ -7,12 +7,12 @@ use crate::Sim;
 use crate::cc::least_window;
 use crate::packet::{Fifo, PacketId};
 use crate::port::port_flag;
-use crate::transport::{PS_BITS, Sender, sender_flag};
+use crate::transport::{Sender, sender_flag};
 use ring::{NOBODY, Ring};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use xoff_model::topology::fabric::PortId;
-use xoff_model::units::BitRate;
+use xoff_model::units::{BitRate, PS_BITS};
 use xoff_model::{CcSpec, PRIORITIES};
 
 /// A host in a simulation.

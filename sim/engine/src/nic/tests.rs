@@ -2,9 +2,9 @@
 
 use crate::packet::PacketKind;
 use crate::tap::{Direction, TapFrame};
-use crate::{active_span, run, run_tapped};
+use crate::{run, run_tapped};
 use xoff_model::results::{FlowStatus, Results};
-use xoff_model::testing::{flow, nic, star, switch};
+use xoff_model::testing::{active_span, flow, nic, star, switch};
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::{BitRate, Bytes, Length};
 use xoff_model::*;

@@ -20,7 +20,7 @@ use crate::layout::Layout;
 use hdrhistogram::Histogram;
 pub(crate) use messages::{latency_histogram, latency_quantiles};
 use selective::{Arrived, Resend};
-pub(crate) use send::{PS_BITS, ideal_time};
+pub(crate) use send::ideal_time;
 use std::collections::VecDeque;
 use xoff_model::results::{FlowResult, RdmaCounters, WorkCompletion};
 use xoff_model::topology::fabric::PortId;

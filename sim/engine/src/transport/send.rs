@@ -9,11 +9,10 @@ use crate::queue::Kind;
 use xoff_model::framing::extension;
 use xoff_model::time::SimDuration;
 use xoff_model::topology::fabric::PortId;
-use xoff_model::units::BitRate;
+use xoff_model::units::{BitRate, PS_BITS};
 use xoff_model::{Framing, Op};
 
 /// Picoseconds per second, times bits per byte.
-pub(crate) const PS_BITS: u64 = 8_000_000_000_000;
 
 impl Sim<'_> {
     /// Whether a sender has a packet that protocol and congestion control let go.

@@ -1,10 +1,10 @@
 //! Acknowledgement, selective repeat, sequence numbers and latency of whole runs.
 
-use crate::{active_span, observe, run};
+use crate::{observe, run};
 use xoff_model::results::{FlowStatus, Results};
 use xoff_model::rules::edit::{Edit, Field, Value};
 use xoff_model::rules::{Action, Choice, Class, Filter, Rule};
-use xoff_model::testing::{flow, nic, star, switch};
+use xoff_model::testing::{active_span, flow, nic, star, switch};
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::units::{BitRate, Bytes, Probability};
 use xoff_model::*;

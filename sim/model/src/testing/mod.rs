@@ -4,6 +4,7 @@ mod run;
 
 pub use run::incast;
 
+use crate::results::{FlowResult, FlowStatus};
 use crate::time::{SimDuration, SimTime};
 use crate::units::{BitRate, Bytes, Length, Probability};
 use crate::*;
@@ -13,6 +14,15 @@ pub const RDMA: Marking = Marking {
     dscp: 26,
     pcp: 3,
 };
+
+/// Span of a flow for rates: start to end, or to the end of the run.
+pub fn active_span(flow: &FlowResult) -> SimDuration {
+    let end = match flow.status {
+        FlowStatus::Completed => flow.end.unwrap_or(flow.active_until),
+        _ => flow.active_until,
+    };
+    end.since(flow.start)
+}
 
 pub fn flow(src: NodeId, dst: NodeId, bytes: u64) -> FlowSpec {
     FlowSpec {
