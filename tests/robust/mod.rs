@@ -263,6 +263,7 @@ fn extremes_are_run_or_refused_with_their_place() {
             star.replace("hosts", "loss = 1\nhosts")
         )
     };
+    let long = "*a".repeat(500_000);
     let pausing = "pfc.mode = \"pfc\"\n[switch.default]\npfc.mode = \"pfc\"\n";
     for (n, (content, words)) in [
         (
@@ -308,6 +309,38 @@ fn extremes_are_run_or_refused_with_their_place() {
             star(3, &incast("bytes = \"1MB\""), "")
                 .replace("hosts", "phy_delay = \"1000000s\"\nhosts"),
             "",
+        ),
+        (
+            star(
+                4_000,
+                &incast("bytes = \"1kB\""),
+                &format!("[switch.default.port.\"{long}\"]\nlink_mtu = 2000\n"),
+            ),
+            "too many or too long patterns of ports",
+        ),
+        (
+            star(
+                4_000,
+                &incast("bytes = \"1kB\""),
+                &format!("[switch.x]\n[[assign]]\nnodes = \"{long}\"\nprofile = \"x\"\n"),
+            ),
+            "too many",
+        ),
+        (
+            star(
+                4_000,
+                &incast("bytes = \"1kB\""),
+                &format!("[simulation.hpcc]\ntrace = \"t\"\ntrace_nodes = \"{long}\"\n"),
+            ),
+            "too many or too long patterns",
+        ),
+        (
+            star(
+                4_000,
+                &incast("bytes = \"1kB\""),
+                &format!("[[expect]]\ncheck = [\"fct.max[flow={long}] < \\\"1s\\\"\"]\n"),
+            ),
+            "use at most 4096",
         ),
         (lossy(endless), ""),
         (lossy(&format!("{endless}{pausing}")), ""),

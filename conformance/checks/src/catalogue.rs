@@ -3,6 +3,7 @@
 use crate::{
     capture, congestion, counters, dcbx, flow, harness, iwarp, pause, rc, smb, smb_direct, wire,
 };
+use xoff_scenario::edits::edits;
 
 pub use crate::page::{Check, Symptom};
 
@@ -44,21 +45,6 @@ pub fn similar(text: &str) -> Option<&'static Check> {
     };
     let nearest = checks().min_by_key(distance)?;
     Some(nearest).filter(|check| distance(check) <= 2 + text.len() / 6)
-}
-
-/// Insertions, deletions and replacements that make `b` of `a`.
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.chars().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Mistakes in a scenario, with the place that holds them.
 
+use super::edits::edits;
 use super::quantity::Sp;
 use crate::Diagnostic;
 use std::ops::Range;
@@ -156,7 +157,7 @@ const COMPARED: usize = 1_000;
 pub fn suggest(wrong: &str, allowed: &[&str]) -> Option<String> {
     // Of thousands of numbered names the first show how they are formed.
     let allowed = &allowed[..allowed.len().min(COMPARED)];
-    let best = allowed.iter().map(|a| (distance(wrong, a), *a)).min();
+    let best = allowed.iter().map(|a| (edits(wrong, a), *a)).min();
     match best {
         Some((d, word)) if d <= wrong.len().max(3) / 3 => Some(format!("did you mean `{word}`?")),
         Some(_) => {
@@ -166,26 +167,6 @@ pub fn suggest(wrong: &str, allowed: &[&str]) -> Option<String> {
         }
         None => None,
     }
-}
-
-/// Edits (insert, delete, replace, swap of neighbours) that turn one word into the other.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut next = vec![i];
-        for j in 1..=b.len() {
-            let replace = row[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut cost = replace.min(row[j] + 1).min(next[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                cost = cost.min(before[j - 2] + 1);
-            }
-            next.push(cost);
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    row[b.len()]
 }
 
 /// The file's text and the `--set` options, whose values follow it in one numbering of bytes.
@@ -290,17 +271,5 @@ mod tests {
             "known here: buffer, headroom, pfc"
         );
         assert_eq!(suggest("x", &[]), None);
-    }
-
-    #[test]
-    fn distance_counts_edits() {
-        for (a, b, d) in [
-            ("", "abc", 3),
-            ("abc", "abc", 0),
-            ("abc", "acb", 1),
-            ("abc", "abd", 1),
-        ] {
-            assert_eq!(distance(a, b), d, "{a} {b}");
-        }
     }
 }

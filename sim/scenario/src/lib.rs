@@ -11,6 +11,7 @@ mod demands;
 mod diag;
 mod diagnostic;
 mod edit;
+pub mod edits;
 mod faults;
 pub mod hpcc;
 mod judge;

@@ -3,7 +3,7 @@
 use super::diag::{Mistakes, suggest};
 use super::quantity::{BitErrors, Given, Sp};
 use super::raw::*;
-use crate::metrics::select::glob;
+use crate::metrics::select::{cost, glob};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -169,7 +169,7 @@ impl Network {
             true => self.hosts.len(),
             false => self.nodes.len(),
         };
-        work.set(work.get().checked_sub(count as u64)?);
+        work.set(work.get().checked_sub(count as u64 * cost(pattern))?);
         let fits = |id: &NodeId| glob(pattern, self.name(*id));
         Some(match hosts_only {
             true => self.hosts.iter().copied().filter(fits).collect(),

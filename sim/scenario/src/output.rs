@@ -1,10 +1,11 @@
 //! The files that a run writes beside its report.
 
 use super::diag::{Mistakes, suggest};
+use super::network::MAX_COMPARISONS;
 use super::quantity::{Given, Sp};
 use super::raw::RawHpccFiles;
 use crate::hpcc::Files;
-use crate::metrics::select::glob;
+use crate::metrics::select::{cost, glob};
 use xoff_model::time::{SimDuration, SimTime};
 use xoff_model::{NodeId, NodeSpec, QueueWatch};
 
@@ -73,6 +74,11 @@ fn traced(raw: &RawHpccFiles, nodes: &[NodeSpec], mistakes: &mut Mistakes) -> Ve
     let Some(patterns) = &raw.trace_nodes else {
         return (0..nodes.len() as NodeId).collect();
     };
+    let work = patterns.iter().map(|p| cost(p)).sum::<u64>() * nodes.len() as u64;
+    if work > MAX_COMPARISONS {
+        mistakes.at(patterns, "too many or too long patterns", "use fewer");
+        return Vec::new();
+    }
     for pattern in patterns.iter() {
         if !nodes.is_empty() && !nodes.iter().any(|n| glob(pattern, &n.name)) {
             let names: Vec<&str> = nodes.iter().map(|n| n.name.as_str()).take(16).collect();

@@ -6,7 +6,7 @@ use super::nics::{self, Nic};
 use super::quantity::Sp;
 use super::raw::*;
 use super::{profiles, validate};
-use crate::metrics::select::glob;
+use crate::metrics::select::{cost, glob};
 use std::collections::{BTreeMap, BTreeSet};
 use xoff_model::*;
 
@@ -183,16 +183,19 @@ impl Search<'_> {
         if nodes.is_empty() {
             return found;
         }
+        let work: u64 = patterns.iter().map(|(pattern, _)| cost(pattern)).sum();
         self.used
             .extend(patterns.iter().map(|(p, _)| (*p).to_owned()));
         let mut rivals = BTreeSet::new();
         for &node in nodes {
             let ends = &self.neighbours[node as usize];
-            let work = (ends.len() * patterns.len()) as u64;
-            let Some(left) = self.work.checked_sub(work) else {
+            let Some(left) = self.work.checked_sub(work * ends.len() as u64) else {
                 if let Some((_, table)) = patterns.first() {
-                    mistakes.at(table, "too many patterns of ports", "use fewer");
+                    mistakes.at(table, "too many or too long patterns of ports", "use fewer");
                 }
+                // Whether they match is not known.
+                let all = patterns.iter().map(|(p, _)| (*p).to_owned());
+                self.matched.extend(all);
                 return found;
             };
             self.work = left;

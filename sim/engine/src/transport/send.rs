@@ -12,8 +12,6 @@ use xoff_model::topology::fabric::PortId;
 use xoff_model::units::{BitRate, PS_BITS};
 use xoff_model::{Framing, Op};
 
-/// Picoseconds per second, times bits per byte.
-
 impl Sim<'_> {
     /// Whether a sender has a packet that protocol and congestion control let go.
     #[inline]

@@ -1,6 +1,7 @@
 //! Words with positions, exact decimal numbers, and mistakes pointed at.
 
 use crate::Diagnostic;
+use crate::edits::edits;
 use std::ops::Range;
 use std::str::FromStr;
 use xoff_model::time::SimDuration;
@@ -249,26 +250,12 @@ pub(super) fn closest<'c>(
     word: &str,
     candidates: impl Iterator<Item = &'c str>,
 ) -> Option<&'c str> {
+    let word = word.to_ascii_lowercase();
     candidates
-        .map(|c| (distance(word, c), c))
+        .map(|c| (edits(&word, &c.to_ascii_lowercase()), c))
         .filter(|&(d, c)| d <= 1 + c.len() / 5)
         .min()
         .map(|(_, c)| c)
-}
-
-/// Levenshtein distance, in bytes and ignoring case.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let change = diagonal + usize::from(!x.eq_ignore_ascii_case(&y));
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

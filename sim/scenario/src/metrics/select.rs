@@ -6,6 +6,7 @@
 
 use super::catalogue::{self, METRICS};
 use super::metric::{ExpectError, Metric, Scope};
+use crate::edits::edits;
 use std::fmt;
 use xoff_model::PRIORITIES;
 
@@ -53,6 +54,14 @@ impl fmt::Display for Pattern {
         let (Pattern::Glob(text) | Pattern::Exact(text)) = self;
         f.pad(text)
     }
+}
+
+/// Bytes of a pattern: each is compared with many names.
+const MAX_PATTERN: usize = 4_096;
+
+/// What a comparison with a pattern costs, beside one with a pattern as short as names are.
+pub(crate) fn cost(pattern: &str) -> u64 {
+    1 + pattern.len() as u64 / 64
 }
 
 /// True if `name` has the form of `pattern`, in which `*` stands for any characters. In linear time:
@@ -203,6 +212,12 @@ fn parse_selector(metric: &Metric, text: &str, offset: usize) -> Result<Filter, 
     if value.is_empty() {
         return Err(err(format!("selector `{key}` has no value"), choices()));
     }
+    if value.len() > MAX_PATTERN {
+        return Err(err(
+            format!("the pattern of `{key}` has {} bytes", value.len()),
+            format!("use at most {MAX_PATTERN}"),
+        ));
+    }
     let pattern = Pattern::Glob(value.to_owned());
     Ok(match key {
         "group" => Filter::Group(pattern),
@@ -254,26 +269,10 @@ impl Scope {
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (name.chars().count() / 3).max(1);
     known
-        .map(|candidate| (distance(name, candidate), candidate))
+        .map(|candidate| (edits(name, candidate), candidate))
         .min_by_key(|&(d, _)| d)
         .filter(|&(d, _)| d <= allowed)
         .map(|(_, candidate)| candidate)
-}
-
-/// Edit distance: insertions, deletions and substitutions.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
