@@ -1,0 +1,81 @@
+//! What the importers' tests have in common.
+
+use crate::device::Device;
+use crate::language::{Dialect, Input, detect, import};
+use crate::source::{FileId, Source};
+use proptest::test_runner::{Config, TestRunner};
+
+/// The device of a file that this dialect reads without fault, and that is recognised as it.
+pub(crate) fn read(dialect: Dialect, text: &str) -> Device {
+    let mut devices = read_all(dialect, text);
+    assert_eq!(devices.len(), 1, "one device");
+    devices.remove(0)
+}
+
+/// The devices of a file.
+pub(crate) fn read_all(dialect: Dialect, text: &str) -> Vec<Device> {
+    let source = Source::new("device.cfg", text);
+    assert_eq!(detect(&source), Some(dialect), "{text}");
+    let input = Input {
+        file: FileId(0),
+        source: &source,
+    };
+    import(input, None).unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+/// The fault of a file that is given as this dialect.
+pub(crate) fn fault(dialect: Dialect, text: &str) -> String {
+    let source = Source::new("device.cfg", text);
+    let input = Input {
+        file: FileId(0),
+        source: &source,
+    };
+    import(input, Some(dialect)).expect_err(text).to_string()
+}
+
+/// A sample from `tests/data/configs`, whose origin is told there.
+pub(crate) fn sample(path: &str) -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/configs/");
+    std::fs::read_to_string(format!("{root}{path}")).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Reads many mutations of a good file: lines lost, doubled, cut, swapped, bytes changed. None panics,
+/// and every statement about lines lies within the file.
+pub(crate) fn survives_mutations(dialect: Dialect, good: &str) {
+    use proptest::prelude::*;
+    let lines: Vec<&str> = good.lines().collect();
+    let change = (0..lines.len(), 0..6_u8, any::<u16>());
+    let mut runner = TestRunner::new(Config::with_cases(64));
+    let changes = proptest::collection::vec(change, 1..6);
+    let outcome = runner.run(&changes, |changes| {
+        let mut lines: Vec<String> = lines.iter().map(|&l| l.to_owned()).collect();
+        for (at, kind, with) in changes {
+            let (at, other) = (at % lines.len(), usize::from(with) % lines.len());
+            match kind {
+                0 => lines[at].clear(),
+                1 => lines.insert(at, lines[other].clone()),
+                2 => {
+                    let cut = usize::from(with) % (lines[at].len() + 1);
+                    let cut = (0..=cut).rev().find(|&n| lines[at].is_char_boundary(n));
+                    lines[at].truncate(cut.unwrap_or(0));
+                }
+                3 => lines.swap(at, other),
+                4 => lines[at].push(char::from_u32(u32::from(with)).unwrap_or('?')),
+                _ => lines[at] = format!("{}{}", lines[other], lines[at]),
+            }
+        }
+        let source = Source::new("device.cfg", lines.join("\n"));
+        let input = Input {
+            file: FileId(0),
+            source: &source,
+        };
+        for device in import(input, Some(dialect)).unwrap_or_default() {
+            for (span, _) in device.lines.unknown_lines() {
+                prop_assert!(span.line >= 1 && span.line <= source.lines());
+            }
+            crate::describe::describe(&device);
+        }
+        Ok(())
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}

@@ -1,0 +1,96 @@
+//! Ports of which nothing is known yet: what importers begin with.
+
+use crate::device::*;
+use crate::fact::{Fact, Words};
+use std::array::from_fn;
+use std::sync::Arc;
+
+impl Port {
+    /// A physical port of which nothing is known, for this reason.
+    pub fn unknown(name: impl Into<String>, why: impl Into<Words>) -> Port {
+        let why = &why.into();
+        Port {
+            name: name.into(),
+            at: None,
+            kind: PortKind::Physical,
+            lag: None,
+            description: None,
+            enabled: Fact::default(true, "ports are up unless a line shuts them"),
+            routed: unknown(why),
+            speed: unknown(why),
+            cable: Fact::unknown("no line gives the length of the cable"),
+            mtu: unknown(why),
+            native_vlan: unknown(why),
+            tagged_vlans: unknown(why),
+            qos: Qos::unknown(why.clone()),
+            rdma: None,
+        }
+    }
+}
+
+impl Qos {
+    /// Nothing is known, for this reason.
+    pub fn unknown(why: impl Into<Words>) -> Qos {
+        let why = &why.into();
+        Qos {
+            trust: unknown(why),
+            default_class: unknown(why),
+            dscp: Arc::new(from_fn(|_| unknown(why))),
+            pcp: Arc::new(from_fn(|_| unknown(why))),
+            classes: from_fn(|_| Class {
+                name: String::new(),
+                queue: unknown(why),
+                group: unknown(why),
+                no_drop: unknown(why),
+                pause: unknown(why),
+                mtu: Fact::default(None, "classes have no MTU of their own"),
+            }),
+            queues: from_fn(|_| Queue {
+                scheduler: unknown(why),
+                shaper: Fact::default(None, "no line limits the queue's rate"),
+                wred: Wred {
+                    action: unknown(why),
+                    min: unknown(why),
+                    max: unknown(why),
+                    percent: unknown(why),
+                },
+            }),
+            groups: from_fn(|_| Group {
+                lossless: unknown(why),
+                headroom: unknown(why),
+                reserved: unknown(why),
+                limit: unknown(why),
+                xon_offset: unknown(why),
+            }),
+            pfc: Pfc {
+                mode: unknown(why),
+                send: from_fn(|_| unknown(why)),
+                obey: from_fn(|_| unknown(why)),
+                stops: from_fn(|_| unknown(why)),
+            },
+            pause_rx: unknown(why),
+            pause_tx: unknown(why),
+            watchdog: Watchdog {
+                on: unknown(why),
+                detect: unknown(why),
+                restore: unknown(why),
+                poll: unknown(why),
+                drops: unknown(why),
+            },
+            dcbx: Dcbx {
+                on: unknown(why),
+                version: unknown(why),
+                willing: unknown(why),
+            },
+        }
+    }
+}
+
+fn unknown<T>(why: &Words) -> Fact<T> {
+    Fact::unknown(why.clone())
+}
+
+/// A map by a device's default: `value` of each index.
+pub fn defaults<const N: usize>(value: impl Fn(u8) -> u8, why: &'static str) -> [Fact<u8>; N] {
+    from_fn(|n| Fact::default(value(u8::try_from(n).unwrap_or(u8::MAX)), why))
+}
