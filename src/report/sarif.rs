@@ -263,7 +263,10 @@ fn result(index: usize, name: &str, finding: &Finding, rules: &Rules) -> ResultO
     let (region, properties) = match &finding.at {
         Where::Frames(frames) => (None, (Some(frames.clone()), None)),
         Where::Run { metric, .. } => (None, (None, *metric)),
-        Where::Line { line, .. } => (Some(Region { start_line: *line }), (None, None)),
+        Where::Text(places) => {
+            let region = places.first().map(|place| Region { start_line: place.line });
+            (region, (None, None))
+        }
     };
     let (frames, metric) = properties;
     ResultOfCheck {

@@ -1,13 +1,14 @@
 //! The catalogue of checks that findings name: what each asserts, why it matters, what to do.
 
 use crate::{
-    capture, congestion, counters, dcbx, flow, harness, iwarp, pause, rc, smb, smb_direct, wire,
+    capture, config, congestion, counters, dcbx, flow, harness, iwarp, pause, qos, rc, smb, smb_direct,
+    stuck, wire,
 };
 use xoff_scenario::edits::edits;
 
 pub use crate::page::{Check, Symptom};
 
-const GROUPS: [&[&Check]; 12] = [
+const GROUPS: [&[&Check]; 15] = [
     wire::PAGES,
     rc::PAGES,
     iwarp::PAGES,
@@ -20,6 +21,9 @@ const GROUPS: [&[&Check]; 12] = [
     capture::PAGES,
     harness::PAGES,
     smb_direct::PAGES,
+    config::PAGES,
+    qos::PAGES,
+    stuck::PAGES,
 ];
 
 /// All checks, by subject and number.
@@ -71,6 +75,9 @@ mod tests {
             capture::ITEMS,
             harness::ITEMS,
             smb_direct::ITEMS,
+            config::ITEMS,
+            qos::ITEMS,
+            stuck::ITEMS,
         ];
         for (item, check) in items.into_iter().flatten().zip(checks()) {
             assert_eq!(item.replace('_', "-"), check.id);

@@ -43,8 +43,35 @@ pub enum Where {
         case: String,
         metric: Option<&'static str>,
     },
-    /// A line of a file, from 1.
-    Line { file: String, line: u64 },
+    /// Places in files: the one that is shown first, then others that belong to it.
+    Text(Vec<Place>),
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// As it was given.
+    pub file: String,
+    /// First and last line, from 1.
+    pub line: u64,
+    pub end_line: u64,
+    /// First column, from 1, in bytes; 0: the line as a whole.
+    pub column: u64,
+    /// Bytes in the first line; 0: to its end.
+    pub len: u64,
+}
+
+impl Place {
+    /// A whole line.
+    pub fn line(file: impl Into<String>, line: u64) -> Place {
+        Place {
+            file: file.into(),
+            line,
+            end_line: line,
+            column: 0,
+            len: 0,
+        }
+    }
 }
 
 impl Finding {
@@ -52,7 +79,7 @@ impl Finding {
     pub fn frames(&self) -> &[u64] {
         match &self.at {
             Where::Frames(frames) => frames,
-            Where::Run { .. } | Where::Line { .. } => &[],
+            Where::Run { .. } | Where::Text(_) => &[],
         }
     }
 }

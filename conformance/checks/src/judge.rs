@@ -1,6 +1,6 @@
 //! The expectations of a simulated scenario as checks.
 
-use crate::finding::{Finding, Severity, Where};
+use crate::finding::{Finding, Place, Severity, Where};
 use crate::flow::F_02;
 use crate::{CheckResult, Verdict};
 use xoff_model::results::RuleResult;
@@ -56,10 +56,7 @@ pub fn failed_expectations(file: &str, case: &str, checks: &[CheckResult]) -> Ve
             cause: format!("does not hold{detail}"),
             cure: F_02.cure.to_owned(),
             count: 1,
-            at: Where::Line {
-                file: file.to_owned(),
-                line: line.unwrap_or(1),
-            },
+            at: Where::Text(vec![Place::line(file, line.unwrap_or(1))]),
         }
     });
     found.collect()

@@ -8,6 +8,7 @@ use std::fmt;
 
 pub mod capture;
 pub mod catalogue;
+pub mod config;
 pub mod congestion;
 pub mod counters;
 pub mod dcbx;
@@ -20,9 +21,11 @@ pub mod iwarp;
 mod judge;
 mod page;
 pub mod pause;
+pub mod qos;
 pub mod rc;
 pub mod smb;
 pub mod smb_direct;
+pub mod stuck;
 pub mod wire;
 pub mod words;
 

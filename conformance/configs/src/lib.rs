@@ -6,16 +6,23 @@
 pub mod describe;
 pub mod device;
 pub mod dialect;
+pub mod fabric;
 pub mod fact;
+pub mod flows;
+pub mod found;
+pub mod hop;
+pub mod in_force;
 pub mod language;
 pub mod lines;
 pub mod names;
 pub mod remark;
 pub mod repair;
+pub mod rules;
 pub mod source;
-pub mod text;
 #[cfg(test)]
 mod testing;
+pub mod text;
+pub mod topology;
 mod unknown;
 
 pub use unknown::defaults;
