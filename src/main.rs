@@ -1,12 +1,13 @@
 //! The `xoff` command line.
 //!
-//! One file per verb: [`run`], [`trace`], [`conform`], [`explain`], [`headroom`],
+//! One file per verb: [`run`], [`check`], [`trace`], [`conform`], [`explain`], [`headroom`],
 //! [`lab`], [`schema`]. Data goes to standard output, everything
 //! else to standard error. Exit status: 0 all is well, 1 an expectation failed
-//! or a capture shows errors, 2 error.
+//! or a capture or configuration shows errors, 2 error.
 
 mod agent;
 mod args;
+mod check;
 mod conform;
 mod explain;
 mod headroom;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     };
     let outcome = match &cli.verb {
         args::Verb::Run(args) => run::run(args),
+        args::Verb::Check(args) => check::run(args),
         args::Verb::Trace(args) => trace::run(args),
         args::Verb::Explain(args) => explain::run(args).map(|()| true),
         args::Verb::Headroom(args) => headroom::run(args).map(|()| true),

@@ -1,6 +1,9 @@
 //! The arguments of every verb.
 
+mod check;
 pub(crate) mod manual;
+
+pub(crate) use check::{CheckArgs, CheckFormat, Traffic};
 
 use crate::shell::quoted;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -12,8 +15,8 @@ use xoff_model::units::{BitRate, Bytes, Length};
 
 /// A lab for lossless Ethernet: simulate, check and explain RDMA over Ethernet.
 ///
-/// Exit status: 0 all is well, 1 an expectation failed or a capture shows errors, 2 usage, input or
-/// internal error.
+/// Exit status: 0 all is well, 1 an expectation failed or a capture or configuration shows errors, 2
+/// usage, input or internal error.
 #[derive(Debug, Parser)]
 #[command(name = "xoff", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -25,6 +28,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Simulate scenarios, print the results, judge their expectations
     Run(RunArgs),
+    /// Read switch and host configurations, say what will break, and prove it
+    Check(CheckArgs),
     /// Explain a capture: every connection, every pause, what went wrong and what to do
     Trace(TraceArgs),
     /// Print the page of a check that findings name, such as RC-07, or of a known deviation

@@ -3,23 +3,53 @@
 use super::trace::{Failure, Traced, frames, ranked, sentences, verdict};
 use std::io::{self, Write};
 
+/// How loud an annotation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Error,
+    Warning,
+    Notice,
+}
+
+/// A workflow command, without its line end.
+pub(crate) fn command(
+    level: Level,
+    file: &str,
+    line: Option<u32>,
+    title: &str,
+    text: &str,
+) -> String {
+    let level = match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Notice => "notice",
+    };
+    let line = line.map_or(String::new(), |line| format!(",line={line}"));
+    let (file, title, text) = (property(file), property(title), message(text));
+    format!("::{level} file={file}{line},title={title}::{text}")
+}
+
 pub(crate) fn write(
     out: &mut dyn Write,
     traced: &[Traced],
     failures: &[Failure],
 ) -> io::Result<()> {
     for capture in traced {
-        let file = property(&capture.name);
+        let file = &capture.name;
         if let Some(why) = &capture.report.capture.partial {
-            let text = message(&format!("PARTIAL: {why}"));
-            writeln!(out, "::warning file={file},title=partial::{text}")?;
+            let text = format!("PARTIAL: {why}");
+            writeln!(
+                out,
+                "{}",
+                command(Level::Warning, file, None, "partial", &text)
+            )?;
         }
         for finding in ranked(&capture.report.findings) {
             let (level, mark) = match verdict(finding) {
-                "error" => ("error", ""),
-                "warning" => ("warning", ""),
-                "inconclusive" => ("notice", "INCONCLUSIVE: "),
-                _ => ("notice", ""),
+                "error" => (Level::Error, ""),
+                "warning" => (Level::Warning, ""),
+                "inconclusive" => (Level::Notice, "INCONCLUSIVE: "),
+                _ => (Level::Notice, ""),
             };
             let text = format!(
                 "{mark}{}: {} {}",
@@ -27,13 +57,16 @@ pub(crate) fn write(
                 sentences(finding),
                 frames(finding)
             );
-            let (title, text) = (property(finding.check.id), message(text.trim_end()));
-            writeln!(out, "::{level} file={file},title={title}::{text}")?;
+            let line = command(level, file, None, finding.check.id, text.trim_end());
+            writeln!(out, "{line}")?;
         }
     }
     for (name, why) in failures {
-        let (file, text) = (property(name), message(why));
-        writeln!(out, "::error file={file},title=unreadable::{text}")?;
+        writeln!(
+            out,
+            "{}",
+            command(Level::Error, name, None, "unreadable", why)
+        )?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Renderers of results. All text is a function of the results alone: no clock, no thread count.
 
 pub(crate) mod cases;
+pub(crate) mod check;
 pub(crate) mod chosen;
 pub(crate) mod conform;
 pub(crate) mod csv;

@@ -168,6 +168,19 @@ pub(crate) fn of_runs(out: &mut dyn Write, runs: &[ScenarioRun<'_>]) -> io::Resu
     log(out, &artefacts, &[])
 }
 
+/// Findings of files.
+pub(super) fn of_files(out: &mut dyn Write, files: &[(String, Vec<Finding>)]) -> io::Result<()> {
+    let artefacts: Vec<Artefact<'_>> = files
+        .iter()
+        .map(|(name, findings)| Artefact {
+            name,
+            findings: findings.clone(),
+            partial: None,
+        })
+        .collect();
+    log(out, &artefacts, &[])
+}
+
 fn of_run<'a>(run: &'a ScenarioRun<'_>) -> Artefact<'a> {
     let name = run.file;
     let mut findings = Vec::new();
@@ -264,7 +277,9 @@ fn result(index: usize, name: &str, finding: &Finding, rules: &Rules) -> ResultO
         Where::Frames(frames) => (None, (Some(frames.clone()), None)),
         Where::Run { metric, .. } => (None, (None, *metric)),
         Where::Text(places) => {
-            let region = places.first().map(|place| Region { start_line: place.line });
+            let region = places.first().map(|place| Region {
+                start_line: place.line,
+            });
             (region, (None, None))
         }
     };

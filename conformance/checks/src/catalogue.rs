@@ -1,8 +1,8 @@
 //! The catalogue of checks that findings name: what each asserts, why it matters, what to do.
 
 use crate::{
-    capture, config, congestion, counters, dcbx, flow, harness, iwarp, pause, qos, rc, smb, smb_direct,
-    stuck, wire,
+    capture, config, congestion, counters, dcbx, flow, harness, iwarp, pause, qos, rc, smb,
+    smb_direct, stuck, wire,
 };
 use xoff_scenario::edits::edits;
 

@@ -21,6 +21,16 @@ pub enum Claim {
     Nothing,
 }
 
+/// What a simulation showed of a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Whether it showed what the finding claims. None: there is nothing that traffic would show, or it
+    /// was not run.
+    pub shown: Option<bool>,
+    /// What was counted, one sentence.
+    pub says: String,
+}
+
 /// One thing that was found in configurations.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -40,6 +50,7 @@ pub struct Found {
     /// What would cure it.
     pub wishes: Vec<(NodeId, Wish)>,
     pub claim: Claim,
+    pub proof: Option<Proof>,
     /// Hosts whose RDMA it concerns.
     pub hosts: Vec<NodeId>,
 }
@@ -63,6 +74,7 @@ impl Found {
             places: Vec::new(),
             wishes: Vec::new(),
             claim: Claim::Nothing,
+            proof: None,
             hosts: Vec::new(),
         }
     }

@@ -12,6 +12,8 @@ pub struct Row {
     pub run: bool,
     /// Of a capture, whatever it holds.
     pub trace: bool,
+    /// Of configurations.
+    pub configs: bool,
     /// By the suite, on these arms.
     pub suite: Vec<Arm>,
 }
@@ -28,13 +30,14 @@ impl Row {
             check,
             run: diagnosis::MADE.contains(&check),
             trace: xoff_trace::MADE.contains(&check),
+            configs: xoff_configs::rules::MADE.contains(&check),
             suite: arms.into_iter().filter(made_on).collect(),
         }
     }
 
     /// Somebody makes it.
     pub fn is_made(&self) -> bool {
-        self.run || self.trace || !self.suite.is_empty()
+        self.run || self.trace || self.configs || !self.suite.is_empty()
     }
 }
 

@@ -55,7 +55,7 @@ fn unmarked(cx: &Context, flow: &Flow, found: &mut Collection) {
 }
 
 /// The name of a way of sending.
-pub(super) fn words(who: &Who) -> String {
+pub fn words(who: &Who) -> String {
     match who {
         Who::RdmaCm => "what rdma_cm connects".to_owned(),
         Who::Verbs => "what sets up its queue pairs itself (verbs)".to_owned(),

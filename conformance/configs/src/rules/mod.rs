@@ -13,6 +13,9 @@ mod ports;
 mod remarks;
 mod shares;
 
+pub use lossless::words;
+pub(crate) use mtu::roce_mtu;
+
 use crate::device::Kind;
 use crate::fabric::{End, Fabric, NodeId};
 use crate::flows::{Origin, Used, cables, origins, steps};
