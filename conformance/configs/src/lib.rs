@@ -27,6 +27,7 @@ pub mod source;
 mod testing;
 pub mod text;
 pub mod topology;
+pub mod tree;
 mod unknown;
 
 pub use unknown::defaults;

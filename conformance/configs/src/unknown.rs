@@ -94,3 +94,36 @@ fn unknown<T>(why: &Words) -> Fact<T> {
 pub fn defaults<const N: usize>(value: impl Fn(u8) -> u8, why: &'static str) -> [Fact<u8>; N] {
     from_fn(|n| Fact::default(value(u8::try_from(n).unwrap_or(u8::MAX)), why))
 }
+
+impl Qos {
+    /// A port without any configuration, where a class is its own queue, group and priority: nothing
+    /// lossless, no pause, nothing marked. What it trusts, shares and DCBX stay unknown for this reason.
+    pub fn plain(why: impl Into<Words>) -> Qos {
+        let mut qos = Qos::unknown(why);
+        let same = |n: usize| {
+            Fact::default(
+                u8::try_from(n).unwrap_or(0),
+                "a class is its own number by default",
+            )
+        };
+        for n in 0..EIGHT {
+            qos.classes[n].queue = same(n);
+            qos.classes[n].group = same(n);
+            qos.classes[n].pause = same(n);
+            qos.classes[n].no_drop = Fact::default(false, "no class is lossless by default");
+            qos.queues[n].wred.action =
+                Fact::default(WredAction::Off, "queues do not mark by default");
+            qos.pfc.send[n] = Fact::default(false, "PFC is off by default");
+            qos.pfc.obey[n] = Fact::default(false, "PFC is off by default");
+            qos.pfc.stops[n] = same(n);
+        }
+        qos.pfc.mode = Fact::default(PfcMode::Off, "PFC is off by default");
+        qos.default_class = Fact::default(0, "unmarked frames are in class 0");
+        qos.pcp = Arc::new(defaults(|n| n, "the PCP is the class by default"));
+        qos.dscp = Arc::new(defaults(|n| n >> 3, "DSCP n is in class n / 8 by default"));
+        qos.pause_rx = Fact::default(false, "802.3x is off by default");
+        qos.pause_tx = Fact::default(false, "802.3x is off by default");
+        qos.watchdog.on = Fact::default(false, "no line turns the watchdog on");
+        qos
+    }
+}
