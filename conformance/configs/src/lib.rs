@@ -13,9 +13,9 @@ pub mod names;
 pub mod remark;
 pub mod repair;
 pub mod source;
-pub mod text;
 #[cfg(test)]
 mod testing;
+pub mod text;
 mod unknown;
 
 pub use unknown::defaults;
