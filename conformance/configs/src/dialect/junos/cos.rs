@@ -477,10 +477,15 @@ fn drop_profile<'a>(view: View<'_, 'a>) -> Drops<'a> {
     };
     let mut probability = numbers("drop-probability");
     let fill = numbers("fill-level");
-    // `fill-level 70 drop-probability 50;`
+    // `fill-level 70 drop-probability 50;`, or both lists in one command.
     for level in holder.values("fill-level") {
         let values = level.values("drop-probability");
-        probability.extend(values.filter_map(|v| v.number().map(|n| said(v, n))));
+        let values: Vec<_> = values
+            .filter_map(|v| v.number().map(|n| said(v, n)))
+            .collect();
+        if values.len() < 2 || probability.is_empty() {
+            probability.extend(values);
+        }
     }
     Drops {
         name: view.word(),

@@ -85,7 +85,7 @@ fn unfinished(first: &Token) -> Fault {
 
 impl<'a> Parser<'a> {
     fn line(&mut self, file: FileId, number: u32, line: &'a str) -> Result<(), Fault> {
-        let tokens = self.tokens(file, number, line)?;
+        let tokens = self.tokens(file, number, line);
         let Some(first) = tokens.first() else {
             return Ok(());
         };
@@ -117,12 +117,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The words and signs of a line, without comments.
-    fn tokens(
-        &mut self,
-        file: FileId,
-        number: u32,
-        line: &'a str,
-    ) -> Result<Vec<Token<'a>>, Fault> {
+    fn tokens(&mut self, file: FileId, number: u32, line: &'a str) -> Vec<Token<'a>> {
         let mut found = Vec::new();
         let bytes = line.as_bytes();
         let mut at = 0_usize;
@@ -132,22 +127,13 @@ impl<'a> Parser<'a> {
             ..Span::line(file, number)
         };
         while at < bytes.len() {
-            if self.in_comment.is_some() {
-                let Some(end) = line[at..].find("*/") else {
-                    return Ok(found);
-                };
-                self.in_comment = None;
-                at += end + 2;
-                continue;
-            }
-            // A certificate goes over several lines.
-            if self.in_quote.is_some() {
-                let Some(end) = quote_end(&line[at..]) else {
-                    return Ok(found);
-                };
-                self.in_quote = None;
-                at += end + 1;
-                continue;
+            match self.behind_open(&line[at..]) {
+                Some(0) => {}
+                Some(behind) => {
+                    at += behind;
+                    continue;
+                }
+                None => return found,
             }
             let start = at;
             match bytes[at] {
@@ -173,17 +159,8 @@ impl<'a> Parser<'a> {
                 b'{' if line[at..].starts_with("{master") || line[at..].starts_with("{primary") => {
                     break;
                 }
-                sign => {
-                    at += 1;
-                    // `[1-4]` within a name is part of it; `[ a b ]` is a list.
-                    let word = |b: u8| !b.is_ascii_whitespace() && !matches!(b, b'{' | b'}' | b';');
-                    let alone = matches!(sign, b'{' | b'}' | b';' | b'[' | b']');
-                    while !alone && at < bytes.len() && word(bytes[at]) {
-                        if bytes[at] == b']' && !line[start..at].contains('[') {
-                            break;
-                        }
-                        at += 1;
-                    }
+                _ => {
+                    at = start + word_length(&line[start..]);
                     found.push(Token {
                         text: &line[start..at],
                         at: span(start, at),
@@ -192,7 +169,23 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        Ok(found)
+        found
+    }
+
+    /// How much of the text still belongs to a comment or quote (a certificate goes over several
+    /// lines); None: all of it.
+    fn behind_open(&mut self, text: &str) -> Option<usize> {
+        if self.in_comment.is_some() {
+            let end = text.find("*/")?;
+            self.in_comment = None;
+            return Some(end + 2);
+        }
+        if self.in_quote.is_some() {
+            let end = quote_end(text)?;
+            self.in_quote = None;
+            return Some(end + 1);
+        }
+        Some(0)
     }
 
     fn token(&mut self, token: Token<'a>) -> Result<(), Fault> {
@@ -350,6 +343,25 @@ impl<'a> Parser<'a> {
             _ => {}
         }
     }
+}
+
+/// Bytes of the word, or sign, that a text begins with. `[1-4]` within a name is part of it; `[ a b ]`
+/// is a list.
+fn word_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    if matches!(bytes.first(), Some(b'{' | b'}' | b';' | b'[' | b']')) {
+        return 1;
+    }
+    let mut brackets = 0_u32;
+    let ends = |&b: &u8| {
+        match b {
+            b'[' => brackets += 1,
+            b']' if brackets == 0 => return true,
+            _ => {}
+        }
+        b.is_ascii_whitespace() || matches!(b, b'{' | b'}' | b';')
+    };
+    bytes.iter().position(ends).unwrap_or(text.len())
 }
 
 /// Where the quote ends; `\"` does not end it.

@@ -2,8 +2,10 @@ use crate::describe::describe;
 use crate::device::*;
 use crate::language::{Dialect, LANGUAGES};
 use crate::remark::RemarkKind;
+use crate::repair::Wish;
 use crate::source::Source;
 use crate::testing::{fault, read, sample, survives_mutations};
+use xoff_model::time::SimDuration;
 
 const JUNOS: Dialect = Dialect::Junos;
 
@@ -414,4 +416,236 @@ fn mutations_are_survived() {
         JUNOS,
         &case("44-junos-output-stanza-overrides-default/sw1.junos.conf"),
     );
+}
+
+/// The device after a wish; the text must be Junos still.
+fn after(text: &str, wish: &Wish) -> Device {
+    let source = Source::new("device.cfg", text);
+    let device = read(JUNOS, text);
+    let edits = (LANGUAGES[JUNOS as usize].repair)(&device, &source, wish)
+        .unwrap_or_else(|| panic!("{wish:?}"));
+    let patched = crate::repair::apply(text, &edits);
+    assert_ne!(patched, text);
+    let fixed = read(JUNOS, &patched);
+    let more = |kind| find(&fixed, kind).len() > find(&device, kind).len();
+    assert!(!more(RemarkKind::Contradiction), "{patched}");
+    fixed
+}
+
+/// Wishes on a configuration in both ways of writing.
+#[test]
+fn wishes_come_true() {
+    let commands = format!(
+        "{PFC3}set class-of-service schedulers S transmit-rate percent 10
+set class-of-service schedulers S drop-profile-map loss-priority any protocol any drop-profile D
+set class-of-service drop-profiles D interpolate fill-level [ 10 90 ] drop-probability [ 0 100 ]
+set class-of-service scheduler-maps M forwarding-class fcoe scheduler S
+set class-of-service interfaces xe-0/0/1 scheduler-map M
+set interfaces xe-0/0/1 mtu 1514
+set interfaces xe-0/0/1 ether-options flow-control
+set interfaces xe-0/0/3 unit 0 family ethernet-switching interface-mode access
+"
+    );
+    let braces = "class-of-service {
+    congestion-notification-profile {
+        P {
+            input {
+                ieee-802.1 {
+                    code-point 011 {
+                        pfc;
+                    }
+                }
+            }
+        }
+    }
+    schedulers {
+        S {
+            transmit-rate percent 10;
+            drop-profile-map loss-priority any protocol any drop-profile D;
+        }
+    }
+    drop-profiles {
+        D {
+            interpolate {
+                fill-level [ 10 90 ];
+                drop-probability [ 0 100 ];
+            }
+        }
+    }
+    scheduler-maps {
+        M {
+            forwarding-class fcoe scheduler S;
+        }
+    }
+    interfaces {
+        xe-0/0/1 {
+            congestion-notification-profile P;
+            scheduler-map M;
+        }
+    }
+}
+interfaces {
+    xe-0/0/1 {
+        mtu 1514;
+        ether-options {
+            flow-control;
+        }
+        native-vlan-id 5;
+        unit 0 {
+            family ethernet-switching {
+                interface-mode trunk;
+            }
+        }
+    }
+    xe-0/0/3 {
+        unit 0 {
+            family ethernet-switching {
+                interface-mode access;
+            }
+        }
+    }
+}
+";
+    for text in [commands.as_str(), braces] {
+        all_wishes(text);
+    }
+}
+
+fn all_wishes(text: &str) {
+    let port = || "xe-0/0/1".to_owned();
+    let of = |device: &Device, name: &str| device.port(name).unwrap().clone();
+    let wish = Wish::Classify {
+        port: port(),
+        dscp: Some(26),
+        pcp: Some(5),
+        class: 3,
+    };
+    let qos = of(&after(text, &wish), &port()).qos;
+    assert!(qos.dscp[26].is(&3) && qos.pcp[5].is(&3) && qos.pcp[4].is(&4));
+    let trust = Trust::Dscp;
+    let fixed = after(
+        text,
+        &Wish::Trust {
+            port: port(),
+            trust,
+        },
+    );
+    assert!(of(&fixed, &port()).qos.trust.is(&trust));
+    let other = "xe-0/0/3".to_owned();
+    let wish = Wish::Like {
+        port: other.clone(),
+        other: port(),
+    };
+    let fixed = of(&after(text, &wish), &other);
+    assert!(fixed.qos.pfc.send[3].is(&true) && fixed.qos.queues[3].scheduler.is_stated());
+    let wish = Wish::Pfc {
+        port: other.clone(),
+        priority: 3,
+    };
+    let pfc = of(&after(text, &wish), &other).qos.pfc;
+    assert!(pfc.mode.is(&PfcMode::On) && pfc.send[3].is(&true));
+    let wish = Wish::Pfc {
+        port: port(),
+        priority: 5,
+    };
+    assert_eq!(set(&of(&after(text, &wish), &port()).qos.pfc.send), [3, 5]);
+    let wish = Wish::Obey {
+        port: port(),
+        priority: 5,
+        queue: 5,
+    };
+    let pfc = of(&after(text, &wish), &port()).qos.pfc;
+    assert_eq!(
+        (set(&pfc.obey), pfc.stops[5].value()),
+        (vec![3, 5], Some(5))
+    );
+    let fixed = after(text, &Wish::NoLinkPause { port: port() });
+    assert!(of(&fixed, &port()).qos.pause_rx.is(&false));
+    let wish = Wish::Mtu {
+        port: port(),
+        bytes: 9000,
+    };
+    assert!(of(&after(text, &wish), &port()).mtu.is(&9000));
+    let wish = Wish::Share {
+        port: port(),
+        queue: 3,
+        percent: 60,
+    };
+    let fixed = of(&after(text, &wish), &port());
+    assert!(fixed.qos.queues[3].scheduler.is(&Scheduler::Percent(60)));
+    let wish = Wish::Mark {
+        port: port(),
+        queue: 3,
+        min: 1,
+        max: 2,
+    };
+    let fixed = of(&after(text, &wish), &port());
+    assert!(fixed.qos.queues[3].wred.action.is(&WredAction::Mark));
+    let fixed = after(text, &Wish::Watchdog { port: port() });
+    assert!(of(&fixed, &port()).qos.watchdog.on.is(&true));
+    assert_eq!(set(&of(&fixed, &port()).qos.pfc.obey), [3]);
+    for name in [port(), other] {
+        let wish = Wish::Tag {
+            port: name.clone(),
+            vlan: 5,
+        };
+        let fixed = of(&after(text, &wish), &name);
+        assert!(fixed.tagged_vlans.get().unwrap().has(5) && !fixed.native_vlan.is(&Some(5)));
+    }
+}
+
+#[test]
+fn classes_and_watchdogs_are_repaired() {
+    let text = case("05-ok-junos-queue4-priority3/sw1.junos.conf");
+    let lossy = text.replace(" no-loss pfc-priority 3", "");
+    let wish = Wish::NoDrop {
+        class: 4,
+        priority: 3,
+    };
+    let fixed = after(&lossy, &wish);
+    let class = &fixed.ports[0].qos.classes[4];
+    assert!(class.no_drop.is(&true) && class.pause.is(&3));
+    let fixed = after(&text, &Wish::WatchdogPoll { micros: 10_000 });
+    let dog = &fixed.ports[0].qos.watchdog;
+    assert!(dog.poll.is(&SimDuration::from_ms(10)) && dog.detect.is(&SimDuration::from_ms(20)));
+    let wish = Wish::Classify {
+        port: "et-0/0/1".to_owned(),
+        dscp: Some(48),
+        pcp: None,
+        class: 4,
+    };
+    assert!(after(&text, &wish).ports[0].qos.dscp[48].is(&4));
+    let list = "class-of-service {\n    classifiers {\n        dscp K {\n            \
+        forwarding-class fcoe {\n                loss-priority low code-points [ ef af31 ];\n\
+        \n            }\n        }\n    }\n    interfaces {\n        xe-0/0/1 {\n            \
+        unit 0 {\n                classifiers {\n                    dscp K;\n                }\n\
+        \n            }\n        }\n    }\n}\n";
+    let wish = Wish::Classify {
+        port: "xe-0/0/1".to_owned(),
+        dscp: Some(26),
+        pcp: None,
+        class: 4,
+    };
+    let dscp = after(list, &wish).ports[0].qos.dscp.clone();
+    assert!(dscp[26].is(&4) && dscp[46].is(&3));
+}
+
+#[test]
+fn lines_and_blocks_are_deleted() {
+    let text = sample("juniper/snip_evo__cos__rdma-rocev2-lossless.conf");
+    let line = text
+        .lines()
+        .position(|l| l.contains("drop-profiles {"))
+        .unwrap()
+        + 1;
+    let span = crate::source::Span::line(crate::source::FileId(0), line as u32);
+    let fixed = after(&text, &Wish::Delete(span));
+    assert_eq!(find(&fixed, RemarkKind::UnknownName).len(), 1);
+    let line = text.lines().position(|l| l.contains("percent 5;")).unwrap() + 1;
+    let span = crate::source::Span::line(crate::source::FileId(0), line as u32);
+    let lines = vec![
+        "transmit-rate percent 7;".to_owned(),
+        "priority low;".to_owned(),
+    ];
+    after(&text, &Wish::Replace(span, lines));
 }

@@ -2,6 +2,7 @@ use crate::describe::describe;
 use crate::device::*;
 use crate::language::{Dialect, LANGUAGES};
 use crate::remark::RemarkKind;
+use crate::repair::Wish;
 use crate::source::Source;
 use crate::testing::{fault, read, survives_mutations};
 use xoff_model::time::SimDuration;
@@ -356,4 +357,128 @@ fn strangers_are_refused_and_ends_of_lines_do_not_matter() {
 fn mutations_are_survived() {
     survives_mutations(VRP, DUMP);
     survives_mutations(VRP, &case46());
+}
+
+fn after(text: &str, wish: &Wish) -> Device {
+    let source = Source::new("device.cfg", text);
+    let device = read(VRP, text);
+    let edits = (LANGUAGES[VRP as usize].repair)(&device, &source, wish)
+        .unwrap_or_else(|| panic!("{wish:?}"));
+    let patched = crate::repair::apply(text, &edits);
+    assert_ne!(patched, text, "{wish:?}");
+    let fixed = read(VRP, &patched);
+    let more = |kind| find(&fixed, kind).len() > find(&device, kind).len();
+    assert!(!more(RemarkKind::Contradiction), "{patched}");
+    fixed
+}
+
+#[test]
+fn wishes_come_true() {
+    let of = |device: &Device, name: &str| device.port(name).unwrap().clone();
+    let port = || "100GE1/0/1".to_owned();
+    let storage = || "25GE1/0/5".to_owned();
+    let routed = || "100GE1/0/9".to_owned();
+    for name in [port(), storage(), routed()] {
+        let wish = Wish::Classify {
+            port: name.clone(),
+            dscp: Some(26),
+            pcp: Some(5),
+            class: 4,
+        };
+        let qos = of(&after(DUMP, &wish), &name).qos;
+        assert!(qos.dscp[26].is(&4) && qos.pcp[5].is(&4) && qos.dscp[24].is(&3));
+        let wish = Wish::Pfc {
+            port: name.clone(),
+            priority: 4,
+        };
+        let pfc = of(&after(DUMP, &wish), &name).qos.pfc;
+        assert!(pfc.mode.is(&PfcMode::On));
+        assert_eq!(set(&pfc.send), [3, 4], "3 is kept");
+        let wish = Wish::Mtu {
+            port: name.clone(),
+            bytes: 4200,
+        };
+        assert!(of(&after(DUMP, &wish), &name).mtu.is(&4200), "{name}");
+        let wish = Wish::Mark {
+            port: name.clone(),
+            queue: 3,
+            min: 100_000,
+            max: 900_000,
+        };
+        let wred = of(&after(DUMP, &wish), &name).qos.queues[3].wred.clone();
+        assert!(wred.action.is(&WredAction::Mark));
+        assert!(wred.min.is(&100_000) && wred.max.is(&900_000));
+        let wish = Wish::Headroom {
+            port: name.clone(),
+            group: 3,
+            bytes: 200_000,
+        };
+        let headroom = of(&after(DUMP, &wish), &name).qos.groups[3]
+            .headroom
+            .value();
+        assert!(headroom.unwrap() >= 200_000);
+    }
+    let trust = Trust::Pcp;
+    let fixed = after(
+        DUMP,
+        &Wish::Trust {
+            port: storage(),
+            trust,
+        },
+    );
+    assert!(of(&fixed, &storage()).qos.trust.is(&trust));
+    let wish = Wish::Like {
+        port: routed(),
+        other: storage(),
+    };
+    let fixed = of(&after(DUMP, &wish), &routed());
+    assert!(fixed.qos.pfc.mode.is(&PfcMode::On) && fixed.qos.queues[3].wred.min.is(&150_000));
+    let wish = Wish::Share {
+        port: storage(),
+        queue: 3,
+        percent: 50,
+    };
+    let fixed = of(&after(DUMP, &wish), &storage());
+    assert!(fixed.qos.queues[3].scheduler.is(&Scheduler::Weight(4)));
+    let wish = Wish::Share {
+        port: port(),
+        queue: 3,
+        percent: 55,
+    };
+    let fixed = of(&after(DUMP, &wish), &port());
+    assert!(fixed.qos.queues[3].scheduler.is(&Scheduler::Percent(55)));
+    assert!(fixed.qos.queues[0].scheduler.is(&Scheduler::Percent(45)));
+    let wish = Wish::Tag {
+        port: storage(),
+        vlan: 30,
+    };
+    let vlans = of(&after(DUMP, &wish), &storage()).tagged_vlans;
+    assert!(vlans.get().is_some_and(|v| v.has(30) && v.has(20)));
+    let access = "interface 10GE1/0/1\n port default vlan 7\n flow-control\n#\nreturn\n";
+    let wish = Wish::Tag {
+        port: "10GE1/0/1".to_owned(),
+        vlan: 7,
+    };
+    let fixed = after(access, &wish);
+    assert!(fixed.ports[0].tagged_vlans.get().unwrap().has(7));
+    assert!(!fixed.ports[0].native_vlan.is(&Some(7)));
+    let port = "10GE1/0/1".to_owned();
+    let fixed = after(access, &Wish::NoLinkPause { port: port.clone() });
+    assert!(fixed.ports[0].qos.pause_rx.is(&false));
+    let wish = Wish::NoDrop {
+        class: 4,
+        priority: 4,
+    };
+    assert!(
+        after(DUMP, &wish).port("25GE1/0/5").unwrap().qos.classes[4]
+            .no_drop
+            .is(&true)
+    );
+    let inert = "dcb pfc\n priority 3 deadlock-recovery time 0\ninterface 10GE1/0/1\n \
+                 dcb pfc enable\n";
+    let fixed = after(inert, &Wish::Watchdog { port });
+    assert!(fixed.ports[0].qos.watchdog.on.is(&true));
+    let at = crate::source::Span::line(crate::source::FileId(0), 2);
+    after(inert, &Wish::Delete(at));
+    after(inert, &Wish::Replace(at, vec!["priority 4".to_owned()]));
 }
