@@ -8,6 +8,9 @@ use crate::device::DcbxVersion;
 use crate::source::Span;
 use std::collections::HashMap;
 
+/// Most wildcards that are tried for each port.
+const MOST_PATTERNS: usize = 256;
+
 /// What is bound to one port.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Binding<'a> {
@@ -71,6 +74,7 @@ impl<'t, 'a> Bindings<'t, 'a> {
         }
         let weight = |v: &View| std::cmp::Reverse(wildcard::weight(v.word()));
         found.patterns.sort_by_key(weight);
+        found.patterns.truncate(MOST_PATTERNS);
         found
     }
 

@@ -134,6 +134,9 @@ pub(super) struct Cos<'a> {
     pub(super) aliases: BTreeMap<(&'a str, &'a str), &'a str>,
 }
 
+/// Most definitions of one kind; a switch takes far fewer.
+const MOST: usize = 512;
+
 impl<'a> Cos<'a> {
     pub(super) fn read(tree: &Tree<'a>) -> Cos<'a> {
         let mut cos = Cos::default();
@@ -177,6 +180,7 @@ impl<'a> Cos<'a> {
             let classes = set.see().values("class").map(|c| said(c, c.word()));
             cos.sets.push((said(set, set.word()), classes.collect()));
         }
+        cos.cap();
         if let Some(buffer) = part("shared-buffer") {
             cos.shared_buffer(buffer);
         }
@@ -197,6 +201,18 @@ impl<'a> Cos<'a> {
             }
         }
         cos
+    }
+
+    /// So that looking names up stays quick whatever the file holds.
+    fn cap(&mut self) {
+        self.classes.truncate(64);
+        self.classifiers.truncate(MOST);
+        self.profiles.truncate(MOST);
+        self.drops.truncate(MOST);
+        self.schedulers.truncate(MOST);
+        self.maps.truncate(MOST);
+        self.controls.truncate(MOST);
+        self.sets.truncate(MOST);
     }
 
     /// The code point of a word: bits, or an alias of the file or the device.

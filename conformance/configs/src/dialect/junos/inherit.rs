@@ -145,7 +145,7 @@ fn from_to(first: &str, last: &str) -> Option<Vec<String>> {
     let low: usize = first[cut..].parse().ok()?;
     let high: usize = last.strip_prefix(&first[..cut])?.parse().ok()?;
     let most = crate::names::MOST_PORTS;
-    (low <= high && high - low < most).then(|| {
+    (low <= high && high - low < most && first.len() < 64).then(|| {
         let stem = &first[..cut];
         (low..=high).map(|n| format!("{stem}{n}")).collect()
     })

@@ -106,13 +106,6 @@ fn telling(line: &str) -> u32 {
 
 fn import(input: Input) -> Result<Vec<Device>, Fault> {
     let mut parsed = parse::parse(input)?;
-    if parsed.root().kids().next().is_none() {
-        let expected = "statements such as `set interfaces` or `class-of-service {`";
-        return Err(Fault::whole(
-            "no statement of Junos that is known",
-            expected,
-        ));
-    }
     inherit::apply_groups(&mut parsed);
     let ranges = inherit::ranges(&parsed);
     let mut tree: Tree = parsed;

@@ -23,6 +23,36 @@ const COS_PARTS: [&str; 12] = [
     "code-point-aliases",
 ];
 
+/// What stands at the top.
+const TOPS: [&str; 26] = [
+    "access",
+    "apply-groups",
+    "applications",
+    "bridge-domains",
+    "chassis",
+    "class-of-service",
+    "event-options",
+    "firewall",
+    "forwarding-options",
+    "groups",
+    "interfaces",
+    "multi-chassis",
+    "policy-options",
+    "poe",
+    "protocols",
+    "routing-instances",
+    "routing-options",
+    "security",
+    "services",
+    "snmp",
+    "switch-options",
+    "system",
+    "system-defaults",
+    "version",
+    "virtual-chassis",
+    "vlans",
+];
+
 struct Frame {
     /// None: what is below is of no interest.
     node: Option<Id>,
@@ -39,6 +69,8 @@ struct Parser<'a> {
     /// Words of the statement that has not ended yet.
     pending: Vec<Token<'a>>,
     in_list: bool,
+    /// A statement began with a word that only stands at the top of a Junos configuration.
+    known: bool,
     in_comment: Option<Span>,
     in_quote: Option<Span>,
     /// `edit a b`, or `show configuration a b`.
@@ -56,6 +88,7 @@ pub(super) fn parse<'a>(input: Input<'a>) -> Result<Tree<'a>, Fault> {
         path: Vec::new(),
         pending: Vec::new(),
         in_list: false,
+        known: false,
         in_comment: None,
         in_quote: None,
         base: Vec::new(),
@@ -74,6 +107,10 @@ pub(super) fn parse<'a>(input: Input<'a>) -> Result<Tree<'a>, Fault> {
     }
     match parser.pending.first() {
         Some(first) => Err(unfinished(first)),
+        None if !parser.known => Err(Fault::whole(
+            "no statement of Junos that is known",
+            "statements such as `set interfaces` or `class-of-service {`",
+        )),
         None => Ok(parser.tree),
     }
 }
@@ -138,7 +175,19 @@ impl<'a> Parser<'a> {
             let start = at;
             match bytes[at] {
                 b if b.is_ascii_whitespace() => at += 1,
-                b'#' => break,
+                b'#' => {
+                    // Who took the secret away took the `;` with it.
+                    let secret = line[at..].contains("SECRET-DATA");
+                    let open = found.last().is_some_and(|t: &Token| t.text != ";");
+                    if secret && open {
+                        found.push(Token {
+                            text: ";",
+                            at: span(at, at),
+                            quoted: false,
+                        });
+                    }
+                    break;
+                }
                 b'/' if bytes.get(at + 1) == Some(&b'*') => {
                     self.in_comment = Some(span(at, at + 2));
                     at += 2;
@@ -289,7 +338,16 @@ impl<'a> Parser<'a> {
     }
 
     /// Where a statement with these last words goes; None: it is of no interest.
-    fn place(&self, words: &[Token<'a>]) -> Option<(Id, Vec<Token<'a>>)> {
+    fn place(&mut self, words: &[Token<'a>]) -> Option<(Id, Vec<Token<'a>>)> {
+        if let Some(first) = self
+            .base
+            .iter()
+            .chain(words)
+            .next()
+            .filter(|_| self.frames.is_empty())
+        {
+            self.known |= TOPS.contains(&first.text);
+        }
         match self.frames.last() {
             Some(frame) => {
                 let wanted = wanted(self.base.iter().chain(&self.path));
@@ -318,6 +376,9 @@ impl<'a> Parser<'a> {
         let base = if whole { &[] } else { &self.base[..] };
         let all: Vec<Token> = base.iter().chain(&words).copied().collect();
         let place = Some(verb.at);
+        if matches!(verb.text, "set" | "delete" | "deactivate" | "activate") {
+            self.known |= all.first().is_some_and(|t| TOPS.contains(&t.text));
+        }
         match verb.text {
             "set" if wanted(all.iter()) => {
                 self.tree.insert(0, &all, None);
@@ -353,15 +414,20 @@ fn word_length(text: &str) -> usize {
         return 1;
     }
     let mut brackets = 0_u32;
-    let ends = |&b: &u8| {
+    // `${PORT}` of a template is part of a word.
+    let mut braces = 0_u32;
+    for (n, &b) in bytes.iter().enumerate() {
         match b {
             b'[' => brackets += 1,
-            b']' if brackets == 0 => return true,
+            b']' if brackets == 0 => return n,
+            b'{' if n > 0 && bytes[n - 1] == b'$' => braces += 1,
+            b'}' if braces > 0 => braces -= 1,
+            b'{' | b'}' | b';' => return n,
+            b if b.is_ascii_whitespace() => return n,
             _ => {}
         }
-        b.is_ascii_whitespace() || matches!(b, b'{' | b'}' | b';')
-    };
-    bytes.iter().position(ends).unwrap_or(text.len())
+    }
+    text.len()
 }
 
 /// Where the quote ends; `\"` does not end it.
@@ -419,8 +485,9 @@ where
     let Some(first) = words.next() else {
         return true;
     };
-    let second = words.next();
+    let (second, third) = (words.next(), words.next());
     match first {
+        "routing-instances" => third.is_none_or(|w| w == "vlans" || w == "bridge-domains"),
         "class-of-service" | "interfaces" | "vlans" | "bridge-domains" | "chassis" | "firewall"
         | "apply-groups" | "multi-chassis" | "version" => true,
         "protocols" => second.is_none_or(|w| w == "dcbx" || w == "lldp"),

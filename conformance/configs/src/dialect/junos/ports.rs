@@ -55,13 +55,17 @@ pub(super) fn is_port(name: &str) -> bool {
     })
 }
 
-/// VLANs and their numbers.
+/// VLANs and their numbers, those of routing instances as well.
 pub(super) fn vlans<'a>(tree: &Tree<'a>) -> VlanIds<'a> {
     let mut found = VlanIds::new();
-    for stanza in ["vlans", "bridge-domains"] {
-        for vlan in tree.root().child(stanza).into_iter().flat_map(View::kids) {
-            let ids = vlan.values("vlan-id").chain(vlan.values("vlan-id-list"));
-            found.insert(vlan.word(), ids.filter_map(|v| ids_of(v.word())).collect());
+    let root = tree.root();
+    let instances = root.child("routing-instances").into_iter();
+    for holder in instances.flat_map(View::kids).chain([root]) {
+        for stanza in ["vlans", "bridge-domains"] {
+            for vlan in holder.child(stanza).into_iter().flat_map(View::kids) {
+                let ids = vlan.values("vlan-id").chain(vlan.values("vlan-id-list"));
+                found.insert(vlan.word(), ids.filter_map(|v| ids_of(v.word())).collect());
+            }
         }
     }
     found
@@ -267,8 +271,9 @@ impl VlanReader<'_, '_> {
     fn missing(&mut self, name: &str, at: Span, port: &str) {
         let cause = format!("no VLAN is called {name}, of which {port} is to be a member");
         let cure = format!("set vlans {name} vlan-id NUMBER");
+        // A file that is a part has many such names: enough is enough.
         let told = self.remarks.iter().any(|r| r.cause.contains(name));
-        if !told {
+        if !told && self.remarks.len() < 64 {
             let remark = Remark::new(RemarkKind::UnknownName, at, cause, cure);
             self.remarks.push(remark.on_port(port));
         }

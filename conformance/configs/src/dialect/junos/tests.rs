@@ -372,6 +372,9 @@ fn halves_and_strangers_are_refused() {
     assert!(fault(JUNOS, "interfaces {\n  mtu 9216\n  et-0/0/1;\n}\n").contains("has no end"));
     assert!(fault(JUNOS, "interfaces { /* x\n").contains("comment is never closed"));
     assert!(fault(JUNOS, "set interfaces x \"a\n").contains("quote is never closed"));
+    let secret = "system {\n    root \"x\" ## SECRET-DATA\n    certificate \"a\nb\";\n}\n\
+        interfaces {\n    ${PORT}:0 {\n        mtu 9216;\n    }\n}\n";
+    assert!(read(JUNOS, secret).ports.is_empty());
     assert!(fault(JUNOS, "hostname leaf1;\n").contains("no statement of Junos"));
 }
 
@@ -648,4 +651,57 @@ fn lines_and_blocks_are_deleted() {
         "priority low;".to_owned(),
     ];
     after(&text, &Wish::Replace(span, lines));
+}
+
+/// The reference fabric has nothing to remark.
+#[test]
+fn the_fabric_is_right() {
+    let root = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../topologies/fabrics/junos/"
+    );
+    for name in ["leaf1", "leaf2"] {
+        let text = std::fs::read_to_string(format!("{root}{name}.junos.conf")).unwrap();
+        let device = read(JUNOS, &text);
+        assert_eq!(device.name, name);
+        assert!(device.remarks.is_empty(), "{:?}", device.remarks);
+        assert_eq!(device.lines.unknown_lines().count(), 0);
+        for port in &device.ports {
+            let qos = &port.qos;
+            assert!(qos.dscp[26].is(&4) && qos.dscp[48].is(&6) && qos.dscp[0].is(&0));
+            let lossless = (0..8).filter(|&n| qos.classes[n].no_drop.is(&true));
+            assert_eq!(lossless.collect::<Vec<_>>(), [4]);
+            assert!(qos.pfc.mode.is(&PfcMode::On) && qos.pfc.stops[3].is(&4));
+            assert_eq!((set(&qos.pfc.send), set(&qos.pfc.obey)), (vec![3], vec![3]));
+            assert!(qos.queues[4].scheduler.is(&Scheduler::Percent(60)));
+            assert!(qos.queues[4].wred.action.is(&WredAction::Mark));
+            assert!(qos.queues[6].scheduler.is(&Scheduler::Strict));
+            assert!(qos.watchdog.on.is(&true) && port.mtu.value() > Some(9000));
+        }
+        assert_eq!(device.ports[1].mtu.value(), Some(9160));
+    }
+}
+
+/// Garbage that is deep, wide or endless is read in time.
+#[test]
+fn garbage_is_survived() {
+    let deep = format!("set interfaces {}\n", "a ".repeat(100_000));
+    let wide = format!(
+        "set interfaces [ {} ] [ {} ]\n",
+        "b ".repeat(5000),
+        "c ".repeat(5000)
+    );
+    let braces = "a { ".repeat(70);
+    let pattern = format!(
+        "set interfaces interface-range X member {}[0-9][0-9][0-9][0-9]\nset interfaces et-0/0/1 \
+         mtu 9216\nset class-of-service interfaces {} scheduler-map M\n",
+        "x".repeat(1000),
+        "*".repeat(1000)
+    );
+    assert!(
+        !read(JUNOS, &format!("{PFC3}{deep}{wide}{pattern}"))
+            .ports
+            .is_empty()
+    );
+    assert!(fault(JUNOS, &format!("interfaces {{ {braces}")).contains('{'));
 }

@@ -10,6 +10,12 @@ pub(super) type Id = u32;
 
 const ROOT: Id = 0;
 
+/// Most words that one statement goes down, most nodes for one word of it (a list before it has many
+/// values), and most nodes in all. Junos stays far below; only garbage does not.
+const DEEPEST: usize = 40;
+const WIDEST: usize = 4096;
+const MOST_NODES: usize = 1_000_000;
+
 struct Node<'a> {
     word: &'a str,
     at: Span,
@@ -125,6 +131,9 @@ impl<'a> Tree<'a> {
             }
             return id;
         }
+        if self.nodes.len() >= MOST_NODES {
+            return parent;
+        }
         let id = Id::try_from(self.nodes.len()).unwrap_or(Id::MAX);
         self.nodes.push(Node {
             word: token.text,
@@ -154,7 +163,15 @@ impl<'a> Tree<'a> {
         let mut parents: Option<(Vec<Id>, usize)> = None;
         let mut list: Option<Vec<Id>> = None;
         let mut ends = Vec::new();
+        let mut depth = 0;
         for token in words {
+            if list.as_ref().is_some_and(|l: &Vec<Id>| l.len() >= WIDEST) && token.text != "]" {
+                continue;
+            }
+            depth += usize::from(list.is_none());
+            if depth > DEEPEST {
+                break;
+            }
             match (token.text, token.quoted) {
                 ("[", false) => list = Some(Vec::new()),
                 ("]", false) => here = list.take().filter(|l| !l.is_empty()).unwrap_or(here),

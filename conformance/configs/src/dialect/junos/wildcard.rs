@@ -2,6 +2,9 @@
 
 use crate::names::MOST_PORTS;
 
+/// Longest pattern and name that is looked at.
+const LONGEST: usize = 128;
+
 /// Whether a word is more than a name.
 pub(super) fn is_pattern(word: &str) -> bool {
     word.contains(['*', '?', '[']) || word == "all"
@@ -10,7 +13,8 @@ pub(super) fn is_pattern(word: &str) -> bool {
 /// Whether a pattern stands for a name.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
     // Each star may try every rest of the name.
-    pattern == "all" || (pattern.matches('*').count() <= 4 && fits(pattern, name))
+    let short = pattern.len().max(name.len()) <= LONGEST;
+    pattern == "all" || (short && pattern.matches('*').count() <= 4 && fits(pattern, name))
 }
 
 fn fits(pattern: &str, name: &str) -> bool {
@@ -53,7 +57,7 @@ fn ends(list: &str) -> impl Iterator<Item = (u32, u32)> {
 
 /// The names that a pattern without `*` makes: `xe-0/0/[1-4]`. None: it has `*`, or names too many.
 pub(super) fn spread(pattern: &str) -> Option<Vec<String>> {
-    if pattern.contains(['*', '?']) || pattern == "all" {
+    if pattern.contains(['*', '?']) || pattern == "all" || pattern.len() > LONGEST {
         return None;
     }
     let mut names = vec![String::new()];

@@ -118,6 +118,9 @@ impl<'a> Interface<'a> {
                 return Understood;
             }
             ("traffic-policy", _) => return Understood,
+            ("npcc" | "iqcn" | "ai-ecn" | "abs-pfc", "enable") => {
+                return Unknown("an algorithm of the switch decides, which is not followed");
+            }
             ("trust", _) => return self.trusts(command),
             ("dcb", _) => return self.dcb(command),
             ("qos", _) => return self.qos(command),
@@ -276,7 +279,7 @@ impl<'a> Interface<'a> {
                 Understood
             }
             // Shares of the buffer as packets leave, and marks that leave with them.
-            ("buffer" | "burst-mode" | "phb", _) => Understood,
+            ("buffer" | "buffer-monitoring" | "burst-mode" | "phb", _) => Understood,
             ("lr" | "car", _) => Unknown("limits of the port are not followed"),
             _ => Unknown("what this statement does is not known"),
         }

@@ -380,10 +380,11 @@ fn mtu(port: &Interface) -> Fact<u32> {
 fn vlans(port: &Interface) -> (Fact<Option<u16>>, Fact<Vlans>) {
     if port.routed.is_some() {
         let why = "a routed port has no VLAN";
-        return (
-            Fact::unknown(why),
-            Fact::default(Vlans::These(Vec::new()), why),
-        );
+        let tagged = match port.allowed_at {
+            Some(at) => Fact::stated(Vlans::These(joined(port.allowed.clone())), at),
+            None => Fact::default(Vlans::These(Vec::new()), why),
+        };
+        return (Fact::unknown(why), tagged);
     }
     let native = match port.pvid {
         Some(said) => Fact::stated(Some(said.value), said.at),

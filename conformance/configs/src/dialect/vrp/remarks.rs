@@ -43,7 +43,6 @@ fn uncommitted(commands: &[Command], found: &mut Vec<Remark>) {
 }
 
 fn ports(state: &State, found: &mut Vec<Remark>) {
-    let lldp = state.lldp.is_some_and(|l| l.value);
     for port in &state.interfaces {
         let on = |remark: Remark| remark.on_port(&port.name);
         let Some(pfc) = port.pfc else {
@@ -57,15 +56,6 @@ fn ports(state: &State, found: &mut Vec<Remark>) {
             );
             let remark = Remark::new(Kind::TwoKindsOfPause, line.at, cause, "undo flow-control");
             found.push(on(remark.beside(pfc.at)));
-        }
-        let tlv = port.dcbx.is_some_and(|d| d.value);
-        if pfc.value.1 && !(tlv && lldp) {
-            let (what, cure) = match tlv {
-                true => ("LLDP is not enabled", "lldp enable"),
-                false => ("the port sends no DCBX TLVs", "lldp tlv-enable dcbx"),
-            };
-            let cause = format!("PFC of {} is to be negotiated, but {what}", port.name);
-            found.push(on(Remark::new(Kind::Prerequisite, pfc.at, cause, cure)));
         }
         if let Some(at) = state.pfc_off {
             let cause = format!("PFC is off on all ports, so {} has none", port.name);

@@ -177,7 +177,7 @@ impl<'e, 'a> Editor<'e, 'a> {
 
     fn at_port(&mut self, port: &str, lines: &[String]) -> Option<()> {
         let name = self.port(port)?.name.clone();
-        let own = |view: &View| matches!(view, View::Ports(names) if *names == [name.as_str()]);
+        let own = |view: &View| matches!(view, View::Ports(names) if **names == [name.as_str()]);
         self.below(&format!("interface {name}"), own, lines);
         Some(())
     }
@@ -187,7 +187,7 @@ impl<'e, 'a> Editor<'e, 'a> {
         let name = &self.port(port)?.name;
         let own = old.filter(|at| {
             let command = self.commands.iter().find(|c| c.at == *at);
-            command.is_some_and(|c| c.view == View::Ports(vec![name.clone()]))
+            command.is_some_and(|c| is_of(&c.view, name))
         });
         match own {
             Some(at) => {
@@ -242,7 +242,7 @@ impl<'e, 'a> Editor<'e, 'a> {
             };
             match own.iter().find(same) {
                 Some(old) if text(old) == text(command) => {}
-                Some(old) if old.view == View::Ports(vec![to.clone()]) => {
+                Some(old) if is_of(&old.view, to) => {
                     self.edits
                         .push(Edit::instead(old.at.line, [format!(" {}", text(command))]));
                 }
@@ -448,6 +448,11 @@ impl<'e, 'a> Editor<'e, 'a> {
         }
         Some(())
     }
+}
+
+/// Whether a view is that of this port alone.
+fn is_of(view: &View, name: &str) -> bool {
+    matches!(view, View::Ports(names) if **names == [name])
 }
 
 /// Lines with the same key say the same thing, perhaps differently.

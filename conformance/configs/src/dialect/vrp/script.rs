@@ -2,17 +2,20 @@
 //! indentation, and what was typed, with prompts and without indentation.
 
 use crate::language::Input;
-use crate::names::MOST_PORTS;
 use crate::source::{FileId, Span};
 use crate::text::{Word, words};
 use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Most ports that one line is about.
+const MOST_PORTS: usize = 1024;
 
 /// Where a command is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum View<'a> {
     System,
     /// All these interfaces: one, a range, a port group.
-    Ports(Vec<String>),
+    Ports(Rc<Vec<String>>),
     Pfc(&'a str),
     Ets(&'a str),
     Domain(&'a str),
@@ -66,7 +69,7 @@ struct Reader<'a> {
     file: FileId,
     view: View<'a>,
     /// Members of the port groups.
-    groups: BTreeMap<&'a str, Vec<String>>,
+    groups: BTreeMap<&'a str, Rc<Vec<String>>>,
     group: Option<&'a str>,
     commands: Vec<Command<'a>>,
     /// Lines are typed, not dumped: they have no indentation.
@@ -189,7 +192,7 @@ impl<'a> Reader<'a> {
                 {
                     self.group = Some(name.text);
                     let members = self.groups.entry(name.text).or_default();
-                    self.view = View::Ports(members.clone());
+                    self.view = View::Ports(Rc::clone(members));
                 } else {
                     self.view = view;
                 }
@@ -197,17 +200,14 @@ impl<'a> Reader<'a> {
             None if !indented && !self.typed => self.leave(),
             None => {}
         }
-        // Views within a view.
-        if indented && let Some(View::Ai) = inner(&found) {
-            self.view = View::Ai;
-        }
         if found[0].text == "group-member"
             && let Some(group) = self.group
         {
             let members = self.groups.entry(group).or_default();
-            members.extend(ports(&found[1..]));
-            members.truncate(MOST_PORTS);
-            self.view = View::Ports(members.clone());
+            let more = Rc::make_mut(members);
+            more.extend(ports(&found[1..]));
+            more.truncate(MOST_PORTS);
+            self.view = View::Ports(Rc::clone(members));
         }
         self.commands.push(Command {
             at: Span::line(self.file, number),
@@ -224,9 +224,9 @@ impl<'a> Reader<'a> {
         let text = |n: usize| words.get(n).map_or("", |w| w.text);
         let inside = |view: &View| self.typed && self.view == *view;
         Some(match (text(0), text(1), text(2)) {
-            ("interface", "range", _) => View::Ports(ports(&words[2..])),
-            ("interface", ..) => View::Ports(ports(&words[1..])),
-            ("port-group", "group-member", _) => View::Ports(ports(&words[2..])),
+            ("interface", "range", _) => View::Ports(Rc::new(ports(&words[2..]))),
+            ("interface", ..) => View::Ports(Rc::new(ports(&words[1..]))),
+            ("port-group", "group-member", _) => View::Ports(Rc::new(ports(&words[2..]))),
             ("port-group", ..) => View::Other,
             // `dcb pfc enable` of a port is no profile.
             ("dcb", "pfc", "") => View::Pfc("default"),
@@ -246,10 +246,6 @@ impl<'a> Reader<'a> {
             _ => return None,
         })
     }
-}
-
-fn inner<'a>(words: &[Word<'a>]) -> Option<View<'a>> {
-    matches!(words[0].text, "ai-ecn" | "npcc" | "iqcn").then_some(View::Ai)
 }
 
 fn is_word_of_pfc(word: &str) -> bool {

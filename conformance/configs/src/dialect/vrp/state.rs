@@ -117,7 +117,7 @@ impl<'a> State<'a> {
             // Which priority PFC goes by on these models, memory of the whole chip, and the fabric's
             // groups of uplinks: they change nothing that is modelled.
             ("dcb", "pfc", "dscp-mapping" | "uplink") | ("qos", "buffer", _) => Understood,
-            ("qos", "ecn", "enable") | ("qos", "burst-mode" | "phb", _) => Understood,
+            ("qos", "ecn" | "burst-mode" | "phb" | "buffer-monitoring" | "car", _) => Understood,
             ("traffic-policy", name, _) if command.has("inbound") => {
                 self.global_policy = if on { said(name, at) } else { None };
                 Understood
@@ -186,6 +186,16 @@ impl<'a> State<'a> {
                 cure,
             );
             return Understood;
+        }
+        // A sub-interface tells a VLAN of its port.
+        let tagged = command.begins("dot1q termination vid") || command.begins("vlan-type dot1q");
+        if let (true, Some((port, _))) = (tagged, names.first().and_then(|n| n.split_once('.')))
+            && carries(port)
+        {
+            let number = command.words.last().and_then(|w| vlan(w.text, command.at));
+            let port = self.port(port, command.at);
+            port.allowed.extend(number.map(|n| (n.value, n.value)));
+            port.allowed_at = port.allowed_at.or(Some(command.at));
         }
         let mut outcome = Other;
         for name in names.iter().filter(|n| carries(n)) {
@@ -452,6 +462,11 @@ impl<'a> State<'a> {
             self.ai_queues
                 .extend(queues.map(|value| Said { value, at }));
         }
-        Unknown("an algorithm of the switch sets the thresholds, which is not followed")
+        match command.word(0) {
+            "ai-ecn" | "assign" | "npcc" | "iqcn" | "abs-pfc" | "buffer" | "flex-buffer" => {
+                Unknown("an algorithm of the switch decides, which is not followed")
+            }
+            _ => Other,
+        }
     }
 }

@@ -86,6 +86,9 @@ interface 25GE 1/0/5
  dcb pfc buffer 3 guaranteed 25 kbytes
  shutdown
 #
+interface 100GE1/0/9.40
+ dot1q termination vid 40
+#
 interface 100GE1/0/9
  undo portswitch
  mtu 9000
@@ -124,6 +127,7 @@ fn a_dump_is_read() {
     assert!(member.qos.dcbx.version.is(&DcbxVersion::Cee) && member.qos.dcbx.on.is(&true));
     let routed = device.port("100GE1/0/9").unwrap();
     assert!(routed.qos.trust.is(&Trust::Dscp) && routed.mtu.is(&9000));
+    assert!(routed.tagged_vlans.is(&Vlans::These(vec![(40, 40)])));
     assert!(routed.qos.default_class.is(&2) && routed.qos.pfc.mode.is(&PfcMode::Off));
 }
 
@@ -291,8 +295,8 @@ interface 100GE1/0/2
     assert_eq!(find(&device, TooManyLossless), [3]);
     assert_eq!(find(&device, WatchdogInert), [4]);
     assert_eq!(find(&device, NotBound), [5, 8, 12]);
-    assert_eq!(find(&device, UnknownName), [17, 18]);
-    assert_eq!(find(&device, Prerequisite), [16, 21, 22]);
+    assert_eq!(find(&device, UnknownName), [16, 17, 18]);
+    assert_eq!(find(&device, Prerequisite), [21, 22]);
     assert_eq!(find(&device, TwoKindsOfPause), [19]);
     assert_eq!(find(&device, NoSuchStatement), [20]);
     assert_eq!(find(&device, Contradiction), [24]);
@@ -309,7 +313,7 @@ interface 100GE1/0/2
 fn algorithms_are_not_followed() {
     let text = "ai-service\n ai-ecn\n  assign queue 3\n#\ninterface 100GE1/0/1\n qos queue 3 ecn\n";
     let device = read(VRP, text);
-    assert_eq!(device.lines.unknown_lines().count(), 3);
+    assert_eq!(device.lines.unknown_lines().count(), 2);
     assert!(device.ports[0].qos.queues[3].wred.min.get().is_none());
     assert!(device.remarks.is_empty());
 }
@@ -481,4 +485,26 @@ fn wishes_come_true() {
     let at = crate::source::Span::line(crate::source::FileId(0), 2);
     after(inert, &Wish::Delete(at));
     after(inert, &Wish::Replace(at, vec!["priority 4".to_owned()]));
+}
+
+/// The reference fabric has nothing to remark.
+#[test]
+fn the_fabric_is_right() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../topologies/fabrics/vrp/");
+    for name in ["CE-1", "CE-2"] {
+        let text = std::fs::read_to_string(format!("{root}{name}.vrp.cfg")).unwrap();
+        let device = read(VRP, &text);
+        assert_eq!(device.name, name);
+        assert!(device.remarks.is_empty(), "{:?}", device.remarks);
+        assert_eq!(device.lines.unknown_lines().count(), 0);
+        for port in &device.ports {
+            let qos = &port.qos;
+            assert!(qos.dscp[26].is(&3) && qos.dscp[48].is(&6));
+            assert_eq!((set(&qos.pfc.send), set(&qos.pfc.obey)), (vec![3], vec![3]));
+            let wred = &qos.queues[3].wred;
+            assert!(wred.action.is(&WredAction::Mark) && wred.max.value() < Some(2_000_000));
+            assert!(qos.queues[6].scheduler.is(&Scheduler::Strict));
+            assert!(qos.watchdog.on.is_stated() && port.mtu.value() >= Some(9000));
+        }
+    }
 }

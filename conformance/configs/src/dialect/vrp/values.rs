@@ -176,7 +176,10 @@ impl Domain {
 
 /// Whether an interface has frames of its own.
 pub(super) fn carries(name: &str) -> bool {
-    by_name(name).is_some() || name.starts_with("Eth-Trunk") || name.contains("GigabitEthernet")
+    let kind = by_name(name).is_some()
+        || name.starts_with("Eth-Trunk")
+        || name.contains("GigabitEthernet");
+    kind && !name.contains('.')
 }
 
 /// The speed that the name of a port tells: 100GE1/0/1.
