@@ -445,7 +445,7 @@ fn bound(words: &[&str], at: Span) -> Option<Bound> {
     };
     Some(Bound {
         kind: kind.to_owned(),
-
+        input,
         name: name.to_owned(),
         at,
     })
