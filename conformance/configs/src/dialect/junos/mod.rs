@@ -64,6 +64,17 @@ fn telling(line: &str) -> u32 {
         "security",
     ];
     let bare = line.trim();
+    let bare = match bare.split_once(' ') {
+        Some((prompt, rest)) if prompt.contains('@') && prompt.ends_with(['#', '>']) => rest,
+        _ => bare,
+    };
+    if let Some(path) = bare.strip_prefix("[edit ") {
+        return if TOPS.iter().any(|top| path.starts_with(top)) {
+            8
+        } else {
+            0
+        };
+    }
     let mut words = bare.split_ascii_whitespace();
     let first = words.next().unwrap_or_default();
     let (second, third) = (
@@ -386,11 +397,7 @@ fn bare<'a>(entry: View<'_, 'a>) -> Interface<'a> {
     Interface {
         name: entry.word().to_owned(),
         at: entry.at(),
-        kind: if entry.word().starts_with("ae") {
-            PortKind::Lag
-        } else {
-            PortKind::Physical
-        },
+        kind: ports::kind_of(entry.word()),
         lag: None,
         description: None,
         enabled: Fact::default(true, "Junos ports are up unless a line disables them"),

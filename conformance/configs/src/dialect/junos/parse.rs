@@ -129,10 +129,13 @@ impl<'a> Parser<'a> {
         if self.frames.is_empty() && self.pending.is_empty() {
             let sign = first.text;
             let ended = tokens.last().is_some_and(|t| matches!(t.text, "{" | ";"));
-            if sign.starts_with("{master") || sign.starts_with("{primary") || sign == "[edit" {
+            if sign.starts_with("{master") || sign.starts_with("{primary") {
                 return Ok(());
             }
             if sign == "[" && tokens.get(1).is_some_and(|t| t.text == "edit") {
+                // `[edit class-of-service]` above a command tells where it was given.
+                let path = tokens[2..].iter().take_while(|t| t.text != "]");
+                self.base = path.copied().collect();
                 return Ok(());
             }
             if let Some(rest) = prompt(&tokens) {
@@ -491,6 +494,7 @@ where
         "class-of-service" | "interfaces" | "vlans" | "bridge-domains" | "chassis" | "firewall"
         | "apply-groups" | "multi-chassis" | "version" => true,
         "protocols" => second.is_none_or(|w| w == "dcbx" || w == "lldp"),
+        "policy-options" => second.is_none_or(|w| w == "application-maps"),
         "system" => second.is_none_or(|w| w == "host-name"),
         _ => false,
     }

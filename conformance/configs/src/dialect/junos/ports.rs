@@ -55,6 +55,14 @@ pub(super) fn is_port(name: &str) -> bool {
     })
 }
 
+pub(super) fn kind_of(name: &str) -> PortKind {
+    if name.starts_with("ae") {
+        PortKind::Lag
+    } else {
+        PortKind::Physical
+    }
+}
+
 /// VLANs and their numbers, those of routing instances as well.
 pub(super) fn vlans<'a>(tree: &Tree<'a>) -> VlanIds<'a> {
     let mut found = VlanIds::new();
@@ -140,9 +148,11 @@ fn interface<'a>(
     .iter()
     .find_map(|t| port.child(t));
     let units: Vec<View> = port.values("unit").collect();
-    let switching = units
-        .iter()
-        .find_map(|u| u.walk(&["family", "ethernet-switching"]));
+    let switching = units.iter().find_map(|u| {
+        let family = u.child("family")?;
+        let bridge = || family.child("bridge");
+        family.child("ethernet-switching").or_else(bridge)
+    });
     let routed = units.iter().find_map(|u| {
         let family = u.child("family")?;
         family.child("inet").or_else(|| family.child("inet6"))
@@ -155,18 +165,14 @@ fn interface<'a>(
         (_, _, Some(r)) => (Layer::Routed, Some(r.at())),
         _ => (Layer::Unknown, None),
     };
-    let lag = ["ether-options", "gigether-options"]
-        .iter()
-        .find_map(|o| port.child(o)?.value("802.3ad"));
     let mut found = Interface {
         name: name.to_owned(),
         at: port.at(),
-        kind: if name.starts_with("ae") {
-            PortKind::Lag
-        } else {
-            PortKind::Physical
-        },
-        lag: lag.map(|l| (l.word(), l.at())),
+        kind: kind_of(name),
+        lag: ["ether-options", "gigether-options"]
+            .iter()
+            .find_map(|o| port.child(o)?.value("802.3ad"))
+            .map(|l| (l.word(), l.at())),
         description: port.value("description").map(|d| (d.word(), d.at())),
         enabled: match port.child("disable") {
             Some(line) => Fact::stated(false, line.at()),
@@ -199,6 +205,26 @@ struct VlanReader<'v, 'a> {
     remarks: &'v mut Vec<Remark>,
 }
 
+/// The VLANs of a port, by name or number.
+fn member_names<'a>(
+    switching: Option<View<'_, 'a>>,
+    listed: &[(&'a str, Span)],
+) -> Vec<(&'a str, Span)> {
+    let members = switching.and_then(|s| s.child("vlan"));
+    let mut names: Vec<(&str, Span)> = members
+        .iter()
+        .flat_map(|v| v.values("members"))
+        .map(|m| (m.word(), m.at()))
+        .collect();
+    let ids_here = switching.into_iter().flat_map(|s| {
+        let list = s.values("vlan-id-list");
+        list.chain(s.values("vlan-id"))
+    });
+    names.extend(ids_here.map(|v| (v.word(), v.at())));
+    names.extend(listed);
+    names
+}
+
 fn switched<'a>(
     found: &mut Interface<'a>,
     port: View<'_, 'a>,
@@ -206,13 +232,7 @@ fn switched<'a>(
     listed: &[(&'a str, Span)],
     mut ids: VlanReader<'_, 'a>,
 ) {
-    let members = switching.and_then(|s| s.child("vlan"));
-    let mut names: Vec<(&str, Span)> = members
-        .iter()
-        .flat_map(|v| v.values("members"))
-        .map(|m| (m.word(), m.at()))
-        .collect();
-    names.extend(listed);
+    let names = member_names(switching, listed);
     let mut ranges = Vec::new();
     let mut first = None;
     let mut known = true;

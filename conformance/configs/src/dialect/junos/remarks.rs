@@ -540,7 +540,9 @@ pub(super) fn bears(path: &[&str]) -> bool {
         path => path,
     };
     match path {
-        ["class-of-service", ..] | ["protocols", "dcbx", ..] => true,
+        ["class-of-service", ..]
+        | ["protocols", "dcbx", ..]
+        | ["policy-options", "application-maps", ..] => true,
         ["interfaces", ..] => path.iter().any(|w| {
             matches!(
                 *w,

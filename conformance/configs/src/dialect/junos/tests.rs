@@ -385,6 +385,13 @@ fn pastes_are_understood() {
         {master:0}[edit]\nadmin@leaf1# set interfaces et-0/0/1 mtu 9216\n";
     let device = read(JUNOS, prompt);
     assert!(device.other_ports.qos.classes[5].no_drop.is(&true));
+    let banner = "[edit class-of-service forwarding-classes]\nadmin@leaf1# set class A queue-num 5 \
+        no-loss\n\n[edit]\nadmin@leaf1# set interfaces ge-0/0/1 unit 0 family bridge interface-mode \
+        trunk vlan-id-list 7\nadmin@leaf1# set policy-options application-maps M application X\n";
+    let device = read(JUNOS, banner);
+    assert!(device.other_ports.qos.classes[5].no_drop.is(&true));
+    assert!(device.ports[0].tagged_vlans.is(&Vlans::These(vec![(7, 7)])));
+    assert_eq!(device.lines.unknown_lines().count(), 1);
     let alone = "scheduler-maps {\n    M {\n        forwarding-class fcoe scheduler S;\n    }\n}\n\
         forwarding-classes {\n    class fcoe queue-num 3 no-loss;\n}\n";
     assert!(

@@ -123,6 +123,10 @@ impl<'a> Reader<'a> {
             return;
         }
         let (text, prompted) = self.without_prompt(line);
+        // `*` or `+` before a line of the candidate that is not in force yet.
+        let bare = text.trim_start();
+        let marked = bare.strip_prefix(['*', '+']).filter(|_| !prompted);
+        let text = marked.or(bare.strip_prefix('~')).unwrap_or(text);
         let mut found = words(self.file, number, text);
         for word in &mut found {
             let shift = text.as_ptr() as usize - line.as_ptr() as usize;
@@ -143,7 +147,15 @@ impl<'a> Reader<'a> {
                 self.committed = self.commands.len();
             }
             "display" | "save" | "Enter" | "Info:" | "Warning:" => {}
-            _ => self.command(number, found, indented && !prompted),
+            _ => {
+                let before = self.commands.len();
+                // A mark stands where the indentation would.
+                let indented = indented || (marked.is_some() && self.view != View::System);
+                self.command(number, found, indented && !prompted);
+                for command in &mut self.commands[before..] {
+                    command.uncommitted = marked.is_some();
+                }
+            }
         }
     }
 

@@ -228,6 +228,12 @@ fn what_was_typed_counts_when_it_is_committed() {
     assert!(port.qos.pfc.mode.is(&PfcMode::On) && port.qos.classes[4].no_drop.is(&true));
     assert!(port.qos.trust.is(&Trust::Pcp), "trust was not committed");
     assert_eq!(find(&device, RemarkKind::Uncommitted), [9]);
+    let marked = "dcb pfc\n priority 3\n#\ninterface 100GE1/0/1\n trust dscp\n* dcb pfc enable mode \
+                  manual\n#\n";
+    let device = read(VRP, marked);
+    assert!(device.ports[0].qos.pfc.mode.is(&PfcMode::Off));
+    assert_eq!(find(&device, RemarkKind::Uncommitted), [6]);
+    assert_eq!(device.lines.qos(), 4);
     let bare = "interface 25GE1/0/5\ndcb pfc enable mode manual\n#\nlldp enable\n";
     assert!(read(VRP, bare).ports[0].qos.pfc.mode.is(&PfcMode::On));
     let flat = "system-view\ndcb pfc\npriority 3\nquit\ninterface 25GE 1/0/5\n\
