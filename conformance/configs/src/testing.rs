@@ -30,7 +30,10 @@ pub(crate) fn fault(dialect: Dialect, text: &str) -> String {
         file: FileId(0),
         source: &source,
     };
-    import(input, Some(dialect)).expect_err(text).to_string()
+    import(input, Some(dialect))
+        .map(|_| ())
+        .expect_err(text)
+        .to_string()
 }
 
 /// A sample from `tests/data/configs`, whose origin is told there.
