@@ -3,6 +3,7 @@
 //! [`language`] tells the dialect of a file and has `dialect/` read it into a [`device::Device`], in
 //! which every value keeps the line that says it, or why it is the default, or why it is unknown.
 
+pub mod console;
 pub mod describe;
 pub mod device;
 pub mod dialect;
