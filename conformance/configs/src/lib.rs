@@ -4,6 +4,7 @@
 //! which every value keeps the line that says it, or why it is the default, or why it is unknown.
 
 pub mod blocks;
+pub mod console;
 pub mod describe;
 pub mod device;
 pub mod dialect;
