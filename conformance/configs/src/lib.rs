@@ -9,6 +9,8 @@ pub mod describe;
 pub mod device;
 pub mod dialect;
 pub mod fabric;
+#[cfg(test)]
+mod fabrics_tests;
 pub mod fact;
 pub mod fixing;
 pub mod flows;
