@@ -1,5 +1,7 @@
 //! What is typed at a switch, or shown by it: lines with prompts, comments and banners among them.
 
+use crate::device::{Port, Scheduler};
+use crate::repair::Edit;
 use crate::source::{Fault, FileId, Source, Span};
 use crate::text::words;
 use std::borrow::Cow;
@@ -132,6 +134,93 @@ fn is_prompt(text: &str) -> bool {
     let name = text.split('(').next().unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
+}
+
+/// The block of an interface, for cures: the line of its head, if that is of this port alone, and its
+/// last line.
+fn block(source: &Source, name: &str, head: u32) -> Option<(u32, String)> {
+    let mut lines = source
+        .text
+        .lines()
+        .zip(1_u32..)
+        .skip(head.checked_sub(1)? as usize);
+    let (first, _) = lines.next()?;
+    let named = typed(first).strip_prefix("interface ")?;
+    if crate::names::key(named) != crate::names::key(name) {
+        return None;
+    }
+    let blank = |line: &str| line.len() - line.trim_start().len();
+    let (mut last, mut indent) = (head, None);
+    for (line, number) in lines {
+        if line.trim().is_empty() || line.trim_start().starts_with('!') {
+            continue;
+        }
+        if blank(line) <= blank(first) {
+            break;
+        }
+        indent.get_or_insert_with(|| line[..blank(line)].to_owned());
+        last = number;
+    }
+    Some((last, indent?))
+}
+
+/// Lines for a port, as an edit: behind the last of its block, else in a block at the end.
+pub fn on_port(source: &Source, port: &Port, lines: &[String]) -> Edit {
+    let found = port.at.and_then(|at| block(source, &port.name, at.line));
+    match found {
+        Some((last, indent)) => Edit::after(last, lines.iter().map(|l| format!("{indent}{l}"))),
+        None => {
+            let head = format!("interface {}", port.name);
+            let rest = lines.iter().map(|l| format!(" {l}"));
+            at_end(source, [head].into_iter().chain(rest))
+        }
+    }
+}
+
+/// Lines behind all others, but before `end`.
+pub fn at_end(source: &Source, lines: impl IntoIterator<Item = impl Into<String>>) -> Edit {
+    let mut all = source.text.lines().zip(1_u32..);
+    match all.find(|(line, _)| typed(line) == "end") {
+        Some((_, number)) if number > 1 => Edit::after(number - 1, lines),
+        _ => Edit::end(lines),
+    }
+}
+
+/// The line at this place with other words, as an edit; it keeps its indentation.
+pub fn reword(source: &Source, at: Span, words: &str) -> Edit {
+    let line = source.line(at.line).unwrap_or_default();
+    let indent = &line[..line.len() - line.trim_start().len()];
+    Edit::instead(at.line, [format!("{indent}{words}")])
+}
+
+/// The shares of a port's queues once one of them has `percent`: the largest others give what is
+/// missing. Those that change, with the line that says them.
+pub fn shares(port: &Port, queue: u8, percent: u32) -> Vec<(Span, u32)> {
+    let percent = percent.min(99);
+    let mut others: Vec<(Span, u32)> = Vec::new();
+    let mut changed = Vec::new();
+    for (n, spec) in port.qos.queues.iter().enumerate() {
+        let (Some(Scheduler::Percent(share)), Some(at)) =
+            (spec.scheduler.value(), spec.scheduler.span())
+        else {
+            continue;
+        };
+        match n == usize::from(queue) {
+            true => changed.push((at, percent)),
+            false => others.push((at, share)),
+        }
+    }
+    let sum: u32 = others.iter().map(|(_, share)| share).sum();
+    let mut excess = (sum + percent).saturating_sub(100);
+    others.sort_by_key(|(_, share)| std::cmp::Reverse(*share));
+    for (at, share) in others {
+        let less = excess.min(share.saturating_sub(1));
+        if less > 0 {
+            excess -= less;
+            changed.push((at, share - less));
+        }
+    }
+    changed
 }
 
 #[cfg(test)]

@@ -50,7 +50,11 @@ fn telling(line: &str) -> u32 {
         }
         _ if starts(&["interface ethernet1/", "interface range ethernet1/"]) => 10,
         _ if starts(&["interface ethernet 1/", "interface Ethernet 1/"])
-            && line.matches('/').count() >= 2 =>
+            && line.split_whitespace().nth(2).is_some_and(|w| {
+                w.split('-')
+                    .next()
+                    .is_some_and(|w| w.matches('/').count() == 2)
+            }) =>
         {
             10
         }

@@ -1,7 +1,9 @@
 use crate::describe::describe;
-use crate::device::{PfcMode, Trust};
+use crate::device::{Device, PfcMode, Scheduler, Trust, WredAction};
 use crate::language::Dialect;
 use crate::remark::RemarkKind;
+use crate::repair::{Wish, apply};
+use crate::source::Source;
 use crate::testing::{read, recognises_only, sample, survives_mutations};
 
 const OS10: Dialect = Dialect::Os10;
@@ -264,4 +266,139 @@ fn mutations_do_no_harm() {
 #[test]
 fn only_its_own_files_are_recognised() {
     recognises_only(OS10, &[".os10.cfg"], &["/dell-os10/"]);
+}
+
+/// The device after a cure.
+fn cured(text: &str, wish: Wish) -> Device {
+    let device = read(OS10, text);
+    let edits = (super::LANGUAGE.repair)(&device, &Source::new("device.cfg", text), &wish);
+    let edits = edits.unwrap_or_else(|| panic!("{wish:?}"));
+    let device = read(OS10, &apply(text, &edits));
+    assert_eq!(
+        device.lines.qos(),
+        device.lines.understood_count(),
+        "{wish:?}"
+    );
+    device
+}
+
+#[test]
+fn cures_do_what_is_wished() {
+    let text = format!(
+        "{GOOD}interface range ethernet1/1/2-1/1/3\n switchport access vlan 5\n!\nend\nwrite memory\n"
+    );
+    let port = || "ethernet1/1/2".to_owned();
+    let of = |wish: Wish| cured(&text, wish).port("ethernet1/1/2").unwrap().clone();
+    assert!(
+        of(Wish::Trust {
+            port: port(),
+            trust: Trust::Dscp
+        })
+        .qos
+        .trust
+        .is(&Trust::Dscp)
+    );
+    let like = of(Wish::Like {
+        port: port(),
+        other: "ethernet1/1/1".to_owned(),
+    });
+    assert!(
+        like.qos.classes[3].no_drop.is(&true)
+            && like.qos.pfc.mode.is(&PfcMode::On)
+            && like.mtu.is(&9184)
+    );
+    let pfc = of(Wish::Pfc {
+        port: port(),
+        priority: 3,
+    });
+    assert!(pfc.qos.pfc.mode.is(&PfcMode::On) && pfc.qos.pfc.send[3].is(&true));
+    assert!(
+        of(Wish::Mtu {
+            port: port(),
+            bytes: 9000
+        })
+        .mtu
+        .is(&9184)
+    );
+    let vlans = of(Wish::Tag {
+        port: port(),
+        vlan: 5,
+    });
+    assert!(vlans.tagged_vlans.get().unwrap().has(5) && vlans.native_vlan.is(&Some(1)));
+
+    let first = || "ethernet1/1/1".to_owned();
+    let of = |text: &str, wish: Wish| cured(text, wish).ports[0].clone();
+    let classify = Wish::Classify {
+        port: first(),
+        dscp: None,
+        pcp: Some(4),
+        class: 3,
+    };
+    assert!(of(GOOD, classify).qos.pcp[4].is(&3));
+    let share = of(
+        GOOD,
+        Wish::Share {
+            port: first(),
+            queue: 3,
+            percent: 70,
+        },
+    );
+    assert!(share.qos.queues[3].scheduler.is(&Scheduler::Percent(70)));
+    assert!(share.qos.queues[0].scheduler.is(&Scheduler::Percent(30)));
+    let without = GOOD.replace(" random-detect ecn\nclass", "class");
+    let none = GOOD.replace("  random-detect ecn\n", "");
+    for text in [GOOD, &without, &none] {
+        let wish = Wish::Mark {
+            port: first(),
+            queue: 3,
+            min: 102_400,
+            max: 204_800,
+        };
+        let wred = of(text, wish).qos.queues[3].wred.clone();
+        assert!(
+            wred.action.is(&WredAction::Mark) && wred.min.is(&102_400) && wred.max.is(&204_800)
+        );
+    }
+    let both = GOOD.replace("receive off", "receive on");
+    assert!(
+        of(&both, Wish::NoLinkPause { port: first() })
+            .qos
+            .pause_rx
+            .is(&false)
+    );
+    let small = GOOD.replace(
+        "pause\n",
+        "pause buffer-size 70 pause-threshold 60 resume-threshold 40\n",
+    );
+    let headroom = of(
+        &small,
+        Wish::Headroom {
+            port: first(),
+            group: 3,
+            bytes: 90_000,
+        },
+    );
+    assert!(headroom.qos.groups[3].headroom.is(&(88 * 1024)));
+    let no_drop = of(
+        GOOD,
+        Wish::NoDrop {
+            class: 4,
+            priority: 4,
+        },
+    );
+    assert!(no_drop.qos.classes[4].no_drop.is(&true) && no_drop.qos.classes[3].no_drop.is(&true));
+    let bare = "dcbx enable\ninterface ethernet1/1/1\n priority-flow-control mode on\n";
+    assert!(
+        of(
+            bare,
+            Wish::Pfc {
+                port: first(),
+                priority: 3
+            }
+        )
+        .qos
+        .pfc
+        .send[3]
+            .is(&true)
+    );
 }
