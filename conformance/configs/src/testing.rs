@@ -42,6 +42,66 @@ pub(crate) fn sample(path: &str) -> String {
     std::fs::read_to_string(format!("{root}{path}")).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
+/// What the check says of the reference fabric of a dialect: file, rule and cause of each finding.
+/// `change`: a file of it in which the first text is the second.
+pub(crate) fn fabric(name: &str, change: Option<(&str, &str, &str)>) -> Vec<(String, String)> {
+    let root = format!(
+        "{}/../../topologies/fabrics/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let (mut given, mut topology) = (Vec::new(), None);
+    let mut paths: Vec<_> = std::fs::read_dir(&root)
+        .unwrap()
+        .map(|f| f.unwrap().path())
+        .collect();
+    paths.sort();
+    for path in paths {
+        let file = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        if let Some((_, from, to)) = change.filter(|c| c.0 == file) {
+            assert!(text.contains(from), "{file} has no {from}");
+            text = text.replacen(from, to, 1);
+        }
+        let source = Source::new(file.clone(), text);
+        match file.as_str() {
+            "topology.toml" => topology = Some(source),
+            "mistakes.toml" => {}
+            _ => given.push(crate::load::Given {
+                source,
+                perhaps: false,
+            }),
+        }
+    }
+    let loaded = crate::load::load(given, topology, None).unwrap_or_else(|f| panic!("{f:?}"));
+    let found = crate::rules::check(&loaded.fabric);
+    found
+        .into_iter()
+        .map(|f| (f.check.id.to_owned(), f.cause))
+        .collect()
+}
+
+/// The reference fabric of a dialect has no finding, and each of its mistakes its own rule and no
+/// other.
+pub(crate) fn fabric_holds(name: &str, least: usize) {
+    assert_eq!(fabric(name, None), []);
+    let path = format!(
+        "{}/../../topologies/fabrics/{name}/mistakes.toml",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let list: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    let list = list["mistake"].as_array().unwrap();
+    assert!(list.len() >= least);
+    let mut wrong = Vec::new();
+    for mistake in list {
+        let text = |key: &str| mistake[key].as_str().unwrap();
+        let found = fabric(name, Some((text("file"), text("replace"), text("with"))));
+        if found.is_empty() || found.iter().any(|(rule, _)| rule != text("rule")) {
+            wrong.push(format!("{} {}: {found:?}", text("rule"), text("name")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Reads many mutations of a good file: lines lost, doubled, cut, swapped, bytes changed. None panics,
 /// and every statement about lines lies within the file.
 pub(crate) fn survives_mutations(dialect: Dialect, good: &str) {

@@ -1,6 +1,6 @@
 //! What the statements come to, port by port.
 
-use super::read::{Bound, Class, Interface, Read};
+use super::read::{Bound, Class, Interface, Policy, Read};
 use super::remarks::remarks;
 use crate::device::*;
 use crate::fact::Fact;
@@ -30,6 +30,13 @@ pub(super) struct Network {
     any_mtu: bool,
     /// In the old form, no-drop without a priority.
     old: bool,
+    /// Several of its classes have no class map in the file, which is a part then: the groups that
+    /// no other class names may be lossless.
+    elsewhere: Option<Span>,
+    /// Groups that a class with a class map names.
+    named: [bool; 8],
+    /// Priorities of pause in classes without class map.
+    loose: [bool; 8],
 }
 
 pub(super) fn device(input: Input, read: Read) -> Device {
@@ -180,11 +187,19 @@ fn network(read: &Read) -> Network {
     else {
         return network;
     };
+    let missing = |class: &&Class| group_of(read, "network-qos", &class.name).is_none();
+    if policy.classes.iter().filter(missing).count() > 1 {
+        network.elsewhere = Some(bound.at);
+    }
     for class in &policy.classes {
         let Some(group) = group_of(read, "network-qos", &class.name) else {
+            for cos in class.statements.iter().filter_map(|(w, _)| pfc_cos(w)) {
+                network.loose[usize::from(cos)] = true;
+            }
             continue;
         };
         let group = usize::from(group);
+        network.named[group] = true;
         if class.name == "class-fcoe" {
             network.pause[group] = Some((Some(3), class.at));
         }
@@ -195,12 +210,9 @@ fn network(read: &Read) -> Network {
                 .collect::<Vec<_>>()
                 .as_slice()
             {
-                ["pause", rest @ ..] => {
-                    let cos = rest
-                        .iter()
-                        .position(|w| *w == "pfc-cos")
-                        .and_then(|n| rest.get(n + 1)?.parse().ok());
-                    network.pause[group] = Some((cos.filter(|c| *c < 8), *at));
+                ["pause", ..] => {
+                    let cos = pfc_cos(words);
+                    network.pause[group] = Some((cos, *at));
                     network.old |= cos.is_none();
                 }
                 ["no-drop"] => {
@@ -216,6 +228,13 @@ fn network(read: &Read) -> Network {
         }
     }
     network
+}
+
+/// The priority of `pause no-drop pfc-cos 3`; of a list the first one.
+fn pfc_cos(words: &[String]) -> Option<u8> {
+    let at = words.iter().position(|w| w == "pfc-cos")?;
+    let list = numbers(&words.get(at + 1..)?.concat(), 7)?;
+    u8::try_from(*list.first()?).ok()
 }
 
 fn port(read: &Read, common: &Common, name: &str, i: &Interface) -> Port {
@@ -269,11 +288,11 @@ fn port(read: &Read, common: &Common, name: &str, i: &Interface) -> Port {
         }
         _ => {}
     }
-    port.qos = qos(read, common, name, i);
+    port.qos = qos(read, common, i);
     port
 }
 
-fn qos(read: &Read, common: &Common, name: &str, i: &Interface) -> Qos {
+fn qos(read: &Read, common: &Common, i: &Interface) -> Qos {
     let mut qos = Qos::plain("no line says it");
     classify(read, common, i, &mut qos);
     for (n, class) in qos.classes.iter_mut().enumerate() {
@@ -316,8 +335,25 @@ fn qos(read: &Read, common: &Common, name: &str, i: &Interface) -> Qos {
         || Fact::default(SimDuration::from_ms(100), "the watchdog polls every 100 ms"),
         |(ms, at)| Fact::stated(SimDuration::from_ms(ms.min(1 << 30)), at),
     );
+    // Both times are counted in polls: one, and ten, unless a line says so.
+    let times = |polls: Option<(u64, Span)>, usual: u64, why: &'static str| {
+        let ms = poll.value().map_or(100, |p| p.ps() / 1_000_000_000);
+        match polls {
+            Some((n, at)) => {
+                let time = ms.saturating_mul(n).min(1 << 30);
+                Fact::implied(SimDuration::from_ms(time), at, "polls times their interval")
+            }
+            None => Fact::default(SimDuration::from_ms(ms.saturating_mul(usual)), why),
+        }
+    };
+    watchdog.detect = times(read.detect_polls, 1, "a queue is stuck after one poll");
+    watchdog.restore = times(
+        read.restore_polls,
+        10,
+        "a queue is tried again after ten polls",
+    );
+    watchdog.drops = Fact::default(true, "a queue that is stuck is shut down, and drops");
     watchdog.poll = poll;
-    let _ = name;
     qos
 }
 
@@ -355,33 +391,12 @@ fn classify(read: &Read, common: &Common, i: &Interface, qos: &mut Qos) {
         qos.trust = Fact::implied(Trust::Nothing, bound.at, "there is no policy of this name");
         return;
     };
-    let (mut by_dscp, mut by_pcp): ([Option<Fact<u8>>; 64], [Option<Fact<u8>>; 8]) =
-        (from_fn(|_| None), from_fn(|_| None));
-    let (mut any_dscp, mut any_pcp) = (false, false);
-    for class in &policy.classes {
-        let Some((group, at)) = set_group(class) else {
-            continue;
-        };
-        if class.name == "class-default" {
-            qos.default_class = Fact::stated(group, at);
-            continue;
-        }
-        for (values, is_dscp, at) in matched(read, &class.name) {
-            any_dscp |= is_dscp;
-            any_pcp |= !is_dscp;
-            for n in values {
-                // The first class that fits counts.
-                let place = if is_dscp {
-                    by_dscp.get_mut(n as usize)
-                } else {
-                    by_pcp.get_mut(n as usize)
-                };
-                if let Some(place) = place {
-                    place.get_or_insert(Fact::stated(group, at));
-                }
-            }
-        }
-    }
+    let Matched {
+        by_dscp,
+        by_pcp,
+        any_dscp,
+        any_pcp,
+    } = by_classes(read, policy, qos);
     let rest = qos.default_class.value().unwrap_or(0);
     let fill = |fact: &Option<Fact<u8>>| match fact {
         Some(fact) => fact.clone(),
@@ -408,6 +423,68 @@ fn classify(read: &Read, common: &Common, i: &Interface, qos: &mut Qos) {
         bound.at,
         "it follows from what the classes of the policy match",
     );
+}
+
+/// What the classes of a policy of type qos match.
+struct Matched {
+    by_dscp: [Option<Fact<u8>>; 64],
+    by_pcp: [Option<Fact<u8>>; 8],
+    any_dscp: bool,
+    any_pcp: bool,
+}
+
+fn by_classes(read: &Read, policy: &Policy, qos: &mut Qos) -> Matched {
+    let (mut by_dscp, mut by_pcp) = (from_fn(|_| None), from_fn(|_| None));
+    let (mut any_dscp, mut any_pcp) = (false, false);
+    for class in &policy.classes {
+        let Some((group, at)) = set_group(class) else {
+            continue;
+        };
+        if let Some(list) = access_list(read, &class.name) {
+            // It may match anything that no class before it has.
+            let why = format!("class {} may take it, by access list {list}", class.name);
+            let places = by_dscp.iter_mut().chain(by_pcp.iter_mut());
+            for place in places {
+                place.get_or_insert_with(|| Fact::unknown(why.clone()));
+            }
+            any_dscp = true;
+            continue;
+        }
+        if class.name == "class-default" {
+            qos.default_class = Fact::stated(group, at);
+            continue;
+        }
+        for (values, is_dscp, at) in matched(read, &class.name) {
+            any_dscp |= is_dscp;
+            any_pcp |= !is_dscp;
+            for n in values {
+                // The first class that fits counts.
+                let place = if is_dscp {
+                    by_dscp.get_mut(n as usize)
+                } else {
+                    by_pcp.get_mut(n as usize)
+                };
+                if let Some(place) = place {
+                    place.get_or_insert(Fact::stated(group, at));
+                }
+            }
+        }
+    }
+    Matched {
+        by_dscp,
+        by_pcp,
+        any_dscp,
+        any_pcp,
+    }
+}
+
+/// The access list that a class map of type qos matches.
+fn access_list<'a>(read: &'a Read, name: &str) -> Option<&'a str> {
+    let map = read.class_maps.get(&("qos".to_owned(), name.to_owned()))?;
+    map.matches
+        .iter()
+        .find(|(w, _)| w.get(1).is_some_and(|w| w == "access-group"))
+        .and_then(|(w, _)| w.last().map(String::as_str))
 }
 
 fn fcoe_classes(qos: &mut Qos, at: Option<Span>) {
@@ -494,8 +571,23 @@ fn code_points(list: &str) -> Vec<u32> {
 
 /// No-drop classes and the priorities of their pause frames.
 fn lossless(read: &Read, common: &Common, i: &Interface, qos: &mut Qos) {
+    const ELSEWHERE: &str =
+        "the class maps of type network-qos, which say what is lossless, are not in the file";
+    for (n, loose) in common.network.loose.iter().enumerate() {
+        if *loose && common.network.elsewhere.is_some() {
+            qos.pfc.send[n] = Fact::unknown(ELSEWHERE);
+            qos.pfc.obey[n] = Fact::unknown(ELSEWHERE);
+            qos.pfc.stops[n] = Fact::unknown(ELSEWHERE);
+        }
+    }
     for group in 0..8 {
         let class = &mut qos.classes[group];
+        if common.network.elsewhere.is_some() && !common.network.named[group] {
+            class.no_drop = Fact::unknown(ELSEWHERE);
+            class.pause = Fact::unknown(ELSEWHERE);
+            class.mtu = Fact::unknown(ELSEWHERE);
+            qos.groups[group].lossless = Fact::unknown(ELSEWHERE);
+        }
         if let Some((mtu, at)) = common.network.mtu[group] {
             class.mtu = Fact::stated(Some(mtu), at);
         }

@@ -57,7 +57,7 @@ fn recognise(source: &Source) -> u32 {
 }
 
 fn import(input: Input) -> Result<Vec<Device>, Fault> {
-    let read = read::read(input);
+    let read = read::read(input)?;
     if read.is_empty() {
         return Err(Fault::whole(
             "there is no interface, class or policy in the file",

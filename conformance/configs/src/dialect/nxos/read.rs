@@ -3,7 +3,7 @@
 use crate::language::Input;
 use crate::lines::Lines;
 use crate::names::range;
-use crate::source::Span;
+use crate::source::{Fault, Span};
 use crate::text::words;
 use std::collections::BTreeMap;
 
@@ -74,6 +74,11 @@ pub(super) struct Read {
     pub(super) interfaces: Vec<(String, Interface)>,
     pub(super) watchdog: Said<bool>,
     pub(super) poll_ms: Said<u64>,
+    /// Polls until a queue counts as stuck, and until it is tried again.
+    pub(super) detect_polls: Said<u64>,
+    pub(super) restore_polls: Said<u64>,
+    /// Statements of other systems.
+    pub(super) foreign: Vec<(String, Span)>,
     pub(super) lldp: Said<bool>,
     pub(super) fcoe: bool,
     pub(super) peer_link: Said<String>,
@@ -99,10 +104,12 @@ enum Context {
 struct Reader {
     read: Read,
     context: Context,
+    /// The lines of the port that is open are not indented; None: none was seen yet.
+    flat: Option<bool>,
     by_name: BTreeMap<String, usize>,
 }
 
-pub(super) fn read(input: Input) -> Read {
+pub(super) fn read(input: Input) -> Result<Read, Fault> {
     let mut reader = Reader {
         read: Read {
             name: None,
@@ -112,20 +119,31 @@ pub(super) fn read(input: Input) -> Read {
             interfaces: Vec::new(),
             watchdog: None,
             poll_ms: None,
+            detect_polls: None,
+            restore_polls: None,
+            foreign: Vec::new(),
             lldp: None,
             fcoe: false,
             peer_link: None,
             lines: Lines::new(input.file, input.source.lines()),
         },
         context: Context::Top,
+        flat: None,
         by_name: BTreeMap::new(),
     };
+    // Text of a banner goes on until its delimiter.
+    let mut banner: Option<(char, Span)> = None;
     for (line, number) in input.source.text.lines().zip(1_u32..) {
+        if let Some((end, _)) = banner {
+            banner = banner.filter(|_| !line.contains(end));
+            continue;
+        }
         let found = words(input.file, number, line);
         let texts: Vec<&str> = found.iter().map(|w| w.text).collect();
         if texts.is_empty() || texts[0].starts_with('!') {
             continue;
         }
+        banner = opens_banner(line).map(|end| (end, Span::line(input.file, number)));
         let indented = line.starts_with([' ', '\t']);
         reader.line(
             &strip_prompt(&texts),
@@ -133,7 +151,23 @@ pub(super) fn read(input: Input) -> Read {
             indented,
         );
     }
-    reader.read
+    match banner {
+        Some((end, at)) => Err(Fault::new(
+            at,
+            "the banner does not end: the file is cut short",
+            format!("a line with `{end}`"),
+        )),
+        None => Ok(reader.read),
+    }
+}
+
+/// The delimiter of a banner that this line begins and does not end.
+fn opens_banner(line: &str) -> Option<char> {
+    let text = line.trim().strip_prefix("banner ")?.trim_start();
+    let (_, text) = text.split_once(' ')?;
+    let text = text.trim_start();
+    let end = text.chars().next()?;
+    (!text[end.len_utf8()..].contains(end)).then_some(end)
 }
 
 /// `switch(config-if)# mtu 9216`
@@ -152,6 +186,16 @@ fn owned(words: &[&str]) -> Vec<String> {
 
 impl Reader {
     fn line(&mut self, words: &[&str], at: Span, indented: bool) {
+        let in_port = matches!(self.context, Context::Interfaces(_));
+        if in_port {
+            let flat = *self.flat.get_or_insert(!indented);
+            let of_port = indented || flat && continues_port(words);
+            match of_port {
+                true => return self.port_line(words, at),
+                false if !flat => self.context = Context::Top,
+                false => {}
+            }
+        }
         if self.global(words, at, indented) {
             return;
         }
@@ -165,7 +209,7 @@ impl Reader {
                     .or_default()
                     .matches
                     .push(statement);
-                self.understood(at, matches!(words[0], "match" | "description" | "no"));
+                self.understood(at, matches!(words[0], "match" | "description" | "exit"));
             }
             Context::Policy(kind, name) => {
                 let key = (kind.clone(), name.clone());
@@ -177,6 +221,7 @@ impl Reader {
                 _ if port_line(words) => {
                     // Lines of a port without its name: a fragment for documentation.
                     let n = self.interface("", at);
+                    self.flat = Some(!indented);
                     self.context = Context::Interfaces(vec![n]);
                     self.port_line(words, at);
                 }
@@ -249,10 +294,14 @@ impl Reader {
                 self.context = Context::System;
                 self.read.lines.understood(at.line);
             }
+            // Ports that are split have other names and speeds: the lines of those tell.
+            ["interface", "breakout", ..] => {
+                self.read.lines.understood(at.line);
+                self.context = Context::Top;
+            }
             ["interface", rest @ ..] if !rest.is_empty() => self.begin_interfaces(rest, at),
             ["priority-flow-control", rest @ ..]
-                if !indented && !matches!(self.context, Context::Interfaces(_))
-                    || matches!(rest, ["watch-dog", ..]) && !indented =>
+                if !indented && !matches!(self.context, Context::System) =>
             {
                 self.global_pfc(rest, at);
             }
@@ -301,9 +350,19 @@ impl Reader {
                 self.read.watchdog = Some((*state == "on", at))
             }
             ["watch-dog", "interval", ms] | ["watch-dog-interval", ms] => {
-                self.read.poll_ms = ms.parse().ok().map(|ms| (ms, at));
+                let Ok(ms) = ms.trim_end_matches("ms").trim_end_matches('-').parse() else {
+                    return self.understood(at, false);
+                };
+                self.read.poll_ms = Some((ms, at));
             }
-            ["watch-dog", ..] | ["auto-restore", ..] | ["fixed-restore", ..] | ["mode", ..] => {}
+            ["watch-dog", "shutdown-multiplier", n] => {
+                self.read.detect_polls = n.parse().ok().map(|n| (n, at));
+            }
+            ["auto-restore", "multiplier", n] => {
+                self.read.restore_polls = n.parse().ok().map(|n| (n, at));
+            }
+            ["watch-dog", "internal-interface-multiplier", _] => {}
+            ["fixed-restore", "multiplier", _] | ["mode", ..] => {}
             _ => return self.understood(at, false),
         }
         self.read.lines.understood(at.line);
@@ -333,6 +392,7 @@ impl Reader {
             .map(|name| self.interface(&full(name), at))
             .collect();
         self.context = Context::Interfaces(all);
+        self.flat = None;
     }
 
     fn policy_line(&mut self, key: &(Kind, String), words: &[&str], at: Span) {
@@ -380,9 +440,60 @@ impl Reader {
                 self.read.peer_link = Some((name.clone(), at));
             }
         }
+        if known == Some(false) && foreign(words) {
+            self.read.foreign.push((words.join(" "), at));
+            known = Some(true);
+        }
         if let Some(known) = known {
             self.understood(at, known);
         }
+    }
+}
+
+/// Statements of a port that other systems have for it, and NX-OS does not.
+fn foreign(words: &[&str]) -> bool {
+    matches!(
+        words,
+        ["priority-flow-control", "priority", ..]
+            | ["priority-flow-control", "on"]
+            | ["service-policy", "input" | "output", "type", ..]
+            | ["qos", "trust", ..]
+            | ["mls", "qos", ..]
+            | ["trust", ..]
+            | ["dcb-map", ..]
+            | ["dcbx", ..]
+            | ["pfc", ..]
+            | ["ets", ..]
+    )
+}
+
+/// Whether a line of a paste without indentation belongs to the port that is open, though its first
+/// word also begins statements of the switch.
+fn continues_port(words: &[&str]) -> bool {
+    match words {
+        ["spanning-tree", what, ..] => {
+            matches!(
+                *what,
+                "port" | "bpduguard" | "bpdufilter" | "guard" | "link-type" | "cost"
+            )
+        }
+        ["no", what, ..] => !matches!(*what, "feature" | "vlan" | "interface" | "vpc" | "hardware"),
+        ["ip" | "ipv6", what, ..] => !matches!(
+            *what,
+            "route" | "access-list" | "prefix-list" | "domain-name" | "name-server" | "host"
+        ),
+        ["vpc", what, ..] => *what != "domain",
+        ["logging", what, ..] => *what == "event",
+        ["priority-flow-control", what, ..] => !matches!(*what, "watch-dog" | "auto-restore"),
+        [
+            "speed" | "duplex" | "mtu" | "switchport" | "description" | "flowcontrol",
+            ..,
+        ]
+        | [
+            "service-policy" | "channel-group" | "shutdown" | "lldp" | "cdp" | "negotiate",
+            ..,
+        ] => true,
+        _ => false,
     }
 }
 
@@ -438,7 +549,7 @@ fn bound(words: &[&str], at: Span) -> Option<Bound> {
             ..,
         ] => (*kind, *direction == "input", *name),
         ["service-policy", "type", kind @ "network-qos", name] => (*kind, true, *name),
-        ["service-policy", direction @ ("input" | "output"), name, ..] => {
+        ["service-policy", direction @ ("input" | "output"), name] if *name != "type" => {
             ("qos", *direction == "input", *name)
         }
         _ => return None,
@@ -470,8 +581,10 @@ fn known_statement(words: &[&str]) -> bool {
             | "afd"
             | "dpp"
             | "burst-detect"
-    ) || words == ["exit"]
-        || words[0] == "no"
+    ) || matches!(
+        words,
+        ["exit"] | ["no", "pause" | "mtu" | "random-detect" | "priority", ..]
+    )
 }
 
 /// None: of no bearing; else whether it is understood.
@@ -491,32 +604,15 @@ fn port_statement(i: &mut Interface, words: &[&str], at: Span) -> Option<bool> {
         }
         ["mtu", mtu] => i.mtu = mtu.parse().ok().map(|m| (m, at)),
         ["speed", mbps] => i.speed = mbps.parse().ok().map(|m| (m, at)),
-        [
-            "priority-flow-control",
-            "mode",
-            mode @ ("on" | "off" | "auto"),
-            rest @ ..,
-        ] => {
-            i.pfc = Some(((*mode).to_owned(), at));
-            i.send_tlv = rest.contains(&"send-tlv");
-        }
+        ["priority-flow-control", rest @ ..] => return Some(pfc(i, rest, at)),
+        ["no", "priority-flow-control", "watch-dog-interval", ..] => i.watchdog = Some((false, at)),
         ["no", "priority-flow-control", "mode", ..] => i.pfc = Some(("auto".to_owned(), at)),
-        [
-            "priority-flow-control",
-            "watch-dog-interval",
-            state @ ("on" | "off"),
-            ..,
-        ] => i.watchdog = Some((*state == "on", at)),
-        ["priority-flow-control", "watch-dog-interval", ..]
-        | ["priority-flow-control", "watch-dog", ..] => {}
+        ["no", "mtu", ..] => i.mtu = None,
         ["flowcontrol", "receive", state] => i.receive = Some((*state == "on", at)),
         ["flowcontrol", "send", state] => i.send = Some((*state == "on", at)),
-        ["no", "flowcontrol", ..] => {}
-        ["service-policy", ..] => match bound(words, at) {
-            Some(bound) => i.bound.push(bound),
-            None => return Some(false),
-        },
-        ["no", "service-policy", ..] => {}
+        ["no", "flowcontrol", "receive", ..] => i.receive = Some((false, at)),
+        ["no", "flowcontrol", "send", ..] => i.send = Some((false, at)),
+        ["service-policy", ..] | ["no", "service-policy", ..] => return Some(policy(i, words, at)),
         ["channel-group", number, ..] => i.channel = number.parse().ok().map(|n| (n, at)),
         ["no", "switchport"] => i.routed = Some((true, at)),
         ["switchport", rest @ ..] => switchport(i, rest, at),
@@ -527,10 +623,44 @@ fn port_statement(i: &mut Interface, words: &[&str], at: Span) -> Option<bool> {
             return None;
         }
         ["vpc", ..] => return None,
-        ["random-detect" | "qos" | "queuing", ..] => return Some(false),
+        // About QoS by their first word, whatever they say.
+        [
+            "random-detect" | "qos" | "queuing" | "flowcontrol" | "mls" | "trust" | "dcb-map"
+            | "dcbx" | "pfc" | "ets" | "hardware" | "mtu",
+            ..,
+        ] => return Some(false),
         _ => return None,
     }
     Some(true)
+}
+
+/// A policy of a port, or its end.
+fn policy(i: &mut Interface, words: &[&str], at: Span) -> bool {
+    let no = words[0] == "no";
+    match (bound(&words[usize::from(no)..], at), no) {
+        (Some(new), false) => i.bound.push(new),
+        (Some(gone), true) => i
+            .bound
+            .retain(|b| (&gone.kind, gone.input, &gone.name) != (&b.kind, b.input, &b.name)),
+        (None, _) => return false,
+    }
+    true
+}
+
+/// `priority-flow-control` at a port; whether it is understood.
+fn pfc(i: &mut Interface, rest: &[&str], at: Span) -> bool {
+    match rest {
+        ["mode", mode @ ("on" | "off" | "auto"), rest @ ..] => {
+            i.pfc = Some(((*mode).to_owned(), at));
+            i.send_tlv = rest.contains(&"send-tlv");
+        }
+        ["watch-dog-interval", state @ ("on" | "off"), ..] => {
+            i.watchdog = Some((*state == "on", at));
+        }
+        ["watch-dog-interval" | "watch-dog", ..] => {}
+        _ => return false,
+    }
+    true
 }
 
 fn switchport(i: &mut Interface, rest: &[&str], at: Span) {

@@ -12,6 +12,7 @@ pub(super) fn remarks(read: &Read, network: &Network) -> Vec<Remark> {
     watchdog(read, &mut found);
     values(read, &mut found);
     pause_of_another(read, network, &mut found);
+    ports(read, &mut found);
     found
 }
 
@@ -83,10 +84,16 @@ fn class_names(read: &Read, found: &mut Vec<Remark>) {
         } else {
             RemarkKind::UnknownName
         };
-        let cause = format!(
-            "Class {} of policy {policy} has no class-map type {kind}: it matches nothing.",
-            class.name
-        );
+        let cause = match severity {
+            RemarkKind::Note => format!(
+                "Class {} of policy {policy} has its class-map type {kind} elsewhere: which qos-group it is cannot be told.",
+                class.name
+            ),
+            _ => format!(
+                "Class {} of policy {policy} has no class-map type {kind}: it matches nothing.",
+                class.name
+            ),
+        };
         let cure = format!(
             "Define `class-map type {kind} {}`, or name one that is there.",
             class.name
@@ -123,11 +130,43 @@ fn unbound(read: &Read, found: &mut Vec<Remark>) {
             ),
             _ => (false, String::new()),
         };
+        // Meant by a line that has its name wrong, which is told already.
+        let misnamed = all_bound(read).any(|(b, _)| {
+            b.kind == *kind
+                && !predefined(&b.name)
+                && !read.policies.contains_key(&(kind.clone(), b.name.clone()))
+        });
+        let matters = matters && !misnamed;
         // A fragment without ports cannot show that.
         if matters && (!read.interfaces.is_empty() || !read.system.is_empty()) {
             let cause = format!("policy-map type {kind} {name} is bound nowhere: it does nothing.");
             found.push(Remark::new(RemarkKind::NotBound, at, cause, cure).of_priorities(0xff));
         }
+    }
+}
+
+/// What ports say that does not go together, or that NX-OS does not have.
+fn ports(read: &Read, found: &mut Vec<Remark>) {
+    for (name, i) in &read.interfaces {
+        let link = i
+            .receive
+            .or(i.send)
+            .filter(|_| i.receive.is_some_and(|(on, _)| on) || i.send.is_some_and(|(on, _)| on));
+        let pfc = i.pfc.as_ref().filter(|(mode, _)| mode == "on");
+        if let (Some((_, link)), Some((_, pfc))) = (link, pfc) {
+            let cause = "The port has flowcontrol, pause of the whole link (802.3x), and PFC: they exclude each other.";
+            let cure = "Write `flowcontrol receive off` and `flowcontrol send off`.";
+            let mut remark =
+                Remark::new(RemarkKind::TwoKindsOfPause, link, cause, cure).beside(*pfc);
+            // A port that is not named stands for every one.
+            remark.port = Some(name.clone()).filter(|n| !n.is_empty());
+            found.push(remark.of_priorities(0xff));
+        }
+    }
+    for (line, at) in &read.foreign {
+        let cause = format!("NX-OS has no statement `{line}`.");
+        let cure = "Write `priority-flow-control mode on`, and classify by `service-policy type qos input NAME`.";
+        found.push(Remark::new(RemarkKind::NoSuchStatement, *at, cause, cure).of_priorities(0xff));
     }
 }
 

@@ -3,7 +3,7 @@ use crate::describe::describe;
 use crate::device::{PfcMode, Scheduler, Trust, WredAction};
 use crate::remark::RemarkKind;
 use crate::repair::{Wish, apply};
-use crate::testing::{fault, read, sample, survives_mutations};
+use crate::testing::{fabric_holds, fault, read, sample, survives_mutations};
 
 const TOR: &str = "hostname TOR-A
 feature lldp
@@ -235,6 +235,14 @@ fn repairs_are_read_again() {
         class: 3,
     });
     assert!(fixed.port("Ethernet1/1").unwrap().qos.pcp[4].is(&3));
+    let fixed = again(Wish::NoDrop {
+        class: 3,
+        priority: 4,
+    });
+    assert!(fixed.port("Ethernet1/1").unwrap().qos.pfc.send[4].is(&true));
+    let fixed = again(Wish::WatchdogPoll { micros: 250_000 });
+    let poll = fixed.port("Ethernet1/1").unwrap().qos.watchdog.poll.value();
+    assert_eq!(poll, Some(xoff_model::time::SimDuration::from_ms(250)));
     let fixed = again(Wish::Watchdog { port: bare() });
     assert!(fixed.port("Ethernet1/2").unwrap().qos.watchdog.on.is(&true));
 }
@@ -242,4 +250,164 @@ fn repairs_are_read_again() {
 #[test]
 fn any_bytes_end() {
     survives_mutations(Dialect::NxOs, TOR);
+}
+
+/// Lines that NX-OS does not have are told; those that are not known are counted; none is dropped.
+#[test]
+fn no_line_about_qos_is_dropped() {
+    let text = format!(
+        "{TOR}interface Ethernet1/4\n  priority-flow-control priority 3 no-drop\n  \
+         priority-flow-control frobnicate\n  flowcontrol receive on\n  priority-flow-control mode on\n"
+    );
+    let device = read(Dialect::NxOs, &text);
+    let kinds: Vec<RemarkKind> = device.remarks.iter().map(|r| r.kind).collect();
+    assert_eq!(
+        kinds,
+        [RemarkKind::TwoKindsOfPause, RemarkKind::NoSuchStatement]
+    );
+    let unknown: Vec<u32> = device
+        .lines
+        .unknown_lines()
+        .map(|(at, _)| at.line)
+        .collect();
+    let odd = 1 + text.lines().position(|l| l.contains("frob")).unwrap();
+    assert_eq!(unknown, [u32::try_from(odd).unwrap()]);
+}
+
+/// Several class maps that are not there: the file is a part, and what they say is unknown. One that is
+/// not there among others is a mistake.
+#[test]
+fn class_maps_may_be_elsewhere() {
+    let renamed = TOR
+        .replace("c-8q-nq3", "MINE")
+        .replace("c-8q-nq-default", "REST");
+    let device = read(Dialect::NxOs, &renamed);
+    let qos = &device.port("Ethernet1/1").unwrap().qos;
+    assert!(qos.classes[3].no_drop.get().is_none() && qos.pfc.send[3].get().is_none());
+    assert!(qos.pfc.send[4].is(&false));
+    assert!(device.remarks.iter().all(|r| r.kind == RemarkKind::Note));
+    let device = read(Dialect::NxOs, &TOR.replace("c-8q-nq3", "MINE"));
+    let qos = &device.port("Ethernet1/1").unwrap().qos;
+    assert!(qos.classes[3].no_drop.is(&false));
+    assert_eq!(device.remarks[0].kind, RemarkKind::UnknownName);
+}
+
+#[test]
+fn a_class_may_pause_by_another_priority() {
+    let device = read(Dialect::NxOs, &TOR.replace("pfc-cos 3", "pfc-cos 4"));
+    let qos = &device.port("Ethernet1/1").unwrap().qos;
+    assert!(qos.classes[3].no_drop.is(&true) && qos.classes[3].pause.is(&4));
+    assert!(qos.pfc.send[4].is(&true) && qos.pfc.stops[4].is(&3) && qos.pfc.send[3].is(&false));
+}
+
+/// What an access list matches is in another file or too much for this one: unknown, not class 0.
+#[test]
+fn access_lists_leave_classes_unknown() {
+    let text = TOR.replace("match cos 3", "match access-group name ROCE");
+    let device = read(Dialect::NxOs, &text);
+    let qos = &device.port("Ethernet1/1").unwrap().qos;
+    assert!(qos.dscp[26].why_unknown().unwrap().contains("ROCE") && qos.pcp[3].get().is_none());
+}
+
+#[test]
+fn the_watchdog_counts_polls() {
+    let text = TOR.replacen(
+        "policy-map",
+        "priority-flow-control watch-dog interval 200\n\
+         priority-flow-control watch-dog shutdown-multiplier 3\npolicy-map",
+        1,
+    );
+    let watchdog = read(Dialect::NxOs, &text)
+        .port("Ethernet1/1")
+        .unwrap()
+        .qos
+        .watchdog
+        .clone();
+    let ms = |f: &crate::fact::Fact<xoff_model::time::SimDuration>| {
+        f.value().unwrap().ps() / 1_000_000_000
+    };
+    assert_eq!(
+        [
+            ms(&watchdog.poll),
+            ms(&watchdog.detect),
+            ms(&watchdog.restore)
+        ],
+        [200, 600, 2000]
+    );
+}
+
+#[test]
+fn later_lines_take_back() {
+    let text = TOR.replace(
+        "interface Ethernet1/2",
+        "  no service-policy type qos input PM-IN\n  no priority-flow-control mode\ninterface Ethernet1/2",
+    );
+    let device = read(Dialect::NxOs, &text);
+    let qos = &device.port("Ethernet1/1").unwrap().qos;
+    assert!(qos.trust.is(&Trust::Nothing) && qos.pfc.mode.is(&PfcMode::Auto));
+}
+
+/// A banner may say what it likes; one that does not end means that the file is cut.
+#[test]
+fn banners_are_passed_over() {
+    let text = format!("banner motd #\nhostname no\ninterface Ethernet9/9\n#\n{TOR}");
+    let device = read(Dialect::NxOs, &text);
+    assert!(device.name == "TOR-A" && device.port("Ethernet9/9").is_none());
+    let cut = fault(Dialect::NxOs, &format!("{TOR}banner motd #\nhello\n"));
+    assert!(cut.contains("cut short"), "{cut}");
+}
+
+/// Without indentation the lines of a port go on until something that is no port's; with it, a line at
+/// the margin is the switch's.
+#[test]
+fn blocks_end_where_they_end() {
+    let flat: String = TOR.lines().map(|l| format!("{}\n", l.trim())).collect();
+    let flat = flat.replace(
+        "switchport trunk native vlan 99",
+        "spanning-tree port type edge\nno shutdown\nswitchport trunk native vlan 99",
+    );
+    let device = read(Dialect::NxOs, &flat);
+    let port = device.port("Ethernet1/1").unwrap();
+    assert!(port.native_vlan.is(&Some(99)) && port.qos.pfc.mode.is(&PfcMode::On));
+    assert!(port.qos.watchdog.on.is(&true) && port.qos.trust.is(&Trust::Pcp));
+    let last = TOR.replacen("priority-flow-control watch-dog-interval on\n", "", 1);
+    let last = format!("{last}priority-flow-control watch-dog-interval on\n");
+    let device = read(Dialect::NxOs, &last);
+    assert!(
+        device
+            .port("Ethernet1/1")
+            .unwrap()
+            .qos
+            .watchdog
+            .on
+            .is(&true)
+    );
+    assert!(
+        device
+            .port("port-channel10")
+            .unwrap()
+            .qos
+            .watchdog
+            .on
+            .is(&false)
+    );
+}
+
+/// The paste of the documentation is of a port without a name: both kinds of pause are on it.
+#[test]
+fn an_unindented_paste_is_read() {
+    let device = read(
+        Dialect::NxOs,
+        &sample("cisco-nxos/msdocs_nexus3132_6.0u6.cfg"),
+    );
+    assert_eq!(device.remarks.len(), 1);
+    assert_eq!(device.remarks[0].kind, RemarkKind::TwoKindsOfPause);
+    let qos = &device.other_ports.qos;
+    assert!(qos.classes[3].no_drop.is(&true) && qos.classes[3].mtu.is(&Some(2240)));
+    assert!(qos.pfc.send[3].is(&true) && qos.pcp[3].is(&3));
+}
+
+#[test]
+fn the_fabric_is_right_and_mistakes_are_told() {
+    fabric_holds("nxos", 12);
 }
