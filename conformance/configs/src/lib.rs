@@ -3,10 +3,14 @@
 //! [`language`] tells the dialect of a file and has `dialect/` read it into a [`device::Device`], in
 //! which every value keeps the line that says it, or why it is the default, or why it is unknown.
 
+pub mod blocks;
+pub mod console;
 pub mod describe;
 pub mod device;
 pub mod dialect;
 pub mod fabric;
+#[cfg(test)]
+mod fabrics_tests;
 pub mod fact;
 pub mod fixing;
 pub mod flows;
