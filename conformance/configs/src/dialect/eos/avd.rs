@@ -53,11 +53,14 @@ impl Writer {
     }
 }
 
+/// Lines, and keys about QoS that are not known, each with its line.
+type Read = (Vec<Command<'static>>, Vec<(u32, String)>);
+
 /// Its lines, and the keys about QoS that are not known.
 ///
 /// # Errors
 /// It is no YAML.
-pub(super) fn commands(input: Input) -> Result<(Vec<Command<'static>>, Vec<(u32, String)>), Fault> {
+pub(super) fn commands(input: Input) -> Result<Read, Fault> {
     let tree = parse(input.file, input.source)?;
     let mut w = Writer::default();
     for (key, value) in tree.entries() {

@@ -1,13 +1,12 @@
 //! The model of an EOS switch.
 
-use super::config::{Config, Interface, Mode, Settings};
+use super::config::{Config, Interface, Mode};
 use super::parse::Parsed;
 use super::qos::{Around, Maps, qos};
 use super::remarks::remarks;
 use crate::device::*;
 use crate::fact::Fact;
 use crate::language::{Dialect, Input};
-use crate::names::key;
 
 /// EOS counts bytes of IP packets on routed ports; switched ones pass all that the hardware does.
 const ROUTED_MTU: u32 = 1500;
@@ -44,28 +43,9 @@ pub(super) fn device(input: Input, parsed: Parsed) -> Device {
     }
 }
 
-/// The LAG that a port is a member of, if the file has it.
-pub(super) fn lag_of<'a>(config: &'a Config, own: &Interface) -> Option<&'a Interface> {
-    let (name, _) = own.member_of.as_ref()?;
-    config
-        .index
-        .get(&key(name))
-        .map(|&at| &config.interfaces[at])
-}
-
-/// What a port goes by. A member's QoS is that of its LAG; lines of its own count only where the LAG
-/// has none.
-pub(super) fn in_force(config: &Config, own: &Interface) -> Settings {
-    let mine = config.settings(own);
-    match lag_of(config, own).map(|lag| config.settings(lag)) {
-        Some(lag) if lag.says_something() || !mine.says_something() => lag,
-        _ => mine,
-    }
-}
-
 fn port(config: &Config, maps: &Maps, own: &Interface) -> Port {
     let mut port = Port::unknown(own.name.clone(), "no line says it");
-    let lag = lag_of(config, own);
+    let lag = config.lag_of(own);
     let of = lag.unwrap_or(own);
     port.at = own.at;
     port.kind = if own.lag {
@@ -98,7 +78,7 @@ fn port(config: &Config, maps: &Maps, own: &Interface) -> Port {
         port: of,
         member: own,
     };
-    port.qos = qos(maps, &in_force(config, own), &around);
+    port.qos = qos(maps, &config.in_force(own), &around);
     port
 }
 

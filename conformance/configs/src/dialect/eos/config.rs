@@ -1,6 +1,7 @@
 //! What a configuration of EOS says, as it says it: nothing resolved.
 
 use crate::device::{DcbxVersion, Vlans};
+use crate::names::key;
 use crate::source::Span;
 use std::collections::BTreeMap;
 use xoff_model::time::SimDuration;
@@ -151,6 +152,33 @@ pub(super) enum Unit {
     Segments,
     Microseconds,
     Milliseconds,
+}
+
+impl Config {
+    /// The LAG that a port is a member of, if the file has it.
+    pub(super) fn lag_of(&self, own: &Interface) -> Option<&Interface> {
+        let (name, _) = own.member_of.as_ref()?;
+        self.index.get(&key(name)).map(|&at| &self.interfaces[at])
+    }
+
+    /// What a port says: its own lines over those of its profile.
+    pub(super) fn settings(&self, port: &Interface) -> Settings {
+        let named = port.profile.as_ref();
+        match named.and_then(|(name, _)| self.profiles.get(name)) {
+            Some(profile) => port.own.over(profile),
+            None => port.own.clone(),
+        }
+    }
+
+    /// What a port goes by. A member's QoS is that of its LAG; lines of its own count only where the
+    /// LAG has none.
+    pub(super) fn in_force(&self, own: &Interface) -> Settings {
+        let mine = self.settings(own);
+        match self.lag_of(own).map(|lag| self.settings(lag)) {
+            Some(lag) if lag.says_something() || !mine.says_something() => lag,
+            _ => mine,
+        }
+    }
 }
 
 impl Settings {

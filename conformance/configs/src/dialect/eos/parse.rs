@@ -1,7 +1,7 @@
 //! Lines to what they say: which block a line stands in, and what interfaces and the switch say. What
 //! profiles say too is in `settings`.
 
-use super::config::{Config, Interface, Matches, Mode, PolicyClass, Said, Settings};
+use super::config::{Config, Interface, Matches, Mode, PolicyClass, Said};
 use super::settings::{self, Outcome, bad, seconds};
 use crate::console::Command;
 use crate::device::{DcbxVersion, Vlans};
@@ -700,18 +700,4 @@ fn watchdog(config: &mut Config, c: &Command) -> Outcome {
         _ => return Outcome::Strange("its form is not known".to_owned()),
     }
     Outcome::Done
-}
-
-impl Config {
-    /// What a port goes by: its own lines over those of its profile.
-    pub(super) fn settings(&self, port: &Interface) -> Settings {
-        let profile = port
-            .profile
-            .as_ref()
-            .and_then(|(name, _)| self.profiles.get(name));
-        match profile {
-            Some(profile) => port.own.over(profile),
-            None => port.own.clone(),
-        }
-    }
 }

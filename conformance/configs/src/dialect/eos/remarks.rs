@@ -1,6 +1,5 @@
 //! What is to be remarked about a configuration of EOS.
 
-use super::build::in_force;
 use super::config::{Config, Interface, Settings};
 use super::qos::times;
 use crate::remark::{Remark, RemarkKind};
@@ -14,7 +13,7 @@ pub(super) fn remarks(config: &Config) -> Vec<Remark> {
         of_profile(config, name, profile, &mut found);
     }
     for interface in &config.interfaces {
-        let settings = in_force(config, interface);
+        let settings = config.in_force(interface);
         // What a profile lacks is told there, once.
         if interface.own.says_something() {
             halves(&settings, Some(&interface.name), &mut found);

@@ -112,12 +112,17 @@ fn pfc(to: &mut Settings, c: &Command) -> Outcome {
         },
         ("pause", "watchdog") => return watchdog(to, c),
         _ => {
-            return bad(
-                c,
-                "there is no such setting of PFC",
-                "Write `priority-flow-control on` and `priority-flow-control priority 3 no-drop`.",
-                0xff,
-            );
+            let cause = format!("EOS has no such statement as `{}`.", c.rest(0).join(" "));
+            let cure =
+                "Write `priority-flow-control on` and `priority-flow-control priority 3 no-drop`.";
+            let remark = Remark::new(RemarkKind::NoSuchStatement, c.at, cause, cure);
+            // One about the watchdog was not meant to make anything lossless.
+            let watchdog = c.word(1) == "watchdog";
+            return Outcome::Refused(Box::new(remark.of_priorities(if watchdog {
+                0
+            } else {
+                0xff
+            })));
         }
     }
     Outcome::Done

@@ -234,6 +234,16 @@ fn what_is_refused_or_missing_is_told() {
 }
 
 #[test]
+fn statements_of_recipes_are_no_statements() {
+    let line = "priority-flow-control watchdog action errdisable";
+    let text = GOOD.replace(
+        "   no switchport\n",
+        &format!("   no switchport\n   {line}\n"),
+    );
+    assert_eq!(kinds(&text), told(RemarkKind::NoSuchStatement, line, 0));
+}
+
+#[test]
 fn maps_and_policies_decide_about_classes() {
     let device = read(
         EOS,

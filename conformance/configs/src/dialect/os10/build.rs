@@ -91,15 +91,12 @@ fn vlti(ports: &[Port], config: &Config) -> Option<Port> {
 
 fn port(config: &Config, own: &Interface, lag: Option<&Interface>, qos: Qos) -> Port {
     let mut port = Port::unknown(own.name.clone(), "no line says it");
-    let discovery = config
-        .discovery
-        .iter()
-        .find(|(name, _)| key(name) == key(&own.name));
+    let discovery = config.peers.get(&key(&own.name)).copied();
     port.at = own.at;
     port.kind = own.kind();
     port.lag = own.member_of.clone();
-    if let Some((_, at)) = discovery.filter(|_| config.discovery.len() > 1) {
-        port.lag = Some((VLTI.to_owned(), *at));
+    if let Some(at) = discovery.filter(|_| config.discovery.len() > 1) {
+        port.lag = Some((VLTI.to_owned(), at));
     }
     port.description = own.description.clone();
     if let Some((shut, at)) = own.shut {
@@ -114,7 +111,7 @@ fn port(config: &Config, own: &Interface, lag: Option<&Interface>, qos: Qos) -> 
         (None, None) => Fact::unknown("no line gives the speed of the port"),
     };
     port.mtu = mtu(config, own, lag);
-    vlans(own, lag, discovery.map(|(_, at)| *at), &mut port);
+    vlans(own, lag, discovery, &mut port);
     port.qos = qos;
     port
 }
@@ -280,6 +277,10 @@ fn lossless_groups(config: &Config) -> u8 {
 /// What policies and maps lack in themselves, and those that nothing is bound to.
 fn remark_policies(config: &Config, remarks: &mut Vec<Remark>) {
     let all = || config.interfaces.iter().chain([&config.system]);
+    // A statement that OS10 lacks was meant to do it, and is told by itself.
+    let meant = remarks
+        .iter()
+        .any(|r| r.kind == RemarkKind::NoSuchStatement && r.priorities != 0);
     for ((kind, name), policy) in &config.policies {
         for class in &policy.classes {
             remark_class(config, kind, class, remarks);
@@ -326,7 +327,7 @@ fn remark_policies(config: &Config, remarks: &mut Vec<Remark>) {
             .filter(|c| c.pause.is_some())
             .fold(0, |m, c| m | mask(config, c));
         let matters = (kind == "network-qos" && concerned != 0) || kind == "queuing";
-        if matters && !bound && !dangles {
+        if matters && !bound && !dangles && !meant {
             let direction = if kind == "queuing" { "output" } else { "input" };
             let cause = format!(
                 "policy-map {name} of type {kind} is applied to no port, and does nothing."
@@ -357,7 +358,7 @@ fn remark_policies(config: &Config, remarks: &mut Vec<Remark>) {
         let concerned = concerned.fold(0_u8, |mask, e| mask | 1 << (e.1 & 7));
         // Another map in force is a choice, and this one is spare.
         let other = all().any(|i| i.trust_dscp.is_some() || i.trust_dot1p.is_some());
-        if concerned != 0 && !bound && !other {
+        if concerned != 0 && !bound && !other && !meant {
             let cause = format!(
                 "trust {kind}-map {name} is bound neither in `system qos` nor on a port: ports do not honour {kind}."
             );

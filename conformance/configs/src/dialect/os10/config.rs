@@ -28,6 +28,8 @@ pub(super) struct Config {
     pub wreds: BTreeMap<String, Wred>,
     /// Ports of the link to the other switch of a VLT pair.
     pub discovery: Vec<(String, Span)>,
+    /// The same, by the key of the name.
+    pub peers: BTreeMap<String, Span>,
     pub breakouts: Vec<(String, BitRate, Span)>,
     pub buffer: Said<()>,
 }

@@ -347,8 +347,10 @@ impl Parser<'_> {
         let mut words = c.rest(1);
         words.retain(|w| *w != "range");
         let names = range(&words.concat().to_ascii_lowercase()).unwrap_or_default();
-        let found = names.into_iter().map(|name| (name, c.at));
-        self.out.config.discovery.extend(found);
+        for name in names {
+            self.out.config.peers.insert(key(&name), c.at);
+            self.out.config.discovery.push((name, c.at));
+        }
         Outcome::Done
     }
 

@@ -374,9 +374,12 @@ impl<'a> Resolver<'a> {
         if let Some((on, at)) = bound.port(|i| &i.transmit) {
             qos.pause_tx = Fact::stated(*on, *at);
         }
-        if let Some((on, at)) = bound.port(|i| &i.watchdog) {
-            qos.watchdog.on = Fact::stated(*on, *at);
-        }
+        qos.watchdog.on = match bound.port(|i| &i.watchdog) {
+            Some((on, at)) => Fact::stated(*on, *at),
+            None => Fact::unknown(
+                "no line is about a PFC watchdog, and which releases of OS10 have one is not known",
+            ),
+        };
         let config = self.config;
         let switch = match (&config.lldp, &config.dcbx) {
             (Some((false, at)), _) => {

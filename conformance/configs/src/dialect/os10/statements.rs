@@ -71,35 +71,7 @@ pub(super) fn port(port: &mut Interface, c: &Command, began: u32) -> Outcome {
         "priority-flow-control" => return pfc(port, c, began),
         "ets" => return set(&mut port.ets, on(c, 2), c, began),
         "service-policy" => return policy(port, c, began),
-        "qos-map" if c.word(1) == "traffic-class" => {
-            return name(&mut port.queue_map, c.word(2), c, began);
-        }
-        "qos-map" => {
-            let cure =
-                "Bind DSCPs by `trust-map dscp NAME`, and queues by `qos-map traffic-class NAME`.";
-            return missing(c, "binding of that kind", cure, 0xff);
-        }
-        "trust-map" => match c.word(1) {
-            "dot1p" => return name(&mut port.trust_dot1p, c.word(2), c, began),
-            "dscp" => return name(&mut port.trust_dscp, c.word(2), c, began),
-            _ => return Outcome::Strange("it is neither dot1p nor dscp".to_owned()),
-        },
-        "trust" => {
-            let kind = if c.word(1).contains("dscp") {
-                "dscp"
-            } else {
-                "dot1p"
-            };
-            let cure = format!(
-                "Write `trust-map {kind} NAME`, with a `trust {kind}-map NAME` or `default`."
-            );
-            return missing(
-                c,
-                "trust without a map, and the port honours no marking",
-                &cure,
-                0xff,
-            );
-        }
+        "qos-map" | "trust-map" | "trust" | "wred-profile" => return maps(port, c, began),
         "random-detect" => {
             port.wred = (!c.no).then(|| {
                 (
@@ -107,10 +79,6 @@ pub(super) fn port(port: &mut Interface, c: &Command, began: u32) -> Outcome {
                     c.at,
                 )
             });
-        }
-        "wred-profile" => {
-            let cure = "Write `random-detect NAME` in the class of the queue, in a policy-map of type queuing.";
-            return missing(c, "WRED of a queue on the port itself", cure, 0);
         }
         "dcbx" => return dcbx(port, c),
         "lldp" if matches!(c.word(1), "transmit" | "receive" | "enable") => {
@@ -126,6 +94,43 @@ pub(super) fn port(port: &mut Interface, c: &Command, began: u32) -> Outcome {
         _ => return Outcome::Not,
     }
     Outcome::Done
+}
+
+/// Maps and profiles that are bound, in OS10's words or in those of recipes.
+fn maps(port: &mut Interface, c: &Command, began: u32) -> Outcome {
+    match c.word(0) {
+        "qos-map" if c.word(1) == "traffic-class" => name(&mut port.queue_map, c.word(2), c, began),
+        "qos-map" => {
+            let cure =
+                "Bind DSCPs by `trust-map dscp NAME`, and queues by `qos-map traffic-class NAME`.";
+            missing(c, "binding of that kind", cure, 0xff)
+        }
+        "trust-map" => match c.word(1) {
+            "dot1p" => name(&mut port.trust_dot1p, c.word(2), c, began),
+            "dscp" => name(&mut port.trust_dscp, c.word(2), c, began),
+            _ => Outcome::Strange("it is neither dot1p nor dscp".to_owned()),
+        },
+        "trust" => {
+            let kind = if c.word(1).contains("dscp") {
+                "dscp"
+            } else {
+                "dot1p"
+            };
+            let cure = format!(
+                "Write `trust-map {kind} NAME`, with a `trust {kind}-map NAME` or `default`."
+            );
+            missing(
+                c,
+                "trust without a map, and the port honours no marking",
+                &cure,
+                0xff,
+            )
+        }
+        _ => {
+            let cure = "Write `random-detect NAME` in the class of the queue, in a policy-map of type queuing.";
+            missing(c, "WRED of a queue on the port itself", cure, 0)
+        }
+    }
 }
 
 /// A setting that is said twice, differently, in one block, is told.
