@@ -8,7 +8,7 @@ use crate::source::Source;
 /// The lines of a port's block: number and text, without the header. A block ends with the next line
 /// that is not indented, or with `!`, `#` or `exit`; in a paste without indentation, with the next
 /// `interface`.
-pub fn block<'a>(source: &'a Source, header: u32) -> Vec<(u32, &'a str)> {
+pub fn block(source: &Source, header: u32) -> Vec<(u32, &str)> {
     let lines = || source.text.lines().zip(1_u32..).skip(header as usize);
     let indented = lines()
         .next()

@@ -31,7 +31,7 @@ pub enum Used {
 }
 
 /// Where a host's port does RDMA: its own settings, or those of a VLAN interface, vNIC or bond on it.
-pub fn rdma_of<'a>(fabric: &'a Fabric, end: End) -> Option<&'a Rdma> {
+pub fn rdma_of(fabric: &Fabric, end: End) -> Option<&Rdma> {
     let device = fabric.device(end.node).filter(|d| d.kind == Kind::Host)?;
     let port = device.ports.get(end.port)?;
     let on_it = |p: &&Port| {

@@ -526,14 +526,12 @@ impl Numbers {
                 numbers[class] = u8::try_from(wanted).unwrap_or(0);
             }
         }
-        for class in 0..8 {
-            if numbers[class] == u8::MAX {
-                let free = std::iter::once(class)
-                    .chain(0..8)
-                    .find(|&n| !taken[n])
-                    .unwrap_or(class);
+        for (class, number) in numbers.iter_mut().enumerate() {
+            if *number == u8::MAX {
+                let mut all = std::iter::once(class).chain(0..8);
+                let free = all.find(|&n| !taken[n]).unwrap_or(class);
                 taken[free] = true;
-                numbers[class] = u8::try_from(free).unwrap_or(0);
+                *number = u8::try_from(free).unwrap_or(0);
             }
         }
         Numbers(numbers)

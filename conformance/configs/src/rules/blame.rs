@@ -297,7 +297,9 @@ fn others_differ(cx: &Context, flow: &Flow, port: &Port, step: &Step) -> Option<
 fn program(cx: &Context, flow: &Flow, port: &Port, step: &Step) -> Option<Found> {
     let apart = matches!(flow.origin.who, Who::App(_)) && !flow.origin.marking.dscp.is_stated();
     let found = unmarked(cx, flow, port, step).filter(|_| apart)?;
-    let marked = cx.used().find(|f| f.origin.end == flow.origin.end && f.origin.marking.dscp.is_stated());
+    let marked = cx
+        .used()
+        .find(|f| f.origin.end == flow.origin.end && f.origin.marking.dscp.is_stated());
     Some(found.at(marked.and_then(|f| f.origin.marking.dscp.span())))
 }
 

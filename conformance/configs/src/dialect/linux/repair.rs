@@ -2,24 +2,14 @@
 
 use crate::device::{Device, Trust};
 use crate::repair::{At, Edit, Wish};
-use crate::source::{Source, Span};
+use crate::source::Source;
 
 pub(super) fn repair(device: &Device, source: &Source, wish: &Wish) -> Option<Vec<Edit>> {
     let end = |lines: Vec<String>| Some(vec![Edit::end(lines)]);
     match wish {
         Wish::Pfc { port, priority } => {
-            let own = device.port(port).unwrap_or(&device.other_ports);
             let list: Vec<&str> = (0..8_u8)
-                .map(|n| {
-                    match n == *priority
-                        || own.qos.pfc.send[usize::from(n)].is(&true)
-                            && own.qos.pfc.send.iter().filter(|f| f.is(&true)).count() < 2
-                            && n == *priority
-                    {
-                        true => "1",
-                        false => "0",
-                    }
-                })
+                .map(|n| if n == *priority { "1" } else { "0" })
                 .collect();
             end(vec![format!("mlnx_qos -i {port} --pfc {}", list.join(","))])
         }
@@ -113,6 +103,5 @@ fn like(device: &Device, source: &Source, port: &str, other: &str) -> Option<Vec
     if lines.is_empty() {
         return None;
     }
-    let _ = Span::line(device.file, 1);
     Some(vec![Edit { at: At::End, lines }])
 }

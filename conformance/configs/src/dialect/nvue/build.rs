@@ -20,6 +20,9 @@ const ROCE: &str = "`nv set qos roce` sets it";
 
 type Said<T> = Option<(T, Span)>;
 
+/// The words of statements, each with its place.
+type Statements = Vec<(Vec<String>, Span)>;
+
 #[derive(Default)]
 struct State {
     name: Said<String>,
@@ -27,7 +30,7 @@ struct State {
     roce: Said<bool>,
     mode: Said<String>,
     /// Statements of a profile: kind and name, then the words behind.
-    profiles: BTreeMap<(String, String), Vec<(Vec<String>, Span)>>,
+    profiles: BTreeMap<(String, String), Statements>,
     interfaces: BTreeMap<String, Interface>,
     order: Vec<String>,
     vlans: Vec<(u16, u16)>,
@@ -632,17 +635,14 @@ fn pfc(qos: &mut Qos, statements: &[(Vec<String>, Span)]) {
             }
             let group = &mut qos.groups[n];
             group.lossless = Fact::stated(true, *at);
-            if let (Some(buffer), Some(xoff)) = (number("port-buffer"), number("xoff-threshold")) {
-                if let (Some(all), Some(xoff_bytes), Some(at)) =
-                    (buffer.value(), xoff.value(), xoff.span())
-                {
-                    group.headroom = Fact::implied(
-                        all.saturating_sub(xoff_bytes),
-                        at,
-                        "what is above XOFF in the port's buffer",
-                    );
-                    group.limit = Fact::stated(Limit::Static(xoff_bytes), at);
-                }
+            let (buffer, xoff) = (number("port-buffer"), number("xoff-threshold"));
+            let known = buffer
+                .zip(xoff)
+                .and_then(|(b, x)| Some((b.value()?, x.value()?, x.span()?)));
+            if let Some((all, xoff, at)) = known {
+                let why = "what is above XOFF in the port's buffer";
+                group.headroom = Fact::implied(all.saturating_sub(xoff), at, why);
+                group.limit = Fact::stated(Limit::Static(xoff), at);
             }
         }
     }

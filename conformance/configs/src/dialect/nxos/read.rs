@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 
 pub(super) type Said<T> = Option<(T, Span)>;
 
+/// Ranges of VLANs, both ends included.
+pub(super) type Ranges = Vec<(u16, u16)>;
+
 /// What a class or policy is of: `qos`, `network-qos`, `queuing`.
 pub(super) type Kind = String;
 
@@ -58,7 +61,8 @@ pub(super) struct Interface {
     pub(super) trunk: Said<bool>,
     pub(super) native: Said<u16>,
     pub(super) access: Said<u16>,
-    pub(super) allowed: Option<(Option<Vec<(u16, u16)>>, Span)>,
+    /// None in it: all.
+    pub(super) allowed: Said<Option<Ranges>>,
     pub(super) routed: Said<bool>,
     pub(super) channel: Said<u32>,
     pub(super) no_lldp: Said<bool>,

@@ -132,14 +132,14 @@ fn qos(read: &Read, i: &Interface) -> Qos {
     let queue = queues(read);
     let on = read.dcb.is_some_and(|(on, _)| on);
     qos.trust = Fact::default(Trust::Pcp, "PFC looks at the dot1p of frames");
-    for n in 0..8 {
+    for (n, &queue) in queue.iter().enumerate() {
         qos.classes[n].queue = match dynamic {
-            Some(at) => Fact::implied(queue[n], at, "the queue of this dot1p on this model"),
+            Some(at) => Fact::implied(queue, at, "the queue of this dot1p on this model"),
             None => {
                 Fact::unknown("without `service-class dynamic dot1p` the queue is that of a policy")
             }
         };
-        qos.pfc.stops[n] = Fact::default(queue[n], "the queue of this dot1p on this model");
+        qos.pfc.stops[n] = Fact::default(queue, "the queue of this dot1p on this model");
     }
     if let Some((map, at)) = map_of(read, i).filter(|_| on) {
         with_map(&mut qos, map, at, queue);

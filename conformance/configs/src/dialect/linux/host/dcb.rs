@@ -33,13 +33,13 @@ pub(super) fn run(state: &mut State, command: &Command) {
             app(state, nic, action, rest, line)
         }
         (Some("apptrust"), Some("set")) => {
-            let dscp = rest.iter().any(|w| *w == Some("dscp"));
+            let dscp = rest.contains(&Some("dscp"));
             let fact = state.fact(Some(dscp), line);
             state.each(nic, line, |nic| nic.trust_dscp = Some(fact.clone()));
         }
         (Some("dcbx"), Some("set")) => {
             // With `host`, the kernel's agent speaks; with `lld-managed`, the firmware's.
-            let firmware = rest.iter().any(|w| *w == Some("lld-managed"));
+            let firmware = rest.contains(&Some("lld-managed"));
             let fact = state.fact(Some(firmware), line);
             state.each(nic, line, |nic| nic.dcbx = Some(fact.clone()));
         }

@@ -2,7 +2,10 @@
 
 use super::values::{Table, Value};
 use super::{Arg, Block, Command, Expr, Open, Stmt, parse, walk};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+
+/// Parameters of a function, with their defaults.
+type Parameters = Vec<(String, Option<Expr>)>;
 
 /// Steps after which a script is no longer followed.
 const MOST_STEPS: u32 = 200_000;
@@ -35,8 +38,8 @@ pub(in crate::dialect) struct Call {
 
 pub(super) struct Interpreter<'a, S> {
     shell: &'a mut S,
-    variables: HashMap<String, Value>,
-    functions: HashMap<String, (Vec<(String, Option<Expr>)>, Block)>,
+    variables: BTreeMap<String, Value>,
+    functions: BTreeMap<String, (Parameters, Block)>,
     called: Vec<String>,
     steps: u32,
     depth: u32,
@@ -54,13 +57,13 @@ pub(in crate::dialect) fn run<S: Shell>(
     text: &str,
     shell: &mut S,
     again: impl Fn(&S) -> bool,
-) -> Result<HashMap<String, Value>, Open> {
+) -> Result<BTreeMap<String, Value>, Open> {
     let text = ascii(text);
     let script = parse::parse(&text)?;
     let mut interpreter = Interpreter {
         shell,
-        variables: HashMap::new(),
-        functions: HashMap::new(),
+        variables: BTreeMap::new(),
+        functions: BTreeMap::new(),
         called: Vec::new(),
         steps: 0,
         depth: 0,
@@ -70,7 +73,7 @@ pub(in crate::dialect) fn run<S: Shell>(
     };
     interpreter.outputs(&script);
     if again(interpreter.shell) {
-        let mut all: Vec<(String, Vec<(String, Option<Expr>)>, Block)> = interpreter
+        let mut all: Vec<(String, Parameters, Block)> = interpreter
             .functions
             .iter()
             .filter(|(name, _)| !interpreter.called.contains(name))
@@ -203,7 +206,7 @@ impl<S: Shell> Interpreter<'_, S> {
     fn conditional(&mut self, arms: &[(super::Pipe, Block)], otherwise: &Block) -> Value {
         let maybe = self.maybe;
         let before = self.variables.clone();
-        let mut ends: Vec<HashMap<String, Value>> = Vec::new();
+        let mut ends: Vec<BTreeMap<String, Value>> = Vec::new();
         let mut all = Vec::new();
         for (condition, body) in arms {
             match self.pipe(condition).truth() {
@@ -243,7 +246,7 @@ impl<S: Shell> Interpreter<'_, S> {
     }
 
     /// Variables that are not the same in all ends are not known.
-    fn merge(&mut self, ends: Vec<HashMap<String, Value>>) {
+    fn merge(&mut self, ends: Vec<BTreeMap<String, Value>>) {
         let mut ends = ends.into_iter();
         let Some(mut first) = ends.next() else { return };
         for other in ends {
