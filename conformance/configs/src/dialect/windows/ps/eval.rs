@@ -2,7 +2,7 @@
 
 use super::values::{Table, Value};
 use super::{Arg, Block, Command, Expr, Open, Stmt, parse, walk};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Steps after which a script is no longer followed.
 const MOST_STEPS: u32 = 200_000;
@@ -35,8 +35,8 @@ pub(in crate::dialect) struct Call {
 
 pub(super) struct Interpreter<'a, S> {
     shell: &'a mut S,
-    variables: HashMap<String, Value>,
-    functions: HashMap<String, (Vec<(String, Option<Expr>)>, Block)>,
+    variables: BTreeMap<String, Value>,
+    functions: BTreeMap<String, Function>,
     called: Vec<String>,
     steps: u32,
     depth: u32,
@@ -44,6 +44,9 @@ pub(super) struct Interpreter<'a, S> {
     returned: bool,
     computers: Option<Vec<String>>,
 }
+
+/// Parameters of a function with their defaults, and its body.
+type Function = (Vec<(String, Option<Expr>)>, Block);
 
 /// Runs a script; its variables. `again`: whether functions that nobody calls are to be run, too, asked
 /// when the rest has run.
@@ -54,13 +57,13 @@ pub(in crate::dialect) fn run<S: Shell>(
     text: &str,
     shell: &mut S,
     again: impl Fn(&S) -> bool,
-) -> Result<HashMap<String, Value>, Open> {
+) -> Result<BTreeMap<String, Value>, Open> {
     let text = ascii(text);
     let script = parse::parse(&text)?;
     let mut interpreter = Interpreter {
         shell,
-        variables: HashMap::new(),
-        functions: HashMap::new(),
+        variables: BTreeMap::new(),
+        functions: BTreeMap::new(),
         called: Vec::new(),
         steps: 0,
         depth: 0,
@@ -70,14 +73,12 @@ pub(in crate::dialect) fn run<S: Shell>(
     };
     interpreter.outputs(&script);
     if again(interpreter.shell) {
-        let mut all: Vec<(String, Vec<(String, Option<Expr>)>, Block)> = interpreter
+        let uncalled = interpreter
             .functions
             .iter()
-            .filter(|(name, _)| !interpreter.called.contains(name))
-            .map(|(name, (params, body))| (name.clone(), params.clone(), body.clone()))
-            .collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
-        for (_, params, body) in all {
+            .filter(|(name, _)| !interpreter.called.contains(name));
+        let all: Vec<Function> = uncalled.map(|(_, function)| function.clone()).collect();
+        for (params, body) in all {
             interpreter.returned = false;
             interpreter.params(&params);
             interpreter.outputs(&body);
@@ -131,7 +132,7 @@ impl<S: Shell> Interpreter<'_, S> {
     pub(super) fn outputs(&mut self, block: &Block) -> Vec<Value> {
         let mut all = Vec::new();
         self.depth += 1;
-        for stmt in &block.0 {
+        for stmt in block.0.iter() {
             if !self.may_go_on() || self.returned {
                 break;
             }
@@ -202,8 +203,8 @@ impl<S: Shell> Interpreter<'_, S> {
 
     fn conditional(&mut self, arms: &[(super::Pipe, Block)], otherwise: &Block) -> Value {
         let maybe = self.maybe;
-        let before = self.variables.clone();
-        let mut ends: Vec<HashMap<String, Value>> = Vec::new();
+        let mut before: Option<BTreeMap<String, Value>> = None;
+        let mut ends: Vec<BTreeMap<String, Value>> = Vec::new();
         let mut all = Vec::new();
         for (condition, body) in arms {
             match self.pipe(condition).truth() {
@@ -221,8 +222,10 @@ impl<S: Shell> Interpreter<'_, S> {
                 }
                 certain => {
                     self.maybe = true;
+                    let before = before.get_or_insert_with(|| self.variables.clone());
+                    let before = before.clone();
                     all.extend(self.outputs(body));
-                    ends.push(std::mem::replace(&mut self.variables, before.clone()));
+                    ends.push(std::mem::replace(&mut self.variables, before));
                     if certain.is_some() {
                         self.maybe = maybe;
                         self.merge(ends);
@@ -243,7 +246,7 @@ impl<S: Shell> Interpreter<'_, S> {
     }
 
     /// Variables that are not the same in all ends are not known.
-    fn merge(&mut self, ends: Vec<HashMap<String, Value>>) {
+    fn merge(&mut self, ends: Vec<BTreeMap<String, Value>>) {
         let mut ends = ends.into_iter();
         let Some(mut first) = ends.next() else { return };
         for other in ends {
@@ -466,7 +469,9 @@ impl<S: Shell> Interpreter<'_, S> {
         self.set("args", Value::List(args.clone()));
         let mut body = block;
         if !params.is_empty() && !args.is_empty() {
-            body.0.remove(0);
+            let mut stmts = body.into_vec();
+            stmts.remove(0);
+            body = Block::new(stmts);
             for (name, value) in params.iter().zip(args) {
                 self.set(name, value);
             }
