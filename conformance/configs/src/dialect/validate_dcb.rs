@@ -102,6 +102,8 @@ fn import(input: Input) -> Result<Vec<Device>, Fault> {
     let mut reader = Reader {
         state: State::new(input.file, input.source.lines()),
     };
+    // It says what is demanded, and nothing of the rest.
+    reader.state.printed = true;
     let table = match variables.get("configdata") {
         Some(Value::Table(table)) => Some(table.clone()),
         _ => None,
@@ -200,6 +202,8 @@ impl Reader {
         let Some((list, _)) = table.get("NetQos") else {
             return;
         };
+        let off = Fact::implied(false, self.at(table.line), HOW);
+        self.push(Act::Pfc(Some(0xff), off), Of::All, table.line, None);
         let mut shares: Vec<(String, u32, Span)> = Vec::new();
         for one in list.clone().items() {
             match one {
@@ -255,29 +259,12 @@ impl Reader {
         if let Some((share, at)) = percent.as_ref().and_then(|p| Some((p.value()?, p.span()?))) {
             shares.push((name.clone(), share, at));
         }
-        let algorithm = policy
-            .get("Algorithm")
-            .and_then(|(v, line)| Some((v.text()?, line)));
-        let strict = algorithm
-            .as_ref()
-            .is_some_and(|(a, _)| a.eq_ignore_ascii_case("strict"));
-        if let Some((text, line)) =
-            algorithm.filter(|(a, _)| !strict && !a.eq_ignore_ascii_case("ets"))
-        {
-            let (at, cause) = (
-                self.at(line),
-                format!("the algorithm is `{text}`: there are ETS and Strict"),
-            );
-            self.state
-                .remark(RemarkKind::BadValue, at, 0xff, cause, "Write ETS.");
-        }
+        let strict = self.strict(policy);
         let line = policy
             .get("PriorityValue8021Action")
             .map_or(policy.line, |(_, line)| line);
         let mask = priority.map(|&p| 1_u8 << p.min(7));
         if let Matches::NetDirect(_) = matches {
-            let none = Fact::implied(false, self.at(line), HOW);
-            self.push(Act::Pfc(Some(0xff), none), Of::All, line, None);
             let on = Fact::implied(true, self.at(line), HOW);
             self.push(Act::Pfc(mask.value(), on), Of::All, line, None);
         }
@@ -292,6 +279,22 @@ impl Reader {
             self.push(Act::Class(class), Of::All, line, None);
         }
         self.push(Act::Policy(name, matches, priority), Of::All, line, None);
+    }
+
+    /// Its algorithm is not ETS but Strict.
+    fn strict(&mut self, policy: &Table) -> bool {
+        let Some((value, line)) = policy.get("Algorithm") else {
+            return false;
+        };
+        let text = value.text().unwrap_or_default();
+        let strict = text.eq_ignore_ascii_case("strict");
+        if !strict && !text.eq_ignore_ascii_case("ets") && !matches!(value, Value::Unknown(_)) {
+            let at = self.at(line);
+            let cause = format!("the algorithm is `{text}`: there are ETS and Strict");
+            self.state
+                .remark(RemarkKind::BadValue, at, 0xff, cause, "Write ETS.");
+        }
+        strict
     }
 
     /// All shares together, that of the default class as well, are 100.
@@ -523,6 +526,11 @@ mod tests {
             .replace("NodeName = 'nodeA' ;", "")
             .replace("NodeName = 'nodeB' ;", "");
         assert_eq!(read_all(Dialect::ValidateDcb, &text)[0].name, "device");
+    }
+
+    #[test]
+    fn the_reference_fabric_holds() {
+        crate::testing::fabric_holds("validate-dcb", 10);
     }
 
     #[test]

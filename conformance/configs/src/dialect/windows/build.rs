@@ -70,10 +70,18 @@ pub(in crate::dialect) fn devices(input: Input, state: State, dialect: Dialect) 
             Some(one),
             dialect,
         )],
-        many => many
-            .iter()
-            .map(|n| device(input, &state, n.clone(), n.clone(), Some(n), dialect))
-            .collect(),
+        many => {
+            let mut all: Vec<Device> = many
+                .iter()
+                .map(|n| device(input, &state, n.clone(), n.clone(), Some(n), dialect))
+                .collect();
+            // What is wrong with the file as such is told once.
+            let of_file = |kind| matches!(kind, RemarkKind::Sum | RemarkKind::Note);
+            for device in all.iter_mut().skip(1) {
+                device.remarks.retain(|r| !of_file(r.kind));
+            }
+            all
+        }
     }
 }
 
@@ -461,24 +469,11 @@ fn qos(state: &State, qos: &mut Qos, nic: &Nic, whole: &Whole) {
         false,
         "QoS acts on an adapter only where a line enables it",
     );
-    let queue = |n: usize| {
-        let class = whole.ets.iter().position(|c| c.priorities & 1 << n != 0);
-        match class {
-            Some(index) => {
-                let number = u8::try_from(index + 1).unwrap_or(7).min(7);
-                Fact::implied(number, whole.ets[index].at, "its traffic class")
-            }
-            None => Fact::default(
-                0,
-                "priorities without a class of their own are in the default class",
-            ),
-        }
-    };
     qos.classes = from_fn(|n| {
         let number = u8::try_from(n).unwrap_or(0);
         Class {
             name: String::new(),
-            queue: queue(n),
+            queue: queue(whole, n),
             group: Fact::default(number, "the buffer of its priority"),
             no_drop: match adapter.value() {
                 Some(false) => adapter.clone(),
@@ -520,6 +515,21 @@ fn qos(state: &State, qos: &mut Qos, nic: &Nic, whole: &Whole) {
         true,
         "Windows is willing unless a line says otherwise",
     );
+}
+
+/// The traffic class of a priority; the default class is the first.
+fn queue(whole: &Whole, n: usize) -> Fact<u8> {
+    let class = whole.ets.iter().position(|c| c.priorities & 1 << n != 0);
+    match class {
+        Some(index) => {
+            let number = u8::try_from(index + 1).unwrap_or(7).min(7);
+            Fact::implied(number, whole.ets[index].at, "its traffic class")
+        }
+        None => Fact::default(
+            0,
+            "priorities without a class of their own are in the default class",
+        ),
+    }
 }
 
 fn shares(qos: &mut Qos, whole: &Whole) {

@@ -173,8 +173,17 @@ fn close(open: &mut Row, rows: &mut Vec<Row>, on: &Option<String>) {
         ..Row::default()
     };
     let row = std::mem::replace(open, next);
-    if !row.cells.is_empty() {
-        rows.push(row);
+    // What is behind the empty lines within one object of Get-NetAdapterQos.
+    let more = row
+        .cells
+        .first()
+        .is_some_and(|(key, ..)| key.starts_with("operational") || key.starts_with("remote"));
+    match rows.last_mut() {
+        Some(last) if more && last.get("name").is_some() && last.get("capabilities").is_some() => {
+            last.cells.extend(row.cells);
+        }
+        _ if row.cells.is_empty() => {}
+        _ => rows.push(row),
     }
 }
 
@@ -295,26 +304,29 @@ fn acts(state: &mut State, row: &Row) -> Vec<Said> {
     if let (Some(_), Some(on), true) = (name, yes("enabled"), has("interfacedescription")) {
         return vec![(Act::Rdma(on), this(), "enabled")];
     }
-    if let (Some(vnic), Some(list)) = (row.get("vmnetworkadaptername"), row.get("vlanlist")) {
-        let id = list
-            .trim_matches(['{', '}', ' '])
-            .parse()
-            .ok()
-            .filter(|&n: &u16| n > 0);
-        let untagged = row
-            .get("mode")
-            .is_some_and(|m| m.eq_ignore_ascii_case("untagged"));
-        let of = Of::These(vec![format!("vEthernet ({vnic})")]);
-        let fact = match (id, untagged) {
-            (Some(_), _) | (None, true) => Fact::stated(id, at("vlanlist")),
-            (None, false) => Fact::unknown("the list of VLANs is not one VLAN"),
-        };
-        return vec![(Act::Vlan(fact), of, "vlanlist")];
+    if let Some(said) = vnic_vlan(row, &at) {
+        return vec![said];
     }
     match (name, has("linkspeed") || has("interfacedescription")) {
         (Some(_), true) => vec![(Act::Exists, this(), "name")],
         _ => Vec::new(),
     }
+}
+
+/// A row of Get-VMNetworkAdapterVlan.
+fn vnic_vlan(row: &Row, at: &dyn Fn(&str) -> Span) -> Option<Said> {
+    let (vnic, list) = (row.get("vmnetworkadaptername")?, row.get("vlanlist")?);
+    let id = list.trim_matches(['{', '}', ' ']).parse().ok();
+    let id = id.filter(|&n: &u16| n > 0);
+    let untagged = row
+        .get("mode")
+        .is_some_and(|m| m.eq_ignore_ascii_case("untagged"));
+    let of = Of::These(vec![format!("vEthernet ({vnic})")]);
+    let fact = match (id, untagged) {
+        (Some(_), _) | (None, true) => Fact::stated(id, at("vlanlist")),
+        (None, false) => Fact::unknown("the list of VLANs is not one VLAN"),
+    };
+    Some((Act::Vlan(fact), of, "vlanlist"))
 }
 
 fn call(line: u32) -> Call {

@@ -76,16 +76,7 @@ pub(super) fn acts(
             vec![Act::Vlan(fact)]
         }
         "flowcontrol" => {
-            let (rx, tx) = match text.as_deref() {
-                Some("0" | "disabled" | "off" | "none") => (Some(false), Some(false)),
-                Some("1") => (Some(false), Some(true)),
-                Some("2") => (Some(true), Some(false)),
-                Some("3") => (Some(true), Some(true)),
-                Some(t) if t.contains("rx") || t.contains("tx") => {
-                    (Some(t.contains("rx")), Some(t.contains("tx")))
-                }
-                _ => (None, None),
-            };
+            let (rx, tx) = pause(text.as_deref());
             let fact = |v: Option<bool>| match v {
                 Some(v) => state.fact(call, v, at),
                 None => Fact::unknown(known("it is negotiated with the switch")),
@@ -93,16 +84,7 @@ pub(super) fn acts(
             vec![Act::Pause(fact(rx), fact(tx))]
         }
         "networkdirecttechnology" | "rdmamode" | "rocemode" => {
-            let kind = match text
-                .as_deref()
-                .map(|t| t.replace([' ', '.'], ""))
-                .as_deref()
-            {
-                Some("1" | "iwarp") => Some(Transport::Iwarp),
-                Some("3" | "roce" | "rocev1") => Some(Transport::RoceV1),
-                Some("4" | "rocev2") => Some(Transport::RoceV2),
-                _ => None,
-            };
+            let kind = transport(text.as_deref());
             vec![Act::Transport(match kind {
                 Some(kind) => state.fact(call, kind, at),
                 None => Fact::unknown(known("the kind of RDMA is none that is known")),
@@ -115,6 +97,29 @@ pub(super) fn acts(
             vec![Act::AdapterQos(truth(state, call, value, at))]
         }
         _ => vec![Act::Exists],
+    }
+}
+
+/// Whether pause of the link is obeyed, and sent.
+fn pause(text: Option<&str>) -> (Option<bool>, Option<bool>) {
+    match text {
+        Some("0" | "disabled" | "off" | "none") => (Some(false), Some(false)),
+        Some("1") => (Some(false), Some(true)),
+        Some("2") => (Some(true), Some(false)),
+        Some("3") => (Some(true), Some(true)),
+        Some(t) if t.contains("rx") || t.contains("tx") => {
+            (Some(t.contains("rx")), Some(t.contains("tx")))
+        }
+        _ => (None, None),
+    }
+}
+
+fn transport(text: Option<&str>) -> Option<Transport> {
+    match text?.replace([' ', '.'], "").as_str() {
+        "1" | "iwarp" => Some(Transport::Iwarp),
+        "3" | "roce" | "rocev1" => Some(Transport::RoceV1),
+        "4" | "rocev2" => Some(Transport::RoceV2),
+        _ => None,
     }
 }
 

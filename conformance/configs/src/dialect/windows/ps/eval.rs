@@ -4,9 +4,6 @@ use super::values::{Table, Value};
 use super::{Arg, Block, Command, Expr, Open, Stmt, parse, walk};
 use std::collections::BTreeMap;
 
-/// Parameters of a function, with their defaults.
-type Parameters = Vec<(String, Option<Expr>)>;
-
 /// Steps after which a script is no longer followed.
 const MOST_STEPS: u32 = 200_000;
 const DEEPEST: u32 = 40;
@@ -39,7 +36,7 @@ pub(in crate::dialect) struct Call {
 pub(super) struct Interpreter<'a, S> {
     shell: &'a mut S,
     variables: BTreeMap<String, Value>,
-    functions: BTreeMap<String, (Parameters, Block)>,
+    functions: BTreeMap<String, Function>,
     called: Vec<String>,
     steps: u32,
     depth: u32,
@@ -47,6 +44,9 @@ pub(super) struct Interpreter<'a, S> {
     returned: bool,
     computers: Option<Vec<String>>,
 }
+
+/// Parameters of a function with their defaults, and its body.
+type Function = (Vec<(String, Option<Expr>)>, Block);
 
 /// Runs a script; its variables. `again`: whether functions that nobody calls are to be run, too, asked
 /// when the rest has run.
@@ -73,14 +73,12 @@ pub(in crate::dialect) fn run<S: Shell>(
     };
     interpreter.outputs(&script);
     if again(interpreter.shell) {
-        let mut all: Vec<(String, Parameters, Block)> = interpreter
+        let uncalled = interpreter
             .functions
             .iter()
-            .filter(|(name, _)| !interpreter.called.contains(name))
-            .map(|(name, (params, body))| (name.clone(), params.clone(), body.clone()))
-            .collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
-        for (_, params, body) in all {
+            .filter(|(name, _)| !interpreter.called.contains(name));
+        let all: Vec<Function> = uncalled.map(|(_, function)| function.clone()).collect();
+        for (params, body) in all {
             interpreter.returned = false;
             interpreter.params(&params);
             interpreter.outputs(&body);
@@ -134,7 +132,7 @@ impl<S: Shell> Interpreter<'_, S> {
     pub(super) fn outputs(&mut self, block: &Block) -> Vec<Value> {
         let mut all = Vec::new();
         self.depth += 1;
-        for stmt in &block.0 {
+        for stmt in block.0.iter() {
             if !self.may_go_on() || self.returned {
                 break;
             }
@@ -205,7 +203,7 @@ impl<S: Shell> Interpreter<'_, S> {
 
     fn conditional(&mut self, arms: &[(super::Pipe, Block)], otherwise: &Block) -> Value {
         let maybe = self.maybe;
-        let before = self.variables.clone();
+        let mut before: Option<BTreeMap<String, Value>> = None;
         let mut ends: Vec<BTreeMap<String, Value>> = Vec::new();
         let mut all = Vec::new();
         for (condition, body) in arms {
@@ -224,8 +222,10 @@ impl<S: Shell> Interpreter<'_, S> {
                 }
                 certain => {
                     self.maybe = true;
+                    let before = before.get_or_insert_with(|| self.variables.clone());
+                    let before = before.clone();
                     all.extend(self.outputs(body));
-                    ends.push(std::mem::replace(&mut self.variables, before.clone()));
+                    ends.push(std::mem::replace(&mut self.variables, before));
                     if certain.is_some() {
                         self.maybe = maybe;
                         self.merge(ends);
@@ -469,7 +469,9 @@ impl<S: Shell> Interpreter<'_, S> {
         self.set("args", Value::List(args.clone()));
         let mut body = block;
         if !params.is_empty() && !args.is_empty() {
-            body.0.remove(0);
+            let mut stmts = body.into_vec();
+            stmts.remove(0);
+            body = Block::new(stmts);
             for (name, value) in params.iter().zip(args) {
                 self.set(name, value);
             }

@@ -197,7 +197,7 @@ impl Parser<'_> {
                 let line = self.line;
                 self.bump();
                 let block = self.until(b')', "the `(`", line)?;
-                let last = block.0.into_iter().next_back();
+                let last = block.into_vec().pop();
                 Ok(Expr::Paren(Box::new(last.unwrap_or(Stmt::Return(None)))))
             }
             (Some(b'{'), _) => Ok(Expr::Block(self.braces()?)),

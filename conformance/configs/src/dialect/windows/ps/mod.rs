@@ -1,5 +1,7 @@
 //! As much of PowerShell as configuration scripts use: which cmdlets run, with which values.
 
+use std::rc::Rc;
+
 mod eval;
 mod expand;
 mod list;
@@ -18,8 +20,19 @@ pub(in crate::dialect) struct Open {
     pub(in crate::dialect) line: u32,
 }
 
+/// Statements; copies are cheap, as blocks are passed around.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::dialect) struct Block(Vec<Stmt>);
+pub(in crate::dialect) struct Block(Rc<Vec<Stmt>>);
+
+impl Block {
+    fn new(stmts: Vec<Stmt>) -> Block {
+        Block(Rc::new(stmts))
+    }
+
+    fn into_vec(self) -> Vec<Stmt> {
+        Rc::unwrap_or_clone(self.0)
+    }
+}
 
 #[derive(Clone, Debug, PartialEq)]
 enum Stmt {

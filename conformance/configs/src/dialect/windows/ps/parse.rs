@@ -65,7 +65,7 @@ pub(super) fn parse(text: &str) -> Parsed<Block> {
     loop {
         parser.newlines()?;
         match parser.peek() {
-            None => return Ok(Block(all)),
+            None => return Ok(Block::new(all)),
             // It closes nothing.
             Some(b'}' | b')' | b']') => parser.bump(),
             Some(_) => parser.statement(&mut all)?,
@@ -194,7 +194,7 @@ impl Parser<'_> {
             }
         }
         self.depth = self.depth.saturating_sub(1);
-        Ok(Block(all))
+        Ok(Block::new(all))
     }
 
     pub(super) fn statement(&mut self, all: &mut Vec<Stmt>) -> Parsed<()> {
@@ -230,7 +230,7 @@ impl Parser<'_> {
                 self.blanks()?;
                 if self.peek() == Some(b'{') {
                     let block = self.braces()?;
-                    all.extend(block.0);
+                    all.extend(block.into_vec());
                     return Ok(());
                 }
                 self.at = before;
@@ -465,7 +465,7 @@ impl Parser<'_> {
         let line = self.line;
         self.bump();
         let block = self.until(b')', "the `(`", line)?;
-        let pipe = block.0.into_iter().next_back();
+        let pipe = block.into_vec().pop();
         Ok(match pipe {
             Some(Stmt::Pipe(pipe)) => pipe,
             Some(other) => Pipe(vec![Element::Expr(Expr::Paren(Box::new(other)))]),
@@ -494,7 +494,7 @@ impl Parser<'_> {
                     // `else if`, which some write.
                     if self.keyword() == "if" {
                         let inner = self.conditional()?;
-                        return Ok(Stmt::If(arms, Block(vec![inner])));
+                        return Ok(Stmt::If(arms, Block::new(vec![inner])));
                     }
                     (self.at, self.line) = (at, line);
                     return Ok(Stmt::If(arms, self.braces()?));
@@ -544,7 +544,7 @@ impl Parser<'_> {
         }
         self.bump();
         let all = self.until(b')', "the `(`", line)?;
-        let mut parts = all.0.into_iter().map(|s| Block(vec![s]));
+        let mut parts = all.into_vec().into_iter().map(|s| Block::new(vec![s]));
         let parts = [(); 3].map(|()| parts.next().unwrap_or_default());
         Ok(Stmt::For(Box::new(parts), self.braces()?))
     }
@@ -607,15 +607,15 @@ impl Parser<'_> {
             (self.at, self.line) = (at, line);
             return Ok(None);
         }
-        let mut body = self.braces()?;
-        body.0.retain_mut(|stmt| match stmt {
+        let mut body = self.braces()?.into_vec();
+        body.retain_mut(|stmt| match stmt {
             Stmt::Params(list) => {
                 params.append(list);
                 false
             }
             _ => true,
         });
-        Ok(Some(Stmt::Function(name, params, body)))
+        Ok(Some(Stmt::Function(name, params, Block::new(body))))
     }
 
     /// `( [type]$name = default, ... )`

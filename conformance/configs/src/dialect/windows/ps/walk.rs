@@ -48,7 +48,7 @@ fn target(stmt: &Stmt) -> Option<String> {
 
 /// All statements, inner ones too.
 fn each(block: &Block, see: &mut dyn FnMut(&Stmt)) {
-    for stmt in &block.0 {
+    for stmt in block.0.iter() {
         see(stmt);
         match stmt {
             Stmt::If(arms, otherwise) => {
