@@ -52,7 +52,7 @@ impl Fabric {
     /// Puts devices on a topology.
     ///
     /// # Errors
-    /// Two devices of one name.
+    /// Two devices of one name, a port with two cables.
     pub fn new(
         sources: Vec<Source>,
         devices: Vec<Device>,
@@ -96,6 +96,7 @@ impl Fabric {
             names.into_iter().map(|(name, (n, _))| (name, n)).collect();
         for cable in &topology.cables {
             let ends = [&cable.a, &cable.b].map(|name| fabric.end(name, &mut known));
+            fabric.refuse_two(ends, cable)?;
             fabric.join(ends, cable);
         }
         fabric.touching = vec![Vec::new(); fabric.nodes.len()];
@@ -141,6 +142,22 @@ impl Fabric {
             device.ports.len() - 1
         });
         End { node, port }
+    }
+
+    /// A port with a configuration has one cable; of others it is not known what they are.
+    fn refuse_two(&self, ends: [End; 2], cable: &Cable) -> Result<(), Fault> {
+        let used = |end: &&End| {
+            let taken = self.links.iter().any(|l| l.ends.contains(end));
+            taken && self.device(end.node).is_some()
+        };
+        match ends.iter().find(used) {
+            None => Ok(()),
+            Some(end) => Err(Fault {
+                at: cable.at,
+                what: format!("`{}` has a cable already", self.label(*end)),
+                expected: "one cable for each port".to_owned(),
+            }),
+        }
     }
 
     fn join(&mut self, ends: [End; 2], cable: &Cable) {

@@ -4,10 +4,13 @@
 //! which every value keeps the line that says it, or why it is the default, or why it is unknown.
 
 pub mod blocks;
+pub mod console;
 pub mod describe;
 pub mod device;
 pub mod dialect;
 pub mod fabric;
+#[cfg(test)]
+mod fabrics_tests;
 pub mod fact;
 pub mod fixing;
 pub mod flows;

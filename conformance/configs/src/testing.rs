@@ -30,7 +30,10 @@ pub(crate) fn fault(dialect: Dialect, text: &str) -> String {
         file: FileId(0),
         source: &source,
     };
-    import(input, Some(dialect)).expect_err(text).to_string()
+    import(input, Some(dialect))
+        .map(|_| ())
+        .expect_err(text)
+        .to_string()
 }
 
 /// A sample from `tests/data/configs`, whose origin is told there.
@@ -138,4 +141,26 @@ pub(crate) fn survives_mutations(dialect: Dialect, good: &str) {
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Of all samples and cases, those whose name ends or whose path has one of these are taken for this
+/// dialect, and no others.
+pub(crate) fn recognises_only(dialect: Dialect, ends: &[&str], within: &[&str]) {
+    let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data"));
+    let mut open = vec![root.join("configs"), root.join("check")];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.to_string_lossy().replace('\\', "/");
+            if path.is_dir() {
+                open.push(path);
+            } else if !name.ends_with("truth.toml") && !name.ends_with(".md") {
+                let source = Source::new(name.as_str(), std::fs::read_to_string(&path).unwrap());
+                let own = ends.iter().any(|e| name.ends_with(e))
+                    || within.iter().any(|w| name.contains(w));
+                assert_eq!((dialect.language().recognise)(&source) > 0, own, "{name}");
+                assert!(!own || detect(&source) == Some(dialect), "{name}");
+            }
+        }
+    }
 }

@@ -4,7 +4,6 @@ use crate::device::{Device, Kind, PortKind};
 use crate::names;
 use crate::source::{Fault, FileId, Source, Span};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use toml::Spanned;
 use xoff_model::scalar::Scalar;
 use xoff_model::units::{BitRate, Length};
@@ -54,7 +53,7 @@ struct RawLink {
 /// they are known.
 ///
 /// # Errors
-/// Syntax, unknown keys, quantities that cannot be, a port with two cables.
+/// Syntax, unknown keys, quantities that cannot be.
 pub fn read(file: FileId, source: &Source) -> Result<Topology, Fault> {
     let span = |range: std::ops::Range<usize>| span_of(file, &source.text, range);
     let raw: Raw = toml::from_str(&source.text).map_err(|e| Fault {
@@ -63,7 +62,6 @@ pub fn read(file: FileId, source: &Source) -> Result<Topology, Fault> {
         expected: "[[link]] tables with a, b, rate and cable".to_owned(),
     })?;
     let mut cables: Vec<Cable> = Vec::new();
-    let mut taken: BTreeMap<(String, String), u32> = BTreeMap::new();
     for link in &raw.link {
         let end = |text: &Spanned<String>| {
             let (device, port) = text.get_ref().split_once(':').unwrap_or_default();
@@ -77,21 +75,6 @@ pub fn read(file: FileId, source: &Source) -> Result<Topology, Fault> {
             })
         };
         let (a, b) = (end(&link.a)?, end(&link.b)?);
-        for (name, at) in [(&a, &link.a), (&b, &link.b)] {
-            let key = (name.device.to_ascii_lowercase(), names::key(&name.port));
-            let line = span(at.span()).line;
-            if let Some(first) = taken.insert(key, line) {
-                let found = format!(
-                    "`{}` has two cables, here and in line {first}",
-                    at.get_ref()
-                );
-                return Err(Fault::new(
-                    span(at.span()),
-                    found,
-                    "one cable for each port",
-                ));
-            }
-        }
         let quantity = |text: &Option<Spanned<String>>| {
             text.as_ref().map(|t| (t.get_ref().clone(), span(t.span())))
         };

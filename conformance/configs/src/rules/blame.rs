@@ -17,6 +17,7 @@ pub(super) fn host(cx: &Context, flow: &Flow, step: &Step) -> Option<Found> {
     let end = flow.origin.end;
     let name = port_name(cx.fabric, end);
     let found = policy(cx, flow)
+        .or_else(|| program(cx, flow, port, step))
         .or_else(|| tos_byte(cx, flow, port, step))
         .or_else(|| own_pfc(cx, flow, port, step))
         .or_else(|| others_differ(cx, flow, port, step))
@@ -290,6 +291,14 @@ fn others_differ(cx: &Context, flow: &Flow, port: &Port, step: &Step) -> Option<
             .at(pfc)
             .at(class),
     )
+}
+
+/// A program that is not covered by what marks the others on its host.
+fn program(cx: &Context, flow: &Flow, port: &Port, step: &Step) -> Option<Found> {
+    let apart = matches!(flow.origin.who, Who::App(_)) && !flow.origin.marking.dscp.is_stated();
+    let found = unmarked(cx, flow, port, step).filter(|_| apart)?;
+    let marked = cx.used().find(|f| f.origin.end == flow.origin.end && f.origin.marking.dscp.is_stated());
+    Some(found.at(marked.and_then(|f| f.origin.marking.dscp.span())))
 }
 
 /// Nothing marks its RDMA, and the switch has a lossless class for what is marked.

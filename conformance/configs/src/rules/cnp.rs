@@ -153,6 +153,28 @@ fn judge(
             places: vec![at],
             ..one
         },
-        None => one.at(places(cx.fabric, step)),
+        None => one.at(meant(port)).at(places(cx.fabric, step)),
     })
+}
+
+/// The entries of the DSCP map that are in a strict queue without PFC: one of them was meant for CNPs.
+fn meant(port: &crate::device::Port) -> Vec<crate::source::Span> {
+    let strict = |class: u8| {
+        let spec = &port.qos.classes[usize::from(class.min(7))];
+        let queue = spec
+            .queue
+            .value()
+            .map(|q| &port.qos.queues[usize::from(q.min(7))]);
+        queue.is_some_and(|q| q.scheduler.is(&Scheduler::Strict)) && !spec.no_drop.is(&true)
+    };
+    let entries = port
+        .qos
+        .dscp
+        .iter()
+        .filter(|f| f.is_stated() && f.value().is_some_and(strict));
+    let mut places: Vec<_> = entries.filter_map(crate::fact::Fact::span).collect();
+    places.sort();
+    places.dedup();
+    places.truncate(2);
+    places
 }

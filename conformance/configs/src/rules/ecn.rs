@@ -61,6 +61,11 @@ fn queue(cx: &Context, end: End, port: &Port, class: u8, found: &mut Collection)
         }
         Some(WredAction::Mark) => {
             let Some((min, max)) = curve else { return };
+            // The importer may have told it: the device refuses it.
+            let told = |f: &Found| wred.min.span().is_some_and(|at| f.places.contains(&at));
+            if min > max && found.iter().any(told) {
+                return;
+            }
             if min > max {
                 let cause = format!(
                     "Marking of queue {queue} begins at {min} bytes and ends at {max}: the curve goes backwards."

@@ -25,7 +25,11 @@ pub(super) fn check(cx: &Context, found: &mut Collection) {
                 .pause
                 .value()
                 .is_some_and(|p| port.qos.pfc.send[usize::from(p.min(7))].is(&true));
-            if sends && (cx.classes_in(end) | cx.meant(end)) & 1 << class != 0 {
+            // A class that is lossy is told as such.
+            if sends
+                && !spec.no_drop.is(&false)
+                && (cx.classes_in(end) | cx.meant(end)) & 1 << class != 0
+            {
                 group(cx, end, port, link, class, found);
             }
         }

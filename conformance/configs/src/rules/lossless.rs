@@ -68,14 +68,20 @@ fn follow(cx: &Context, flow: &Flow, found: &mut Collection) {
     let host = flow.origin.end.node;
     // A wrong marking, or a tag that was lost, is one fault, wherever it then shows.
     let mut told = false;
+    // Where the frames are in a wrong class: what follows from that on the same device is no fault
+    // of its own.
+    let mut wrong: Vec<crate::fabric::NodeId> = Vec::new();
     for (step, judged) in flow.steps.iter().zip(&flow.judged) {
         for problem in &judged.problems {
             let one = match problem.lack {
+                Lack::OtherQueue { .. } if wrong.contains(&problem.at.node) => continue,
+                _ if wrong.contains(&problem.at.node) && nothing(cx, problem.at.node) => continue,
                 Lack::Class if told => continue,
                 Lack::Class if cx.fabric.is_host(problem.at.node) => host_lacks(cx, problem),
                 Lack::Class => {
                     let (one, elsewhere) = class(cx, flow, step, problem);
                     told |= elsewhere;
+                    wrong.push(problem.at.node);
                     one
                 }
                 _ => pause(cx, problem),
@@ -110,11 +116,81 @@ fn class(cx: &Context, flow: &Flow, step: &Step, problem: &Problem) -> (Found, b
     if let Some(found) = explain(cx, problem.at, 1 << problem.class | wanted(flow)) {
         return (found, false);
     }
+    if nothing(cx, problem.at.node) {
+        return (nothing_lossless(cx, flow, problem), false);
+    }
+    if let Some(found) = same_class_elsewhere(cx, problem) {
+        return (found, false);
+    }
     match step.sorted.by {
         By::NoTag => untagged(cx, flow, step),
         By::NoTrust => (no_trust(cx, flow, step), false),
         By::Dscp(_) | By::Pcp(_) | By::Unknown => (misplaced(cx, flow, step, problem), false),
     }
+}
+
+/// Nothing at all is lossless on a switch.
+fn nothing(cx: &Context, node: crate::fabric::NodeId) -> bool {
+    let device = cx.fabric.device(node).filter(|d| d.kind == Kind::Switch);
+    let none = |port: &crate::device::Port| port.qos.classes.iter().all(|c| c.no_drop.is(&false));
+    device.is_some_and(|d| d.ports.iter().all(none))
+}
+
+fn nothing_lossless(cx: &Context, flow: &Flow, problem: &Problem) -> Found {
+    let cause = format!(
+        "No class of this switch is lossless: RDMA with {} is best effort. It works until a port is congested, and is \
+         dropped there in congestion.",
+        marking(flow)
+    );
+    let cure = "Make a class lossless, with PFC on every port, and put RDMA into it.";
+    let name = port_name(cx.fabric, problem.at);
+    let priority = flow.origin.marking.priority.value().unwrap_or(3).min(7);
+    let class = flow
+        .origin
+        .frame
+        .dscp
+        .value()
+        .filter(|d| *d > 0)
+        .map_or(priority, |d| d >> 3);
+    let port = cx.fabric.port(problem.at);
+    let mode = port.and_then(|p| p.qos.pfc.mode.span());
+    let one = Found::error(&C_01, problem.at.node, cause, cure)
+        .port(&name)
+        .at(problem.place)
+        .at(mode);
+    let one = one
+        .at(port.and_then(|p| p.at))
+        .wish(Wish::NoDrop { class, priority });
+    one.wish(Wish::Pfc {
+        port: name,
+        priority,
+    })
+}
+
+/// The class is lossless on other ports of the device: it is PFC that is missing here.
+fn same_class_elsewhere(cx: &Context, problem: &Problem) -> Option<Found> {
+    let device = cx.fabric.device(problem.at.node)?;
+    let class = usize::from(problem.class.min(7));
+    let lossless = |port: &crate::device::Port| port.qos.classes[class].no_drop.is(&true);
+    let here = cx.fabric.port(problem.at)?;
+    let other = device
+        .ports
+        .iter()
+        .find(|port| port.name != here.name && lossless(port))?;
+    let priority = other.qos.classes[class]
+        .pause
+        .value()
+        .unwrap_or(problem.priority);
+    let lack = match here.qos.pfc.mode.value() {
+        Some(crate::device::PfcMode::Off) => Lack::Off,
+        _ => Lack::NotSent,
+    };
+    let problem = Problem {
+        lack,
+        priority,
+        ..problem.clone()
+    };
+    Some(pause(cx, &problem))
 }
 
 /// The priority that the sending host means.
@@ -275,16 +351,9 @@ fn like_others(cx: &Context, flow: &Flow, step: &Step) -> Option<Found> {
     let here = cx.fabric.port(step.to)?;
     let class = step.sorted.class.value()?;
     let other = device.ports.iter().find(|port| {
-        let sorted = crate::hop::sort(port, &step.frame);
-        let lossless = sorted
-            .class
-            .value()
-            .is_some_and(|c| port.qos.classes[usize::from(c.min(7))].no_drop.is(&true));
-        port.name != here.name
-            && lossless
-            && !std::sync::Arc::ptr_eq(&port.qos.dscp, &here.qos.dscp)
-            || port.name != here.name && lossless && port.qos.trust != here.qos.trust
-            || port.name != here.name && lossless && *port.qos.pcp != *here.qos.pcp
+        let sorted = crate::hop::sort(port, &step.frame).class.value();
+        let lossless = |c: u8| port.qos.classes[usize::from(c.min(7))].no_drop.is(&true);
+        port.name != here.name && sorted != Some(class) && sorted.is_some_and(lossless)
     })?;
     let cause = format!(
         "The port does not have what puts RDMA with {} into the lossless class on other ports, such as {}: here it is \

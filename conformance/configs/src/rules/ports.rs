@@ -23,6 +23,11 @@ pub(super) fn check(cx: &Context, found: &mut Collection) {
             }
         }
     }
+    let on = |end: &End| {
+        let port = cx.fabric.port(*end);
+        port.is_some_and(|p| p.qos.watchdog.on.is(&true))
+    };
+    let guarded = cx.switch_ends().iter().any(on);
     for end in cx.switch_ends() {
         let Some(port) = cx
             .fabric
@@ -33,7 +38,7 @@ pub(super) fn check(cx: &Context, found: &mut Collection) {
         };
         default_class(cx, end, port, found);
         many(cx, end, port, found);
-        watchdog(cx, end, port, found);
+        watchdog(cx, end, port, guarded, found);
     }
 }
 
@@ -122,23 +127,29 @@ fn many(cx: &Context, end: End, port: &Port, found: &mut Collection) {
     found.push(cx.fabric, one.port(port_name(cx.fabric, end)).at(at));
 }
 
-fn watchdog(cx: &Context, end: End, port: &Port, found: &mut Collection) {
+const UNGUARDED: &str =
+    "No PFC watchdog guards the lossless class: a NIC that pauses for ever stops all behind it.";
+
+fn watchdog(cx: &Context, end: End, port: &Port, guarded: bool, found: &mut Collection) {
     let watchdog = &port.qos.watchdog;
     let name = port_name(cx.fabric, end);
     let lossless = cx.classes_in(end) & cx.meant(end) != 0;
-    if watchdog.on.is(&false) && lossless && !found.has(&C_15, end.node, None) {
-        let one = Found::new(
-            &C_15,
-            Severity::Note,
-            end.node,
-            "No PFC watchdog guards the lossless class: a NIC that pauses for ever stops all behind it.",
-            "Enable the watchdog, and let it drop.",
-        );
-        found.push(
-            cx.fabric,
-            one.at(watchdog.on.span())
-                .wish(Wish::Watchdog { port: name }),
-        );
+    if watchdog.on.is(&false) && lossless {
+        let told = |f: &&Found| f.check == &C_15 && f.node == end.node && f.cause != UNGUARDED;
+        if found.iter().any(|f| told(&f)) {
+            return;
+        }
+        // Where others have one, it was forgotten here.
+        let severity = match guarded {
+            true => Severity::Warning,
+            false => Severity::Note,
+        };
+        let cure = "Enable the watchdog, and let it drop.";
+        let one = Found::new(&C_15, severity, end.node, UNGUARDED, cure).port(&name);
+        let one = one
+            .at(watchdog.on.span())
+            .wish(Wish::Watchdog { port: name });
+        found.push(cx.fabric, one);
         return;
     }
     let (Some(poll), true) = (watchdog.poll.value(), watchdog.on.is(&true)) else {

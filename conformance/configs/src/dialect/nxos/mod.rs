@@ -2,6 +2,7 @@
 
 mod build;
 mod read;
+pub(super) use read::vlans;
 mod remarks;
 mod repair;
 #[cfg(test)]
