@@ -41,19 +41,35 @@ const SIGNS: [(&str, u32); 17] = [
     ("boot nxos ", 30),
 ];
 
+/// Lines of OS10 and EOS, whose class and policy maps look much the same. One of them may be a mistake
+/// in an NX-OS configuration, and weighs less than all else in it.
+const OTHERS: [&str; 15] = [
+    "trust dot1p-map ",
+    "trust dscp-map ",
+    "trust-map ",
+    "qos-map ",
+    "ets mode ",
+    "service-policy input type ",
+    "service-policy output type ",
+    "interface ethernet1/1/",
+    "tx-queue ",
+    "uc-tx-queue ",
+    "qos profile ",
+    "qos map ",
+    "qos rewrite ",
+    "set traffic-class ",
+    "priority-flow-control pause watchdog ",
+];
+
 fn recognise(source: &Source) -> u32 {
-    let lines = source.text.lines().take(400).map(str::trim);
-    // OS10 writes `service-policy input type`, and `class-map type queuing` with `match queue`.
-    lines
-        .map(|line| {
-            SIGNS
-                .iter()
-                .filter(|(sign, _)| line.starts_with(sign))
-                .map(|(_, score)| *score)
-                .max()
-                .unwrap_or(0)
-        })
-        .sum()
+    const AGAINST: u32 = 40;
+    let (mut score, mut others) = (0_u32, 0_u32);
+    for line in source.text.lines().take(400).map(str::trim) {
+        let signs = SIGNS.iter().filter(|(sign, _)| line.starts_with(sign));
+        score += signs.map(|(_, score)| *score).max().unwrap_or(0);
+        others += u32::from(OTHERS.iter().any(|sign| line.starts_with(sign)));
+    }
+    score.saturating_sub(others * AGAINST)
 }
 
 fn import(input: Input) -> Result<Vec<Device>, Fault> {

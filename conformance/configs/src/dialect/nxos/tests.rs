@@ -411,3 +411,51 @@ fn an_unindented_paste_is_read() {
 fn the_fabric_is_right_and_mistakes_are_told() {
     fabric_holds("nxos", 12);
 }
+
+fn files(dir: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files(&path, found),
+            false => found.push(path),
+        }
+    }
+}
+
+/// No file of another dialect is taken for NX-OS or OS9, and each of theirs is.
+#[test]
+fn only_own_files_are_recognised() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+    let mut all = Vec::new();
+    for dir in [
+        "tests/data/configs",
+        "tests/data/check",
+        "topologies/fabrics",
+    ] {
+        files(std::path::Path::new(&format!("{root}{dir}")), &mut all);
+    }
+    let (mut own, mut wrong) = (0, Vec::new());
+    for path in all {
+        // The checkout itself may lie below a folder of any name.
+        let short = path.strip_prefix(root).unwrap().display().to_string();
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue;
+        };
+        // Descriptions of the cases quote lines of configurations.
+        if short.ends_with(".toml") {
+            continue;
+        }
+        let source = Source::new(short.clone(), text);
+        let switch = !short.ends_with(".sh") && !short.ends_with(".ps1");
+        for (dialect, sign) in [(Dialect::NxOs, "nxos"), (Dialect::Os9, "os9")] {
+            let mine = switch && short.rsplit(['/', '.', '-']).any(|part| part == sign);
+            own += u32::from(mine);
+            if ((dialect.language().recognise)(&source) > 0) != mine
+                || mine && crate::language::detect(&source) != Some(dialect)
+            {
+                wrong.push(format!("{short} as {sign}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty() && own >= 15, "{own}: {wrong:?}");
+}

@@ -1,12 +1,13 @@
 //! What the statements come to, port by port. A class is a dot1p.
 
-use super::read::{Interface, Map, Read};
+use super::read::{Interface, Map, Read, Said};
 use crate::device::*;
 use crate::fact::Fact;
 use crate::language::{Dialect, Input};
 use crate::names::key;
 use crate::remark::{Remark, RemarkKind};
 use crate::source::Span;
+use std::collections::BTreeMap;
 
 /// Lossless queues that exist.
 const LOSSLESS_QUEUES: usize = 2;
@@ -18,12 +19,13 @@ const FOUR: [u8; 8] = [0, 0, 0, 1, 2, 3, 3, 3];
 const EIGHT_QUEUES: [u8; 8] = [1, 0, 2, 3, 4, 5, 6, 7];
 
 pub(super) fn device(input: Input, read: Read) -> Device {
+    let vlans = vlans(&read);
     let ports: Vec<Port> = read
         .interfaces
         .iter()
-        .map(|(name, i)| port(&read, name, i))
+        .map(|(name, i)| port(&read, &vlans, name, i))
         .collect();
-    let other_ports = port(&read, "*", &Interface::default());
+    let other_ports = port(&read, &vlans, "*", &Interface::default());
     let remarks = remarks(&read);
     let alias = input.source.stem().to_owned();
     Device {
@@ -45,6 +47,23 @@ pub(super) fn device(input: Input, read: Read) -> Device {
     }
 }
 
+/// The VLANs of each port: the VLAN, whether with a tag, and where it is said.
+type OfPorts = BTreeMap<String, Vec<(u16, bool, Span)>>;
+
+/// VLANs list their ports, not ports their VLANs.
+fn vlans(read: &Read) -> OfPorts {
+    let mut found = OfPorts::new();
+    for (id, ports, tagged, at) in &read.vlans {
+        for port in ports {
+            found
+                .entry(key(port))
+                .or_default()
+                .push((*id, *tagged, *at));
+        }
+    }
+    found
+}
+
 fn queues(read: &Read) -> &'static [u8; 8] {
     if read.eight_queues {
         &EIGHT_QUEUES
@@ -55,11 +74,7 @@ fn queues(read: &Read) -> &'static [u8; 8] {
 
 /// The map of a port: its own, or that of its port-channel.
 fn map_of<'a>(read: &'a Read, i: &'a Interface) -> Option<(&'a Map, Span)> {
-    let lag = i
-        .channel
-        .as_ref()
-        .and_then(|(lag, _)| read.interfaces.iter().find(|(n, _)| n == lag))
-        .map(|(_, i)| i);
+    let lag = i.channel.as_ref().and_then(|(lag, _)| read.interface(lag));
     let (name, at) = i
         .map
         .as_ref()
@@ -67,7 +82,7 @@ fn map_of<'a>(read: &'a Read, i: &'a Interface) -> Option<(&'a Map, Span)> {
     Some((read.maps.iter().find(|m| m.name == *name)?, *at))
 }
 
-fn port(read: &Read, name: &str, i: &Interface) -> Port {
+fn port(read: &Read, vlans: &OfPorts, name: &str, i: &Interface) -> Port {
     let mut port = Port::unknown(name, "no line says it");
     port.at = i.at;
     port.kind = if name.to_ascii_lowercase().starts_with("port-channel") {
@@ -84,11 +99,7 @@ fn port(read: &Read, name: &str, i: &Interface) -> Port {
     if name == "*" {
         port.enabled = Fact::unknown("the file does not name the port");
     }
-    let lag = i
-        .channel
-        .as_ref()
-        .and_then(|(lag, _)| read.interfaces.iter().find(|(n, _)| n == lag))
-        .map(|(_, i)| i);
+    let lag = i.channel.as_ref().and_then(|(lag, _)| read.interface(lag));
     port.mtu = match i.mtu.or_else(|| lag.and_then(|l| l.mtu)) {
         Some((mtu, at)) => Fact::stated(mtu.saturating_sub(HEADER), at),
         None => Fact::default(1500, "OS9 ports pass IP packets of 1500 bytes"),
@@ -104,15 +115,12 @@ fn port(read: &Read, name: &str, i: &Interface) -> Port {
             .as_ref()
             .map_or(String::new(), |(lag, _)| key(lag)),
     ];
-    let mine = |p: &String| wanted.contains(&key(p));
     let (mut tagged, mut native, mut at) = (Vec::new(), None, None);
-    for (id, ports, with_tag, place) in &read.vlans {
-        if ports.iter().any(mine) {
-            at.get_or_insert(*place);
-            match with_tag {
-                true => tagged.push((*id, *id)),
-                false => native = Some(*id),
-            }
+    for (id, with_tag, place) in wanted.iter().filter_map(|w| vlans.get(w)).flatten() {
+        at.get_or_insert(*place);
+        match with_tag {
+            true => tagged.push((*id, *id)),
+            false => native = Some(*id),
         }
     }
     if let Some(at) = at {
@@ -148,6 +156,21 @@ fn qos(read: &Read, i: &Interface) -> Qos {
         qos.pfc.mode = Fact::stated(PfcMode::On, *at);
         for &n in list {
             lossless(&mut qos, n as usize, *at);
+        }
+    }
+    if let Some((name, at)) = i.input.as_ref().filter(|_| on) {
+        let lists = read.inputs.iter().filter(|(n, ..)| n == name);
+        for (_, list, said) in lists {
+            qos.pfc.mode = Fact::implied(PfcMode::On, *at, "the dcb-input policy is on the port");
+            for &n in list {
+                lossless(&mut qos, n as usize, *said);
+            }
+        }
+    }
+    if i.no_drop_queues.is_some() {
+        // They keep what leaves from being dropped; whether they pause what comes in is not known.
+        for class in qos.classes.iter_mut().filter(|c| c.no_drop.is(&false)) {
+            class.no_drop = Fact::unknown("what `pfc no-drop queues` does to what comes in");
         }
     }
     if let Some((on, at)) = i.flow_rx {
@@ -230,6 +253,7 @@ fn remarks(read: &Read) -> Vec<Remark> {
             found.push(remark.on_port(name).of_priorities(0xff));
         }
     }
+    flow_control(read, &mut found);
     let bound = read
         .interfaces
         .iter()
@@ -247,6 +271,25 @@ fn remarks(read: &Read) -> Vec<Remark> {
         );
     }
     found
+}
+
+/// Pause of the whole link and DCB exclude each other.
+fn flow_control(read: &Read, found: &mut Vec<Remark>) {
+    let Some((true, dcb)) = read.dcb else { return };
+    for (name, i) in &read.interfaces {
+        let on = |said: &Said<bool>| said.filter(|(on, _)| *on).map(|(_, at)| at);
+        let Some(at) = on(&i.flow_rx).or_else(|| on(&i.flow_tx)) else {
+            continue;
+        };
+        let cause = "The port has flowcontrol, pause of the whole link (802.3x), and DCB is enabled: OS9 takes one of them.";
+        let remark = Remark::new(
+            RemarkKind::TwoKindsOfPause,
+            at,
+            cause,
+            "Write `no flowcontrol` on ports with a dcb-map.",
+        );
+        found.push(remark.on_port(name).beside(dcb).of_priorities(0xff));
+    }
 }
 
 fn map_remarks(read: &Read, map: &Map, queue: &[u8; 8], found: &mut Vec<Remark>) {
@@ -278,32 +321,8 @@ fn map_remarks(read: &Read, map: &Map, queue: &[u8; 8], found: &mut Vec<Remark>)
         remark.related.extend(map.groups.iter().map(|g| g.at));
         found.push(remark);
     }
+    too_many(map, queue, found);
     let Some((pgid, at)) = map.pgid else { return };
-    let lossless: Vec<usize> = (0..8)
-        .filter(|&n| map.groups.iter().any(|g| g.number == pgid[n] && g.pfc))
-        .collect();
-    let mut used: Vec<u8> = lossless.iter().map(|&n| queue[n]).collect();
-    used.sort_unstable();
-    used.dedup();
-    if used.len() > LOSSLESS_QUEUES {
-        let list: Vec<String> = lossless.iter().map(ToString::to_string).collect();
-        let cause = format!(
-            "dot1p {} are lossless, in {} queues: {LOSSLESS_QUEUES} lossless queues exist, and the map is refused or not in force on ports.",
-            list.join(", "),
-            used.len()
-        );
-        let mut remark = Remark::new(
-            RemarkKind::TooManyLossless,
-            at,
-            cause,
-            "Keep one or two dot1p in the group with PFC.",
-        );
-        remark.priorities = lossless.iter().fold(0, |mask, n| mask | 1 << n);
-        remark
-            .related
-            .extend(map.groups.iter().filter(|g| g.pfc).map(|g| g.at));
-        found.push(remark);
-    }
     if let Some(group) =
         (0..8).find_map(|n| (!map.groups.iter().any(|g| g.number == pgid[n])).then_some(pgid[n]))
     {
@@ -329,5 +348,34 @@ fn map_remarks(read: &Read, map: &Map, queue: &[u8; 8], found: &mut Vec<Remark>)
         let cause = format!("dcb-map {} is on no port: it does nothing.", map.name);
         let cure = format!("Add `dcb-map {}` to the ports.", map.name);
         found.push(Remark::new(RemarkKind::NotBound, at, cause, cure).of_priorities(0xff));
+    }
+}
+
+fn too_many(map: &Map, queue: &[u8; 8], found: &mut Vec<Remark>) {
+    let Some((pgid, at)) = map.pgid else { return };
+    let lossless: Vec<usize> = (0..8)
+        .filter(|&n| map.groups.iter().any(|g| g.number == pgid[n] && g.pfc))
+        .collect();
+    let mut used: Vec<u8> = lossless.iter().map(|&n| queue[n]).collect();
+    used.sort_unstable();
+    used.dedup();
+    if used.len() > LOSSLESS_QUEUES {
+        let list: Vec<String> = lossless.iter().map(ToString::to_string).collect();
+        let cause = format!(
+            "dot1p {} are lossless, in {} queues: {LOSSLESS_QUEUES} lossless queues exist, and the map is refused or not in force on ports.",
+            list.join(", "),
+            used.len()
+        );
+        let mut remark = Remark::new(
+            RemarkKind::TooManyLossless,
+            at,
+            cause,
+            "Keep one or two dot1p in the group with PFC.",
+        );
+        remark.priorities = lossless.iter().fold(0, |mask, n| mask | 1 << n);
+        remark
+            .related
+            .extend(map.groups.iter().filter(|g| g.pfc).map(|g| g.at));
+        found.push(remark);
     }
 }

@@ -8,7 +8,7 @@ mod tests;
 use crate::blocks::{block, instead, like, under};
 use crate::device::Device;
 use crate::language::{Dialect, Input, Language};
-use crate::repair::{Edit, Wish};
+use crate::repair::{At, Edit, Wish};
 use crate::source::{Fault, Source};
 
 pub static LANGUAGE: Language = Language {
@@ -97,7 +97,38 @@ fn repair(device: &Device, source: &Source, wish: &Wish) -> Option<Vec<Edit>> {
                 .lines()
                 .map(str::trim)
                 .find_map(|l| l.strip_prefix("dcb-map "))?;
-            replace(port, "dcb-map", &format!("dcb-map {map}"))
+            let mut edits = replace(port, "dcb-map", &format!("dcb-map {map}"))?;
+            let enabled = source.text.lines().any(|l| l.trim() == "dcb enable");
+            if !enabled {
+                edits.push(Edit {
+                    at: At::Begin,
+                    lines: vec!["dcb enable".to_owned()],
+                });
+            }
+            Some(edits)
+        }
+        Wish::Share {
+            port,
+            queue,
+            percent,
+        } => share(device, source, port, *queue, *percent),
+        Wish::Tag { port, vlan } => {
+            let header = format!("interface Vlan {vlan}");
+            let (_, number) = source
+                .text
+                .lines()
+                .zip(1_u32..)
+                .find(|(l, _)| l.trim().eq_ignore_ascii_case(&header))?;
+            // Without a tag first, it would be refused with one.
+            let name = &device.port(port)?.name;
+            let own = format!("untagged {name}");
+            let old = block(source, number)
+                .into_iter()
+                .find(|(_, l)| l.trim() == own);
+            Some(match old {
+                Some((n, _)) => vec![instead(source, n, &format!("tagged {name}"))],
+                None => vec![Edit::after(number, [format!(" tagged {name}")])],
+            })
         }
         Wish::NoDrop { priority, .. } => {
             // The priority goes to a group with PFC.
@@ -117,4 +148,35 @@ fn repair(device: &Device, source: &Source, wish: &Wish) -> Option<Vec<Edit>> {
         }
         _ => None,
     }
+}
+
+/// Another number of the group, and the rest for the other one if there are two.
+fn share(
+    device: &Device,
+    source: &Source,
+    port: &str,
+    queue: u8,
+    percent: u32,
+) -> Option<Vec<Edit>> {
+    let queue = device.port(port)?.qos.queues.get(usize::from(queue))?;
+    let at = queue.scheduler.span()?;
+    let groups: Vec<(u32, &str)> = (1_u32..)
+        .zip(source.text.lines())
+        .map(|(n, l)| (n, l.trim()))
+        .filter(|(_, l)| l.starts_with("priority-group ") && l.contains(" bandwidth "))
+        .collect();
+    let [one, two] = groups.as_slice() else {
+        return None;
+    };
+    let edit = |(n, line): &(u32, &str)| {
+        let percent = match *n == at.line {
+            true => percent,
+            false => 100_u32.checked_sub(percent)?,
+        };
+        let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let place = words.iter().position(|w| w == "bandwidth")? + 1;
+        *words.get_mut(place)? = percent.to_string();
+        Some(instead(source, *n, &words.join(" ")))
+    };
+    [one, two].into_iter().map(edit).collect()
 }

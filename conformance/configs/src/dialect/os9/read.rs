@@ -4,6 +4,7 @@ use crate::language::Input;
 use crate::lines::Lines;
 use crate::source::Span;
 use crate::text::{Node, numbers, tree};
+use std::collections::BTreeMap;
 
 pub(super) type Said<T> = Option<(T, Span)>;
 
@@ -37,6 +38,10 @@ pub(super) struct Interface {
     pub(super) map: Said<String>,
     pub(super) pfc: Option<(Vec<u32>, Span)>,
     pub(super) service_class: Option<Span>,
+    /// `dcb-policy input NAME` of old releases.
+    pub(super) input: Said<String>,
+    /// `pfc no-drop queues`.
+    pub(super) no_drop_queues: Option<Span>,
     pub(super) flow_rx: Said<bool>,
     pub(super) flow_tx: Said<bool>,
     pub(super) channel: Said<String>,
@@ -58,7 +63,45 @@ pub(super) struct Read {
     pub(super) no_lldp: Option<Span>,
     pub(super) eight_queues: bool,
     pub(super) peer_link: Said<String>,
+    by_name: BTreeMap<String, usize>,
+    /// `dcb-input` of old releases: its name and lossless priorities.
+    pub(super) inputs: Vec<(String, Vec<u32>, Span)>,
     pub(super) lines: Lines,
+}
+
+impl Read {
+    /// The interface of this name, which begins here if it is new.
+    fn named(&mut self, name: &str, at: Span) -> &mut Interface {
+        let next = self.interfaces.len();
+        let n = *self.by_name.entry(name.to_owned()).or_insert(next);
+        if n == next {
+            let interface = Interface {
+                at: Some(at),
+                ..Interface::default()
+            };
+            self.interfaces.push((name.to_owned(), interface));
+        }
+        &mut self.interfaces[n].1
+    }
+
+    pub(super) fn interface(&self, name: &str) -> Option<&Interface> {
+        self.by_name.get(name).map(|&n| &self.interfaces[n].1)
+    }
+}
+
+/// Whether a line says that the switch is one with eight queues: where its model is told, and not
+/// wherever a neighbour's is (descriptions).
+fn eight_queues(line: &str) -> bool {
+    const MODELS: [&str; 8] = [
+        "S6000", "S6010", "S6100", "Z9100", "Z9500", "S4048", "S5048", "S3048",
+    ];
+    let text = line.trim().trim_start_matches('!').trim();
+    let tells = text.starts_with("stack-unit ") && text.contains(" provision ")
+        || text.starts_with("hostname ")
+        || text.starts_with("System Type")
+        || text.starts_with("boot system ");
+    let text = text.to_ascii_uppercase();
+    tells && MODELS.iter().any(|m| text.contains(m))
 }
 
 pub(super) fn read(input: Input) -> Read {
@@ -71,12 +114,10 @@ pub(super) fn read(input: Input) -> Read {
         vlans: Vec::new(),
         version: None,
         no_lldp: None,
-        eight_queues: [
-            "S6000", "S6010", "S6100", "Z9100", "Z9500", "S4048", "S5048", "S3048",
-        ]
-        .iter()
-        .any(|m| input.source.text.contains(m)),
+        eight_queues: input.source.text.lines().any(eight_queues),
         peer_link: None,
+        by_name: BTreeMap::new(),
+        inputs: Vec::new(),
         lines: Lines::new(input.file, input.source.lines()),
     };
     for node in &tree(input.file, input.source, &['!', '#']) {
@@ -104,7 +145,9 @@ fn top(read: &mut Read, node: &Node) {
             read.dcb = Some((false, at));
             true
         }
-        ["dcb", ..] | ["dcb-buffer-threshold", ..] | ["buffer-profile", ..] => true,
+        ["dcb", ..] => true,
+        // Buffers by hand: their sizes are not in the model.
+        ["dcb-buffer-threshold" | "buffer-profile", ..] => false,
         ["service-class", "dynamic", "dot1p"] => {
             read.service_class = Some(at);
             true
@@ -150,8 +193,13 @@ fn top(read: &mut Read, node: &Node) {
             | "wred" | "wred-profile",
             ..,
         ] => false,
+        ["dcb-input", name] => {
+            dcb_input(read, name, node);
+            true
+        }
         [
-            "dcb-input" | "dcb-output" | "qos-policy-buffer" | "priority-list",
+            "dcb-output" | "qos-policy-buffer" | "priority-list" | "priority-group"
+            | "service-class",
             ..,
         ] => false,
         _ => return,
@@ -214,6 +262,24 @@ fn dcb_map(read: &mut Read, name: &str, node: &Node) {
     read.maps.push(map);
 }
 
+/// `pfc priority 3` below `dcb-input NAME`.
+fn dcb_input(read: &mut Read, name: &str, node: &Node) {
+    for line in &node.children {
+        let known = match texts(line).as_slice() {
+            ["pfc", "priority", list] => match numbers(list, 7) {
+                Some(list) => {
+                    read.inputs.push((name.to_owned(), list, line.at));
+                    true
+                }
+                None => false,
+            },
+            ["pfc", "mode", "on"] | ["pfc", "link-delay", ..] => true,
+            _ => false,
+        };
+        mark(read, line, known);
+    }
+}
+
 fn vlan(read: &mut Read, id: &str, node: &Node) {
     let Ok(id) = id.parse::<u16>() else { return };
     for line in &node.children {
@@ -248,17 +314,14 @@ fn interface(read: &mut Read, rest: &[&str], node: &Node) {
         return;
     }
     for name in ports(&rest.join(" ")) {
-        let mut interface = match read.interfaces.iter().position(|(n, _)| *n == name) {
-            Some(n) => read.interfaces.remove(n).1,
-            None => Interface::default(),
-        };
+        let mut interface = std::mem::take(read.named(&name, node.at));
         interface.at.get_or_insert(node.at);
         for line in &node.children {
             if let Some(known) = statement(read, &name, &mut interface, line) {
                 mark(read, line, known);
             }
         }
-        read.interfaces.push((name, interface));
+        *read.named(&name, node.at) = interface;
     }
 }
 
@@ -283,7 +346,10 @@ fn statement(read: &mut Read, name: &str, i: &mut Interface, line: &Node) -> Opt
         ["no", "dcb-map", ..] => i.map = None,
         ["service-class", "dynamic", "dot1p"] => i.service_class = Some(at),
         ["pfc", "priority", list] => i.pfc = numbers(list, 7).map(|l| (l, at)),
-        ["pfc", "no-drop", "queues", ..] | ["pfc", "mode", ..] => {}
+        ["pfc", "no-drop", "queues", ..] => i.no_drop_queues = Some(at),
+        ["no", "pfc", "no-drop", ..] => i.no_drop_queues = None,
+        ["pfc", "mode", "on"] => {}
+        ["dcb-policy", "input", name] => i.input = Some(((*name).to_owned(), at)),
         ["flowcontrol", rest @ ..] => {
             let on = |word: &str| {
                 rest.iter()
@@ -326,25 +392,31 @@ fn statement(read: &mut Read, name: &str, i: &mut Interface, line: &Node) -> Opt
             }
             return None;
         }
-        ["dcb-policy" | "service-policy" | "rate", ..] => return Some(false),
+        [
+            "dcb-policy"
+            | "service-policy"
+            | "pfc"
+            | "dcb"
+            | "dcbx"
+            | "ets"
+            | "qos"
+            | "service-class"
+            | "trust"
+            | "priority-flow-control"
+            | "mtu"
+            | "dcb-map"
+            | "wred"
+            | "ecn",
+            ..,
+        ]
+        | ["rate", "police" | "shape", ..] => return Some(false),
         _ => return None,
     }
     Some(true)
 }
 
 fn member_of(read: &mut Read, member: &str, lag: &str, at: Span) {
-    let lag = Some((lag.to_owned(), at));
-    match read.interfaces.iter_mut().find(|(n, _)| n == member) {
-        Some((_, i)) => i.channel = lag,
-        None => read.interfaces.push((
-            member.to_owned(),
-            Interface {
-                at: Some(at),
-                channel: lag,
-                ..Interface::default()
-            },
-        )),
-    }
+    read.named(member, at).channel = Some((lag.to_owned(), at));
 }
 
 /// `TenGigabitEthernet 0/0,37-42`: later parts may leave out the slot.

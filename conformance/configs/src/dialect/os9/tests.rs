@@ -3,7 +3,7 @@ use crate::describe::describe;
 use crate::device::{PfcMode, Scheduler};
 use crate::remark::RemarkKind;
 use crate::repair::apply;
-use crate::testing::{fault, read, sample, survives_mutations};
+use crate::testing::{fabric_holds, fault, read, sample, survives_mutations};
 
 const TOR: &str = "hostname S4810-A
 dcb enable
@@ -138,4 +138,96 @@ fn repairs_are_read_again() {
 #[test]
 fn any_bytes_end() {
     survives_mutations(Dialect::Os9, TOR);
+}
+
+#[test]
+fn the_fabric_is_right_and_mistakes_are_told() {
+    fabric_holds("os9", 8);
+}
+
+#[test]
+fn the_model_tells_the_queues() {
+    let queue = |text: &str| {
+        let qos = &read(Dialect::Os9, text).ports[0].qos.clone();
+        (qos.classes[3].queue.value(), qos.classes[0].queue.value())
+    };
+    assert_eq!(queue(TOR), (Some(1), Some(0)));
+    let big = TOR.replace("dcb enable", "stack-unit 0 provision S6000\ndcb enable");
+    assert_eq!(queue(&big), (Some(3), Some(1)));
+    // A neighbour's model is not its own.
+    let near = TOR.replacen(" mtu 9216", " description to S6000-ON\n mtu 9216", 1);
+    assert_eq!(queue(&near), (Some(1), Some(0)));
+    let without = TOR.replace("service-class dynamic dot1p\n", "");
+    assert_eq!(queue(&without), (None, None));
+}
+
+#[test]
+fn link_pause_beside_dcb_is_told() {
+    let text = TOR.replacen(" mtu 9216", " flowcontrol rx on tx off\n mtu 9216", 1);
+    let device = read(Dialect::Os9, &text);
+    assert_eq!(device.remarks.len(), 1);
+    assert_eq!(device.remarks[0].kind, RemarkKind::TwoKindsOfPause);
+    assert!(device.ports[0].qos.pause_rx.is(&true) && device.ports[0].qos.pause_tx.is(&false));
+}
+
+#[test]
+fn policies_of_old_releases_are_read() {
+    let text = "hostname s\ndcb enable\ndcb-input SMB\n pfc priority 3\n!\n\
+        interface TenGigabitEthernet 0/1\n dcb-policy input SMB\n pfc frobnicate\n no shutdown\n";
+    let device = read(Dialect::Os9, text);
+    let qos = &device.ports[0].qos;
+    assert!(
+        qos.pfc.mode.is(&PfcMode::On) && qos.pfc.send[3].is(&true) && qos.pfc.send[4].is(&false)
+    );
+    let unknown: Vec<u32> = device
+        .lines
+        .unknown_lines()
+        .map(|(at, _)| at.line)
+        .collect();
+    assert_eq!(unknown, [8]);
+}
+
+#[test]
+fn lossless_queues_without_a_map_are_unknown() {
+    let text = TOR.replacen(" dcb-map STORAGE\n no", " pfc no-drop queues 1\n no", 1);
+    let device = read(Dialect::Os9, &text);
+    assert_eq!(device.ports[0].qos.classes[3].no_drop.value(), None);
+}
+
+#[test]
+fn shares_and_tags_are_repaired() {
+    let source = Source::new("x", TOR);
+    let device = read(Dialect::Os9, TOR);
+    let one = "TenGigabitEthernet 0/1".to_owned();
+    let wish = Wish::Share {
+        port: one.clone(),
+        queue: 1,
+        percent: 70,
+    };
+    let fixed = apply(TOR, &repair(&device, &source, &wish).unwrap());
+    let fixed = read(Dialect::Os9, &fixed);
+    assert!(fixed.remarks.is_empty());
+    assert!(
+        fixed.ports[0].qos.queues[1]
+            .scheduler
+            .is(&Scheduler::Percent(70))
+    );
+    let bare = TOR.replace(
+        " tagged TenGigabitEthernet 0/1-2",
+        " untagged TenGigabitEthernet 0/1",
+    );
+    let (source, device) = (Source::new("x", &*bare), read(Dialect::Os9, &bare));
+    let wish = Wish::Tag {
+        port: one,
+        vlan: 711,
+    };
+    let fixed = apply(&bare, &repair(&device, &source, &wish).unwrap());
+    let port = &read(Dialect::Os9, &fixed).ports[0];
+    assert!(port.tagged_vlans.get().unwrap().has(711) && port.native_vlan.is(&Some(1)));
+}
+
+#[test]
+fn carriage_returns_change_nothing() {
+    let device = read(Dialect::Os9, &TOR.replace('\n', "\r\n"));
+    assert_eq!(describe(&device), describe(&read(Dialect::Os9, TOR)));
 }
