@@ -4,6 +4,7 @@ mod agents;
 mod architecture;
 mod bad_input;
 mod capture;
+mod check;
 mod cli;
 mod conform;
 mod corpus;

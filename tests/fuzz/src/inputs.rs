@@ -1,5 +1,8 @@
 //! Text that people write: scenarios, files of other simulators, tables, assertions.
 
+use xoff_configs::language::LANGUAGES;
+use xoff_configs::load::Given;
+use xoff_configs::source::Source;
 use xoff_scenario::Overrides;
 use xoff_scenario::hpcc;
 use xoff_scenario::metrics::expect::Expectation;
@@ -32,6 +35,23 @@ pub fn hpcc(data: &[u8]) {
     };
     if let Ok(input) = hpcc::load("config.txt", &read) {
         let _ = hpcc::scenario_text(&input.model, &input.files, "fuzz");
+    }
+}
+
+/// A configuration: the first byte chooses a dialect, or has it detected; what is read is checked.
+pub fn configs(data: &[u8]) {
+    let Some((&first, rest)) = data.split_first() else {
+        return;
+    };
+    let source = Source::new("fuzz.cfg", String::from_utf8_lossy(rest).into_owned());
+    let dialect = LANGUAGES.get(usize::from(first)).map(|l| l.dialect);
+    let given = vec![Given {
+        source,
+        perhaps: false,
+    }];
+    if let Ok(loaded) = xoff_configs::load::load(given, None, dialect) {
+        let found = xoff_configs::rules::check(&loaded.fabric);
+        let _ = xoff_configs::fixing::fixed(&loaded.fabric, &found);
     }
 }
 

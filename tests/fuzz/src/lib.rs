@@ -9,18 +9,19 @@ mod streams;
 mod wire;
 
 pub use captures::{capture, trace};
-pub use inputs::{assertion, hpcc, scenario, tables};
+pub use inputs::{assertion, configs, hpcc, scenario, tables};
 pub use streams::streams;
 pub use wire::{dissect, iwarp, lldp, smb};
 
 /// A target: name of its corpus, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("scenario", scenario),
     ("hpcc", hpcc),
     ("tables", tables),
     ("assertion", assertion),
+    ("configs", configs),
     ("dissect", dissect),
     ("lldp", lldp),
     ("iwarp", iwarp),
