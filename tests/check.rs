@@ -38,7 +38,11 @@ fn cases() -> Vec<Case> {
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.join("truth.toml").exists())
         .map(|path| Case {
-            truth: fs::read_to_string(path.join("truth.toml")).unwrap().parse::<toml::Table>().unwrap().into(),
+            truth: fs::read_to_string(path.join("truth.toml"))
+                .unwrap()
+                .parse::<toml::Table>()
+                .unwrap()
+                .into(),
             path,
         })
         .collect();
@@ -54,13 +58,27 @@ impl Case {
         let mut links = String::new();
         for link in topology["links"].as_array().unwrap() {
             let end = |n: usize| link[n].as_str().unwrap();
-            links += &format!("[[link]]\na = \"{}\"\nb = \"{}\"\nrate = \"{speed}Gbps\"\n", end(0), end(1));
+            links += &format!(
+                "[[link]]\na = \"{}\"\nb = \"{}\"\nrate = \"{speed}Gbps\"\n",
+                end(0),
+                end(1)
+            );
             if let Some(cable) = link.get(2) {
                 links += &format!("cable = {cable}\n");
             }
         }
         let file = scratch.file("topology.toml", &links);
-        let files: Vec<String> = topology["files"].as_array().unwrap().iter().map(|f| self.path.join(f.as_str().unwrap()).to_string_lossy().into_owned()).collect();
+        let files: Vec<String> = topology["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| {
+                self.path
+                    .join(f.as_str().unwrap())
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect();
         let mut arguments = vec!["check", "--topology", &file, "--format", "json"];
         arguments.extend(files.iter().map(String::as_str));
         arguments.extend(more);
@@ -68,7 +86,12 @@ impl Case {
     }
 
     fn wanted(&self) -> Vec<&toml::Value> {
-        self.truth.get("finding").and_then(toml::Value::as_array).into_iter().flatten().collect()
+        self.truth
+            .get("finding")
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
@@ -76,18 +99,36 @@ impl Case {
 fn fits(want: &toml::Value, found: &Value) -> bool {
     let id = found["id"].as_str().unwrap();
     let accepted = want.get("also_accept").and_then(toml::Value::as_array);
-    let named = want["rule"].as_str() == Some(id) || accepted.is_some_and(|all| all.iter().any(|a| a.as_str() == Some(id)));
+    let named = want["rule"].as_str() == Some(id)
+        || accepted.is_some_and(|all| all.iter().any(|a| a.as_str() == Some(id)));
     if !named || want["severity"].as_str() != found["severity"].as_str() {
         return false;
     }
     let files = [Some(&want["file"]), want.get("peer_file")];
-    let lines = |key: &str| want.get(key).and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_integer);
+    let lines = |key: &str| {
+        want.get(key)
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(toml::Value::as_integer)
+    };
     let places = std::iter::once(found).chain(found["related"].as_array().unwrap());
     places.into_iter().any(|place| {
-        let file = Path::new(place["file"].as_str().unwrap()).file_name().unwrap().to_string_lossy().into_owned();
+        let file = Path::new(place["file"].as_str().unwrap())
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         let here = files.iter().flatten().any(|f| f.as_str() == Some(&file));
-        let (low, high) = (place["line"].as_i64().unwrap(), place["end_line"].as_i64().unwrap());
-        let near = || lines("lines").chain(lines("peer_lines")).any(|n| low - 3 <= n && n <= high + 3);
+        let (low, high) = (
+            place["line"].as_i64().unwrap(),
+            place["end_line"].as_i64().unwrap(),
+        );
+        let near = || {
+            lines("lines")
+                .chain(lines("peer_lines"))
+                .any(|n| low - 3 <= n && n <= high + 3)
+        };
         here && (want.get("absent").is_some() || near())
     })
 }
@@ -96,31 +137,67 @@ fn fits(want: &toml::Value, found: &Value) -> bool {
 fn cases_with_known_truth_are_answered_so() {
     let (mut wrong, mut counted) = (Vec::new(), 0);
     for case in cases() {
-        let name = case.path.file_name().unwrap().to_string_lossy().into_owned();
+        let name = case
+            .path
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         let scratch = Scratch::new(&format!("check-{}", &name[..2]));
         let report = case.report(&scratch, &[]);
         let (found, wanted) = (loud(&report), case.wanted());
         counted += 1;
         for want in wanted.iter().filter(|w| !found.iter().any(|f| fits(w, f))) {
-            wrong.push(format!("{name}: missed {} in {}", want["rule"], want["file"]));
+            wrong.push(format!(
+                "{name}: missed {} in {}",
+                want["rule"], want["file"]
+            ));
         }
         // The watchdog is worth a warning everywhere.
-        for f in found.iter().filter(|f| f["id"] != "C-15" && !wanted.iter().any(|w| fits(w, f))) {
-            wrong.push(format!("{name}: false {} {}: {}", f["id"], f["severity"], f["message"]));
+        for f in found
+            .iter()
+            .filter(|f| f["id"] != "C-15" && !wanted.iter().any(|w| fits(w, f)))
+        {
+            wrong.push(format!(
+                "{name}: false {} {}: {}",
+                f["id"], f["severity"], f["message"]
+            ));
         }
     }
-    assert!(counted >= 35 && wrong.is_empty(), "of {counted}:\n{}", wrong.join("\n"));
+    assert!(
+        counted >= 35 && wrong.is_empty(),
+        "of {counted}:\n{}",
+        wrong.join("\n")
+    );
 }
 
 /// What drops frames is shown by simulation.
 #[test]
 fn claims_of_loss_are_proved() {
-    for (start, id) in [("31", "C-01"), ("35", "C-19"), ("23", "C-21"), ("38", "C-20"), ("45", "Q-09")] {
-        let case = cases().into_iter().find(|c| c.path.file_name().unwrap().to_string_lossy().starts_with(start)).unwrap();
+    for (start, id) in [
+        ("31", "C-01"),
+        ("35", "C-19"),
+        ("23", "C-21"),
+        ("38", "C-20"),
+        ("45", "Q-09"),
+    ] {
+        let case = cases()
+            .into_iter()
+            .find(|c| {
+                c.path
+                    .file_name()
+                    .unwrap()
+                    .to_string_lossy()
+                    .starts_with(start)
+            })
+            .unwrap();
         let scratch = Scratch::new(&format!("proof-{start}"));
         let report = case.report(&scratch, &["--simulate"]);
         let found = report["findings"].as_array().unwrap();
-        let one = found.iter().find(|f| f["id"] == id).unwrap_or_else(|| panic!("{start}: {report}"));
+        let one = found
+            .iter()
+            .find(|f| f["id"] == id)
+            .unwrap_or_else(|| panic!("{start}: {report}"));
         assert_eq!(one["proof"]["reproduced"], true, "{start}: {one}");
         assert_eq!(one["severity"], "error");
     }
@@ -128,10 +205,22 @@ fn claims_of_loss_are_proved() {
 
 #[test]
 fn without_dcb_it_works_until_it_is_congested() {
-    let report = json(&["check", "topologies/fabrics/wrong/roce-without-dcb", "--simulate", "--format", "json"]);
+    let report = json(&[
+        "check",
+        "topologies/fabrics/wrong/roce-without-dcb",
+        "--simulate",
+        "--format",
+        "json",
+    ]);
     let found = loud(&report);
     let error = found.iter().find(|f| f["id"] == "C-01").unwrap();
-    assert!(error["message"].as_str().unwrap().contains("works until a port is congested"), "{error}");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("works until a port is congested"),
+        "{error}"
+    );
     assert_eq!(error["proof"]["reproduced"], true, "{error}");
 }
 
@@ -145,12 +234,23 @@ fn the_dell_switch_and_the_windows_host_go_together() {
         "json",
     ]);
     for file in report["files"].as_array().unwrap() {
-        let (all, understood) = (file["qos_lines"].as_u64().unwrap(), file["understood"].as_u64().unwrap());
+        let (all, understood) = (
+            file["qos_lines"].as_u64().unwrap(),
+            file["understood"].as_u64().unwrap(),
+        );
         assert!(all > 0 && understood * 100 >= all * 95, "{file}");
     }
     // They agree: priority 3 is lossless on both, and the shares are near each other.
-    let errors: Vec<&Value> = loud(&report).into_iter().filter(|f| f["severity"] == "error").collect();
-    assert!(errors.iter().all(|f| f["id"] != "C-01" && f["id"] != "C-02"), "{errors:#?}");
+    let errors: Vec<&Value> = loud(&report)
+        .into_iter()
+        .filter(|f| f["severity"] == "error")
+        .collect();
+    assert!(
+        errors
+            .iter()
+            .all(|f| f["id"] != "C-01" && f["id"] != "C-02"),
+        "{errors:#?}"
+    );
 }
 
 #[test]
@@ -171,7 +271,11 @@ fn fixed_files_have_none_of_what_was_cured() {
     assert_eq!(after.status.code(), Some(0), "{}", text(&after.stdout));
     let change = run(&["check", "--diff", fabric, &dir]);
     assert_eq!(change.status.code(), Some(0));
-    assert!(text(&change.stdout).contains("0 come, 1 go, 0 stay"), "{}", text(&change.stdout));
+    assert!(
+        text(&change.stdout).contains("0 come, 1 go, 0 stay"),
+        "{}",
+        text(&change.stdout)
+    );
 }
 
 #[test]
@@ -180,21 +284,35 @@ fn formats_and_options() {
     let out = |more: &[&str]| {
         let arguments: Vec<&str> = ["check", fabric].iter().chain(more).copied().collect();
         let output = run(&arguments);
-        (output.status.code(), text(&output.stdout), text(&output.stderr))
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
     };
-    assert!(out(&["--format", "sarif"]).1.contains("\"ruleId\": \"C-19\""));
+    assert!(
+        out(&["--format", "sarif"])
+            .1
+            .contains("\"ruleId\": \"C-19\"")
+    );
     assert!(out(&["--format", "junit"]).1.contains("<failure"));
     assert!(out(&["--format", "github"]).1.starts_with("::error file="));
     assert_eq!(out(&["--allow", "C-19"]).0, Some(0));
     let (code, _, told) = out(&["--allow", "C-9"]);
-    assert!(code == Some(2) && told.contains("no rule is called `C-9`"), "{told}");
+    assert!(
+        code == Some(2) && told.contains("no rule is called `C-9`"),
+        "{told}"
+    );
     let scratch = Scratch::new("check-baseline");
     let known = scratch.path("known.txt");
     out(&["--baseline", &known]);
     let (code, shown, _) = out(&["--baseline", &known]);
     assert!(code == Some(0) && shown.contains("1 known"), "{shown}");
     let (code, shown, _) = out(&["--path", "nodeA", "nodeB"]);
-    assert!(code == Some(1) && shown.contains("nodeB to nodeA"), "{shown}");
+    assert!(
+        code == Some(1) && shown.contains("nodeB to nodeA"),
+        "{shown}"
+    );
     assert!(out(&["--model"]).1.contains("Cisco NX-OS"));
 }
 
@@ -215,10 +333,19 @@ fn bad_input_is_told_and_nothing_is_done() {
     let host = scratch.file("a.linux.sh", "#!/bin/sh\nmlnx_qos -i eth0 --trust dscp\n");
     let links = scratch.file("t.toml", "[[link]]\na = \"a:eth0\"\nb = \"x\"\n");
     wrong(&["check", &host, "--topology", &links], "`x` is no port");
-    let links = scratch.file("u.toml", "[[link]]\na = \"a:eth0\"\nb = \"x:1\"\nrate = \"fast\"\n");
+    let links = scratch.file(
+        "u.toml",
+        "[[link]]\na = \"a:eth0\"\nb = \"x:1\"\nrate = \"fast\"\n",
+    );
     wrong(&["check", &host, "--topology", &links], "`fast` is no rate");
     fs::create_dir_all(scratch.path("twin")).unwrap();
-    let twin = scratch.file("twin/a.linux.sh", "#!/bin/sh\nmlnx_qos -i eth0 --trust dscp\n");
+    let twin = scratch.file(
+        "twin/a.linux.sh",
+        "#!/bin/sh\nmlnx_qos -i eth0 --trust dscp\n",
+    );
     wrong(&["check", &host, &twin], "is the name of a device");
-    wrong(&["check", &host, "--dialect", "ios"], "no dialect is called `ios`");
+    wrong(
+        &["check", &host, "--dialect", "ios"],
+        "no dialect is called `ios`",
+    );
 }

@@ -108,12 +108,8 @@ fn each_mistake_is_found_by_its_rule_alone() {
             let text = files
                 .get_mut(&mistake.file)
                 .unwrap_or_else(|| panic!("{name}: {}", mistake.file));
-            assert_eq!(
-                text.matches(&mistake.replace).count(),
-                1,
-                "{name}: {}",
-                mistake.name
-            );
+            // The first place, if there are several.
+            assert!(text.contains(&mistake.replace), "{name}: {}", mistake.name);
             *text = text.replacen(&mistake.replace, &mistake.with, 1);
             let found = found(&fabric, &files);
             let fits = !found.is_empty() && found.iter().all(|f| f.starts_with(&mistake.rule));

@@ -4,7 +4,6 @@ use super::values::{Table, Value};
 use super::{Arg, Block, Command, Expr, Open, Stmt, parse, walk};
 use std::collections::BTreeMap;
 
-
 /// Steps after which a script is no longer followed.
 const MOST_STEPS: u32 = 200_000;
 const DEEPEST: u32 = 40;
