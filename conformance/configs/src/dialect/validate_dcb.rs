@@ -20,13 +20,12 @@ pub static LANGUAGE: Language = Language {
     repair,
 };
 
-const SIGNS: [&str; 6] = [
+const SIGNS: [&str; 5] = [
     "nonnodedata",
     "allnodes",
     "rdmaenabledadapters",
     "rdmadisabledadapters",
-    "netqos =",
-    "netqos=",
+    "netqos",
 ];
 
 /// Keys of each table.
@@ -79,8 +78,14 @@ fn recognise(source: &Source) -> u32 {
         .filter(|line| line.contains(['=', '$']))
         .map(|line| {
             let line = line.to_ascii_lowercase();
-            // `Get-NetQos...` are scripts.
-            match SIGNS.iter().any(|sign| line.contains(sign)) && !line.contains("-netqos") {
+            // A key or variable that is set; those that are asked for are in scripts.
+            let set = |sign: &&str| {
+                let behind = line.split(sign).skip(1).map(str::trim_start);
+                behind
+                    .into_iter()
+                    .any(|rest| rest.starts_with('=') || rest.starts_with("+="))
+            };
+            match SIGNS.iter().any(|sign| set(&sign)) {
                 true => 20,
                 false => 0,
             }
@@ -101,6 +106,7 @@ fn import(input: Input) -> Result<Vec<Device>, Fault> {
     })?;
     let mut reader = Reader {
         state: State::new(input.file, input.source.lines()),
+        stem: input.source.stem().to_owned(),
     };
     // It says what is demanded, and nothing of the rest.
     reader.state.printed = true;
@@ -135,6 +141,8 @@ fn import(input: Input) -> Result<Vec<Device>, Fault> {
 
 struct Reader {
     state: State,
+    /// The name of nodes without one.
+    stem: String,
 }
 
 impl Reader {
@@ -330,7 +338,8 @@ impl Reader {
             .get("NodeName")
             .and_then(|(v, _)| v.text())
             .filter(|n| !n.is_empty());
-        let on = name.map(|n| vec![n]);
+        // Nodes that are found elsewhere are one, with the name of the file.
+        let on = Some(vec![name.unwrap_or_else(|| self.stem.clone())]);
         let line = node.line;
         self.push(
             Act::Willing(Fact::implied(false, self.at(line), HOW)),
@@ -526,6 +535,18 @@ mod tests {
             .replace("NodeName = 'nodeA' ;", "")
             .replace("NodeName = 'nodeB' ;", "");
         assert_eq!(read_all(Dialect::ValidateDcb, &text)[0].name, "device");
+    }
+
+    #[test]
+    fn nodes_that_are_found_elsewhere_hide_no_others() {
+        let more = "\n$AllNodes += @{ NodeName = $_ ; RDMAEnabledAdapters = @( @{ Name = 'S9' ; VLANID = '7' } ) }\n";
+        let more =
+            format!("Get-DCBClusterNodes -Clusters x | ForEach-Object {{ {more} }}\n$NonNodeData");
+        let text = case().replacen("$NonNodeData", &more, 1);
+        let devices = read_all(Dialect::ValidateDcb, &text);
+        let names: Vec<&str> = devices.iter().map(|d| d.name.as_str()).collect();
+        assert_eq!(names, ["nodeA", "nodeB", "device"]);
+        assert!(devices[0].port("S1").is_some() && devices[2].port("S9").is_some());
     }
 
     #[test]

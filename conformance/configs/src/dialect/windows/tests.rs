@@ -480,3 +480,16 @@ fn any_bytes_end() {
 fn the_reference_fabric_holds() {
     crate::testing::fabric_holds("windows", 15);
 }
+
+#[test]
+fn pages_have_their_code_in_blocks() {
+    let device = node(
+        "# How (to\n```powershell\nEnable-NetQosFlowControl 3\nEnable-NetAdapterQos S1\n```\nThat's it.\n",
+    );
+    assert!(device.port("S1").unwrap().qos.pfc.send[3].is(&true));
+    let device = node(
+        "function Set-Node {\n[CmdletBinding()]\nparam([Parameter(Mandatory=$true, HelpMessage=\"a ] (\")][string[]]$Nic, $p = 3)\n\
+                       Enable-NetQosFlowControl $p\nEnable-NetAdapterQos $Nic }\nSet-Node -Nic S1,S2\n",
+    );
+    assert!(device.port("S2").unwrap().qos.pfc.send[3].is(&true));
+}

@@ -268,6 +268,7 @@ impl<S: Shell> Interpreter<'_, S> {
         }
         let mut names = Vec::new();
         walk::assigned(body, &mut names);
+        names.retain(|name| matches!(self.variables.get(name), Some(Value::Int(_))));
         for name in names {
             self.set(
                 &name,

@@ -73,6 +73,13 @@ pub(super) fn parse(text: &str) -> Parsed<Block> {
     }
 }
 
+/// A loop: its condition is one more thing that runs.
+fn looped(body: Block, condition: Pipe) -> Stmt {
+    let mut stmts = body.into_vec();
+    stmts.push(Stmt::Pipe(condition));
+    Stmt::Loop(Block::new(stmts))
+}
+
 impl Parser<'_> {
     pub(super) fn peek(&self) -> Option<u8> {
         self.byte(0)
@@ -206,17 +213,19 @@ impl Parser<'_> {
             "for" => Some(self.counted()?),
             "while" => {
                 self.at += word.len();
-                self.parens()?;
-                Some(Stmt::Loop(self.braces()?))
+                let condition = self.parens()?;
+                let body = self.braces()?;
+                Some(looped(body, condition))
             }
             "do" => {
                 self.at += word.len();
                 let body = self.braces()?;
                 self.blanks()?;
-                if self.take("while") || self.take("until") {
-                    self.parens()?;
-                }
-                Some(Stmt::Loop(body))
+                let condition = match self.take("while") || self.take("until") {
+                    true => self.parens()?,
+                    false => Pipe(Vec::new()),
+                };
+                Some(looped(body, condition))
             }
             "switch" => Some(self.switch()?),
             "function" | "filter" | "workflow" | "configuration" => self.function(&word)?,
@@ -636,11 +645,7 @@ impl Parser<'_> {
                     return Ok(all);
                 }
                 Some(b',') => self.bump(),
-                Some(b'[') => {
-                    let line = self.line;
-                    self.bump();
-                    self.until(b']', "the `[`", line)?;
-                }
+                Some(b'[') => self.attribute(),
                 Some(b'$') => {
                     let name = match self.variable()? {
                         Expr::Variable(name) => name,
@@ -656,6 +661,25 @@ impl Parser<'_> {
                     all.push((name, value));
                 }
                 Some(_) => self.bump(),
+            }
+        }
+    }
+
+    /// `[Parameter(Mandatory = $true)]`, `[string[]]`: passed over, with what is quoted in it.
+    fn attribute(&mut self) {
+        let (mut open, mut quote) = (0_u32, None);
+        while let Some(c) = self.peek() {
+            self.bump();
+            match (c, quote) {
+                (_, Some(q)) if c == q => quote = None,
+                (_, Some(_)) => {}
+                (b'"' | b'\'', None) => quote = Some(c),
+                (b'[', None) => open += 1,
+                (b']', None) => open -= 1,
+                _ => {}
+            }
+            if open == 0 {
+                break;
             }
         }
     }
