@@ -13,8 +13,6 @@ pub enum Claim {
     Drops,
     /// Frames of RDMA never arrive, whatever the load.
     Lost,
-    /// RDMA gets less than its share.
-    Starves,
     /// Pause comes where marks should have.
     Pauses,
     /// Nothing that traffic shows by itself.

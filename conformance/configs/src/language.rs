@@ -83,11 +83,12 @@ impl Dialect {
 }
 
 /// The dialect of a file; None if nothing speaks for any. Two that are equally likely cannot be: the
-/// name of the file (`leaf1.nxos.cfg`) then decides, else the first of [`LANGUAGES`].
+/// name of the file (`leaf1.nxos.cfg`) then decides, as it does where nothing else speaks; else the
+/// first of [`LANGUAGES`].
 pub fn detect(source: &Source) -> Option<Dialect> {
     let score = |l: &Language| {
         let score = (l.recognise)(source);
-        score * 2 + u32::from(score > 0 && named_in(source, l.name))
+        score * 2 + u32::from(named_in(source, l.name))
     };
     let best = LANGUAGES.iter().map(|l| (score(l), l.dialect)).rev();
     best.max_by_key(|&(score, _)| score)

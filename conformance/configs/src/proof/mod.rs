@@ -121,11 +121,11 @@ impl Sums {
     }
 }
 
-/// The hosts of an RDMA flow: `rdma 1 to 0`.
+/// The hosts of an RDMA flow: `rdma-1-to-0`.
 fn ends<'a>(run: &Run, flow: &FlowResult, stress: &'a Stress) -> Option<(&'a Sender, &'a Sender)> {
     let case = run.plan.cases.first()?;
     let spec = case.model.flows.get(flow.flow as usize)?;
-    let (from, to) = spec.group.strip_prefix("rdma ")?.split_once(" to ")?;
+    let (from, to) = spec.group.strip_prefix("rdma-")?.split_once("-to-")?;
     let sender = |n: &str| stress.senders.get(n.parse::<usize>().ok()?);
     Some((sender(from)?, sender(to)?))
 }
@@ -135,8 +135,8 @@ fn drops_at(run: &Run, fabric: &Fabric, node: NodeId) -> u64 {
     let Some(case) = run.plan.cases.first() else {
         return 0;
     };
-    let name = &fabric.nodes[node].name;
-    let id = case.model.nodes.iter().position(|n| n.name == *name);
+    let name = scenario::safe(&fabric.nodes[node].name);
+    let id = case.model.nodes.iter().position(|n| n.name == name);
     let here = run
         .results
         .ports
@@ -195,12 +195,8 @@ fn prove(fabric: &Fabric, stress: &Stress, configured: &Run, cured: &Run, one: &
                 real.unfinished, ideal.unfinished
             ),
         ),
-        Claim::Starves => (
-            real.mbps * 2 < ideal.mbps,
-            format!("beside best effort RDMA gets {a} per flow, and cured {b}"),
-        ),
         Claim::Pauses => (
-            real.pauses > ideal.pauses && real.marks < ideal.marks,
+            real.pauses > 0 && real.marks * 10 < ideal.marks,
             format!(
                 "{} pause frames and {} marks, and cured {} and {}",
                 real.pauses, real.marks, ideal.pauses, ideal.marks

@@ -17,8 +17,8 @@ const RECEIVERS: usize = 8;
 const LEAST_HOSTS: usize = 4;
 /// What each sender writes to each receiver.
 const BYTES: &str = "8MB";
-/// Time between two incasts.
-const PHASE_MS: usize = 4;
+/// The same, in bits.
+const BITS: u64 = 64_000_000;
 
 /// A host of the scenario: a port of a real one, or a further host like it.
 #[derive(Clone, Debug)]
@@ -77,8 +77,8 @@ fn senders(cx: &Context) -> Vec<Sender> {
         };
         let several = real.iter().any(|s| s.end.node == end.node);
         let name = match several {
-            false => cx.name(end.node).to_owned(),
-            true => cx.fabric.label(end).replace(':', "."),
+            false => safe(cx.name(end.node)),
+            true => safe(&cx.fabric.label(end)),
         };
         real.push(Sender {
             name,
@@ -94,12 +94,21 @@ fn senders(cx: &Context) -> Vec<Sender> {
     let mut copy = 1;
     while !direct && !real.is_empty() && all.len() < LEAST_HOSTS {
         all.extend(real.iter().map(|s| Sender {
-            name: format!("{}+{copy}", s.name),
+            name: format!("{}-like{copy}", s.name),
             ..s.clone()
         }));
         copy += 1;
     }
     all
+}
+
+/// A name that scenarios allow.
+pub(super) fn safe(name: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    name.chars()
+        .take(48)
+        .map(|c| if allowed(c) { c } else { '.' })
+        .collect()
 }
 
 struct Writer<'a> {
@@ -120,14 +129,21 @@ impl Writer<'_> {
             self.out,
             "# Made by `xoff check --simulate`: {what}. Each host in turn receives from all others, beside best effort.\n\
              title = \"{what}\"\nuntil = \"{}ms\"\n\n[topology]\nkind = \"explicit\"\n\n\
-             [switch.default]\nbuffer.size = \"16MiB\"\n\n[nic.default]\ntimeout = \"1ms\"\n",
-            self.senders.len().min(RECEIVERS) * PHASE_MS + 40
+             [switch.default]\nbuffer.size = \"16MiB\"\n\n[nic.default]\ntimeout = 12 # 16.8 ms\n",
+            self.senders.len().min(RECEIVERS) as u64 * self.phase_ms() + 100
         );
         let ports = self.topology();
         self.switches(&ports);
         self.nics();
         self.traffic();
         self.out
+    }
+
+    /// Time between two incasts: that of all bytes on the slowest link.
+    fn phase_ms(&self) -> u64 {
+        let slowest = self.senders.iter().map(|s| s.rate.bps()).min();
+        let bits = BITS * self.senders.len() as u64;
+        (bits * 1000 / slowest.unwrap_or(1).max(1)).clamp(1, 10_000) + 1
     }
 
     /// Nodes and links. Returns the ports of each switch, in the order of its links.
@@ -151,8 +167,8 @@ impl Writer<'_> {
             ports.entry(b.node).or_default().push(b);
             let rate = l.rate.unwrap_or(BitRate::from_gbps(100));
             link(
-                &fabric.nodes[a.node].name,
-                &fabric.nodes[b.node].name,
+                &safe(&fabric.nodes[a.node].name),
+                &safe(&fabric.nodes[b.node].name),
                 rate,
                 l.cable.unwrap_or(Length(5000)),
             );
@@ -161,7 +177,12 @@ impl Writer<'_> {
         for s in self.senders {
             if !fabric.is_host(s.at.node) {
                 ports.entry(s.at.node).or_default().push(s.at);
-                link(&s.name, &fabric.nodes[s.at.node].name, s.rate, s.cable);
+                link(
+                    &s.name,
+                    &safe(&fabric.nodes[s.at.node].name),
+                    s.rate,
+                    s.cable,
+                );
             } else if let Some(other) = self.senders.iter().find(|o| o.end == s.at)
                 && !direct.contains(&(other.end, s.end))
             {
@@ -178,7 +199,7 @@ impl Writer<'_> {
             let _ = writeln!(self.out, "[[node]]\nname = {name}\nprofile = \"host{n}\"\n");
         }
         for &node in ports.keys() {
-            let name = &fabric.nodes[node].name;
+            let name = safe(&fabric.nodes[node].name);
             let _ = writeln!(
                 self.out,
                 "[[node]]\nname = {name:?}\nrole = \"switch\"\nprofile = \"switch{node}\"\n"
@@ -468,7 +489,7 @@ impl Writer<'_> {
     fn traffic(&mut self) {
         let receivers: Vec<usize> = (0..self.senders.len()).take(RECEIVERS).collect();
         for (phase, &to) in receivers.iter().enumerate() {
-            let start = phase * PHASE_MS;
+            let start = phase as u64 * self.phase_ms();
             for (n, s) in self
                 .senders
                 .iter()
@@ -489,7 +510,7 @@ impl Writer<'_> {
                 let (a, b) = (&s.name, &self.senders[to].name);
                 let _ = writeln!(
                     self.out,
-                    "[[traffic]]\nkind = \"flows\"\nname = \"rdma {n} to {to}\"\npriority = {priority}\ndscp = {dscp}\npcp = {pcp}\n\
+                    "[[traffic]]\nkind = \"flows\"\nname = \"rdma-{n}-to-{to}\"\npriority = {priority}\ndscp = {dscp}\npcp = {pcp}\n\
                      start = \"{start}ms\"\nmessage = \"1MB\"\nflow = [{{ src = {a:?}, dst = {b:?}, bytes = \"{BYTES}\" }}]\n"
                 );
             }
@@ -498,7 +519,7 @@ impl Writer<'_> {
             let (a, b) = (&self.senders[other].name, &self.senders[to].name);
             let _ = writeln!(
                 self.out,
-                "[[traffic]]\nkind = \"flows\"\nname = \"best effort to {to}\"\npriority = 0\ndscp = 0\npcp = 0\ncc = \"none\"\n\
+                "[[traffic]]\nkind = \"flows\"\nname = \"best-effort-to-{to}\"\npriority = 0\ndscp = 0\npcp = 0\ncc = \"none\"\n\
                  start = \"{start}ms\"\nmessage = \"1MB\"\nflow = [{{ src = {a:?}, dst = {b:?}, bytes = \"{BYTES}\" }}]\n"
             );
         }

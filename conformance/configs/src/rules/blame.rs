@@ -10,6 +10,7 @@ use crate::repair::Wish;
 use crate::source::Span;
 use xoff_checks::config::{C_01, C_20};
 use xoff_checks::dcbx::X_08;
+use xoff_checks::finding::Severity;
 
 /// The finding, if the host is the odd one.
 pub(super) fn host(cx: &Context, flow: &Flow, step: &Step) -> Option<Found> {
@@ -23,7 +24,12 @@ pub(super) fn host(cx: &Context, flow: &Flow, step: &Step) -> Option<Found> {
         .or_else(|| others_differ(cx, flow, port, step))
         .or_else(|| unmarked(cx, flow, port, step))?;
     let fits = fitting(cx, flow, port, step);
-    let mut found = found.port(&name).claims(Claim::Drops).of_host(end.node);
+    // How much a program sends that is only said to exist is not known.
+    let claim = match found.severity {
+        Severity::Error => Claim::Drops,
+        _ => Claim::Nothing,
+    };
+    let mut found = found.port(&name).claims(claim).of_host(end.node);
     if let Some((dscp, priority)) = fits {
         found = found.wish(Wish::MarkRdma {
             port: name,

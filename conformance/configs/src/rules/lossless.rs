@@ -49,7 +49,7 @@ fn unmarked(cx: &Context, flow: &Flow, found: &mut Collection) {
     let one = one
         .port(&port.name)
         .at(place)
-        .claims(Claim::Drops)
+        .claims(Claim::Nothing)
         .of_host(flow.origin.end.node);
     found.push(cx.fabric, one);
 }
@@ -86,7 +86,11 @@ fn follow(cx: &Context, flow: &Flow, found: &mut Collection) {
                 }
                 _ => pause(cx, problem),
             };
-            found.push(cx.fabric, one.claims(Claim::Drops).of_host(host));
+            let claim = match one.severity {
+                xoff_checks::finding::Severity::Error => Claim::Drops,
+                _ => Claim::Nothing,
+            };
+            found.push(cx.fabric, one.claims(claim).of_host(host));
         }
         for why in judged.unknown.iter().filter(|_| judged.problems.is_empty()) {
             // Names without a configuration are told once, in the notes of the fabric.

@@ -54,6 +54,9 @@ fn finding(node: NodeId, remark: &Remark) -> Found {
     found.ports.extend(remark.port.clone());
     found.places.push(remark.at);
     found.places.extend(remark.related.iter().copied());
+    if remark.kind == RemarkKind::TooManyLossless {
+        found.claim = Claim::Drops;
+    }
     if remark.kind == RemarkKind::TwoKindsOfPause {
         found.wishes.extend(
             remark

@@ -93,7 +93,7 @@ fn share(cx: &Context, end: End, port: &Port, class: u8, found: &mut Collection)
         .port(&name)
         .at([at])
         .at(largest)
-        .claims(Claim::Starves);
+        .claims(Claim::Nothing);
     one = one.at(hosts.and_then(|(_, _, at)| at));
     found.push(
         cx.fabric,
