@@ -85,7 +85,7 @@ fn recognise(source: &Source) -> u32 {
                     .into_iter()
                     .any(|rest| rest.starts_with('=') || rest.starts_with("+="))
             };
-            match SIGNS.iter().any(|sign| set(&sign)) {
+            match SIGNS.iter().any(|sign| set(sign)) {
                 true => 20,
                 false => 0,
             }

@@ -44,6 +44,11 @@ fn may_explain(kind: RemarkKind) -> bool {
 
 fn finding(node: NodeId, remark: &Remark) -> Found {
     let (check, severity) = rule(remark.kind);
+    // What is about no class does not cost RDMA anything by itself.
+    let severity = match check == &C_17 && remark.priorities == 0 {
+        true => severity.min(Severity::Warning),
+        false => severity,
+    };
     let mut found = Found::new(
         check,
         severity,
