@@ -80,12 +80,14 @@ fn recognise(source: &Source) -> u32 {
             let line = line.to_ascii_lowercase();
             // A key or variable that is set; those that are asked for are in scripts.
             let set = |sign: &&str| {
-                let behind = line.split(sign).skip(1).map(str::trim_start);
-                behind
-                    .into_iter()
-                    .any(|rest| rest.starts_with('=') || rest.starts_with("+="))
+                let mut behind = line.split(sign).skip(1).map(str::trim_start);
+                behind.any(|rest| rest.starts_with('=') || rest.starts_with("+="))
             };
-            match SIGNS.iter().any(|sign| set(sign)) {
+<<<<<<< HEAD
+            match SIGNS.iter().any(set) {
+=======
+            match SIGNS.iter().any(set) {
+>>>>>>> 3cc71a796996c6d985c089930b4bb02525dca822
                 true => 20,
                 false => 0,
             }
