@@ -83,11 +83,7 @@ fn recognise(source: &Source) -> u32 {
                 let mut behind = line.split(sign).skip(1).map(str::trim_start);
                 behind.any(|rest| rest.starts_with('=') || rest.starts_with("+="))
             };
-<<<<<<< HEAD
             match SIGNS.iter().any(set) {
-=======
-            match SIGNS.iter().any(set) {
->>>>>>> 3cc71a796996c6d985c089930b4bb02525dca822
                 true => 20,
                 false => 0,
             }
