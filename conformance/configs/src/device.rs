@@ -6,8 +6,8 @@
 //! group (ingress buffer) and the 802.1p priority of its pause frames. A *priority* is what is on the
 //! wire: in a tag, in a pause frame.
 
+use crate::Dialect;
 use crate::fact::Fact;
-use crate::language::Dialect;
 use crate::lines::Lines;
 use crate::remark::Remark;
 use crate::source::{FileId, Span};

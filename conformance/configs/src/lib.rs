@@ -34,4 +34,5 @@ pub mod topology;
 pub mod tree;
 mod unknown;
 
+pub use language::Dialect;
 pub use unknown::defaults;

@@ -1,7 +1,6 @@
 //! Whether it is the host that marks its RDMA otherwise than all around it mean.
 
-use super::lossless::marking;
-use super::{Context, Flow, listed};
+use super::{Context, Flow, listed, marking};
 use crate::device::{Host, Matches, Port, Who};
 use crate::fabric::End;
 use crate::found::{Claim, Found, port_name};

@@ -13,6 +13,7 @@ mod ports;
 mod remarks;
 mod shares;
 
+use lossless::marking;
 pub use lossless::words;
 pub(crate) use mtu::roce_mtu;
 

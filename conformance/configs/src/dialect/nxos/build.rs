@@ -1,7 +1,7 @@
 //! What the statements come to, port by port.
 
 use super::read::{Bound, Class, Interface, Policy, Read};
-use super::remarks::remarks;
+use super::remarked;
 use crate::device::*;
 use crate::fact::Fact;
 use crate::language::{Dialect, Input};
@@ -59,7 +59,7 @@ pub(super) fn device(input: Input, read: Read) -> Device {
             false => ports.push(built),
         }
     }
-    let remarks = remarks(&read, &common.network);
+    let remarks = remarked(&read, &common.network);
     let alias = input.source.stem().to_owned();
     Device {
         name: read

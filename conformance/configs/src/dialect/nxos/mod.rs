@@ -8,6 +8,8 @@ mod repair;
 #[cfg(test)]
 mod tests;
 
+use remarks::remarks as remarked;
+
 use crate::device::Device;
 use crate::language::{Dialect, Input, Language};
 use crate::source::{Fault, Source};

@@ -1,7 +1,7 @@
 //! Network ATC: intents, from which Windows makes all settings.
 
 use super::acts::{Act, Class, Of, State};
-use super::cmdlets::names;
+use super::names;
 use super::property;
 use super::ps::{Call, Table, Value};
 use crate::device::Matches;

@@ -13,6 +13,8 @@ mod repair;
 pub(in crate::dialect) use acts::{Act, Class, Of, State};
 pub(in crate::dialect) use build::devices;
 
+use cmdlets::names;
+
 use crate::device::Device;
 use crate::language::{Dialect, Input, Language};
 use crate::source::{Fault, Source, Span};

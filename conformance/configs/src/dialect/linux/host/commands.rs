@@ -1,7 +1,6 @@
 //! Which command does what.
 
-use super::mlnx::value_of;
-use super::{ANY, State, dcb, lldp, mlnx, sysfs};
+use super::{ANY, State, dcb, lldp, mlnx, sysfs, value_of};
 use crate::dialect::linux::shell::{Command, integer};
 use crate::fact::Fact;
 

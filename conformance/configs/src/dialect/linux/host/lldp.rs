@@ -1,7 +1,6 @@
 //! LLDP agents: `lldptool`, lldpad, the firmware's.
 
-use super::State;
-use super::mlnx::value_of;
+use super::{State, value_of};
 use crate::dialect::linux::shell::Command;
 use crate::remark::RemarkKind;
 

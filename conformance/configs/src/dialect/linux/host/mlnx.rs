@@ -221,7 +221,7 @@ pub(super) fn cma_tos(state: &mut State, command: &Command) {
         state.lines.understood(command.line);
         return;
     };
-    let number = tos.as_deref().and_then(super::commands::byte);
+    let number = tos.as_deref().and_then(super::byte);
     let fact = state.fact(number, command.line);
     state.rdma(device.flatten().as_deref()).cma = Some(fact);
     state.lines.understood(command.line);

@@ -9,6 +9,8 @@ mod sysfs;
 
 pub(super) use build::devices;
 pub(super) use commands::run;
+use commands::{byte, enslave, module};
+use mlnx::value_of;
 
 use crate::fact::Fact;
 use crate::lines::Lines;

@@ -1,7 +1,6 @@
 //! Files of the kernel, and files of settings, that scripts write.
 
-use super::State;
-use super::commands::{byte, module};
+use super::{State, byte, module};
 use crate::dialect::linux::shell::evaluate;
 
 /// What is written to a file; None: not known.
@@ -66,7 +65,7 @@ pub(super) fn write(state: &mut State, path: Option<&str>, value: Option<&str>, 
         }
         ["sys", "class", "net", bond, "bonding", "slaves"] => {
             for member in value.unwrap_or_default().split_whitespace() {
-                super::commands::enslave(state, member.trim_start_matches('+'), bond, line);
+                super::enslave(state, member.trim_start_matches('+'), bond, line);
             }
         }
         [
@@ -113,7 +112,7 @@ pub(super) fn write(state: &mut State, path: Option<&str>, value: Option<&str>, 
         ["etc", "environment" | "profile", ..] | [.., "profile.d", _] => {
             if let Ok(commands) = evaluate(value.unwrap_or_default(), line) {
                 for command in commands {
-                    super::commands::run(state, &command);
+                    super::run(state, &command);
                 }
             }
             return;

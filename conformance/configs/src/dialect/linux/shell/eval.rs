@@ -1,9 +1,9 @@
 //! Runs a script as far as it can be known, and collects the commands.
 
-use super::expand::{Value, arithmetic, array, fields, text};
+use super::expand::{arithmetic, array, fields, text};
 use super::lex::Open;
 use super::parse::{Statement, parse};
-use super::{Part, Redirect, Word};
+use super::{Part, Redirect, Value, Word};
 use std::collections::BTreeMap;
 
 /// A command that runs.

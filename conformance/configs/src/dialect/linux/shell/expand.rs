@@ -1,8 +1,7 @@
 //! Words as a command sees them.
 
-use super::eval::Shell;
 use super::parse::Statement;
-use super::{Part, Word, lex, parse};
+use super::{Part, Shell, Word, lex, parse};
 
 /// Text, or None where it cannot be known.
 pub(super) type Value = Option<String>;
@@ -235,8 +234,8 @@ fn changed(shell: &mut Shell, value: &str, how: &str) -> Value {
         cuts.reverse();
     }
     let cut = cuts.into_iter().find(|&n| match front {
-        true => super::eval::matches(&pattern, &value[..n]),
-        false => super::eval::matches(&pattern, &value[n..]),
+        true => super::matches(&pattern, &value[..n]),
+        false => super::matches(&pattern, &value[n..]),
     });
     Some(match cut {
         None => value.to_owned(),

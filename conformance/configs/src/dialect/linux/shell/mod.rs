@@ -6,6 +6,8 @@ mod lex;
 mod parse;
 
 pub(super) use eval::{Command, evaluate};
+use eval::{Shell, matches};
+use expand::Value;
 pub(super) use expand::integer;
 
 /// A word before it is expanded.
