@@ -18,6 +18,7 @@ pub mod found;
 pub mod hop;
 pub mod in_force;
 pub mod language;
+pub mod languages;
 pub mod lines;
 pub mod load;
 pub mod names;

@@ -2,7 +2,8 @@
 
 use crate::device::Device;
 use crate::fabric::Fabric;
-use crate::language::{Dialect, Input, detect, import};
+use crate::language::{Dialect, Input};
+use crate::languages::{detect, import};
 use crate::source::{Fault, FileId, Source};
 use crate::topology::{self, Topology};
 use rayon::prelude::*;

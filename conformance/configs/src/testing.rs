@@ -1,7 +1,8 @@
 //! What the importers' tests have in common.
 
 use crate::device::Device;
-use crate::language::{Dialect, Input, detect, import};
+use crate::language::{Dialect, Input};
+use crate::languages::{detect, import};
 use crate::source::{FileId, Source};
 use proptest::test_runner::{Config, TestRunner};
 

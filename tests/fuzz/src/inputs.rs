@@ -1,6 +1,6 @@
 //! Text that people write: scenarios, files of other simulators, tables, assertions.
 
-use xoff_configs::language::LANGUAGES;
+use xoff_configs::languages::LANGUAGES;
 use xoff_configs::load::Given;
 use xoff_configs::source::Source;
 use xoff_scenario::Overrides;

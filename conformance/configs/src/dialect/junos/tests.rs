@@ -1,6 +1,7 @@
 use crate::describe::describe;
 use crate::device::*;
-use crate::language::{Dialect, LANGUAGES};
+use crate::language::Dialect;
+use crate::languages::LANGUAGES;
 use crate::remark::RemarkKind;
 use crate::repair::Wish;
 use crate::source::Source;

@@ -451,7 +451,7 @@ fn only_own_files_are_recognised() {
             let mine = switch && short.rsplit(['/', '.', '-']).any(|part| part == sign);
             own += u32::from(mine);
             if ((dialect.language().recognise)(&source) > 0) != mine
-                || mine && crate::language::detect(&source) != Some(dialect)
+                || mine && crate::languages::detect(&source) != Some(dialect)
             {
                 wrong.push(format!("{short} as {sign}"));
             }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::describe::describe;
 use crate::device::{PfcMode, Scheduler, Transport, Trust};
-use crate::language::detect;
+use crate::languages::detect;
 use crate::remark::RemarkKind;
 use crate::repair::{Wish, apply};
 use crate::source::FileId;
