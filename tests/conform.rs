@@ -239,10 +239,14 @@ fn the_matrix_has_a_line_per_check() {
         let line = matrix.lines().find(|line| line.starts_with(id)).unwrap();
         line.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(line("RC-36"), "RC-36 state-machine - - lab, device");
-    assert_eq!(line("RC-05"), "RC-05 retransmission-start yes yes sim, lab");
-    assert_eq!(line("P-21"), "P-21 deadlock yes - -");
-    assert_eq!(line("X-05"), "X-05 ttl - yes -");
+    assert_eq!(line("RC-36"), "RC-36 state-machine - - - lab, device");
+    assert_eq!(
+        line("RC-05"),
+        "RC-05 retransmission-start yes yes - sim, lab"
+    );
+    assert_eq!(line("P-21"), "P-21 deadlock yes - - -");
+    assert_eq!(line("C-01"), "C-01 lossless-path - - yes -");
+    assert_eq!(line("X-05"), "X-05 ttl - yes - -");
 }
 
 /// A failure names its capture, the least that fails, and what repeats it; that fails again.
