@@ -13,7 +13,7 @@ mod repair;
 pub(in crate::dialect) use acts::{Act, Class, Of, State};
 pub(in crate::dialect) use build::devices;
 
-use cmdlets::names;
+use cmdlets::{names, truth};
 
 use crate::device::Device;
 use crate::language::{Dialect, Input, Language};

@@ -1,8 +1,8 @@
 //! Properties of adapters: MTU, VLAN, pause, kind of RDMA.
 
 use super::acts::{Act, Of, State};
-use super::cmdlets::{names, truth};
 use super::ps::{Call, Value};
+use super::{names, truth};
 use crate::device::Transport;
 use crate::fact::Fact;
 use crate::remark::RemarkKind;
