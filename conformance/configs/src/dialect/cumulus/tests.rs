@@ -1,6 +1,9 @@
 use super::*;
-use crate::repair::apply;
-use crate::testing::{fault, read, survives_mutations};
+use crate::device::{PfcMode, Scheduler, Trust, WredAction};
+use crate::remark::RemarkKind;
+use crate::repair::{Wish, apply};
+use crate::testing::{fault, read, recognises_only, survives_mutations};
+use xoff_model::units::Length;
 
 const FIVE: &str = "# /etc/cumulus/datapath/qos/qos_features.conf
 traffic.packet_priority_source_set = [dscp]
@@ -75,7 +78,7 @@ fn repairs_are_read_again() {
     let again = |wish: Wish| {
         read(
             Dialect::Cumulus,
-            &apply(FIVE, &repair(&device, &source, &wish).unwrap()),
+            &apply(FIVE, &repair::repair(&device, &source, &wish).unwrap()),
         )
     };
     let port = "swp1".to_owned();
@@ -107,7 +110,98 @@ fn repairs_are_read_again() {
     });
     assert!(fixed.port("swp1").unwrap().qos.trust.is(&Trust::Pcp));
     let fixed = again(Wish::Pfc { port, priority: 4 });
-    assert!(fixed.other_ports.qos.pfc.send[4].is(&true));
+    let pfc = &fixed.port("swp1").unwrap().qos.pfc;
+    assert!(pfc.send[4].is(&true) && pfc.send[3].is(&true));
+    // A port that is in no group yet joins one.
+    let port = "swp9".to_owned();
+    let fixed = again(Wish::Pfc { port, priority: 3 });
+    assert!(fixed.port("swp9").unwrap().qos.pfc.obey[3].is(&true));
+    let fixed = again(Wish::Mark {
+        port: "swp1".to_owned(),
+        queue: 4,
+        min: 7,
+        max: 8,
+    });
+    assert!(fixed.port("swp1").unwrap().qos.queues[4].wred.min.is(&7));
+}
+
+#[test]
+fn a_group_of_ports_may_sort_in_its_own_way() {
+    let device = read(
+        Dialect::Cumulus,
+        "traffic.packet_priority_source_set = [802.1p]\nsource.port_group_list = [g]\n\
+         source.g.packet_priority_source_set = [802.1p,dscp]\nsource.g.port_set = swp1-swp2\n\
+         source.g.cos_5.priority_source.dscp = [26]\nsource.g.port_default_priority = 2\n",
+    );
+    let own = &device.port("swp2").unwrap().qos;
+    assert!(own.trust.is(&Trust::Dscp) && own.dscp[26].is(&5) && own.default_class.is(&2));
+    let other = &device.other_ports.qos;
+    assert!(other.trust.is(&Trust::Pcp) && !other.dscp[26].is(&5));
+    // What an old release does with a DSCP that no line names is not known.
+    assert!(other.dscp[27].get().is_none());
+}
+
+#[test]
+fn samples_behind_a_sign_are_no_configuration() {
+    let device = read(
+        Dialect::Cumulus,
+        "# /etc/cumulus/datapath/qos/qos_features.conf\n#pfc.port_group_list = [a]\n#pfc.a.cos_list = [3]\n\
+         # pfc.a.port_set = allports\n",
+    );
+    assert!(device.other_ports.qos.pfc.mode.is(&PfcMode::Off));
+    assert_eq!((device.lines.qos(), device.remarks.len()), (0, 0));
+    assert!(device.other_ports.qos.pcp[3].is(&3) && device.other_ports.qos.dscp[26].is(&3));
+}
+
+#[test]
+fn mistakes_are_told() {
+    let kinds = |text: &str| -> Vec<RemarkKind> {
+        let device = read(Dialect::Cumulus, text);
+        device.remarks.iter().map(|r| r.kind).collect()
+    };
+    let start = "pfc.port_group_list = [a]\npfc.a.port_set = allports\n";
+    let with = |more: &str| kinds(&format!("{start}{more}"));
+    assert_eq!(with("pfc.a.cos_list = [3]\n"), []);
+    assert_eq!(with("pfc.a.cos_list = [8]\n"), [RemarkKind::BadValue]);
+    assert_eq!(with("pfc.a.cos_lst = [3]\n"), [RemarkKind::NoSuchStatement]);
+    let twice = "pfc.a.cos_list = [3]\npfc.a.cos_list = [4]\n";
+    assert_eq!(with(twice), [RemarkKind::Contradiction]);
+    let both =
+        "traffic.cos_3.priority_source.dscp = [26]\ntraffic.cos_4.priority_source.dscp = [26]\n";
+    assert_eq!(with(both), [RemarkKind::Contradiction]);
+    let curve = "ecn.port_group_list = [e]\necn.e.port_set = swp1\necn.e.cos_list = [3]\n\
+                 ecn.e.min_threshold_bytes = 9\necn.e.max_threshold_bytes = 8\n";
+    assert_eq!(kinds(curve), [RemarkKind::BadValue]);
+    // The list names a group of another name: the settings of both do nothing.
+    let other = "pfc.port_group_list = [B]\npfc.a.cos_list = [3]\npfc.a.port_set = swp1\n";
+    assert_eq!(kinds(other), [RemarkKind::NotBound, RemarkKind::NotBound]);
+}
+
+#[test]
+fn rewriting_is_not_followed_and_said() {
+    let text = "traffic.packet_priority_remark_set = [dscp]\ntraffic.cos_3.priority_remark.dscp = [26]\n\
+                default_egress_shaping.egr_queue_3.shaper = 5\nswitch.x = 1\n";
+    let device = read(Dialect::Cumulus, text);
+    assert_eq!(
+        (device.lines.qos(), device.lines.understood_count()),
+        (3, 0)
+    );
+}
+
+#[test]
+fn carriage_returns_change_nothing() {
+    let unix = crate::describe::describe(&read(Dialect::Cumulus, FIVE));
+    let dos = crate::describe::describe(&read(Dialect::Cumulus, &FIVE.replace('\n', "\r\n")));
+    assert_eq!(unix, dos);
+    assert!(
+        unix.contains("queue 3: Percent(50), Mark 150000 to 1500000 B"),
+        "{unix}"
+    );
+}
+
+#[test]
+fn no_other_file_is_taken() {
+    recognises_only(Dialect::Cumulus, &[".qos_features.conf"], &[]);
 }
 
 #[test]

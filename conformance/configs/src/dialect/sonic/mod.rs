@@ -1,7 +1,11 @@
 //! SONiC: `config_db.json`, and the QoS and buffer files that are made from templates.
 
 mod build;
+mod checks;
+mod json;
+mod qos;
 mod repair;
+mod state;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -38,20 +42,30 @@ const SIGNS: [&str; 15] = [
     "\"BUFFER_QUEUE",
 ];
 
+/// A long file is looked at up to here first.
+const BEGINNING: usize = 1 << 16;
+
 fn recognise(source: &Source) -> u32 {
-    let text = source.text.trim_start();
-    if !text.starts_with(['{', '[']) {
+    let Some(start) = json::start(&source.text) else {
         return 0;
+    };
+    let text = &source.text[start..];
+    let mut end = text.len().min(BEGINNING);
+    while !text.is_char_boundary(end) {
+        end -= 1;
     }
-    let found = SIGNS
-        .iter()
-        .filter(|sign| source.text.contains(**sign))
-        .count();
-    let ports = text.contains("\"Ethernet") && text.contains("\"PORT\"");
-    u32::try_from(found * 30).unwrap_or(0) + if ports { 20 } else { 0 }
+    let count = |text: &str| {
+        let found = SIGNS.iter().filter(|sign| text.contains(**sign)).count();
+        let ports = text.contains("\"Ethernet") && text.contains("\"PORT\"");
+        u32::try_from(found * 30).unwrap_or(0) + if ports { 20 } else { 0 }
+    };
+    match count(&text[..end]) {
+        0 if end < text.len() => count(text),
+        score => score,
+    }
 }
 
 fn import(input: Input) -> Result<Vec<Device>, Fault> {
     let document = tables::Document::read(input)?;
-    Ok(vec![build::device(input, &document)])
+    Ok(build::devices(input, &document))
 }
